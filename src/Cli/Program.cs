@@ -1,1 +1,1 @@
-return 0;
+Console.WriteLine(string.Join(' ', args)); return args.Length;
