@@ -1,0 +1,95 @@
+using static TorchSharp.torch;
+
+namespace EditUnlearn.Models.Training;
+
+/// <summary>Adam with decoupled weight decay over one flat vector, step for step the arithmetic of torch's AdamW.</summary>
+/// <remarks>
+/// Source: Loshchilov and Hutter (2019), algorithm 2.
+/// Each step t: w = w (1 - lr decay), m = b1 m + (1 - b1) g, v = b2 v + (1 - b2) g^2,
+/// then w = w - lr / (1 - b1^t) m / (sqrt(v) / sqrt(1 - b2^t) + eps).
+/// </remarks>
+public sealed class AdamW : IDisposable
+{
+    private readonly FlatParameters _parameters;
+    private readonly Options _options;
+    private readonly long _decayed;
+
+    /// <summary>Starts with zero moments.</summary>
+    /// <param name="parameters">What is trained; stays owned by the caller and must outlive this object.</param>
+    /// <param name="options">The constants.</param>
+    public AdamW(FlatParameters parameters, Options options)
+    {
+        ArgumentNullException.ThrowIfNull(parameters);
+        ArgumentNullException.ThrowIfNull(options);
+        _parameters = parameters;
+        _options = options;
+        _decayed = parameters.DecayedCount;
+        using var quiet = no_grad();
+        FirstMoment = zeros_like(parameters.Weights).DetachFromDisposeScope();
+        SecondMoment = zeros_like(parameters.Weights).DetachFromDisposeScope();
+    }
+
+    /// <summary>The constants of the update.</summary>
+    public sealed record Options
+    {
+        /// <summary>Decay of the first moment; torch default.</summary>
+        public double Beta1 { get; init; } = 0.9;
+
+        /// <summary>Decay of the second moment; torch default.</summary>
+        public double Beta2 { get; init; } = 0.999;
+
+        /// <summary>Added to the denominator; torch default.</summary>
+        public double Epsilon { get; init; } = 1e-8;
+
+        /// <summary>Decoupled decay per unit of learning rate, on the decayed part of the vector only.</summary>
+        public double WeightDecay { get; init; }
+    }
+
+    /// <summary>Updates taken so far.</summary>
+    public long StepCount { get; private set; }
+
+    /// <summary>m [P].</summary>
+    public Tensor FirstMoment { get; }
+
+    /// <summary>v [P].</summary>
+    public Tensor SecondMoment { get; }
+
+    /// <summary>One update with the gradient collected in the parameters.</summary>
+    /// <param name="learningRate">The rate of this step.</param>
+    public void Step(double learningRate)
+    {
+        StepCount++;
+        using var quiet = no_grad();
+        using var scope = NewDisposeScope();
+        var weights = _parameters.Weights;
+        var gradient = _parameters.Gradient;
+        if (_options.WeightDecay != 0 && _decayed > 0)
+            weights.narrow(0, 0, _decayed).mul_(1 - learningRate * _options.WeightDecay);
+        FirstMoment.mul_(_options.Beta1).add_(gradient, alpha: 1 - _options.Beta1);
+        SecondMoment.mul_(_options.Beta2).addcmul_(gradient, gradient, 1 - _options.Beta2);
+        var firstCorrection = 1 - Math.Pow(_options.Beta1, StepCount);
+        var secondCorrection = 1 - Math.Pow(_options.Beta2, StepCount);
+        var denominator = SecondMoment.sqrt().div_(Math.Sqrt(secondCorrection)).add_(_options.Epsilon);
+        weights.addcdiv_(FirstMoment, denominator, -learningRate / firstCorrection);
+    }
+
+    /// <summary>Continues a stored run.</summary>
+    /// <param name="stepCount">Updates taken before.</param>
+    /// <param name="firstMoment">m [P]; copied.</param>
+    /// <param name="secondMoment">v [P]; copied.</param>
+    public void Restore(long stepCount, Tensor firstMoment, Tensor secondMoment)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(stepCount);
+        using var quiet = no_grad();
+        FirstMoment.copy_(firstMoment);
+        SecondMoment.copy_(secondMoment);
+        StepCount = stepCount;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        FirstMoment.Dispose();
+        SecondMoment.Dispose();
+    }
+}
