@@ -1,0 +1,151 @@
+using EditUnlearn.Foundation;
+using static TorchSharp.torch;
+
+namespace EditUnlearn.Models.Training;
+
+/// <summary>Low-rank trainable additions to linear maps: y = W x + (alpha / r) B (A dropout(x)).</summary>
+/// <remarks>
+/// Source: Hu et al. (2021), section 4.1. A [r, in] starts uniform in +-1/sqrt(in) (Kaiming with a = sqrt 5, as the reference library),
+/// B [out, r] at zero, so a fresh adapter changes nothing. Both are float32 whatever the model's type. Dropout masks come from the
+/// run's own seed, keyed by pass and map, so recomputing a block meets the same mask.
+/// </remarks>
+public sealed class LoraAdapter : IDisposable
+{
+    private readonly Dictionary<string, (Tensor A, Tensor B)> _factors = new(StringComparer.Ordinal);
+    private readonly Options _options;
+    private readonly Seed _dropoutSeed;
+    private string? _pass;
+
+    /// <summary>Makes a fresh adapter.</summary>
+    /// <param name="weights">Weight name and value [out, in] of each linear map to adapt.</param>
+    /// <param name="options">Rank, scale and dropout.</param>
+    /// <param name="seed">Split into the initial values of each map and the dropout masks.</param>
+    public LoraAdapter(IEnumerable<KeyValuePair<string, Tensor>> weights, Options options, Seed seed)
+    {
+        ArgumentNullException.ThrowIfNull(weights);
+        ArgumentNullException.ThrowIfNull(options);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(options.Rank);
+        ArgumentOutOfRangeException.ThrowIfNegative(options.Dropout);
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(options.Dropout, 1);
+        _options = options;
+        _dropoutSeed = seed.For("lora-dropout");
+        using var quiet = no_grad();
+        using var scope = NewDisposeScope();
+        var initial = new List<KeyValuePair<string, Tensor>>();
+        foreach (var (name, weight) in weights)
+        {
+            var (rows, columns) = (weight.shape[0], weight.shape[1]);
+            initial.Add(KeyValuePair.Create(AName(name), Uniform(seed.For("lora").Stream(name), options.Rank, columns).to(weight.device)));
+            initial.Add(KeyValuePair.Create(BName(name), zeros(rows, options.Rank, dtype: float32, device: weight.device)));
+        }
+        Parameters = FlatParameters.CopyOf(initial, _ => true);
+        foreach (var (name, view) in Parameters.Views)
+            if (name.EndsWith(ASuffix, StringComparison.Ordinal))
+            {
+                var weight = name[..^ASuffix.Length];
+                _factors.Add(weight, (view, Parameters.Views[BName(weight)]));
+            }
+    }
+
+    private const string ASuffix = ".lora_A", BSuffix = ".lora_B";
+
+    /// <summary>Shape of an adapter; the defaults are those of the reference trainer.</summary>
+    public sealed record Options
+    {
+        /// <summary>r, columns of each factor.</summary>
+        public int Rank { get; init; } = 8;
+
+        /// <summary>alpha; the product of the factors is scaled by alpha / r.</summary>
+        public double Alpha { get; init; } = 32;
+
+        /// <summary>Share of each map's inputs set to zero in training passes, in [0, 1).</summary>
+        public double Dropout { get; init; } = 0.05;
+
+        /// <summary>Which linear maps of every block are adapted, by the last part of their checkpoint name.</summary>
+        public IReadOnlyList<string> Maps { get; init; } = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"];
+    }
+
+    /// <summary>The factors in one vector, to be trained. Owned here.</summary>
+    public FlatParameters Parameters { get; }
+
+    /// <summary>Names of the adapted weights.</summary>
+    public IEnumerable<string> AdaptedWeights => _factors.Keys;
+
+    /// <summary>alpha / r.</summary>
+    public double Scale => _options.Alpha / _options.Rank;
+
+    /// <summary>Opens a training pass: dropout is active until the result is disposed.</summary>
+    /// <param name="pass">Names the pass within the run, for example <c>17/0/forget</c>; the same name gives the same masks.</param>
+    public IDisposable TrainingPass(string pass)
+    {
+        _pass = pass;
+        return new Closing(() => _pass = null);
+    }
+
+    /// <summary>The addition to the output of one linear map [.., out], or null where it is not adapted.</summary>
+    /// <param name="weight">The weight's checkpoint name.</param>
+    /// <param name="input">The map's input [.., in].</param>
+    public Tensor? Addition(string weight, Tensor input)
+    {
+        ArgumentNullException.ThrowIfNull(input);
+        if (!_factors.TryGetValue(weight, out var factor)) return null;
+        using var scope = NewDisposeScope();
+        var x = input.to(float32);
+        if (_pass is not null && _options.Dropout > 0) x *= Mask(weight, x.shape, x.device);
+        var addition = nn.functional.linear(nn.functional.linear(x, factor.A), factor.B) * Scale;
+        return addition.to(input.dtype).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>What merging adds to a weight [out, in] in float32.</summary>
+    public Tensor MergedUpdate(string weight)
+    {
+        var (a, b) = _factors[weight];
+        using var quiet = no_grad();
+        using var scope = NewDisposeScope();
+        return (matmul(b, a) * Scale).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>A copy of the factors of one weight: B scaled by alpha / r [out, r], and A transposed [in, r].</summary>
+    public (Tensor Left, Tensor Right) Factors(string weight)
+    {
+        var (a, b) = _factors[weight];
+        using var quiet = no_grad();
+        return ((b * Scale).detach(), a.detach().t().contiguous());
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => Parameters.Dispose();
+
+    private static string AName(string weight) => weight + ASuffix;
+
+    private static string BName(string weight) => weight + BSuffix;
+
+    private static Tensor Uniform(SplitMix64 stream, long rows, long columns)
+    {
+        var bound = 1 / Math.Sqrt(columns);
+        var values = new float[rows * columns];
+        for (var i = 0; i < values.Length; i++) values[i] = (float)((2 * stream.NextDouble() - 1) * bound);
+        return tensor(values, [rows, columns]);
+    }
+
+    // Kept inputs are scaled up so that the expected sum stays (inverted dropout). 32 random bits decide each element.
+    private Tensor Mask(string weight, long[] shape, Device device)
+    {
+        var stream = _dropoutSeed.Stream($"{_pass}/{weight}");
+        var threshold = (uint)(_options.Dropout * uint.MaxValue);
+        var kept = (float)(1 / (1 - _options.Dropout));
+        var values = new float[shape.Aggregate(1L, (a, b) => a * b)];
+        for (var i = 0; i < values.Length; i += 2)
+        {
+            var bits = stream.Next();
+            values[i] = (uint)bits < threshold ? 0 : kept;
+            if (i + 1 < values.Length) values[i + 1] = (uint)(bits >> 32) < threshold ? 0 : kept;
+        }
+        return tensor(values, shape, device: device);
+    }
+
+    private sealed class Closing(Action close) : IDisposable
+    {
+        public void Dispose() => close();
+    }
+}
