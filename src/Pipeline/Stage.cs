@@ -1,0 +1,99 @@
+namespace EditUnlearn.Pipeline;
+
+/// <summary>A kind of work the pipeline can run: typed parameters in, files in, files out.</summary>
+public interface IStage
+{
+    /// <summary>Name, inputs, outputs and what it needs to run.</summary>
+    StageInfo Info { get; }
+
+    /// <summary>The record that <c>with:</c> is bound to. Its properties are the known keys, in camelCase; their defaults are the stage's.</summary>
+    Type ParametersType { get; }
+
+    /// <summary>What is wrong with bound parameters beyond their types; run for the whole file before anything runs.</summary>
+    IEnumerable<ParameterProblem> Check(object parameters);
+
+    /// <summary>Types picked from a catalogue by these parameters, whose code enters the key besides that of the stage itself.</summary>
+    IEnumerable<Type> CodeOf(object parameters);
+
+    /// <summary>Reads <paramref name="io"/>'s inputs and writes its outputs. Synchronous: dispose scopes belong to the thread.</summary>
+    void Run(object parameters, StageIo io);
+}
+
+/// <summary>Base of every stage.</summary>
+/// <typeparam name="T">The parameters, a record whose docs give units and origin.</typeparam>
+public abstract class Stage<T> : IStage where T : notnull
+{
+    /// <inheritdoc/>
+    public abstract StageInfo Info { get; }
+
+    /// <inheritdoc/>
+    public Type ParametersType => typeof(T);
+
+    /// <inheritdoc cref="IStage.Run"/>
+    protected abstract void Run(T parameters, StageIo io);
+
+    /// <inheritdoc cref="IStage.Check"/>
+    protected virtual IEnumerable<ParameterProblem> Check(T parameters) => [];
+
+    /// <inheritdoc cref="IStage.CodeOf"/>
+    protected virtual IEnumerable<Type> CodeOf(T parameters) => [];
+
+    void IStage.Run(object parameters, StageIo io) => Run((T)parameters, io);
+
+    IEnumerable<ParameterProblem> IStage.Check(object parameters) => Check((T)parameters);
+
+    IEnumerable<Type> IStage.CodeOf(object parameters) => CodeOf((T)parameters);
+}
+
+/// <summary>A mistake in a bound parameter.</summary>
+/// <param name="Path">Where, in the spelling of the file: <c>method</c>, <c>options.learningRate</c>.</param>
+/// <param name="Message">One sentence without a full stop.</param>
+/// <param name="Hint">What to do, or null.</param>
+public sealed record ParameterProblem(string Path, string Message, string? Hint = null);
+
+/// <summary>What the engine must know of a stage.</summary>
+/// <param name="Name">As in <c>run:</c>.</param>
+/// <param name="Version">Raised by hand when results change though the code identity does not see it.</param>
+/// <param name="Summary">One line for <c>dag</c> and the help.</param>
+public sealed record StageInfo(string Name, int Version, string Summary)
+{
+    /// <summary>Names under <c>in:</c>.</summary>
+    public IReadOnlyList<StageInput> Inputs { get; init; } = [];
+
+    /// <summary>Files or folders it writes, by name, for example <c>answers.parquet</c> or <c>model</c>. The first is what another stage gets when it names no output.</summary>
+    public IReadOnlyList<string> Outputs { get; init; } = [];
+
+    /// <summary>What it occupies while it runs.</summary>
+    public Resource Resource { get; init; } = Resource.Cpu;
+
+    /// <summary>.NET threads it works with at most; the scheduler counts them against <c>-j</c>.</summary>
+    public int Threads { get; init; } = 1;
+}
+
+/// <summary>One input of a stage.</summary>
+/// <param name="Name">As under <c>in:</c>.</param>
+/// <param name="Count">How many artifacts may stand there.</param>
+public sealed record StageInput(string Name, InputCount Count = InputCount.One);
+
+/// <summary>How many artifacts an input takes.</summary>
+public enum InputCount
+{
+    /// <summary>Exactly one.</summary>
+    One,
+
+    /// <summary>One or none.</summary>
+    Optional,
+
+    /// <summary>Any number, in plan order: a fan-in.</summary>
+    Many,
+}
+
+/// <summary>What a stage occupies while it runs.</summary>
+public enum Resource
+{
+    /// <summary>Processor time only. Device and dtype do not enter its key.</summary>
+    Cpu,
+
+    /// <summary>Tensors on the run's device, in the run's dtype; both enter its key.</summary>
+    Accelerator,
+}
