@@ -1,0 +1,248 @@
+using EditUnlearn.Foundation;
+using static TorchSharp.torch;
+using F = TorchSharp.torch.nn.functional;
+
+namespace EditUnlearn.Models;
+
+/// <summary>A Llama-shaped decoder: RMS norms, rotary attention with grouped heads, SwiGLU. Written out over named weights; holds no run state.</summary>
+/// <remarks>
+/// Source: Touvron et al. (2023), Jiang et al. (2023, Mistral), Grattafiori et al. (2024, Llama 3.1).
+/// Shapes: B rows, T tokens, D width, F MLP width, H heads, K key-value heads, V words. Norms and softmax run in float32.
+/// </remarks>
+public sealed class CausalLm : IDisposable
+{
+    private readonly IReadOnlyDictionary<string, Tensor> _weights;
+    private readonly bool _owns;
+
+    private CausalLm(ModelConfig config, IReadOnlyDictionary<string, Tensor> weights, bool owns)
+    {
+        Config = config;
+        _weights = weights;
+        _owns = owns;
+        var embedding = weights[TensorNames.Embedding];
+        Device = embedding.device;
+        DType = embedding.dtype;
+    }
+
+    /// <summary>Shape and constants.</summary>
+    public ModelConfig Config { get; }
+
+    /// <summary>Where the weights are.</summary>
+    public Device Device { get; }
+
+    /// <summary>Type of the weights.</summary>
+    public ScalarType DType { get; }
+
+    /// <summary>The weights by checkpoint name; owned by the model unless it was made by <see cref="Over"/>.</summary>
+    public IReadOnlyDictionary<string, Tensor> Weights => _weights;
+
+    /// <summary>A model that owns the given weights.</summary>
+    /// <exception cref="ArgumentException">A tensor is missing, superfluous or of another shape; all are listed.</exception>
+    public static CausalLm Create(ModelConfig config, IReadOnlyDictionary<string, Tensor> weights)
+    {
+        CheckShapes(config, weights);
+        foreach (var weight in weights.Values) weight.DetachFromDisposeScope();
+        return new CausalLm(config, weights, owns: true);
+    }
+
+    /// <summary>The same shape over other tensors, for example trainable views; owns nothing.</summary>
+    public CausalLm Over(IReadOnlyDictionary<string, Tensor> views)
+    {
+        CheckShapes(Config, views);
+        return new CausalLm(Config, views, owns: false);
+    }
+
+    /// <summary>A model to be trained: normal weights, 0.02 wide, those that write into the residual stream narrowed by sqrt(2 L); gains 1.</summary>
+    /// <remarks>Source: Radford et al. (2019), section 2.3.</remarks>
+    public static CausalLm Random(ModelConfig config, Seed seed)
+    {
+        ArgumentNullException.ThrowIfNull(config);
+        var weights = new Dictionary<string, Tensor>(StringComparer.Ordinal);
+        foreach (var (name, shape) in config.Tensors())
+        {
+            if (shape.Length == 1)
+            {
+                weights.Add(name, name.EndsWith(".bias", StringComparison.Ordinal) ? zeros(shape) : ones(shape));
+                continue;
+            }
+            var writes = name.EndsWith("o_proj.weight", StringComparison.Ordinal) || name.EndsWith("down_proj.weight", StringComparison.Ordinal);
+            var width = writes ? 0.02 / Math.Sqrt(2.0 * config.Layers) : 0.02;
+            var stream = seed.Stream("init/" + name);
+            var values = new float[shape[0] * shape[1]];
+            for (var i = 0; i < values.Length; i++) values[i] = (float)(stream.NextGaussian() * width);
+            weights.Add(name, tensor(values, shape));
+        }
+        return Create(config, weights);
+    }
+
+    /// <summary>One weight.</summary>
+    /// <exception cref="KeyNotFoundException">There is none of that name.</exception>
+    public Tensor Weight(string name) => _weights[name];
+
+    /// <summary>The name of a block's <c>down_proj</c>, the memory that editing methods write to.</summary>
+    public static string DownProjName(int layer) => TensorNames.DownProj(layer);
+
+    /// <summary>Logits [B, T, V] of the next token at every position.</summary>
+    /// <param name="ids">Token ids [B, T].</param>
+    /// <param name="options">Interventions, cache, padding.</param>
+    public Tensor Forward(Tensor ids, ForwardOptions? options = null)
+    {
+        using var scope = NewDisposeScope();
+        return Logits(Hidden(ids, options), options).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>The stream after the last norm [B, T, D]; <see cref="Logits"/> of it are the logits.</summary>
+    public Tensor Hidden(Tensor ids, ForwardOptions? options = null)
+    {
+        using var scope = NewDisposeScope();
+        var h = Blocks(Embed(ids, options), 0, Config.Layers, options);
+        return FinalNorm(h, options).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>Token embeddings [B, T, D].</summary>
+    public Tensor Embed(Tensor ids, ForwardOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(ids);
+        using var scope = NewDisposeScope();
+        var table = Of(TensorNames.Embedding, options);
+        return table.index_select(0, ids.reshape(-1)).view(ids.shape[0], ids.shape[1], Config.HiddenSize).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>Runs the stream through blocks <paramref name="first"/> .. <paramref name="end"/> - 1: an edit needs only those above it.</summary>
+    /// <param name="h">The stream before block <paramref name="first"/> [B, T, D].</param>
+    /// <param name="first">0-based.</param>
+    /// <param name="end">One past the last block.</param>
+    /// <param name="options">Interventions, cache, padding.</param>
+    public Tensor Blocks(Tensor h, int first, int end, ForwardOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(h);
+        ArgumentOutOfRangeException.ThrowIfNegative(first);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(end, Config.Layers);
+        if (first >= end) return h.alias();
+        using var scope = NewDisposeScope();
+        var count = (int)h.shape[1];
+        var past = options?.Cache?.Length ?? 0;
+        var (cos, sin) = Rope.Angles(Config, past, count, h.device);
+        var mask = Mask((int)h.shape[0], past, count, options?.AttentionMask, h.dtype, h.device);
+        // Without padding and window a causal flag does what the mask would, and the kernel skips the upper half.
+        var causal = mask is null && count > 1;
+        for (var layer = first; layer < end; layer++)
+        {
+            using var block = NewDisposeScope();
+            h = Block(h, layer, cos, sin, mask, causal, options).MoveToOuterDisposeScope();
+        }
+        return h.MoveToOuterDisposeScope();
+    }
+
+    /// <summary>The last norm [.., D].</summary>
+    public Tensor FinalNorm(Tensor h, ForwardOptions? options = null) => RmsNorm(h, Of(TensorNames.FinalNorm, options));
+
+    /// <summary>Logits [.., V] of normed states [.., D].</summary>
+    public Tensor Logits(Tensor hidden, ForwardOptions? options = null) =>
+        F.linear(hidden, Of(Config.TieWordEmbeddings ? TensorNames.Embedding : TensorNames.LmHead, options));
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        if (!_owns) return;
+        foreach (var weight in _weights.Values) weight.Dispose();
+    }
+
+    private Tensor Block(Tensor h, int layer, Tensor cos, Tensor sin, Tensor? mask, bool causal, ForwardOptions? options)
+    {
+        var tap = options?.Tap;
+        if (tap is not null) h = tap.ResidPre(layer, h);
+        h = h + Attention(RmsNorm(h, Of(TensorNames.InputNorm(layer), options)), layer, cos, sin, mask, causal, options);
+
+        var x = RmsNorm(h, Of(TensorNames.PostAttentionNorm(layer), options));
+        var key = F.silu(Linear(TensorNames.Mlp(layer, "gate_proj"), x, options)) * Linear(TensorNames.Mlp(layer, "up_proj"), x, options);   // [B, T, F]
+        var value = Linear(TensorNames.DownProj(layer), key, options);                                                                        // [B, T, D]
+        if (tap is not null) value = tap.MlpOut(layer, key, value);
+        h = h + value;
+        return tap is not null ? tap.ResidPost(layer, h) : h;
+    }
+
+    private Tensor Attention(Tensor x, int layer, Tensor cos, Tensor sin, Tensor? mask, bool causal, ForwardOptions? options)
+    {
+        long batch = x.shape[0], count = x.shape[1], head = Config.HeadDim;
+        Tensor Heads(string map, long heads) =>
+            Linear(TensorNames.Attention(layer, map), x, options, TensorNames.AttentionBias(layer, map)).view(batch, count, heads, head).transpose(1, 2);
+
+        // Angles are float32 whatever the weights are, as in the reference.
+        var q = Rope.Rotate(Heads("q_proj", Config.Heads), cos, sin).to(x.dtype);    // [B, H, T, head]
+        var k = Rope.Rotate(Heads("k_proj", Config.KvHeads), cos, sin).to(x.dtype);  // [B, K, T, head]
+        var v = Heads("v_proj", Config.KvHeads);
+        if (options?.Cache is { } cache) (k, v) = cache.Append(layer, k, v);
+        if (Config.KvHeads != Config.Heads)
+        {
+            k = Repeated(k);
+            v = Repeated(v);
+        }
+        var mixed = F.scaled_dot_product_attention(q, k, v, attn_mask: mask, is_casual: causal);
+        return Linear(TensorNames.Attention(layer, "o_proj"), mixed.transpose(1, 2).reshape(batch, count, Config.Heads * head), options, TensorNames.AttentionBias(layer, "o_proj"));
+    }
+
+    // Each key-value head serves Heads / KvHeads neighbouring query heads.
+    private Tensor Repeated(Tensor t)
+    {
+        long group = Config.Heads / Config.KvHeads;
+        return t.unsqueeze(2).expand(t.shape[0], t.shape[1], group, t.shape[2], t.shape[3]).reshape(t.shape[0], Config.Heads, t.shape[2], t.shape[3]);
+    }
+
+    // Additive mask [B or 1, 1, T, past + T], or null where the causal flag (or a single new token) says all.
+    // A masked score is very low but finite: a padded row that may look at nothing would otherwise become NaN and spread through its values.
+    private Tensor? Mask(int batch, int past, int count, Tensor? attentionMask, ScalarType dtype, Device device)
+    {
+        var all = past + count;
+        var windowed = Config.SlidingWindow is { } window && all > window;
+        if (attentionMask is null && !windowed && (past == 0 || count == 1)) return null;
+        using var quiet = no_grad();
+        using var scope = NewDisposeScope();
+        var to = arange(all, device: device).unsqueeze(0);
+        var from = arange(past, all, device: device).unsqueeze(1);
+        var allowed = to <= from;
+        if (windowed) allowed = allowed.logical_and(to > from - Config.SlidingWindow!.Value);
+        allowed = allowed.view(1, 1, count, all);
+        if (attentionMask is not null)
+        {
+            if (attentionMask.shape[0] != batch || attentionMask.shape[1] != all)
+                throw new ArgumentException($"The attention mask is [{string.Join(", ", attentionMask.shape)}], not [{batch}, {all}].", nameof(attentionMask));
+            allowed = allowed.logical_and(attentionMask.to(ScalarType.Bool).view(batch, 1, 1, all));
+        }
+        var lowest = dtype == ScalarType.Float16 ? -65504.0 : -1e30;
+        return zeros(allowed.shape, dtype: dtype, device: device).masked_fill_(allowed.logical_not(), lowest).MoveToOuterDisposeScope();
+    }
+
+    private Tensor Linear(string name, Tensor x, ForwardOptions? options, string? bias = null)
+    {
+        var y = F.linear(x, Of(name, options), bias is not null && Config.AttentionBias ? Of(bias, options) : null);
+        return options?.Adapter?.Addition(name, x) is { } addition ? y + addition : y;
+    }
+
+    private Tensor RmsNorm(Tensor x, Tensor gain)
+    {
+        using var scope = NewDisposeScope();
+        var wide = x.to(ScalarType.Float32);
+        var normed = wide * rsqrt(wide.square().mean([-1L], keepdim: true) + Config.RmsNormEps);
+        return (normed.to(x.dtype) * gain).MoveToOuterDisposeScope();
+    }
+
+    private Tensor Of(string name, ForwardOptions? options) =>
+        options?.Overrides is { } overrides && overrides.TryGetValue(name, out var other) ? other : _weights[name];
+
+    private static void CheckShapes(ModelConfig config, IReadOnlyDictionary<string, Tensor> weights)
+    {
+        ArgumentNullException.ThrowIfNull(config);
+        ArgumentNullException.ThrowIfNull(weights);
+        var problems = new List<string>();
+        var expected = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var (name, shape) in config.Tensors())
+        {
+            expected.Add(name);
+            if (!weights.TryGetValue(name, out var weight)) problems.Add($"{name} is missing");
+            else if (!weight.shape.SequenceEqual(shape)) problems.Add($"{name} is [{string.Join(", ", weight.shape)}], not [{string.Join(", ", shape)}]");
+        }
+        problems.AddRange(weights.Keys.Where(name => !expected.Contains(name)).Select(name => $"{name} is not part of this model"));
+        if (problems.Count > 0) throw new ArgumentException(string.Join('\n', problems), nameof(weights));
+    }
+}

@@ -1,0 +1,8 @@
+namespace EditUnlearn.Models.Families;
+
+/// <summary>Llama 2 chat: plain rotary angles, heads ungrouped in the 7B model.</summary>
+public static class Llama2
+{
+    /// <summary>Source: Touvron et al. (2023); template of the study's evaluation.</summary>
+    public static Family Family { get; } = new("llama2", "Llama-2", "llama", "LlamaForCausalLM", new ChatTemplate("[INST] {q} [/INST]"), _ => null, SlidingWindow: false);
+}

@@ -1,0 +1,121 @@
+using static TorchSharp.torch;
+
+namespace EditUnlearn.Models;
+
+/// <summary>Greedy decoding of many prompts at once: the highest logit, ties to the lowest id, no penalties.</summary>
+/// <remarks>
+/// Prompts of like length share a batch, padded on the left and masked, with their keys and values cached; finished rows leave the
+/// batch. The result of a prompt does not depend on its company: tests compare with one prompt at a time and no cache.
+/// </remarks>
+public static class GreedyDecoder
+{
+    /// <summary>How far and with what.</summary>
+    public sealed record Options
+    {
+        /// <summary>Most new tokens for a prompt; a collapsed model never stops by itself.</summary>
+        public int MaxNewTokens { get; init; } = 200;
+
+        /// <summary>Each ends an answer and is not part of it; null for the model's own.</summary>
+        public IReadOnlyList<int>? StopIds { get; init; }
+
+        /// <summary>Prompts decoded side by side.</summary>
+        public int BatchRows { get; init; } = 64;
+
+        /// <summary>Intervention in every pass; its rows are the batch's, so no row leaves early.</summary>
+        public ForwardTap? Tap { get; init; }
+    }
+
+    /// <summary>Continues every prompt.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="prompts">Token ids, BOS included; none empty.</param>
+    /// <param name="options">Limits.</param>
+    /// <param name="done">Told how many prompts are finished.</param>
+    /// <param name="cancelled">Looked at before every batch.</param>
+    public static IReadOnlyList<Generated> Decode(
+        CausalLm model, IReadOnlyList<IReadOnlyList<int>> prompts, Options options, Action<int>? done = null, CancellationToken cancelled = default)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentNullException.ThrowIfNull(prompts);
+        ArgumentNullException.ThrowIfNull(options);
+        if (prompts.Any(p => p.Count == 0)) throw new ArgumentException("A prompt needs a token.", nameof(prompts));
+        var stop = (options.StopIds ?? model.Config.EosIds).ToHashSet();
+        var results = new Generated[prompts.Count];
+        var finished = 0;
+        foreach (var batch in Enumerable.Range(0, prompts.Count).OrderBy(i => prompts[i].Count).Chunk(options.BatchRows))
+        {
+            cancelled.ThrowIfCancellationRequested();
+            DecodeBatch(model, prompts, batch, stop, options, results);
+            done?.Invoke(finished += batch.Length);
+        }
+        return results;
+    }
+
+    private static void DecodeBatch(CausalLm model, IReadOnlyList<IReadOnlyList<int>> prompts, int[] batch, HashSet<int> stop, Options options, Generated[] results)
+    {
+        using var quiet = inference_mode();
+        using var scope = NewDisposeScope();
+        var width = batch.Max(i => prompts[i].Count);
+        var padded = batch.Any(i => prompts[i].Count < width);
+        using var cache = new KvCache(model, batch.Length, width + options.MaxNewTokens);
+        var ids = new long[batch.Length, width];
+        var real = new long[batch.Length, width + options.MaxNewTokens];
+        for (var b = 0; b < batch.Length; b++)
+        {
+            var prompt = prompts[batch[b]];
+            for (var t = 0; t < prompt.Count; t++) ids[b, width - prompt.Count + t] = prompt[t];
+            for (var t = width - prompt.Count; t < real.GetLength(1); t++) real[b, t] = 1;
+        }
+        var mask = padded ? tensor(real, device: model.Device) : null;
+        var next = tensor(ids, device: model.Device);
+        var rows = batch.ToList();   // the prompt behind each row that is still in the batch
+        var written = batch.ToDictionary(i => i, _ => new List<int>());
+        var open = batch.ToHashSet();
+
+        for (var step = 0; step < options.MaxNewTokens; step++)
+        {
+            using var inner = NewDisposeScope();
+            var length = cache.Length + (int)next.shape[1];
+            var hidden = model.Hidden(next, new ForwardOptions { Cache = cache, AttentionMask = mask?.narrow(1, 0, length), Tap = options.Tap });
+            var chosen = model.Logits(hidden.select(1, -1)).argmax(-1);
+            var picks = chosen.to(ScalarType.Int64).cpu().data<long>().ToArray();
+            var left = new List<long>();
+            for (var b = 0; b < rows.Count; b++)
+            {
+                if (!open.Contains(rows[b])) continue;
+                if (stop.Contains((int)picks[b]))
+                {
+                    open.Remove(rows[b]);
+                    continue;
+                }
+                written[rows[b]].Add((int)picks[b]);
+                left.Add(b);
+            }
+            if (open.Count == 0) break;
+            if (left.Count < rows.Count && options.Tap is null)
+            {
+                var kept = tensor(left, device: model.Device);
+                cache.Keep(kept);
+                mask = mask?.index_select(0, kept).MoveToOuterDisposeScope();
+                chosen = chosen.index_select(0, kept);
+                rows = [.. left.Select(b => rows[(int)b])];
+            }
+            next = chosen.unsqueeze(1).MoveToOuterDisposeScope();
+        }
+        foreach (var i in batch) results[i] = new Generated(written[i], open.Contains(i) ? StopReason.Limit : StopReason.StopToken);
+    }
+}
+
+/// <summary>What a model said.</summary>
+/// <param name="Ids">New tokens without the stop token.</param>
+/// <param name="Reason">Why it ended.</param>
+public sealed record Generated(IReadOnlyList<int> Ids, StopReason Reason);
+
+/// <summary>Why a generation ended.</summary>
+public enum StopReason
+{
+    /// <summary>The model wrote a stop token.</summary>
+    StopToken,
+
+    /// <summary>The limit of new tokens was reached.</summary>
+    Limit,
+}

@@ -1,0 +1,74 @@
+using static TorchSharp.torch;
+
+namespace EditUnlearn.Models;
+
+/// <summary>Keys and values of the positions a generation has passed, for every block. An argument of the forward pass; the model keeps none.</summary>
+public sealed class KvCache : IDisposable
+{
+    private readonly Tensor[] _keys, _values;
+    private int _appended;
+
+    /// <summary>Reserves room.</summary>
+    /// <param name="model">Gives shapes, device and type.</param>
+    /// <param name="batch">B.</param>
+    /// <param name="capacity">Positions in all, prompt and generated.</param>
+    public KvCache(CausalLm model, int batch, int capacity)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(batch);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(capacity);
+        var c = model.Config;
+        Capacity = capacity;
+        Tensor Room() => zeros([batch, c.KvHeads, capacity, c.HeadDim], dtype: model.DType, device: model.Device).DetachFromDisposeScope();
+        _keys = [.. Enumerable.Range(0, c.Layers).Select(_ => Room())];
+        _values = [.. Enumerable.Range(0, c.Layers).Select(_ => Room())];
+    }
+
+    /// <summary>Positions there is room for.</summary>
+    public int Capacity { get; }
+
+    /// <summary>Positions held.</summary>
+    public int Length { get; private set; }
+
+    /// <summary>Keeps only these rows, for a batch from which finished rows drop out.</summary>
+    /// <param name="rows">Indices of the rows to keep [B'].</param>
+    public void Keep(Tensor rows)
+    {
+        using var quiet = no_grad();
+        for (var l = 0; l < _keys.Length; l++)
+        {
+            Replace(ref _keys[l], rows);
+            Replace(ref _values[l], rows);
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        foreach (var t in _keys) t.Dispose();
+        foreach (var t in _values) t.Dispose();
+    }
+
+    // Writes the new positions of one block and returns all it holds, views [B, K, length, head]. The last block moves Length on.
+    internal (Tensor Keys, Tensor Values) Append(int layer, Tensor keys, Tensor values)
+    {
+        var count = (int)keys.shape[2];
+        if (Length + count > Capacity) throw new InvalidOperationException($"The cache has room for {Capacity} positions, not {Length + count}.");
+        using (var place = _keys[layer].narrow(2, Length, count)) place.copy_(keys);
+        using (var place = _values[layer].narrow(2, Length, count)) place.copy_(values);
+        var all = (_keys[layer].narrow(2, 0, Length + count), _values[layer].narrow(2, 0, Length + count));
+        if (++_appended == _keys.Length)
+        {
+            Length += count;
+            _appended = 0;
+        }
+        return all;
+    }
+
+    private static void Replace(ref Tensor t, Tensor rows)
+    {
+        var kept = t.index_select(0, rows).DetachFromDisposeScope();
+        t.Dispose();
+        t = kept;
+    }
+}

@@ -1,0 +1,116 @@
+namespace EditUnlearn.Models;
+
+/// <summary>Shape and constants of a decoder, as <c>config.json</c> of a checkpoint gives them.</summary>
+public sealed record ModelConfig
+{
+    /// <summary>Name in the family catalogue: <c>llama2</c>, <c>mistral</c>, <c>llama31</c>.</summary>
+    public required string Family { get; init; }
+
+    /// <summary>V.</summary>
+    public required int VocabSize { get; init; }
+
+    /// <summary>D, width of the residual stream.</summary>
+    public required int HiddenSize { get; init; }
+
+    /// <summary>F, width of the MLP.</summary>
+    public required int IntermediateSize { get; init; }
+
+    /// <summary>L, blocks.</summary>
+    public required int Layers { get; init; }
+
+    /// <summary>H, query heads.</summary>
+    public required int Heads { get; init; }
+
+    /// <summary>K, key-value heads; divides <see cref="Heads"/>.</summary>
+    public required int KvHeads { get; init; }
+
+    /// <summary>Width of one head.</summary>
+    public required int HeadDim { get; init; }
+
+    /// <summary>Added to the mean square before its root.</summary>
+    public double RmsNormEps { get; init; } = 1e-5;
+
+    /// <summary>Base of the rotary frequencies.</summary>
+    public double RopeTheta { get; init; } = 10000;
+
+    /// <summary>How rotary frequencies are stretched for long contexts; null for not at all.</summary>
+    public Llama3RopeScaling? RopeScaling { get; init; }
+
+    /// <summary>w: position i attends to j with i - w &lt; j &lt;= i; null for all earlier positions.</summary>
+    public int? SlidingWindow { get; init; }
+
+    /// <summary>Whether the output map is the embedding itself, so that a checkpoint holds no <c>lm_head.weight</c>.</summary>
+    public bool TieWordEmbeddings { get; init; }
+
+    /// <summary>Whether q, k, v and o have biases.</summary>
+    public bool AttentionBias { get; init; }
+
+    /// <summary>Longest input the checkpoint was made for.</summary>
+    public int MaxPositions { get; init; } = 4096;
+
+    /// <summary>Begins every prompt.</summary>
+    public int BosId { get; init; } = 1;
+
+    /// <summary>Each of these ends an answer; the first is the one that is written.</summary>
+    public IReadOnlyList<int> EosIds { get; init; } = [2];
+
+    /// <summary>Name and shape of every tensor a checkpoint of this shape holds, in the order of the forward pass.</summary>
+    public IEnumerable<(string Name, long[] Shape)> Tensors()
+    {
+        long d = HiddenSize, f = IntermediateSize, q = (long)Heads * HeadDim, kv = (long)KvHeads * HeadDim;
+        yield return (TensorNames.Embedding, [VocabSize, d]);
+        for (var l = 0; l < Layers; l++)
+        {
+            yield return (TensorNames.InputNorm(l), [d]);
+            foreach (var (map, rows, columns) in new[] { ("q_proj", q, d), ("k_proj", kv, d), ("v_proj", kv, d), ("o_proj", d, q) })
+            {
+                yield return (TensorNames.Attention(l, map), [rows, columns]);
+                if (AttentionBias) yield return (TensorNames.AttentionBias(l, map), [rows]);
+            }
+            yield return (TensorNames.PostAttentionNorm(l), [d]);
+            yield return (TensorNames.Mlp(l, "gate_proj"), [f, d]);
+            yield return (TensorNames.Mlp(l, "up_proj"), [f, d]);
+            yield return (TensorNames.DownProj(l), [d, f]);
+        }
+        yield return (TensorNames.FinalNorm, [d]);
+        if (!TieWordEmbeddings) yield return (TensorNames.LmHead, [VocabSize, d]);
+    }
+}
+
+/// <summary>The "llama3" rule: slow frequencies are divided by a factor, fast ones kept, those between blended.</summary>
+/// <param name="Factor">By how much slow frequencies are divided.</param>
+/// <param name="LowFrequencyFactor">Wavelengths above original / this are slow.</param>
+/// <param name="HighFrequencyFactor">Wavelengths below original / this are fast.</param>
+/// <param name="OriginalMaxPositions">Context of the model before it was stretched.</param>
+public sealed record Llama3RopeScaling(double Factor, double LowFrequencyFactor, double HighFrequencyFactor, int OriginalMaxPositions);
+
+/// <summary>The names that Llama-shaped checkpoints give their tensors.</summary>
+public static class TensorNames
+{
+    /// <summary>Token embedding [V, D].</summary>
+    public const string Embedding = "model.embed_tokens.weight";
+
+    /// <summary>Gain of the last norm [D].</summary>
+    public const string FinalNorm = "model.norm.weight";
+
+    /// <summary>Output map [V, D].</summary>
+    public const string LmHead = "lm_head.weight";
+
+    /// <summary>Gain of the norm before attention [D].</summary>
+    public static string InputNorm(int layer) => $"model.layers.{layer}.input_layernorm.weight";
+
+    /// <summary>Gain of the norm before the MLP [D].</summary>
+    public static string PostAttentionNorm(int layer) => $"model.layers.{layer}.post_attention_layernorm.weight";
+
+    /// <summary><c>q_proj</c>, <c>k_proj</c>, <c>v_proj</c> or <c>o_proj</c> of a block.</summary>
+    public static string Attention(int layer, string map) => $"model.layers.{layer}.self_attn.{map}.weight";
+
+    /// <summary>The bias of an attention map.</summary>
+    public static string AttentionBias(int layer, string map) => $"model.layers.{layer}.self_attn.{map}.bias";
+
+    /// <summary><c>gate_proj</c>, <c>up_proj</c> or <c>down_proj</c> of a block.</summary>
+    public static string Mlp(int layer, string map) => $"model.layers.{layer}.mlp.{map}.weight";
+
+    /// <summary>The map whose input is the memory's key and whose output is its value [D, F].</summary>
+    public static string DownProj(int layer) => Mlp(layer, "down_proj");
+}
