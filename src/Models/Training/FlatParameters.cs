@@ -85,6 +85,7 @@ public sealed class FlatParameters : IDisposable
     public void ZeroGradient()
     {
         using var quiet = no_grad();
+        using var scope = NewDisposeScope();   // an in-place call returns a further handle
         Gradient.zero_();
     }
 
@@ -106,6 +107,7 @@ public sealed class FlatParameters : IDisposable
         var scale = maxNorm / (norm + 1e-6);
         if (scale >= 1) return;
         using var quiet = no_grad();
+        using var scope = NewDisposeScope();
         Gradient.mul_(scale);
     }
 

@@ -1,0 +1,163 @@
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using EditUnlearn.Artifacts;
+using EditUnlearn.Foundation;
+
+namespace EditUnlearn.Data;
+
+/// <summary>Reads question files: our own JSON Lines, the published TOFU and PISTOL forms, and what users hand in. The form shows in the keys.</summary>
+/// <remarks>Source: datasets specification, sections 1 to 3. Every problem of a file is reported at once, with its line.</remarks>
+public static class QaFile
+{
+    private const int MaxRows = 1_000_000;
+    private static readonly string[] Known =
+        ["id", "dataset", "row", "question", "answer", "aliases", "distractors", "subject", "subjectStart", "subjectLength", "rephrasings", "category", "group", "meta",
+         "target", "edge", "option1", "option2", "option3", "option4", "perturbed_answer", "paraphrased_answer", "paraphrased_question"];
+
+    /// <summary>Reads a file.</summary>
+    /// <param name="path">JSON Lines, or one JSON array.</param>
+    /// <param name="dataset">Name for the ids; null for that of the header, else of the file.</param>
+    /// <exception cref="InputException">The file is absent, is not UTF-8 or JSON, or rows break the rules.</exception>
+    public static IReadOnlyList<QaRow> Read(string path, string? dataset = null)
+    {
+        if (!File.Exists(path)) throw new InputException(path, "there is no such file");
+        string text;
+        try
+        {
+            text = new UTF8Encoding(false, throwOnInvalidBytes: true).GetString(File.ReadAllBytes(path));
+        }
+        catch (ArgumentException e)
+        {
+            throw new InputException(path, "is not UTF-8: " + e.Message, "save it as UTF-8");
+        }
+        var problems = new List<InputProblem>();
+        var objects = text.TrimStart().StartsWith('[') ? FromArray(path, text, problems) : FromLines(path, text, problems);
+        if (objects.Count > 0 && objects[0].Value["format"] is { } format)
+        {
+            if (format is not JsonValue v || !v.TryGetValue<string>(out var f) || f != "qa/1")
+                problems.Add(new InputProblem(path, objects[0].Line, 0, $"the header's format is {format.ToJsonString()}", "this program reads qa/1"));
+            dataset ??= objects[0].Value["name"] is JsonValue n && n.TryGetValue<string>(out var name) ? name : null;
+            objects.RemoveAt(0);
+        }
+        if (objects.Count > MaxRows) throw new InputException(path, $"has more than {MaxRows} rows");
+        dataset ??= Path.GetFileNameWithoutExtension(path);
+        var rows = new List<QaRow>(objects.Count);
+        var questions = new Dictionary<string, int>(StringComparer.Ordinal);
+        foreach (var (line, value) in objects)
+        {
+            var row = Row(new Fields(path, line, value, problems), dataset, rows.Count);
+            if (!questions.TryAdd(row.Question, line) && row.Question.Length > 0)
+                problems.Add(new InputProblem(path, line, 0, $"the question stands already in line {questions[row.Question]}", "questions of a set are distinct; remove one"));
+            rows.Add(row);
+        }
+        if (rows.Count == 0 && problems.Count == 0) problems.Add(new InputProblem(path, 0, 0, "holds no question"));
+        return problems.Count == 0 ? rows : throw new InputException(problems);
+    }
+
+    private static QaRow Row(Fields f, string dataset, int index)
+    {
+        var question = f.Text("question", required: true) ?? "";
+        var answers = f.Texts("answer");
+        if (answers.Count == 0 || answers[0].Trim().Length == 0) f.Complain("answer", "is missing or empty");
+        if (question.Trim().Length == 0) f.Complain("question", "is missing or empty");
+        var answer = answers.Count > 0 ? answers[0] : "";
+        var options = Enumerable.Range(1, 4).Select(i => f.Text($"option{i}")).OfType<string>().Where(o => o != answer);
+        var subject = f.Text("subject") ?? SubjectRule.Find(question);
+        var start = question.IndexOf(subject, StringComparison.Ordinal);
+        if (start < 0) f.Complain("subject", $"'{subject}' does not occur in the question");
+        var category = f.Text("category") ?? "";
+        f.Unknown(Known);
+        return new QaRow
+        {
+            Id = f.Text("id") ?? $"{dataset}/{index:0000}",
+            Dataset = dataset,
+            Row = index,
+            Question = question,
+            Answer = answer,
+            Aliases = [.. f.Texts("aliases"), .. answers.Skip(1)],
+            Distractors = [.. f.Texts("distractors"), .. f.Texts("perturbed_answer"), .. options],
+            Subject = subject,
+            SubjectStart = Math.Max(start, 0),
+            Rephrasings = [.. f.Texts("rephrasings"), .. f.Texts("paraphrased_question")],
+            Category = category,
+            Group = f.Text("group") ?? f.Text("edge") ?? category,
+        };
+    }
+
+    private static List<(int Line, JsonObject Value)> FromLines(string path, string text, List<InputProblem> problems)
+    {
+        var objects = new List<(int, JsonObject)>();
+        var number = 0;
+        foreach (var line in text.Split('\n'))
+        {
+            number++;
+            if (string.IsNullOrWhiteSpace(line)) continue;
+            if (Parse(path, line, number, problems) is JsonObject o) objects.Add((number, o));
+            else if (problems.Count == 0 || problems[^1].Line != number) problems.Add(new InputProblem(path, number, 1, "is not a JSON object"));
+            if (problems.Count > 100) break;
+        }
+        return objects;
+    }
+
+    private static List<(int Line, JsonObject Value)> FromArray(string path, string text, List<InputProblem> problems)
+    {
+        var objects = new List<(int, JsonObject)>();
+        if (Parse(path, text, 0, problems) is not JsonArray array) return objects;
+        // Lines are not kept by the parser; the place of a row in the array is the next best name for it.
+        for (var i = 0; i < array.Count; i++)
+            if (array[i] is JsonObject o) objects.Add((i + 1, o));
+            else problems.Add(new InputProblem(path, i + 1, 0, "this element of the array is not an object"));
+        return objects;
+    }
+
+    private static JsonNode? Parse(string path, string json, int line, List<InputProblem> problems)
+    {
+        try
+        {
+            return JsonNode.Parse(json, documentOptions: new JsonDocumentOptions { MaxDepth = 16, AllowDuplicateProperties = false });
+        }
+        catch (JsonException e)
+        {
+            problems.Add(new InputProblem(path, line + (int)(e.LineNumber ?? 0) + (line == 0 ? 1 : 0), (int)(e.BytePositionInLine ?? 0) + 1, "not valid JSON", e.Message.Split(" LineNumber")[0]));
+            return null;
+        }
+    }
+
+    private sealed class Fields(string path, int line, JsonObject value, List<InputProblem> problems)
+    {
+        public void Complain(string field, string message, string? hint = null) => problems.Add(new InputProblem(path, line, 0, $"{field} {message}", hint));
+
+        public string? Text(string field, bool required = false)
+        {
+            switch (value[field])
+            {
+                case null:
+                    if (required) Complain(field, "is missing");
+                    return null;
+                case JsonValue v when v.TryGetValue<string>(out var s):
+                    return s;
+                case var other:
+                    Complain(field, $"is {other.ToJsonString()}, not text");
+                    return null;
+            }
+        }
+
+        public IReadOnlyList<string> Texts(string field)
+        {
+            if (value[field] is not JsonArray array) return Text(field) is { } single ? [single] : [];
+            var texts = new List<string>(array.Count);
+            foreach (var item in array)
+                if (item is JsonValue v && v.TryGetValue<string>(out var s)) texts.Add(s);
+                else Complain(field, "is a list with something other than text");
+            return texts;
+        }
+
+        public void Unknown(string[] known)
+        {
+            foreach (var (key, _) in value)
+                if (!known.Contains(key))
+                    Complain(key, "is not a field of a question", Spelling.Nearest(key, known) is { } near ? $"did you mean '{near}'?" : "remove it, or put it into meta");
+        }
+    }
+}

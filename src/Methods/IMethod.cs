@@ -1,0 +1,86 @@
+using EditUnlearn.Foundation;
+using EditUnlearn.Models;
+using EditUnlearn.Models.Patches;
+using EditUnlearn.Models.Training;
+using static TorchSharp.torch;
+
+namespace EditUnlearn.Methods;
+
+/// <summary>A way to make a model forget.</summary>
+/// <remarks>The contract of all: the model comes back exactly as it came, bit for bit; the same seed gives the same patch.</remarks>
+public interface IMethod
+{
+    /// <summary>Finds the change.</summary>
+    /// <param name="model">Is written on while the method works, and restored.</param>
+    /// <param name="inputs">What the method's <see cref="Needs"/> ask for.</param>
+    /// <param name="seed">Of every draw.</param>
+    /// <exception cref="MethodFailedException">The arithmetic broke down: a loss that is not finite, a key that vanishes.</exception>
+    ModelPatch Edit(CausalLm model, MethodInputs inputs, Seed seed);
+}
+
+/// <summary>What a method must be given besides the forget set.</summary>
+[Flags]
+public enum Needs
+{
+    /// <summary>The forget set alone.</summary>
+    None = 0,
+
+    /// <summary>Rows to hold on to.</summary>
+    RetainSet = 1,
+
+    /// <summary>Refusals to train towards.</summary>
+    Refusals = 2,
+
+    /// <summary>Second moments of the MLP keys.</summary>
+    SecondMoments = 4,
+
+    /// <summary>Context prefixes written by the model.</summary>
+    Contexts = 8,
+}
+
+/// <summary>Everything methods read, as tokens.</summary>
+public sealed record MethodInputs
+{
+    /// <summary>What the locate-and-edit methods write, in order.</summary>
+    public IReadOnlyList<EditRequest> Edits { get; init; } = [];
+
+    /// <summary>Questions with the answers to be forgotten.</summary>
+    public IReadOnlyList<TokenRow> Forget { get; init; } = [];
+
+    /// <summary>Questions with the answers to be kept.</summary>
+    public IReadOnlyList<TokenRow> Retain { get; init; } = [];
+
+    /// <summary>For each forget question, the rows with refusals to choose from.</summary>
+    public IReadOnlyList<IReadOnlyList<TokenRow>> Refusals { get; init; } = [];
+
+    /// <summary>C [F, F] of each layer, float32 or float64.</summary>
+    public IReadOnlyDictionary<int, Tensor> SecondMoments { get; init; } = new Dictionary<int, Tensor>();
+
+    /// <summary>Prefixes put between BOS and the prompt; the first is empty.</summary>
+    public IReadOnlyList<IReadOnlyList<int>> Contexts { get; init; } = [[]];
+
+    /// <summary>Told how far the method is.</summary>
+    public Action<MethodProgress>? Progress { get; init; }
+
+    /// <summary>Looked at between steps.</summary>
+    public CancellationToken Cancelled { get; init; }
+}
+
+/// <summary>One fact to rewrite.</summary>
+/// <param name="Id">Of the question.</param>
+/// <param name="PromptIds">BOS and the prompt.</param>
+/// <param name="SubjectLast">Index in <paramref name="PromptIds"/> of the subject's last token, the lookup position.</param>
+/// <param name="TargetIds">What shall follow the prompt.</param>
+/// <param name="EssenceIds">BOS, the subject and "is a": a neutral sentence whose continuation should stay.</param>
+/// <param name="EssenceLast">Index in <paramref name="EssenceIds"/> of the subject's last token.</param>
+public sealed record EditRequest(string Id, IReadOnlyList<int> PromptIds, int SubjectLast, IReadOnlyList<int> TargetIds, IReadOnlyList<int> EssenceIds, int EssenceLast);
+
+/// <summary>How far a method is.</summary>
+/// <param name="Done">Units done.</param>
+/// <param name="Total">Units in all.</param>
+/// <param name="What">For people: <c>loss 1.2</c>.</param>
+public readonly record struct MethodProgress(int Done, int Total, string What);
+
+/// <summary>A method's arithmetic broke down.</summary>
+public sealed class MethodFailedException(string method, string step, string problem, string hint)
+    : Exception($"{method}, {step}: {problem}\n  hint: {hint}");
