@@ -1,0 +1,72 @@
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
+
+namespace EditUnlearn.Pipeline;
+
+/// <summary>File operations that a crash cannot leave half done.</summary>
+internal static partial class Files
+{
+    /// <summary>Writes beside the target, flushes, renames.</summary>
+    public static void WriteAtomically(string path, ReadOnlySpan<byte> content)
+    {
+        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+        var temporary = $"{path}.{Environment.ProcessId}.{Environment.CurrentManagedThreadId}.tmp";
+        using (var file = new FileStream(temporary, FileMode.Create, FileAccess.Write, FileShare.None))
+        {
+            file.Write(content);
+            file.Flush(flushToDisk: true);
+        }
+        File.Move(temporary, path, overwrite: true);
+    }
+
+    /// <summary>SHA-256 of a file's bytes, in hex; the file is flushed to disk when asked.</summary>
+    public static string Hash(string path, bool flush = false)
+    {
+        using var file = new FileStream(path, FileMode.Open, flush ? FileAccess.ReadWrite : FileAccess.Read, FileShare.Read, 1 << 17, FileOptions.SequentialScan);
+        var hash = CodeIdentity.Hex(SHA256.HashData(file));
+        if (flush) file.Flush(flushToDisk: true);
+        return hash;
+    }
+
+    /// <summary>Makes the renames in a folder durable.</summary>
+    public static void FlushFolder(string path)
+    {
+        if (!OperatingSystem.IsLinux()) return;
+        var handle = open(path, 0);
+        if (handle < 0) return;
+        _ = fsync(handle);
+        _ = close(handle);
+    }
+
+    /// <summary>Gives a file a second name; a copy where the file system has no hard links.</summary>
+    public static void Link(string existing, string name)
+    {
+        if (OperatingSystem.IsLinux() && link(existing, name) == 0) return;
+        File.Copy(existing, name, overwrite: false);
+    }
+
+    /// <summary>Takes away the right to write, for everyone.</summary>
+    public static void Protect(string path)
+    {
+        if (!OperatingSystem.IsWindows()) File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.GroupRead | UnixFileMode.OtherRead);
+        else File.SetAttributes(path, FileAttributes.ReadOnly);
+    }
+
+    /// <summary>Deletes a folder if it is there.</summary>
+    public static void DeleteFolder(string path)
+    {
+        if (Directory.Exists(path)) Directory.Delete(path, recursive: true);
+    }
+
+    [LibraryImport("libc", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int link(string existing, string name);
+
+    [LibraryImport("libc", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int open(string path, int flags);
+
+    [LibraryImport("libc")]
+    private static partial int fsync(int handle);
+
+    [LibraryImport("libc")]
+    private static partial int close(int handle);
+}
