@@ -8,6 +8,12 @@ namespace EditUnlearn.Foundation;
 public sealed class DamagedFileException(string file, string problem, string? hint = null, Exception? inner = null)
     : Exception(new InputProblem(file, 0, 0, problem, hint).ToString(), inner)
 {
+    /// <summary>What is wrong with it.</summary>
+    public string Problem { get; } = problem;
+
+    /// <summary>What to do about it, or null.</summary>
+    public string? Hint { get; } = hint;
+
     /// <summary>The file that is damaged.</summary>
     public string File { get; } = file;
 }

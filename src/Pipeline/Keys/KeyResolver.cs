@@ -1,0 +1,29 @@
+namespace EditUnlearn.Pipeline;
+
+/// <summary>Works out a cell's key once the hashes of what it reads are known.</summary>
+public sealed class KeyResolver(Plan plan, CodeIdentity code, FileHashes files)
+{
+    /// <summary>The key of a cell.</summary>
+    /// <param name="cell">The cell.</param>
+    /// <param name="outputs">Output hashes by name of every cell it reads.</param>
+    public KeyedCell Of(Cell cell, Func<CellId, IReadOnlyDictionary<string, string>> outputs)
+    {
+        ArgumentNullException.ThrowIfNull(cell);
+        ArgumentNullException.ThrowIfNull(outputs);
+        var inputs = cell.Inputs.Select(input => input switch
+        {
+            CellOutputInput c => new KeyedInput(c.Name, $"{c.Cell}/{c.Output}", string.Join(',', c.Cell.Axes.Select(a => $"{a.Key}={a.Value}")), outputs(c.Cell)[c.Output]),
+            FileInput f => new KeyedInput(f.Name, f.Path, "", files.Of(Path.Combine(plan.Root, f.Path))),
+            _ => throw new InvalidOperationException(),
+        }).ToList();
+        var identity = code.Of(cell.Stage.CodeOf(cell.Parameters).Prepend(cell.Stage.GetType()).Append(cell.Stage.ParametersType));
+        return new KeyedCell(cell, CellKey.Of(cell, identity, inputs, plan.Device, plan.DType), identity, inputs);
+    }
+}
+
+/// <summary>A cell with its key.</summary>
+/// <param name="Cell">The cell.</param>
+/// <param name="Key">Its key.</param>
+/// <param name="Code">Code identity of its stage.</param>
+/// <param name="Inputs">As they entered the key.</param>
+public sealed record KeyedCell(Cell Cell, string Key, string Code, IReadOnlyList<KeyedInput> Inputs);

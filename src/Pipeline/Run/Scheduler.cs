@@ -1,0 +1,374 @@
+using System.Diagnostics;
+using System.Globalization;
+using EditUnlearn.Foundation;
+
+namespace EditUnlearn.Pipeline;
+
+/// <summary>How a run is to go.</summary>
+public sealed record RunOptions
+{
+    /// <summary>Threads that may be busy at once.</summary>
+    public int Jobs { get; init; } = 1;
+
+    /// <summary>Run these whatever the store holds.</summary>
+    public IReadOnlySet<CellId> Force { get; init; } = new HashSet<CellId>();
+
+    /// <summary>Go on with what does not depend on a failure.</summary>
+    public bool KeepGoing { get; init; }
+
+    /// <summary>Of runtime and libraries, for manifests.</summary>
+    public IReadOnlyDictionary<string, string> Versions { get; init; } = new Dictionary<string, string>();
+}
+
+/// <summary>What became of a cell.</summary>
+public enum Outcome
+{
+    /// <summary>Its result was there.</summary>
+    UpToDate,
+
+    /// <summary>An earlier result of the same key was put back in force: nothing ran.</summary>
+    Restored,
+
+    /// <summary>It ran.</summary>
+    Executed,
+
+    /// <summary>It ran and failed.</summary>
+    Failed,
+
+    /// <summary>Not run: something it reads failed, or the run was stopped.</summary>
+    NotRun,
+}
+
+/// <summary>What became of a cell, and how.</summary>
+/// <param name="Cell">The cell.</param>
+/// <param name="Outcome">What became of it.</param>
+/// <param name="Seconds">Wall time of its run; 0 if none.</param>
+/// <param name="Reasons">Why it ran.</param>
+/// <param name="Error">Why it failed.</param>
+/// <param name="Nondeterministic">Whether an earlier result of the same key holds other bytes.</param>
+public sealed record CellOutcome(CellId Cell, Outcome Outcome, double Seconds, IReadOnlyList<string> Reasons, Exception? Error = null, bool Nondeterministic = false);
+
+/// <summary>What became of a run.</summary>
+/// <param name="Cells">In order of completion.</param>
+/// <param name="PlannerMilliseconds">From the plan to the first cell that must run, or to the end.</param>
+public sealed record RunResult(IReadOnlyList<CellOutcome> Cells, double PlannerMilliseconds)
+{
+    /// <summary>Number of cells with an outcome.</summary>
+    public int Count(Outcome outcome) => Cells.Count(c => c.Outcome == outcome);
+}
+
+/// <summary>Told what happens, on the scheduler's thread or, for progress, on any.</summary>
+public interface IRunObserver
+{
+    /// <summary>The number of cells that may have to run.</summary>
+    void Planned(int cells);
+
+    /// <summary>A cell starts.</summary>
+    void Started(CellId cell, IReadOnlyList<string> reasons);
+
+    /// <summary>A running cell tells something.</summary>
+    void Told(CellId cell, StageMessage message);
+
+    /// <summary>A cell is settled.</summary>
+    void Finished(CellOutcome outcome);
+
+    /// <summary>The estimate of the time left; null while unknown.</summary>
+    void Estimated(TimeSpan? left);
+
+    /// <summary>Somebody else works on the same key.</summary>
+    void Waiting(CellId cell, string holder);
+}
+
+/// <summary>Runs what is stale: in order of dependence, several cells side by side, the longest chains first.</summary>
+/// <remarks>Keys are worked out when the inputs are there, so an unchanged output stops a rerun, and an old key is found again: both are one lookup.</remarks>
+public sealed class Scheduler(Plan plan, ResultStore store, KeyResolver keys, IStageRunner runner, IRunObserver observer)
+{
+    private readonly Dictionary<CellId, IReadOnlyDictionary<string, string>> _outputs = [];
+    private readonly Dictionary<CellId, string> _keys = [];
+    private readonly Dictionary<CellId, (long Start, double Share)> _running = [];
+    private readonly List<CellOutcome> _settled = [];
+    private readonly Lock _gate = new();
+    private (string? Commit, bool? Dirty)? _git;
+
+    /// <summary>Runs the given cells; what they read outside the list must be there.</summary>
+    /// <param name="cells">In plan order.</param>
+    /// <param name="options">How.</param>
+    /// <param name="cancelled">Stops the run.</param>
+    public async Task<RunResult> RunAsync(IReadOnlyList<Cell> cells, RunOptions options, CancellationToken cancelled)
+    {
+        ArgumentNullException.ThrowIfNull(cells);
+        ArgumentNullException.ThrowIfNull(options);
+        var clock = Stopwatch.StartNew();
+        double? planner = null;
+        Outside(cells);
+        var waiting = cells.ToList();
+        var ready = new List<KeyedCell>();
+        var running = new Dictionary<Task<(CellOutcome Outcome, string Key)>, Cell>();
+        var lost = new HashSet<CellId>();
+        var chain = ChainSeconds(cells);
+        var stopped = false;
+
+        void Settle(CellOutcome outcome)
+        {
+            _settled.Add(outcome);
+            if (outcome.Outcome is Outcome.Failed or Outcome.NotRun) lost.Add(outcome.Cell);
+            observer.Finished(outcome);
+        }
+
+        // Until nothing more becomes known: what is there, what must run, what cannot.
+        void Sift()
+        {
+            for (var i = 0; i < waiting.Count;)
+            {
+                var cell = waiting[i];
+                var sources = cell.Inputs.OfType<CellOutputInput>().Select(s => s.Cell).ToList();
+                if (sources.Any(lost.Contains))
+                {
+                    waiting.RemoveAt(i);
+                    Settle(new CellOutcome(cell.Id, Outcome.NotRun, 0, [$"{sources.First(lost.Contains)} has no result"]));
+                }
+                else if (sources.All(_outputs.ContainsKey))
+                {
+                    waiting.RemoveAt(i);
+                    var keyed = keys.Of(cell, id => _outputs[id]);
+                    if (!options.Force.Contains(cell.Id) && store.Find(keyed.Key) is { } found) Settle(Adopt(keyed, found));
+                    else ready.Add(keyed);
+                }
+                else
+                {
+                    i++;
+                }
+            }
+        }
+
+        observer.Planned(cells.Count);
+        Sift();
+        while (ready.Count > 0 || running.Count > 0)
+        {
+            planner ??= clock.Elapsed.TotalMilliseconds;
+            stopped |= cancelled.IsCancellationRequested;
+            foreach (var next in stopped ? [] : ready.OrderByDescending(r => chain[r.Cell.Id]).ToList())
+            {
+                var busy = running.Values.Sum(c => Math.Min(c.Stage.Info.Threads, options.Jobs));
+                if (running.Count > 0 && busy + Math.Min(next.Cell.Stage.Info.Threads, options.Jobs) > options.Jobs) continue;
+                if (next.Cell.Stage.Info.Resource == Resource.Accelerator && plan.Device != "cpu" && running.Values.Any(c => c.Stage.Info.Resource == Resource.Accelerator)) continue;
+                ready.Remove(next);
+                running.Add(RunCellAsync(next, options, cancelled), next.Cell);
+            }
+            if (running.Count == 0) break;
+            Estimate(cells, options.Jobs);
+            var tick = Task.Delay(1000, CancellationToken.None);
+            if (await Task.WhenAny(running.Keys.Append<Task>(tick)).ConfigureAwait(false) == tick) continue;
+            foreach (var done in running.Keys.Where(t => t.IsCompleted).ToList())
+            {
+                running.Remove(done);
+                var (outcome, key) = await done.ConfigureAwait(false);
+                if (outcome.Outcome == Outcome.Executed) InForce(outcome.Cell, key, store.Find(key)!);
+                Settle(outcome);
+                if (outcome.Outcome == Outcome.Failed && !options.KeepGoing) stopped = true;
+            }
+            Sift();
+        }
+        foreach (var cell in ready.Select(r => r.Cell).Concat(waiting)) Settle(new CellOutcome(cell.Id, Outcome.NotRun, 0, ["the run was stopped"]));
+        return new RunResult(_settled, planner ?? clock.Elapsed.TotalMilliseconds);
+    }
+
+    // What the chosen cells read but are not to run themselves.
+    private void Outside(IReadOnlyList<Cell> cells)
+    {
+        var chosen = cells.Select(c => c.Id).ToHashSet();
+        foreach (var cell in plan.Cells)
+        {
+            if (chosen.Contains(cell.Id) || !cell.Inputs.OfType<CellOutputInput>().All(i => _outputs.ContainsKey(i.Cell))) continue;
+            var keyed = keys.Of(cell, id => _outputs[id]);
+            if (store.Find(keyed.Key) is not { } found) continue;
+            _outputs[cell.Id] = found;
+            _keys[cell.Id] = keyed.Key;
+        }
+        var missing = cells.SelectMany(c => c.Inputs).OfType<CellOutputInput>().Select(i => i.Cell).Distinct().Where(i => !chosen.Contains(i) && !_outputs.ContainsKey(i)).ToList();
+        // Cells that read a chosen one cannot be known yet; they are no input of it either, so whatever is missing here is stale.
+        if (missing.Count > 0) throw new InputException([.. missing.Select(m => new InputProblem(m.Text, 0, 0, "is stale, and --only leaves it out", "run without --only"))]);
+    }
+
+    private CellOutcome Adopt(KeyedCell keyed, IReadOnlyDictionary<string, string> found)
+    {
+        var id = keyed.Cell.Id;
+        var outcome = store.LastKey(id) == keyed.Key ? Outcome.UpToDate : Outcome.Restored;
+        InForce(id, keyed.Key, found);
+        return new CellOutcome(id, outcome, 0, []);
+    }
+
+    // Only the scheduler's own loop writes these, so readers there need no lock.
+    private void InForce(CellId id, string key, IReadOnlyDictionary<string, string> outputs)
+    {
+        _outputs[id] = outputs;
+        _keys[id] = key;
+        store.Show(id, key);
+    }
+
+    private async Task<(CellOutcome Outcome, string Key)> RunCellAsync(KeyedCell keyed, RunOptions options, CancellationToken cancelled)
+    {
+        var (cell, id) = (keyed.Cell, keyed.Cell.Id);
+        var started = DateTime.UtcNow;
+        var clock = Stopwatch.StartNew();
+        IReadOnlyList<string> reasons = options.Force.Contains(id) ? ["forced"] : Status.Reasons(plan, store, keyed);
+        try
+        {
+            var scratch = store.ScratchFolder(keyed.Key);
+            var staging = Path.Combine(store.Folder, "scratch", $"{keyed.Key}.{Environment.ProcessId}.out");
+            var job = Job(keyed, staging, scratch);   // before the first await: reads what the loop writes
+            using var held = await store.LockAsync(keyed.Key, holder => observer.Waiting(id, holder), cancelled).ConfigureAwait(false);
+            // Another run may have made it while this one waited for the lock.
+            if (!options.Force.Contains(id) && store.Find(keyed.Key) is not null) return (new CellOutcome(id, Outcome.Executed, 0, ["made by another run meanwhile"]), keyed.Key);
+            lock (_gate) _running[id] = (Stopwatch.GetTimestamp(), 0);
+            observer.Started(id, reasons);
+            await using var log = new StreamWriter(store.LogFile(id), append: false) { AutoFlush = true };
+            // Left behind by attempts that were killed; the lock says that none of them is alive.
+            foreach (var old in Directory.EnumerateDirectories(Path.Combine(store.Folder, "scratch"), $"{keyed.Key}.*.out")) Files.DeleteFolder(old);
+            await log.WriteLineAsync($"# {id} {started:yyyy-MM-ddTHH:mm:ssZ} key {keyed.Key}").ConfigureAwait(false);
+            foreach (var reason in reasons) await log.WriteLineAsync($"# {reason}").ConfigureAwait(false);
+            void Told(StageMessage message)
+            {
+                lock (_gate)
+                {
+                    if (message.Kind == StageMessageKind.Progress) _running[id] = (_running[id].Start, message.Total > 0 ? message.Done / message.Total : 0);
+                    else log.WriteLine(message.Kind == StageMessageKind.Warning ? "warning: " + message.Text : message.Text);
+                }
+                observer.Told(id, message);
+            }
+            var result = await runner.RunAsync(job, Told, cancelled).ConfigureAwait(false);
+            clock.Stop();
+            var manifest = Manifest(keyed, started, clock.Elapsed.TotalSeconds, result, options);
+            var differs = store.Publish(staging, manifest);
+            Files.DeleteFolder(scratch);
+            return (new CellOutcome(id, Outcome.Executed, clock.Elapsed.TotalSeconds, reasons, Nondeterministic: differs), keyed.Key);
+        }
+        catch (OperationCanceledException)
+        {
+            return (new CellOutcome(id, Outcome.NotRun, clock.Elapsed.TotalSeconds, ["the run was stopped"]), keyed.Key);
+        }
+        catch (Exception e) when (e is StageFailedException or InputException or DamagedFileException or IOException or ResourceUnavailableException)
+        {
+            return (new CellOutcome(id, Outcome.Failed, clock.Elapsed.TotalSeconds, reasons, e), keyed.Key);
+        }
+        finally
+        {
+            lock (_gate) _running.Remove(id);
+        }
+    }
+
+    private StageJob Job(KeyedCell keyed, string staging, string scratch)
+    {
+        var inputs = new List<JobInput>();
+        foreach (var input in keyed.Cell.Inputs)
+            if (input is CellOutputInput c)
+            {
+                var key = _keys[c.Cell];
+                store.CheckSizes(key);
+                inputs.Add(new JobInput(c.Name, c.Cell.Stage, c.Cell.Axes, Path.Combine(store.ResultFolder(key), c.Output)));
+            }
+            else if (input is FileInput f)
+            {
+                inputs.Add(new JobInput(f.Name, null, [], Path.GetFullPath(f.Path, plan.Root)));
+            }
+        return new StageJob(keyed.Cell.Stage.Info.Name, keyed.Cell.Id.Stage, keyed.Cell.Id.Axes, keyed.Cell.ParametersJson, inputs, staging, scratch, plan.Device, plan.DType);
+    }
+
+    private Manifest Manifest(KeyedCell keyed, DateTime started, double seconds, StageResult result, RunOptions options)
+    {
+        var info = keyed.Cell.Stage.Info;
+        var onDevice = info.Resource == Resource.Accelerator;
+        (string? Commit, bool? Dirty) git;
+        lock (_gate) git = _git ??= Git.Describe(plan.Root);
+        return new Manifest
+        {
+            Cell = keyed.Cell.Id.Text,
+            Stage = info.Name,
+            Key = keyed.Key,
+            Code = keyed.Code,
+            Parameters = keyed.Cell.ParametersJson,
+            Inputs = keyed.Inputs,
+            Outputs = result.Outputs,
+            Started = started.ToString("yyyy-MM-ddTHH:mm:ssZ", CultureInfo.InvariantCulture),
+            Seconds = Math.Round(seconds, 3),
+            CpuSeconds = Math.Round(result.CpuSeconds, 3),
+            PeakBytes = result.PeakBytes,
+            Device = onDevice ? plan.Device : null,
+            DType = onDevice ? plan.DType : null,
+            Threads = info.Threads,
+            Seed = keyed.Cell.ParametersJson["seed"] is { } seed && ulong.TryParse(seed.ToString(), CultureInfo.InvariantCulture, out var s) ? s : null,
+            Versions = options.Versions,
+            Commit = git.Commit,
+            Dirty = git.Dirty,
+            Metrics = result.Metrics,
+            Warnings = result.Warnings,
+        };
+    }
+
+    // For each cell the expected time of the longest chain that begins with it.
+    private Dictionary<CellId, double> ChainSeconds(IReadOnlyList<Cell> cells)
+    {
+        var chain = cells.ToDictionary(c => c.Id, c => store.ExpectedSeconds(c.Id, c.Stage.Info.Name) ?? 1);
+        foreach (var cell in cells.Reverse())
+            foreach (var source in cell.Inputs.OfType<CellOutputInput>().Select(i => i.Cell).Distinct())
+                if (chain.TryGetValue(source, out var sofar)) chain[source] = Math.Max(sofar, (store.ExpectedSeconds(source, "") ?? 1) + chain[cell.Id]);
+        return chain;
+    }
+
+    private void Estimate(IReadOnlyList<Cell> cells, int jobs)
+    {
+        var settled = _settled.Select(s => s.Cell).ToHashSet();
+        double left = 0, longest = 0;
+        lock (_gate)
+            foreach (var cell in cells.Where(c => !settled.Contains(c.Id)))
+            {
+                var expected = store.ExpectedSeconds(cell.Id, cell.Stage.Info.Name);
+                double own;
+                if (_running.TryGetValue(cell.Id, out var r))
+                {
+                    var elapsed = Stopwatch.GetElapsedTime(r.Start).TotalSeconds;
+                    // Its own progress says more than history, once there is some.
+                    own = r.Share > 0.02 ? elapsed * (1 - r.Share) / r.Share : Math.Max((expected ?? 5) - elapsed, 0);
+                    longest = Math.Max(longest, own);
+                }
+                else if (expected is { } e)
+                {
+                    own = e;
+                }
+                else
+                {
+                    own = 1;   // never seen; a poor guess is corrected once it runs
+                }
+                left += own * Math.Min(cell.Stage.Info.Threads, jobs);
+            }
+        observer.Estimated(TimeSpan.FromSeconds(Math.Max(left / jobs, longest)));
+    }
+}
+
+/// <summary>Asks git about the checkout.</summary>
+internal static class Git
+{
+    public static (string? Commit, bool? Dirty) Describe(string root)
+    {
+        var commit = Ask(root, "rev-parse", "HEAD");
+        return commit is null ? (null, null) : (commit.Trim(), Ask(root, "status", "--porcelain", "--untracked-files=no") is { Length: > 0 });
+    }
+
+    private static string? Ask(string root, params string[] arguments)
+    {
+        try
+        {
+            var start = new ProcessStartInfo("git") { WorkingDirectory = root, RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false };
+            foreach (var a in arguments) start.ArgumentList.Add(a);
+            using var git = Process.Start(start);
+            if (git is null) return null;
+            var answer = git.StandardOutput.ReadToEnd();
+            git.WaitForExit();
+            return git.ExitCode == 0 ? answer : null;
+        }
+        catch (System.ComponentModel.Win32Exception)
+        {
+            return null;   // git is not installed
+        }
+    }
+}

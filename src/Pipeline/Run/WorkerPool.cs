@@ -1,0 +1,122 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Text.Json;
+
+namespace EditUnlearn.Pipeline;
+
+/// <summary>Runs attempts in child processes of this program: a crash or a leak of native code takes one cell with it, not the run.</summary>
+/// <param name="program">File name and leading arguments of the worker command.</param>
+/// <param name="threads">Native and .NET threads a worker may use, for its environment.</param>
+public sealed class WorkerPool(IReadOnlyList<string> program, int threads = 1) : IStageRunner
+{
+    // A worker is replaced above this: libtorch keeps what it once had.
+    private const long RecycleBytes = 6L << 30;
+    private readonly Stack<Process> _idle = [];
+    private readonly Lock _gate = new();
+
+    /// <inheritdoc/>
+    public async Task<StageResult> RunAsync(StageJob job, Action<StageMessage> observe, CancellationToken cancelled)
+    {
+        ArgumentNullException.ThrowIfNull(observe);
+        var worker = Take();
+        var errors = new Queue<string>();
+        void OnError(object _, DataReceivedEventArgs e)
+        {
+            if (e.Data is null) return;
+            lock (errors)
+            {
+                errors.Enqueue(e.Data);
+                if (errors.Count > 20) errors.Dequeue();
+            }
+            observe(new StageMessage(StageMessageKind.Log, e.Data));
+        }
+        worker.ErrorDataReceived += OnError;
+        var reusable = false;
+        try
+        {
+            // Cancelling kills: a stage inside native code cannot be asked.
+            await using var kill = cancelled.Register(() => Kill(worker));
+            await worker.StandardInput.WriteLineAsync(JsonSerializer.Serialize(job, WorkerProtocol.Json)).ConfigureAwait(false);
+            await worker.StandardInput.FlushAsync(cancelled).ConfigureAwait(false);
+            while (await worker.StandardOutput.ReadLineAsync(CancellationToken.None).ConfigureAwait(false) is { } line)
+            {
+                var reply = JsonSerializer.Deserialize<Worker.Reply>(line, WorkerProtocol.Json)!;
+                if (reply.Message is { } message) observe(message);
+                if (reply.Failure is { } failure)
+                {
+                    observe(new StageMessage(StageMessageKind.Log, failure.Detail));
+                    throw failure.ToException();
+                }
+                if (reply.Result is { } result)
+                {
+                    reusable = result.PeakBytes < RecycleBytes;
+                    return result;
+                }
+            }
+            cancelled.ThrowIfCancellationRequested();
+            throw Died(worker, errors);
+        }
+        catch (IOException)
+        {
+            cancelled.ThrowIfCancellationRequested();
+            throw Died(worker, errors);
+        }
+        finally
+        {
+            worker.ErrorDataReceived -= OnError;
+            if (reusable) lock (_gate) _idle.Push(worker);
+            else Retire(worker);
+        }
+    }
+
+    /// <inheritdoc/>
+    public ValueTask DisposeAsync()
+    {
+        lock (_gate)
+            while (_idle.TryPop(out var worker)) Retire(worker);
+        return ValueTask.CompletedTask;
+    }
+
+    private Process Take()
+    {
+        lock (_gate)
+            while (_idle.TryPop(out var idle))
+            {
+                if (!idle.HasExited) return idle;
+                idle.Dispose();
+            }
+        var start = new ProcessStartInfo(program[0]) { UseShellExecute = false, RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
+        foreach (var argument in program.Skip(1)) start.ArgumentList.Add(argument);
+        start.Environment["OMP_NUM_THREADS"] = "1";
+        start.Environment["EU_THREADS"] = threads.ToString(CultureInfo.InvariantCulture);
+        var worker = Process.Start(start) ?? throw new ResourceUnavailableException($"cannot start a worker: {program[0]}");
+        worker.BeginErrorReadLine();
+        return worker;
+    }
+
+    private static StageFailedException Died(Process worker, Queue<string> errors)
+    {
+        worker.WaitForExit(2000);
+        var code = worker.HasExited ? worker.ExitCode : -1;
+        var cause = code is 137 or 9 ? "was killed, as the system does when memory runs out" : string.Create(CultureInfo.InvariantCulture, $"ended with exit code {code}");
+        lock (errors) return new StageFailedException(string.Join('\n', errors.TakeLast(5).Prepend("the worker process " + cause)));
+    }
+
+    private static void Kill(Process worker)
+    {
+        try
+        {
+            worker.Kill(entireProcessTree: true);
+        }
+        catch (InvalidOperationException)
+        {
+            // It has ended by itself.
+        }
+    }
+
+    private static void Retire(Process worker)
+    {
+        Kill(worker);
+        worker.Dispose();
+    }
+}

@@ -1,0 +1,311 @@
+using System.Globalization;
+using System.Text;
+using System.Text.Json;
+using EditUnlearn.Foundation;
+
+namespace EditUnlearn.Pipeline;
+
+/// <summary>Where results live: content-addressed files, one folder a result, and a readable view by cell. Nothing in it is ever half there.</summary>
+/// <remarks>
+/// <c>artifacts/.store/objects</c> holds file contents by hash, read-only; <c>results/KEY</c> holds a result's outputs as further names of them
+/// and its manifest, and appears by one rename; <c>index.jsonl</c> is a list of results that can be lost without harm;
+/// <c>artifacts/STAGE/CELL</c> points to the latest result of a cell.
+/// </remarks>
+public sealed class ResultStore
+{
+    private static readonly JsonSerializerOptions Json = new() { PropertyNamingPolicy = JsonNamingPolicy.CamelCase, WriteIndented = true, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly JsonSerializerOptions Line = new(Json) { WriteIndented = false };
+    private const string ManifestName = "manifest.json";
+
+    private readonly Dictionary<string, IndexEntry> _byKey = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, IndexEntry> _byCell = new(StringComparer.Ordinal);
+    private readonly Lock _gate = new();
+
+    /// <summary>Opens or makes the store of a checkout.</summary>
+    /// <param name="artifacts">The artifacts folder.</param>
+    public ResultStore(string artifacts)
+    {
+        Artifacts = artifacts;
+        Folder = Path.Combine(artifacts, ".store");
+        foreach (var part in (string[])["objects", "results", "scratch", "locks", "logs"]) Directory.CreateDirectory(Path.Combine(Folder, part));
+        var ignore = Path.Combine(artifacts, ".gitignore");
+        if (!File.Exists(ignore)) File.WriteAllText(ignore, "*\n");
+        ReadIndex();
+    }
+
+    // One line of the index: enough to know of a result without opening its manifest.
+    private sealed record IndexEntry(string Key, string Cell, string Stage, double Seconds, Dictionary<string, string> Outputs);
+
+    /// <summary>The readable folder.</summary>
+    public string Artifacts { get; }
+
+    /// <summary>The folder of everything else.</summary>
+    public string Folder { get; }
+
+    /// <summary>The log of a cell's latest run.</summary>
+    public string LogFile(CellId cell)
+    {
+        ArgumentNullException.ThrowIfNull(cell);
+        return Path.Combine(Folder, "logs", cell.Folder.Replace('/', '+') + ".log");
+    }
+
+    /// <summary>A folder of one key that survives a killed attempt.</summary>
+    public string ScratchFolder(string key) => Path.Combine(Folder, "scratch", key);
+
+    /// <summary>A result's folder.</summary>
+    public string ResultFolder(string key) => Path.Combine(Folder, "results", key);
+
+    /// <summary>Output hashes of a result by name; null where there is none.</summary>
+    /// <exception cref="DamagedFileException">A file of the result is gone or has another length.</exception>
+    public IReadOnlyDictionary<string, string>? Find(string key)
+    {
+        IndexEntry? entry;
+        lock (_gate) _byKey.TryGetValue(key, out entry);
+        var folder = ResultFolder(key);
+        if (!File.Exists(Path.Combine(folder, ManifestName))) return null;
+        if (entry is null)
+        {
+            // Published, but the process died before it wrote the index.
+            entry = Entry(ReadManifest(key)!);
+            Remember(entry, write: true);
+        }
+        return entry.Outputs;
+    }
+
+    /// <summary>Compares a result's files with its manifest by presence and length; opens none but the manifest.</summary>
+    /// <exception cref="DamagedFileException">One is gone or has another length.</exception>
+    public void CheckSizes(string key)
+    {
+        var manifest = ReadManifest(key)!;
+        foreach (var output in manifest.Outputs)
+            foreach (var file in output.Files)
+            {
+                var path = Path.Combine(ResultFolder(key), output.Name, file.Path).TrimEnd('/');
+                var info = new FileInfo(path);
+                if (!info.Exists) throw Damaged(manifest, output, file, "is gone");
+                if (info.Length != file.Bytes) throw Damaged(manifest, output, file, string.Create(CultureInfo.InvariantCulture, $"has {info.Length} bytes, not {file.Bytes}"));
+            }
+    }
+
+    /// <summary>Reads every byte of every result again.</summary>
+    /// <returns>What is damaged; empty when all is well.</returns>
+    public IReadOnlyList<string> Verify()
+    {
+        var damage = new List<string>();
+        foreach (var key in Directory.EnumerateDirectories(Path.Combine(Folder, "results")).Select(p => Path.GetFileName(p)!).Order(StringComparer.Ordinal))
+            try
+            {
+                if (ReadManifest(key) is not { } manifest) continue;
+                CheckSizes(key);
+                foreach (var output in manifest.Outputs)
+                    foreach (var file in output.Files)
+                        if (Files.Hash(Path.Combine(ResultFolder(key), output.Name, file.Path).TrimEnd('/')) != file.Hash)
+                            throw Damaged(manifest, output, file, "holds other bytes than were written");
+            }
+            catch (DamagedFileException e)
+            {
+                damage.Add(e.Message);
+            }
+        return damage;
+    }
+
+    /// <summary>A result's manifest; null where there is none.</summary>
+    /// <exception cref="DamagedFileException">It is not a manifest.</exception>
+    public Manifest? ReadManifest(string key)
+    {
+        var path = Path.Combine(ResultFolder(key), ManifestName);
+        if (!File.Exists(path)) return null;
+        try
+        {
+            return JsonSerializer.Deserialize<Manifest>(File.ReadAllBytes(path), Json) ?? throw new JsonException("it is empty");
+        }
+        catch (JsonException e)
+        {
+            throw new DamagedFileException(path, "is not a manifest: " + e.Message, $"delete the folder {ResultFolder(key)} and run again", e);
+        }
+    }
+
+    /// <summary>The key under which a cell was last made or found; null for never.</summary>
+    public string? LastKey(CellId cell)
+    {
+        ArgumentNullException.ThrowIfNull(cell);
+        lock (_gate) return _byCell.GetValueOrDefault(cell.Text)?.Key;
+    }
+
+    /// <summary>How long a cell took last time, or cells of its stage on average; null where none ever ran.</summary>
+    public double? ExpectedSeconds(CellId cell, string stage)
+    {
+        ArgumentNullException.ThrowIfNull(cell);
+        lock (_gate)
+        {
+            if (_byCell.TryGetValue(cell.Text, out var own)) return own.Seconds;
+            var like = _byKey.Values.Where(e => e.Stage == stage).Select(e => e.Seconds).ToList();
+            return like.Count > 0 ? like.Average() : null;
+        }
+    }
+
+    /// <summary>Moves a finished attempt into the store. The first result of a key stays in force.</summary>
+    /// <param name="staging">Folder with the outputs; is used up.</param>
+    /// <param name="manifest">What to write last.</param>
+    /// <returns>Whether an earlier result of the key holds other bytes: the stage is not deterministic.</returns>
+    public bool Publish(string staging, Manifest manifest)
+    {
+        ArgumentNullException.ThrowIfNull(manifest);
+        var target = ResultFolder(manifest.Key);
+        if (ReadManifestOrNull(manifest.Key) is { } first && IsWhole(manifest.Key))
+        {
+            Files.DeleteFolder(staging);
+            Remember(Entry(first) with { Cell = manifest.Cell }, write: true);
+            return !first.Outputs.Select(o => (o.Name, o.Hash)).SequenceEqual(manifest.Outputs.Select(o => (o.Name, o.Hash)));
+        }
+        foreach (var output in manifest.Outputs)
+            foreach (var file in output.Files) Adopt(Path.Combine(staging, output.Name, file.Path).TrimEnd('/'), file);
+        Files.WriteAtomically(Path.Combine(staging, ManifestName), JsonSerializer.SerializeToUtf8Bytes(manifest, Json));
+        Files.FlushFolder(staging);
+        Files.DeleteFolder(target);   // only ever a damaged one
+        Directory.Move(staging, target);
+        Files.FlushFolder(Path.GetDirectoryName(target)!);
+        Remember(Entry(manifest), write: true);
+        return false;
+    }
+
+    /// <summary>Points the readable view of a cell to a result, unless it does so already.</summary>
+    public void Show(CellId cell, string key)
+    {
+        ArgumentNullException.ThrowIfNull(cell);
+        var view = Path.Combine(Artifacts, cell.Folder);
+        var target = Path.GetRelativePath(Path.GetDirectoryName(view)!, ResultFolder(key));
+        if (new FileInfo(view).LinkTarget != target)
+        {
+            Directory.CreateDirectory(Path.GetDirectoryName(view)!);
+            if (Directory.Exists(view) && new DirectoryInfo(view).LinkTarget is null)
+            {
+                // A stage gained or lost its axes: the view was a folder of cells, or is to become one. Views hold links only.
+                Directory.Delete(view, recursive: true);
+            }
+            var temporary = $"{view}.{Environment.ProcessId}.tmp";
+            File.Delete(temporary);
+            Directory.CreateSymbolicLink(temporary, target);
+            File.Move(temporary, view, overwrite: true);
+        }
+        lock (_gate)
+            if (_byCell.GetValueOrDefault(cell.Text)?.Key == key) return;
+        if (_byKey.TryGetValue(key, out var entry)) Remember(entry with { Cell = cell.Text }, write: true);
+    }
+
+    /// <summary>Takes the lock of one key, waiting for whoever holds it.</summary>
+    /// <param name="key">The key.</param>
+    /// <param name="waiting">Told once who holds it.</param>
+    /// <param name="cancelled">Ends the wait.</param>
+    public async Task<IDisposable> LockAsync(string key, Action<string> waiting, CancellationToken cancelled)
+    {
+        ArgumentNullException.ThrowIfNull(waiting);
+        var path = Path.Combine(Folder, "locks", key);
+        for (var announced = false; ; announced = true)
+        {
+            try
+            {
+                // The system drops the lock with the process, however it ends: there is never one to break by hand.
+                var file = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, 1, FileOptions.None);
+                file.SetLength(0);
+                file.Write(Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"process {Environment.ProcessId} on {Environment.MachineName} since {DateTime.UtcNow:HH:mm:ss} UTC")));
+                file.Flush();
+                return file;
+            }
+            catch (IOException)
+            {
+                if (!announced) waiting(HolderOf(path));
+                await Task.Delay(100, cancelled).ConfigureAwait(false);
+            }
+        }
+    }
+
+    private static string HolderOf(string path)
+    {
+        try
+        {
+            using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+            using var reader = new StreamReader(file);
+            return reader.ReadToEnd();
+        }
+        catch (IOException)
+        {
+            return "another process";
+        }
+    }
+
+    // The bytes become an object; the staged name becomes one more name of it.
+    private void Adopt(string staged, StoredFile file)
+    {
+        var path = Path.Combine(Folder, "objects", file.Hash[..2], file.Hash);
+        Files.Protect(staged);
+        if (File.Exists(path) && new FileInfo(path).Length == file.Bytes)
+        {
+            File.Delete(staged);
+            Files.Link(path, staged);
+            return;
+        }
+        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+        File.Delete(path);
+        Files.Link(staged, path);
+    }
+
+    private bool IsWhole(string key)
+    {
+        try
+        {
+            CheckSizes(key);
+            return true;
+        }
+        catch (DamagedFileException)
+        {
+            return false;
+        }
+    }
+
+    private Manifest? ReadManifestOrNull(string key)
+    {
+        try
+        {
+            return ReadManifest(key);
+        }
+        catch (DamagedFileException)
+        {
+            return null;
+        }
+    }
+
+    private static DamagedFileException Damaged(Manifest manifest, StoredOutput output, StoredFile file, string problem) => new(
+        $"{manifest.Cell}/{output.Name}{(file.Path.Length > 0 ? "/" + file.Path : "")}", problem, $"eu-stage repro --force '{manifest.Cell}' makes it again; nothing else was touched");
+
+    private static IndexEntry Entry(Manifest m) => new(m.Key, m.Cell, m.Stage, m.Seconds, m.Outputs.ToDictionary(o => o.Name, o => o.Hash, StringComparer.Ordinal));
+
+    private string IndexFile => Path.Combine(Folder, "index.jsonl");
+
+    private void Remember(IndexEntry entry, bool write)
+    {
+        lock (_gate)
+        {
+            _byKey[entry.Key] = entry;
+            _byCell[entry.Cell] = entry;
+            if (!write) return;
+            // One write of one line: a reader sees it whole or, after a crash, torn and then ignored.
+            using var file = new FileStream(IndexFile, FileMode.Append, FileAccess.Write, FileShare.ReadWrite, 1);
+            file.Write([.. JsonSerializer.SerializeToUtf8Bytes(entry, Line), (byte)'\n']);
+        }
+    }
+
+    private void ReadIndex()
+    {
+        if (!File.Exists(IndexFile)) return;
+        foreach (var line in File.ReadLines(IndexFile))
+            try
+            {
+                if (JsonSerializer.Deserialize<IndexEntry>(line, Line) is { Key: not null, Cell: not null, Outputs: not null } entry) Remember(entry, write: false);
+            }
+            catch (JsonException)
+            {
+                // Torn by a crash; the manifest is found under its key.
+            }
+    }
+}
