@@ -163,7 +163,7 @@ public sealed class Scheduler(Plan plan, ResultStore store, KeyResolver keys, IS
             {
                 running.Remove(done);
                 var (outcome, key) = await done.ConfigureAwait(false);
-                if (outcome.Outcome == Outcome.Executed) InForce(outcome.Cell, key, store.Find(key)!);
+                if (outcome.Outcome is Outcome.Executed or Outcome.Restored) InForce(outcome.Cell, key, store.Find(key)!);
                 Settle(outcome);
                 if (outcome.Outcome == Outcome.Failed && !options.KeepGoing) stopped = true;
             }
@@ -219,7 +219,7 @@ public sealed class Scheduler(Plan plan, ResultStore store, KeyResolver keys, IS
             var job = Job(keyed, staging, scratch);   // before the first await: reads what the loop writes
             using var held = await store.LockAsync(keyed.Key, holder => observer.Waiting(id, holder), cancelled).ConfigureAwait(false);
             // Another run may have made it while this one waited for the lock.
-            if (!options.Force.Contains(id) && store.Find(keyed.Key) is not null) return (new CellOutcome(id, Outcome.Executed, 0, ["made by another run meanwhile"]), keyed.Key);
+            if (!options.Force.Contains(id) && store.Find(keyed.Key) is not null) return (new CellOutcome(id, Outcome.Restored, 0, ["made by another run meanwhile"]), keyed.Key);
             lock (_gate) _running[id] = (Stopwatch.GetTimestamp(), 0);
             observer.Started(id, reasons);
             await using var log = new StreamWriter(store.LogFile(id), append: false) { AutoFlush = true };

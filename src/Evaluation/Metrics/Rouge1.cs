@@ -1,0 +1,31 @@
+namespace EditUnlearn.Evaluation.Metrics;
+
+/// <summary>Share of the true answer's words that the model said. Source: Lin (2004); evaluation specification, section 4.</summary>
+public static class Rouge1
+{
+    /// <summary>Recall; what the tables print.</summary>
+    public static Metric Metric { get; } = new("rouge1", "Rouge1", row => Recall(row.Answer, row.Generated), InTables: true);
+
+    /// <summary>F1, because recall rewards saying much.</summary>
+    public static Metric F1 { get; } = new("rouge1F1", "Rouge1 F1", row => Score(row.Answer, row.Generated).F1, InTables: false);
+
+    /// <summary>sum_v min(c_ref(v), c_gen(v)) / sum_v c_ref(v); 0 for an empty reference.</summary>
+    public static double Recall(string reference, string candidate) => Score(reference, candidate).Recall;
+
+    private static (double Recall, double F1) Score(string reference, string candidate)
+    {
+        var expected = RougeTokens.Of(reference);
+        var said = RougeTokens.Of(candidate);
+        var left = said.GroupBy(t => t, StringComparer.Ordinal).ToDictionary(g => g.Key, g => g.Count(), StringComparer.Ordinal);
+        var hits = 0;
+        foreach (var token in expected)
+            if (left.TryGetValue(token, out var n) && n > 0)
+            {
+                hits++;
+                left[token] = n - 1;
+            }
+        var recall = hits / (double)Math.Max(1, expected.Count);
+        var precision = hits / (double)Math.Max(1, said.Count);
+        return (recall, recall + precision == 0 ? 0 : 2 * recall * precision / (recall + precision));
+    }
+}

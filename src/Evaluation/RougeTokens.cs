@@ -1,0 +1,27 @@
+using System.Text;
+
+namespace EditUnlearn.Evaluation;
+
+/// <summary>The words ROUGE compares: lower case, letters and digits of ASCII, longer ones stemmed. Source: evaluation specification, section 4.</summary>
+public static class RougeTokens
+{
+    /// <summary>The tokens of a text.</summary>
+    public static IReadOnlyList<string> Of(string text)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        var tokens = new List<string>();
+        var word = new StringBuilder();
+        void End()
+        {
+            if (word.Length == 0) return;
+            var token = word.Length > 3 ? PorterStemmer.Stem(word.ToString()) : word.ToString();
+            if (token.Length > 0) tokens.Add(token);
+            word.Clear();
+        }
+        foreach (var c in text.ToLowerInvariant())
+            if (char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c)) word.Append(c);
+            else End();
+        End();
+        return tokens;
+    }
+}
