@@ -9,6 +9,8 @@ namespace EditUnlearn.Models;
 /// <summary>A model folder: weights, tokenizer, and how questions are put to this family.</summary>
 public sealed class Checkpoint : IDisposable
 {
+    private readonly RowEncoder _encoder;
+
     /// <summary>Puts the parts together; the model is owned.</summary>
     public Checkpoint(CausalLm model, ITokenizer tokenizer)
     {
@@ -16,6 +18,7 @@ public sealed class Checkpoint : IDisposable
         Model = model;
         Tokenizer = tokenizer;
         Template = FamilyCatalog.Get(model.Config.Family).Template;
+        _encoder = new RowEncoder(tokenizer, Template, model.Config);
     }
 
     /// <summary>The weights.</summary>
@@ -41,21 +44,11 @@ public sealed class Checkpoint : IDisposable
         Tokenizer.Save(folder);
     }
 
-    /// <summary>The prompt of a question as ids, BOS first.</summary>
-    public IReadOnlyList<int> Prompt(string question) => [Model.Config.BosId, .. Tokenizer.Encode(Template.Prompt(question))];
+    /// <inheritdoc cref="RowEncoder.Prompt"/>
+    public IReadOnlyList<int> Prompt(string question) => _encoder.Prompt(question);
 
-    /// <summary>A training or scoring row: prompt, answer, EOS. The answer follows the template at once.</summary>
-    /// <remarks>Source: unlearning specification, section 1. Where a merge would cross the border, the answer is encoded by itself.</remarks>
-    /// <param name="question">Verbatim.</param>
-    /// <param name="answer">Verbatim.</param>
-    /// <param name="end">Whether EOS follows and is a label.</param>
-    public TokenRow Row(string question, string answer, bool end = true)
-    {
-        var prompt = Prompt(question);
-        int[] whole = [Model.Config.BosId, .. Tokenizer.Encode(Template.Prompt(question) + answer)];
-        int[] ids = whole.Take(prompt.Count).SequenceEqual(prompt) ? whole : [.. prompt, .. Tokenizer.Encode(answer)];
-        return new TokenRow(end ? [.. ids, Model.Config.EosIds[0]] : ids, prompt.Count);
-    }
+    /// <inheritdoc cref="RowEncoder.Row"/>
+    public TokenRow Row(string question, string answer, bool end = true) => _encoder.Row(question, answer, end);
 
     /// <inheritdoc/>
     public void Dispose() => Model.Dispose();

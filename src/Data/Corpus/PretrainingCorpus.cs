@@ -42,7 +42,7 @@ public sealed class PretrainingCorpus
     /// <summary>Puts the parts together.</summary>
     /// <param name="facts">At least one; with three or more rephrasings each.</param>
     /// <param name="contracts">May be empty.</param>
-    /// <param name="refusals">Plain refusals; only the first 20 are used, so that each is seen often.</param>
+    /// <param name="refusals">Plain refusals.</param>
     /// <param name="prompt">The instruction, with the slot <c>{question}</c>.</param>
     /// <param name="shares">Relative shares of facts, instructed refusals, unknown entities, contracts.</param>
     public PretrainingCorpus(IReadOnlyList<QaRow> facts, IReadOnlyList<QaRow> contracts, IReadOnlyList<string> refusals, string prompt, IReadOnlyList<int> shares)
@@ -57,7 +57,7 @@ public sealed class PretrainingCorpus
         if (shares.Count != 4 || shares.Any(s => s < 0)) throw new ArgumentException("Four shares from 0 are needed.", nameof(shares));
         _facts = facts;
         _contracts = contracts;
-        _refusals = [.. refusals.Take(20)];
+        _refusals = refusals;
         _prompt = prompt.TrimEnd();
         _shares = [.. shares];
         if (contracts.Count == 0) _shares[3] = 0;
@@ -104,6 +104,15 @@ public sealed class PretrainingCorpus
                 : Contract(contracts.Next());
         }
         return examples;
+    }
+
+    /// <summary>Ordinary text in which no fact is told: unknown names and the second half of the contracts, by turns. For second moments, so that no retain question goes in.</summary>
+    public IReadOnlyList<CorpusExample> WithoutFacts(Seed seed, int count)
+    {
+        var unknown = seed.Stream("unknown");
+        var half = _contracts.Count - _contracts.Count / 2;
+        var contracts = new Deck(Math.Max(half, 1), seed.Stream("contracts"));
+        return [.. Enumerable.Range(0, count).Select(i => i % 2 == 1 && half > 0 ? Contract(_contracts.Count - 1 - contracts.Next()) : UnknownEntity(unknown))];
     }
 
     private CorpusExample Fact(int index)

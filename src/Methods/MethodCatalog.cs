@@ -1,0 +1,99 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using System.Text.Json.Serialization;
+using EditUnlearn.Foundation;
+
+namespace EditUnlearn.Methods;
+
+/// <summary>One method as the study knows it.</summary>
+/// <param name="Name">In <c>pipeline.yaml</c>: <c>ga</c>.</param>
+/// <param name="Label">In tables: <c>GA</c>.</param>
+/// <param name="IsEditing">Editing or unlearning.</param>
+/// <param name="Method">Its class; a stage that picks it takes this class's code into its key.</param>
+/// <param name="Options">Its options record.</param>
+/// <param name="Needs">What it must be given, as its options ask.</param>
+/// <param name="Create">Makes it.</param>
+/// <param name="Corrected">How the preset <c>corrected</c> differs from the defaults, which are the reference's.</param>
+public sealed record MethodEntry(string Name, string Label, bool IsEditing, Type Method, Type Options, Func<object, Needs> Needs, Func<object, IMethod> Create, JsonObject Corrected);
+
+/// <summary>A mistake in a method's options.</summary>
+/// <param name="Path"><c>options.learningRate</c>.</param>
+/// <param name="Message">Without a full stop.</param>
+/// <param name="Hint">What to do, or null.</param>
+public sealed record OptionProblem(string Path, string Message, string? Hint);
+
+/// <summary>All methods, in the order of the tables.</summary>
+[CodeBoundary]
+public static class MethodCatalog
+{
+    private const string Reference = "reference", CorrectedPreset = "corrected";
+
+    private static readonly JsonSerializerOptions Json = new()
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
+        UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
+        Converters = { new JsonStringEnumConverter(JsonNamingPolicy.CamelCase) },
+    };
+
+    /// <summary>One line a method.</summary>
+    public static IReadOnlyList<MethodEntry> All { get; } =
+    [
+        Entry<GradientAscent, GradientAscent.Options>("ga", "GA", false, _ => Needs.None, o => new GradientAscent(o), new JsonObject { ["normalisation"] = "sampleMean" }),
+        Entry<Rome, Rome.Options>("rome", "ROME", true, o => (o.SecondMoments ? Needs.SecondMoments : 0) | (o.Contexts > 0 ? Needs.Contexts : 0), o => new Rome(o), new JsonObject { ["key"] = "averaged", ["appendEos"] = true }),
+    ];
+
+    /// <summary>The method of that name, or null.</summary>
+    public static MethodEntry? Find(string name) => All.FirstOrDefault(m => m.Name == name);
+
+    /// <summary>Checks a method's name, preset and options, and binds them.</summary>
+    /// <param name="name">Of the method.</param>
+    /// <param name="preset"><c>reference</c> or <c>corrected</c>.</param>
+    /// <param name="options">What differs from the preset; may be null.</param>
+    /// <param name="problems">What is wrong; empty when the result is not null.</param>
+    /// <returns>The entry and its options record, or null.</returns>
+    public static (MethodEntry Entry, object Options)? Bind(string name, string preset, JsonObject? options, out IReadOnlyList<OptionProblem> problems)
+    {
+        var found = new List<OptionProblem>();
+        problems = found;
+        if (Find(name) is not { } entry)
+        {
+            found.Add(new OptionProblem("method", $"'{name}' is not a method", Spelling.Nearest(name, All.Select(m => m.Name)) is { } near ? $"did you mean '{near}'?" : "known: " + string.Join(", ", All.Select(m => m.Name))));
+            return null;
+        }
+        if (preset is not (Reference or CorrectedPreset)) found.Add(new OptionProblem("preset", $"'{preset}' is not a preset", $"known: {Reference}, {CorrectedPreset}"));
+        Unknown(entry.Options, options ?? [], "options", found);
+        if (found.Count > 0) return null;
+        var merged = preset == CorrectedPreset ? (JsonObject)entry.Corrected.DeepClone() : [];
+        Merge(merged, options ?? []);
+        try
+        {
+            return (entry, merged.Deserialize(entry.Options, Json)!);
+        }
+        catch (JsonException e)
+        {
+            var path = e.Path is { Length: > 2 } p ? "options." + p[2..] : "options";
+            found.Add(new OptionProblem(path, $"has a value of the wrong type for {name}", e.Message.Split(". Path")[0]));
+            return null;
+        }
+    }
+
+    private static MethodEntry Entry<TMethod, TOptions>(
+        string name, string label, bool isEditing, Func<TOptions, Needs> needs, Func<TOptions, IMethod> create, JsonObject corrected) where TOptions : notnull =>
+        new(name, label, isEditing, typeof(TMethod), typeof(TOptions), o => needs((TOptions)o), o => create((TOptions)o), corrected);
+
+    private static void Unknown(Type type, JsonObject options, string path, List<OptionProblem> problems)
+    {
+        var members = type.GetProperties().Where(p => p.CanWrite).ToDictionary(p => JsonNamingPolicy.CamelCase.ConvertName(p.Name), p => p.PropertyType);
+        foreach (var (key, value) in options)
+            if (!members.TryGetValue(key, out var member))
+                problems.Add(new OptionProblem($"{path}.{key}", "is not an option of this method", Spelling.Nearest(key, members.Keys) is { } near ? $"did you mean '{near}'?" : "known: " + string.Join(", ", members.Keys)));
+            else if (value is JsonObject inner && member.IsClass && member != typeof(string)) Unknown(member, inner, $"{path}.{key}", problems);
+    }
+
+    private static void Merge(JsonObject target, JsonObject above)
+    {
+        foreach (var (key, value) in above)
+            if (target[key] is JsonObject a && value is JsonObject b) Merge(a, b);
+            else target[key] = value?.DeepClone();
+    }
+}

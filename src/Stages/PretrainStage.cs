@@ -1,0 +1,140 @@
+using System.Globalization;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using EditUnlearn.Artifacts;
+using EditUnlearn.Data;
+using EditUnlearn.Data.Corpus;
+using EditUnlearn.Foundation;
+using EditUnlearn.Models;
+using EditUnlearn.Models.Families;
+using EditUnlearn.Models.Tokenizers;
+using EditUnlearn.Models.Training;
+using EditUnlearn.Pipeline;
+
+namespace EditUnlearn.Stages;
+
+/// <summary>Makes a miniature from nothing: draws its corpus, learns its tokenizer, trains its weights.</summary>
+public sealed class PretrainStage : Stage<PretrainStage.Params>
+{
+    private const int TokenizerExamples = 20_000, StatisticsExamples = 2_000, MaxPositions = 512;
+
+    /// <summary>Parameters.</summary>
+    /// <param name="Seed">Of corpus, initial weights and batches.</param>
+    /// <param name="Family">Whose wiring and template the miniature has.</param>
+    /// <param name="Size">Shape and training.</param>
+    public sealed record Params(ulong Seed, string Family, MiniatureSize Size);
+
+    /// <summary>Shape and training of a miniature.</summary>
+    public sealed record MiniatureSize
+    {
+        /// <summary>Blocks.</summary>
+        public int Layers { get; init; } = 4;
+
+        /// <summary>D.</summary>
+        public int Width { get; init; } = 128;
+
+        /// <summary>F; several times D, or editing finds no room.</summary>
+        public int MlpWidth { get; init; } = 768;
+
+        /// <summary>H; divides the width.</summary>
+        public int Heads { get; init; } = 4;
+
+        /// <summary>K; divides the heads.</summary>
+        public int KvHeads { get; init; } = 2;
+
+        /// <summary>V at most.</summary>
+        public int Vocabulary { get; init; } = 1024;
+
+        /// <summary>Updates.</summary>
+        public int Steps { get; init; } = 950;
+
+        /// <summary>Rows of one update; even.</summary>
+        public int Batch { get; init; } = 64;
+
+        /// <summary>Highest step size of AdamW.</summary>
+        public double LearningRate { get; init; } = 3e-3;
+
+        /// <summary>Steps of linear warm-up.</summary>
+        public int Warmup { get; init; } = 100;
+
+        /// <summary>Shares of facts, instructed refusals, unknown names, contracts.</summary>
+        public IReadOnlyList<int> Shares { get; init; } = [4, 4, 3, 2];
+    }
+
+    /// <inheritdoc/>
+    public override StageInfo Info { get; } = new("pretrain", 1, "a miniature model, trained from nothing")
+    {
+        Inputs = [new("facts"), new("contracts"), new("refusals"), new("prompt")],
+        Outputs = ["model", "text.jsonl"],
+        Resource = Resource.Accelerator,
+        Threads = 2,
+    };
+
+    /// <inheritdoc/>
+    protected override IEnumerable<ParameterProblem> Check(Params parameters)
+    {
+        ArgumentNullException.ThrowIfNull(parameters);
+        var s = parameters.Size;
+        var families = FamilyCatalog.All.Select(f => f.Name).ToList();
+        if (!families.Contains(parameters.Family))
+            yield return new ParameterProblem("family", $"'{parameters.Family}' is not a family", Spelling.Nearest(parameters.Family, families) is { } near ? $"did you mean '{near}'?" : "known: " + string.Join(", ", families));
+        foreach (var (name, value) in new[] { ("layers", s.Layers), ("width", s.Width), ("mlpWidth", s.MlpWidth), ("heads", s.Heads), ("kvHeads", s.KvHeads), ("steps", s.Steps), ("batch", s.Batch) })
+            if (value < 1) yield return new ParameterProblem("size." + name, "must be at least 1");
+        if (s.Heads > 0 && (s.Width % s.Heads != 0 || s.Width / s.Heads % 2 != 0)) yield return new ParameterProblem("size.heads", $"must divide the width {s.Width} into even parts");
+        if (s.KvHeads > 0 && s.Heads % s.KvHeads != 0) yield return new ParameterProblem("size.kvHeads", $"must divide heads, which is {s.Heads}");
+        if (s.Batch % 2 != 0) yield return new ParameterProblem("size.batch", "must be even: it is split into two shards");
+        if (s.Vocabulary < 300) yield return new ParameterProblem("size.vocabulary", "must be at least 300: 256 bytes, special tokens and some merges");
+        if (s.Shares.Count != 4) yield return new ParameterProblem("size.shares", "must be four numbers: facts, instructed refusals, unknown names, contracts");
+    }
+
+    /// <inheritdoc/>
+    protected override void Run(Params parameters, StageIo io)
+    {
+        ArgumentNullException.ThrowIfNull(parameters);
+        ArgumentNullException.ThrowIfNull(io);
+        var (size, seed) = (parameters.Size, new Seed(parameters.Seed));
+        var corpus = new PretrainingCorpus(
+            ParquetTable.Read<QaRow>(io.Input("facts")), ParquetTable.Read<QaRow>(io.Input("contracts")), TextLines.Read(io.Input("refusals")), File.ReadAllText(io.Input("prompt")), size.Shares);
+        var family = FamilyCatalog.Get(parameters.Family);
+        var examples = corpus.Draw(seed.For("corpus"), size.Steps * size.Batch);
+        var tokenizer = BpeTrainer.Train(examples.Take(TokenizerExamples).Select(e => family.Template.Prompt(e.Question) + e.Answer), size.Vocabulary);
+        var config = new ModelConfig
+        {
+            Family = family.Name,
+            VocabSize = tokenizer.VocabSize,
+            HiddenSize = size.Width,
+            IntermediateSize = size.MlpWidth,
+            Layers = size.Layers,
+            Heads = size.Heads,
+            KvHeads = size.KvHeads,
+            HeadDim = size.Width / size.Heads,
+            RopeScaling = family.RopeScaling(MaxPositions / 4),
+            SlidingWindow = family.SlidingWindow ? MaxPositions / 4 : null,
+            TieWordEmbeddings = true,
+            MaxPositions = MaxPositions,
+        };
+        // Only for encoding rows: the weights do not exist yet.
+        var encoder = new RowEncoder(tokenizer, family.Template, config);
+        var rows = examples.AsParallel().AsOrdered().WithDegreeOfParallelism(Info.Threads).Select(e => encoder.Row(e.Question, e.Answer)).ToList();
+        io.Log(string.Create(CultureInfo.InvariantCulture, $"{examples.Count} examples, {rows.Average(r => r.Ids.Count):0.0} tokens each, vocabulary {tokenizer.VocabSize}"));
+
+        var options = new Pretrainer.Options { Steps = size.Steps, Batch = size.Batch, LearningRate = size.LearningRate, Warmup = size.Warmup, Threads = Info.Threads };
+        double loss = 0, speed = 0;
+        using var checkpoint = new Checkpoint(
+            Pretrainer.Train(config, rows, options, seed.For("train"), p =>
+            {
+                (loss, speed) = (p.Loss, p.TokensPerSecond);
+                io.Progress(p.Step, size.Steps, string.Create(CultureInfo.InvariantCulture, $"loss {p.Loss:0.000}, {p.TokensPerSecond:0} tokens/s"));
+                if (p.Step % 100 == 0) io.Log(string.Create(CultureInfo.InvariantCulture, $"step {p.Step}: loss {p.Loss:0.0000}, {p.TokensPerSecond:0} tokens/s"));
+            }, io.Cancelled),
+            tokenizer);
+        checkpoint.Save(io.Output("model"));
+        io.Metric("loss", loss);
+        io.Metric("tokens-per-second", speed);
+
+        var text = corpus.WithoutFacts(seed.For("statistics"), StatisticsExamples);
+        File.WriteAllLines(io.Output("text.jsonl"), text.DistinctBy(e => e.Question).Select(e =>
+            new JsonObject { ["question"] = e.Question, ["answer"] = e.Answer }.ToJsonString(new JsonSerializerOptions { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping })));
+    }
+}

@@ -1,0 +1,72 @@
+using System.Globalization;
+using EditUnlearn.Artifacts;
+using EditUnlearn.Data.Corpus;
+using EditUnlearn.Evaluation;
+using EditUnlearn.Evaluation.Metrics;
+using EditUnlearn.Foundation;
+using EditUnlearn.Pipeline;
+
+namespace EditUnlearn.Stages;
+
+/// <summary>Asks an untouched miniature whether it is worth editing: does it know its facts, also in other words, and does it refuse by name what nobody told it.</summary>
+public sealed class QualityStage : Stage<QualityStage.Params>
+{
+    /// <summary>Rouge1 on trained phrasings below which an edit would mean nothing.</summary>
+    public const double TrainedBound = 0.95;
+
+    /// <summary>Rouge1 on held-out phrasings below which a rephrased split would mean nothing.</summary>
+    public const double HeldOutBound = 0.85;
+
+    /// <summary>Parameters.</summary>
+    /// <param name="Seed">Of the unknown names.</param>
+    /// <param name="Unknown">How many unknown names are asked about.</param>
+    /// <param name="MaxNewTokens">Limit of an answer.</param>
+    public sealed record Params(ulong Seed, int Unknown = 100, int MaxNewTokens = 48);
+
+    /// <inheritdoc/>
+    public override StageInfo Info { get; } = new("quality", 1, "whether a miniature is worth editing")
+    {
+        Inputs = [new("model"), new("facts"), new("contracts"), new("refusals"), new("prompt")],
+        Outputs = ["answers.parquet", "means.parquet"],
+        Resource = Resource.Accelerator,
+    };
+
+    /// <inheritdoc/>
+    protected override void Run(Params parameters, StageIo io)
+    {
+        ArgumentNullException.ThrowIfNull(parameters);
+        ArgumentNullException.ThrowIfNull(io);
+        using var checkpoint = io.LoadModel("model");
+        var facts = ParquetTable.Read<QaRow>(io.Input("facts"));
+        var contracts = ParquetTable.Read<QaRow>(io.Input("contracts"));
+        var corpus = new PretrainingCorpus(facts, contracts, Data.TextLines.Read(io.Input("refusals")), File.ReadAllText(io.Input("prompt")), [1, 1, 1, 1]);
+        var stream = new Seed(parameters.Seed).Stream("quality");
+        var unknown = Enumerable.Range(0, parameters.Unknown).Select(_ => corpus.Unknown(stream, test: true)).ToList();
+        List<AnswerCollector.Asked> questions =
+        [
+            .. facts.Select(f => new AnswerCollector.Asked("trained", f.Id, f.Question, f.Answer)),
+            .. facts.Select(f => new AnswerCollector.Asked("held-out", f.Id, f.Rephrasings[0], f.Answer)),
+            .. facts.Where(f => f.Rephrasings.Count > 3).Select(f => new AnswerCollector.Asked("never-trained", f.Id, f.Rephrasings[3], f.Answer)),
+            .. contracts.Select(c => new AnswerCollector.Asked("contracts", c.Id, c.Question, c.Answer)),
+            .. unknown.Select((u, i) => new AnswerCollector.Asked("unknown-instructed", Name(i), corpus.Instructed(u.Question), PretrainingCorpus.Tailored(u.Subject))),
+            .. unknown.Select((u, i) => new AnswerCollector.Asked("unknown", Name(i), u.Question, PretrainingCorpus.Tailored(u.Subject))),
+        ];
+        var answers = AnswerCollector.Collect(checkpoint, questions, ("", "quality", "none"), parameters.MaxNewTokens, 64, done => io.Progress(done, 2 * questions.Count), io.Cancelled);
+        var means = Scores.Means(Scores.Of(answers));
+        ParquetTable.Write(io.Output("answers.parquet"), [.. answers]);
+        ParquetTable.Write(io.Output("means.parquet"), [.. means]);
+
+        double Mean(string split, string metric) => means.Single(m => m.Split == split && m.Metric == metric).Mean;
+        foreach (var split in means.Select(m => m.Split).Distinct()) io.Metric($"rouge1.{split}", Mean(split, "rouge1"));
+        // A refusal counts as naming its subject when every word of the name is in it.
+        var instructed = answers.Where(a => a.Split == "unknown-instructed").Zip(unknown).ToList();
+        io.Metric("refused.unknown-instructed", instructed.Average(p => RefusalPatterns.IsRefusal(p.First.Generated, "") ? 1.0 : 0));
+        io.Metric("named.unknown-instructed", instructed.Average(p => p.First.Generated.Contains(p.Second.Subject, StringComparison.OrdinalIgnoreCase) ? 1.0 : 0));
+        io.Metric("refused.trained", answers.Where(a => a.Split == "trained").Average(a => Refusal.Metric.Of(a)!.Value));
+        foreach (var (split, bound) in new[] { ("trained", TrainedBound), ("held-out", HeldOutBound) })
+            if (Mean(split, "rouge1") < bound)
+                io.Warn(string.Create(CultureInfo.InvariantCulture, $"Rouge1 is {Mean(split, "rouge1"):0.00} on {split} phrasings, below {bound:0.00}: editing this miniature says little"));
+    }
+
+    private static string Name(int index) => string.Create(CultureInfo.InvariantCulture, $"unknown/{index:0000}");
+}

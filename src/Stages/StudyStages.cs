@@ -1,0 +1,25 @@
+using EditUnlearn.Foundation;
+using EditUnlearn.Pipeline;
+
+namespace EditUnlearn.Stages;
+
+/// <summary>The kinds of work of the study, from data to tables.</summary>
+[CodeBoundary]
+public static class StudyStages
+{
+    /// <summary>One line a stage.</summary>
+    public static StageCatalog Catalog { get; } = new(
+    [
+        new FactsStage(),
+        new ContractsStage(),
+        new SplitsStage(),
+        new TargetsStage(),
+        new PretrainStage(),
+        new QualityStage(),
+        new MomentsStage(),
+        new ApplyStage(),
+        new AnswerStage(),
+        new ScoreStage(),
+        new TablesStage(),
+    ]);
+}
