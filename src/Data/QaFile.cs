@@ -55,6 +55,16 @@ public static class QaFile
         return problems.Count == 0 ? rows : throw new InputException(problems);
     }
 
+    /// <summary>Writes rows in the native format, a header first.</summary>
+    public static void Write(string path, IReadOnlyList<QaRow> rows, string name)
+    {
+        ArgumentNullException.ThrowIfNull(rows);
+        var options = new JsonSerializerOptions { PropertyNamingPolicy = JsonNamingPolicy.CamelCase, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+        using var writer = new StreamWriter(path, append: false, new UTF8Encoding(false)) { NewLine = "\n" };
+        writer.WriteLine(new JsonObject { ["format"] = "qa/1", ["name"] = name }.ToJsonString(options));
+        foreach (var row in rows) writer.WriteLine(JsonSerializer.Serialize(row, options));
+    }
+
     private static QaRow Row(Fields f, string dataset, int index)
     {
         var question = f.Text("question", required: true) ?? "";

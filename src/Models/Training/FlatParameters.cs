@@ -85,8 +85,17 @@ public sealed class FlatParameters : IDisposable
     public void ZeroGradient()
     {
         using var quiet = no_grad();
-        using var scope = NewDisposeScope();   // an in-place call returns a further handle
+        using var scope = NewDisposeScope();   // keeps an in-place call's bookkeeping out of the caller's scope
         Gradient.zero_();
+    }
+
+    /// <summary>Adds the gradient a replica has collected.</summary>
+    public void AddGradientOf(FlatParameters replica)
+    {
+        ArgumentNullException.ThrowIfNull(replica);
+        using var quiet = no_grad();
+        using var scope = NewDisposeScope();
+        Gradient.add_(replica.Gradient);
     }
 
     /// <summary>The L2 norm of the whole gradient, as a number that may be infinite or NaN.</summary>

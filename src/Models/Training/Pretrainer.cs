@@ -91,7 +91,7 @@ public static class Pretrainer
 
             var loss = losses.Sum();
             if (!double.IsFinite(loss)) throw new InvalidOperationException($"Pretraining diverged: the loss is {loss} at step {step + 1}. A smaller learning rate helps.");
-            using (no_grad()) parameters.Gradient.add_(second.Gradient).Dispose();
+            parameters.AddGradientOf(second);
             parameters.ClipGradient(parameters.GradientNorm(), options.ClipNorm);
             optimiser.Step(schedule.At(step));
             tokens += batch.Sum(r => r.Ids.Count);

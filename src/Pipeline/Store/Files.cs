@@ -45,6 +45,15 @@ internal static partial class Files
         File.Copy(existing, name, overwrite: false);
     }
 
+    /// <summary>Puts a symbolic link in the place of another, in one step where the system can.</summary>
+    public static void ReplaceLink(string fresh, string name)
+    {
+        // File.Move looks through a link at what it points to; rename(2) takes the link itself.
+        if (OperatingSystem.IsLinux() && rename(fresh, name) == 0) return;
+        if (new FileInfo(name).LinkTarget is not null) Directory.Delete(name);
+        Directory.Move(fresh, name);
+    }
+
     /// <summary>Takes away the right to write, for everyone.</summary>
     public static void Protect(string path)
     {
@@ -60,6 +69,9 @@ internal static partial class Files
 
     [LibraryImport("libc", StringMarshalling = StringMarshalling.Utf8)]
     private static partial int link(string existing, string name);
+
+    [LibraryImport("libc", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int rename(string from, string to);
 
     [LibraryImport("libc", StringMarshalling = StringMarshalling.Utf8)]
     private static partial int open(string path, int flags);

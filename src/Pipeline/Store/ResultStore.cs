@@ -186,7 +186,7 @@ public sealed class ResultStore
             var temporary = $"{view}.{Environment.ProcessId}.tmp";
             File.Delete(temporary);
             Directory.CreateSymbolicLink(temporary, target);
-            File.Move(temporary, view, overwrite: true);
+            Files.ReplaceLink(temporary, view);
         }
         lock (_gate)
             if (_byCell.GetValueOrDefault(cell.Text)?.Key == key) return;

@@ -1,0 +1,63 @@
+using System.Runtime.InteropServices;
+using EditUnlearn.Foundation;
+using EditUnlearn.Pipeline;
+using EditUnlearn.Stages;
+
+namespace EditUnlearn.Cli;
+
+/// <summary>The checkout a command works on: its plan, its store, its keys.</summary>
+internal sealed class Study
+{
+    private Study(string root, Plan plan)
+    {
+        Root = root;
+        Plan = plan;
+        Store = new ResultStore(Path.Combine(root, "artifacts"));
+        Files = new FileHashes(Path.Combine(Store.Folder, "files.json"));
+        Keys = new KeyResolver(plan, new CodeIdentity(AppContext.BaseDirectory, Path.Combine(Store.Folder, "code.json")), Files);
+    }
+
+    public string Root { get; }
+
+    public Plan Plan { get; }
+
+    public ResultStore Store { get; }
+
+    public FileHashes Files { get; }
+
+    public KeyResolver Keys { get; }
+
+    /// <summary>Finds the checkout around the current folder and makes the plan.</summary>
+    /// <exception cref="InputException">There is no pipeline, or it is wrong.</exception>
+    public static Study Open(string? profile, IReadOnlyList<string>? sets)
+    {
+        var root = FindRoot();
+        var file = PipelineFile.Read(Path.Combine(root, PipelineFile.FileName));
+        return new Study(root, PlanBuilder.Build(file, StudyStages.Catalog, new PlanRequest(profile, sets)));
+    }
+
+    /// <summary>The folder of pipeline.yaml, here or above.</summary>
+    public static string FindRoot()
+    {
+        for (var at = new DirectoryInfo(Directory.GetCurrentDirectory()); at is not null; at = at.Parent)
+            if (File.Exists(Path.Combine(at.FullName, PipelineFile.FileName))) return at.FullName;
+        throw new InputException(Directory.GetCurrentDirectory(), $"there is no {PipelineFile.FileName} here or in a folder above", "change into a checkout");
+    }
+
+    /// <summary>What manifests say about the ground a result stands on.</summary>
+    public static IReadOnlyDictionary<string, string> Versions { get; } = new SortedDictionary<string, string>(StringComparer.Ordinal)
+    {
+        ["dotnet"] = Environment.Version.ToString(),
+        ["os"] = RuntimeInformation.OSDescription,
+        ["architecture"] = RuntimeInformation.ProcessArchitecture.ToString(),
+        ["torchsharp"] = VersionOf("TorchSharp"),
+        ["parquet"] = VersionOf("Parquet"),
+    };
+
+    // Read from the file, so that the native library is not loaded for a command that needs none.
+    private static string VersionOf(string assembly)
+    {
+        var path = Path.Combine(AppContext.BaseDirectory, assembly + ".dll");
+        return File.Exists(path) ? System.Reflection.AssemblyName.GetAssemblyName(path).Version?.ToString() ?? "unknown" : "absent";
+    }
+}

@@ -1,0 +1,66 @@
+using EditUnlearn.Pipeline;
+using Spectre.Console;
+
+namespace EditUnlearn.Cli.Terminal;
+
+/// <summary>Shows a run: a moving board while a person watches, one line for every change elsewhere.</summary>
+internal sealed class RunReporter : IRunObserver, IAsyncDisposable
+{
+    private readonly RunBoard _board = new(TimeProvider.System);
+    private readonly LiveDisplay? _live;
+    private readonly bool _plain;
+
+    /// <param name="quiet">Under <c>--json</c>: progress only where a person watches.</param>
+    public RunReporter(bool quiet)
+    {
+        if (Screen.IsInteractive) _live = new LiveDisplay(Screen.Err, _board);
+        _plain = _live is null && !quiet;
+    }
+
+    public void Planned(int cells) => _board.Planned(cells);
+
+    public void Started(CellId cell, IReadOnlyList<string> reasons)
+    {
+        _board.Started(cell);
+        if (!_plain) return;
+        var left = _board.Look().Left is { } t ? $", about {Format.Duration(t)} left" : "";
+        Screen.Note($"{cell}: {string.Join("; ", reasons.Take(3))}{(reasons.Count > 3 ? $"; and {reasons.Count - 3} more" : "")}{left}");
+    }
+
+    public void Told(CellId cell, StageMessage message)
+    {
+        if (message.Kind == StageMessageKind.Progress) _board.Progressed(cell, message.Done, message.Total, message.Text);
+        else if (message.Kind == StageMessageKind.Warning) Line($"{cell}: warning: {message.Text}");
+    }
+
+    public void Finished(CellOutcome outcome)
+    {
+        _board.Finished(outcome.Cell);
+        switch (outcome.Outcome)
+        {
+            case Outcome.Executed:
+                Line($"{outcome.Cell}: done in {Format.Duration(TimeSpan.FromSeconds(outcome.Seconds))}");
+                break;
+            case Outcome.Failed:
+                Line($"{outcome.Cell}: failed");
+                break;
+            case Outcome.Restored:
+                Line($"{outcome.Cell}: an earlier result is back in force");
+                break;
+        }
+        if (outcome.Nondeterministic) Line($"{outcome.Cell}: warning: the same key gave other bytes than before; the first result stays, and this stage is not deterministic");
+    }
+
+    public void Estimated(TimeSpan? left) => _board.Estimated(left);
+
+    public void Waiting(CellId cell, string holder) => Line($"{cell}: waits for {holder}, which works on the same result");
+
+    public ValueTask DisposeAsync() => _live?.DisposeAsync() ?? ValueTask.CompletedTask;
+
+    // Above a moving board the console has to make room itself.
+    private void Line(string text)
+    {
+        if (_live is not null) Screen.Err.WriteLine(text);
+        else if (_plain) Screen.Note(text);
+    }
+}

@@ -1,0 +1,52 @@
+using System.Text;
+
+namespace EditUnlearn.Pipeline;
+
+/// <summary>Draws a plan: one node a stage, or one a cell.</summary>
+public static class Dag
+{
+    /// <summary>One line a node: its name, how many cells, what it reads.</summary>
+    public static string Text(Plan plan, bool full)
+    {
+        var (nodes, edges) = Of(plan, full);
+        var width = nodes.Max(n => n.Label.Length);
+        var text = new StringBuilder();
+        foreach (var (name, label) in nodes)
+        {
+            var reads = edges.Where(e => e.To == name).Select(e => e.From).ToList();
+            text.Append(label.PadRight(width)).Append(reads.Count > 0 ? "  <- " + string.Join(", ", reads) : "").AppendLine();
+        }
+        return text.ToString();
+    }
+
+    /// <summary>For pages that render Mermaid.</summary>
+    public static string Mermaid(Plan plan, bool full)
+    {
+        var (nodes, edges) = Of(plan, full);
+        var ids = nodes.Select((n, i) => (n.Name, Id: $"n{i}")).ToDictionary(p => p.Name, p => p.Id);
+        var text = new StringBuilder("flowchart LR\n");
+        foreach (var (name, label) in nodes) text.Append("  ").Append(ids[name]).Append("[\"").Append(label).Append("\"]\n");
+        foreach (var (from, to) in edges) text.Append("  ").Append(ids[from]).Append(" --> ").Append(ids[to]).Append('\n');
+        return text.ToString();
+    }
+
+    /// <summary>For Graphviz.</summary>
+    public static string Dot(Plan plan, bool full)
+    {
+        var (nodes, edges) = Of(plan, full);
+        var text = new StringBuilder("digraph study {\n  rankdir=LR;\n  node [shape=box];\n");
+        foreach (var (name, label) in nodes) text.Append("  \"").Append(name).Append("\" [label=\"").Append(label).Append("\"];\n");
+        foreach (var (from, to) in edges) text.Append("  \"").Append(from).Append("\" -> \"").Append(to).Append("\";\n");
+        return text.Append("}\n").ToString();
+    }
+
+    private static (List<(string Name, string Label)> Nodes, List<(string From, string To)> Edges) Of(Plan plan, bool full)
+    {
+        ArgumentNullException.ThrowIfNull(plan);
+        if (full)
+            return ([.. plan.Cells.Select(c => (c.Id.Text, c.Id.Text))],
+                [.. plan.Cells.SelectMany(c => c.Inputs.OfType<CellOutputInput>().Select(i => (i.Cell.Text, c.Id.Text)).Distinct())]);
+        return ([.. plan.Stages.Select(s => (s.Name, plan.Cells.Count(c => c.Id.Stage == s.Name) is var n and not 1 ? $"{s.Name} x{n}" : s.Name))],
+            [.. plan.Stages.SelectMany(s => s.Reads.Select(r => (r, s.Name)))]);
+    }
+}
