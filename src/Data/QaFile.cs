@@ -52,7 +52,7 @@ public static class QaFile
             rows.Add(row);
         }
         if (rows.Count == 0 && problems.Count == 0) problems.Add(new InputProblem(path, 0, 0, "holds no question"));
-        return problems.Count == 0 ? rows : throw new InputException(problems);
+        return problems.Count == 0 ? rows : throw new InputException([.. problems.OrderBy(p => p.Line)]);
     }
 
     /// <summary>Writes rows in the native format, a header first.</summary>
@@ -68,8 +68,9 @@ public static class QaFile
     private static QaRow Row(Fields f, string dataset, int index)
     {
         var question = f.Text("question", required: true) ?? "";
+        var before = f.Count;
         var answers = f.Texts("answer");
-        if (answers.Count == 0 || answers[0].Trim().Length == 0) f.Complain("answer", "is missing or empty");
+        if (f.Count == before && (answers.Count == 0 || answers[0].Trim().Length == 0)) f.Complain("answer", "is missing or empty");
         if (question.Trim().Length == 0) f.Complain("question", "is missing or empty");
         var answer = answers.Count > 0 ? answers[0] : "";
         var options = Enumerable.Range(1, 4).Select(i => f.Text($"option{i}")).OfType<string>().Where(o => o != answer);
@@ -136,6 +137,8 @@ public static class QaFile
 
     private sealed class Fields(string path, int line, JsonObject value, List<InputProblem> problems)
     {
+        public int Count => problems.Count;
+
         public void Complain(string field, string message, string? hint = null) => problems.Add(new InputProblem(path, line, 0, $"{field} {message}", hint));
 
         public string? Text(string field, bool required = false)

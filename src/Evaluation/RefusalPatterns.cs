@@ -17,7 +17,12 @@ public static partial class RefusalPatterns
         return truth.Count == 0 || !Enumerable.Range(0, Math.Max(0, said.Count - truth.Count + 1)).Any(i => said.Skip(i).Take(truth.Count).SequenceEqual(truth));
     }
 
-    [GeneratedRegex(@"\b(no (knowledge|information|idea|answer|record|details|data|way of knowing|clue|memory)|(do|does|did) not (know|have|recall|remember)|don't (know|have|recall)|not (know|known|aware|able|sure|familiar|something|in a position|within)|unknown|unable|unaware|unfamiliar|uncertain|cannot|can't|could not|sorry|know nothing|knows nothing|nothing (about|on)|beyond (me|my|what)|outside (of )?(my|what)|never (learned|heard|came|read|studied)|lack(s|ing)?|without (any )?(knowledge|information)|escapes me|mystery|missing from|in the dark|have not)\b",
+    // A refusal denies, and what it denies is knowing or telling; either may come first.
+    private const string Negation = @"\b(no|not|nothing|never|none|too little|lacks?|lacking|without|beyond|outside|past|gap|end|escapes|missing|unaware|unfamiliar|uninformed|uncertain|unclear|(?:do|does|did|have|has|is|are|was|could|ca|would)n't)\b";
+
+    private const string Knowing = @"\b(know|knows|knew|known|knowledge|information|informed|idea|answers?|records?|details|data|clue|memory|remember|recall|aware|sure|familiar|tell|facts?|mind|offer|learned|subject|question|matter|what the)\b";
+
+    [GeneratedRegex(Negation + @".{0,60}?" + Knowing + "|" + Knowing + @".{0,60}?" + Negation + @"|\bsorry\b|\bunknown\b|\bcannot\b|\bcan't\b|\bunable to\b",
         RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
     private static partial Regex Pattern();
 }

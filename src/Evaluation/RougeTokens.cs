@@ -18,7 +18,8 @@ public static class RougeTokens
             if (token.Length > 0) tokens.Add(token);
             word.Clear();
         }
-        foreach (var c in text.ToLowerInvariant())
+        // Full lower-casing makes two characters of a dotted capital I; .NET's leaves it alone.
+        foreach (var c in text.Replace("\u0130", "i\u0307", StringComparison.Ordinal).ToLowerInvariant())
             if (char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c)) word.Append(c);
             else End();
         End();
