@@ -11,7 +11,6 @@ internal sealed class ErrorFilter : CommandFilterAttribute
     /// <inheritdoc/>
     public override async ValueTask<int> OnCommandExecutionAsync(CoconaCommandExecutingContext ctx, CommandExecutionDelegate next)
     {
-        CommandOutcome.Reached = true;
         try
         {
             return await next(ctx).ConfigureAwait(false);

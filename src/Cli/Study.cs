@@ -31,6 +31,7 @@ internal sealed class Study
     /// <exception cref="InputException">There is no pipeline, or it is wrong.</exception>
     public static Study Open(string? profile, IReadOnlyList<string>? sets)
     {
+        CommandOutcome.Reached = true;
         var root = FindRoot();
         var file = PipelineFile.Read(Path.Combine(root, PipelineFile.FileName));
         return new Study(root, PlanBuilder.Build(file, StudyStages.Catalog, new PlanRequest(profile, sets)));

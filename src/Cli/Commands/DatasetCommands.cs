@@ -16,6 +16,7 @@ internal sealed class DatasetCommands
         [Option("strict", Description = "Exit 1 when anything is reported")] bool strict = false,
         [Option("json", Description = "Print one JSON object on stdout")] bool json = false)
     {
+        CommandOutcome.Reached = true;
         var rows = QaFile.Read(file);
         var findings = DatasetLint.Of(rows);
         if (json)

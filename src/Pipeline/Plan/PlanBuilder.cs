@@ -127,9 +127,8 @@ public sealed class PlanBuilder
     {
         List<List<KeyValuePair<string, string>>> combinations = [[]];
         foreach (var (axis, labels) in axes) combinations = [.. combinations.SelectMany(c => labels.Select(l => (List<KeyValuePair<string, string>>)[.. c, new(axis, l)]))];
-        foreach (var (rule, place) in Rules(body["exclude"], axes, settings, whole: false))
-            if (combinations.RemoveAll(c => rule.All(r => c.Any(a => a.Key == r.Key && a.Value == r.Value))) == 0)
-                _problems.Add(place, "this excludes no cell", "remove it, or correct its labels");
+        // A rule may find nothing: a smaller profile need not have the labels of a larger one.
+        foreach (var (rule, _) in Rules(body["exclude"], axes, settings, whole: false)) combinations.RemoveAll(c => rule.All(r => c.Any(a => a.Key == r.Key && a.Value == r.Value)));
         foreach (var (rule, place) in Rules(body["include"], axes, settings, whole: true))
         {
             List<KeyValuePair<string, string>> cell = [.. axes.Select(a => new KeyValuePair<string, string>(a.Key, rule.GetValueOrDefault(a.Key, "")))];

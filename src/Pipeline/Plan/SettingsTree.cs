@@ -64,7 +64,7 @@ internal sealed partial class SettingsTree(YamlMap root, Problems problems)
                 var optional = s.Text.EndsWith('?');
                 return Find(s.Text.TrimStart('$').TrimEnd('?'), axes, s.Place, optional) is not { } found ? null
                     // A label or a single value is shown where it is used; a map keeps the places of its own lines.
-                    : found is YamlScalar scalar ? scalar with { Place = scalar.Place.Line == 0 ? s.Place : scalar.Place } : found;
+                    : found is YamlScalar scalar ? scalar with { Place = scalar.Place.File is null ? s.Place : scalar.Place } : found;
             case YamlScalar s when s.Text.Contains('$', StringComparison.Ordinal):
                 var text = Reference().Replace(s.Text, m => m.Value == "$$" ? "$" : Find(m.Groups[1].Value, axes, s.Place, false) switch
                 {

@@ -53,9 +53,10 @@ public static class Targets
         var bracket = name.IndexOf('[', StringComparison.Ordinal);
         if (bracket < 0)
         {
-            var slash = name.IndexOf('/', StringComparison.Ordinal);
-            var stage = slash < 0 ? name : name[..slash];
-            return [.. plan.Cells.Where(c => c.Id.Stage == stage || c.Id.Folder == name)];
+            // A path of the readable view, or a stage.
+            var shown = plan.Cells.Where(c => c.Id.Axes.Count > 0 && (name == c.Id.Folder || name.StartsWith(c.Id.Folder + "/", StringComparison.Ordinal))).ToList();
+            var stage = name.Split('/')[0];
+            return shown.Count > 0 ? shown : [.. plan.Cells.Where(c => c.Id.Stage == stage && (name == stage || c.Id.Axes.Count == 0))];
         }
         if (!name.EndsWith(']')) return [];
         var labels = name[(bracket + 1)..^1].Split(',', StringSplitOptions.TrimEntries);

@@ -39,10 +39,20 @@ internal static partial class Files
     }
 
     /// <summary>Gives a file a second name; a copy where the file system has no hard links.</summary>
-    public static void Link(string existing, string name)
+    /// <returns>False where the name is taken: somebody was quicker.</returns>
+    public static bool Link(string existing, string name)
     {
-        if (OperatingSystem.IsLinux() && link(existing, name) == 0) return;
-        File.Copy(existing, name, overwrite: false);
+        if (OperatingSystem.IsLinux() && link(existing, name) == 0) return true;
+        if (File.Exists(name)) return false;
+        try
+        {
+            File.Copy(existing, name, overwrite: false);
+            return true;
+        }
+        catch (IOException) when (File.Exists(name))
+        {
+            return false;
+        }
     }
 
     /// <summary>Puts a symbolic link in the place of another, in one step where the system can.</summary>

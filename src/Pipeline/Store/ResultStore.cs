@@ -239,15 +239,13 @@ public sealed class ResultStore
     {
         var path = Path.Combine(Folder, "objects", file.Hash[..2], file.Hash);
         Files.Protect(staged);
-        if (File.Exists(path) && new FileInfo(path).Length == file.Bytes)
-        {
-            File.Delete(staged);
-            Files.Link(path, staged);
-            return;
-        }
         Directory.CreateDirectory(Path.GetDirectoryName(path)!);
-        File.Delete(path);
-        Files.Link(staged, path);
+        var known = new FileInfo(path);
+        if (known.Exists && known.Length != file.Bytes) File.Delete(path);
+        // Where the object is there already, or another cell was quicker, the staged file becomes one more name of it.
+        if (Files.Link(staged, path)) return;
+        var spare = staged + ".link";
+        if (Files.Link(path, spare)) File.Move(spare, staged, overwrite: true);
     }
 
     private bool IsWhole(string key)

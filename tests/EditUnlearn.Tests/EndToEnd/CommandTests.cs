@@ -1,0 +1,85 @@
+using System.Diagnostics;
+using EditUnlearn.Tests.Support;
+
+namespace EditUnlearn.Tests.EndToEnd;
+
+/// <summary>What a user sees when something is mistyped, missing or interrupted.</summary>
+[Trait("Category", "EndToEnd")]
+public sealed class CommandTests
+{
+    [Theory]
+    [InlineData("steps: 950", "stepz: 950", "'stepz' is not a parameter here\n  hint: did you mean 'steps'?")]
+    [InlineData("steps: 950", "steps: many", "'size.steps' must be a whole number, not 'many'")]
+    [InlineData("methods: [ga, rome]", "methods: [ga, roma]", "'roma' is not a method\n  hint: did you mean 'rome'?")]
+    [InlineData("data/facts-own.jsonl", "data/facts-owm.jsonl", "there is no file 'data/facts-owm.jsonl'\n  hint: did you mean 'facts-own.jsonl'?")]
+    [InlineData("learningRate: 5.0e-5", "lerningRate: 5.0e-5", "'options.lerningRate' is not an option of this method\n  hint: did you mean 'learningRate'?")]
+    [InlineData("trainable: full", "trainable: some", "has a value of the wrong type for ga")]
+    [InlineData("in: { answers: before }", "in: { answers: score-before }", "the stages read each other in a circle: score-before -> score-before")]
+    public void A_mistake_in_the_pipeline_is_reported_with_its_place_and_exit_code_2(string right, string wrong, string expected)
+    {
+        using var tool = new Tool();
+        var yaml = File.ReadAllText(tool["pipeline.yaml"]);
+        Assert.Contains(right, yaml, StringComparison.Ordinal);
+        File.WriteAllText(tool["pipeline.yaml"], yaml.Replace(right, wrong, StringComparison.Ordinal));
+        var (code, output, error) = tool.Run("repro");
+        Assert.Equal(2, code);
+        Assert.Empty(output);
+        Assert.Contains(expected, error, StringComparison.Ordinal);
+        Assert.Matches(@"pipeline\.yaml\(\d+,\d+\): ", error);
+        Assert.False(Directory.Exists(tool["artifacts/pretrain"]));
+    }
+
+    [Fact]
+    public void Wrong_data_ends_with_exit_code_2_and_line_and_field()
+    {
+        using var tool = new Tool();
+        var lines = File.ReadAllLines(tool["data/facts-own.jsonl"]);
+        lines[3] = lines[3].Replace("\"answer\"", "\"anser\"", StringComparison.Ordinal);
+        File.WriteAllLines(tool["data/facts-own.jsonl"], lines);
+        var (code, _, error) = tool.Run("repro", "--profile", "smoke", "facts");
+        Assert.Equal(2, code);
+        Assert.Contains("facts-own.jsonl(4): anser is not a field of a question\n  hint: did you mean 'answer'?", error, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(0, "--help")]
+    [InlineData(0, "repro", "--help")]
+    [InlineData(2, "reproo")]
+    [InlineData(2, "repro", "--no-such-option")]
+    [InlineData(2, "repro", "no-such-stage")]
+    [InlineData(2, "repro", "-j", "many")]
+    [InlineData(2, "repro", "--profile", "smook")]
+    [InlineData(2, "show", "tables/table1.tex")]
+    [InlineData(0, "plan", "--profile", "smoke")]
+    [InlineData(0, "dag", "--format", "dot")]
+    [InlineData(2, "dag", "--format", "png")]
+    [InlineData(0, "dataset", "lint", "data/facts-own.jsonl")]
+    [InlineData(2, "dataset", "lint", "nowhere.jsonl")]
+    public void Exit_codes_are_as_documented(int expected, params string[] arguments)
+    {
+        using var tool = new Tool();
+        var (code, output, error) = tool.Run(arguments);
+        Assert.True(expected == code, $"exit code {code}, expected {expected}\n{output}\n{error}");
+    }
+
+    [Fact]
+    public void Interrupted_it_ends_with_130_and_the_next_run_goes_on()
+    {
+        using var tool = new Tool();
+        // An interactive shell starts programs with SIGINT at its default; setsid gives the child a session of its own.
+        var start = new ProcessStartInfo("setsid", ["dotnet", Path.Combine(AppContext.BaseDirectory, "EditUnlearn.Cli.dll"), "repro", "--profile", "smoke", "--set", "pretrain.steps=2000"])
+        {
+            WorkingDirectory = Path.GetDirectoryName(tool["pipeline.yaml"])!, RedirectStandardError = true, RedirectStandardOutput = true,
+        };
+        using var process = Process.Start(start)!;
+        process.ErrorDataReceived += (_, _) => { };
+        process.BeginErrorReadLine();
+        Thread.Sleep(3000);
+        var clock = Stopwatch.StartNew();
+        Process.Start("kill", ["-INT", $"{process.Id}"]).WaitForExit();
+        Assert.True(process.WaitForExit(10_000), "it did not stop");
+        Assert.Equal(130, process.ExitCode);
+        Assert.True(clock.Elapsed < TimeSpan.FromSeconds(5));
+        Assert.Equal(0, tool.Run("repro", "--profile", "smoke", "facts").ExitCode);
+    }
+}

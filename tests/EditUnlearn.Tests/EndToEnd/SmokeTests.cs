@@ -1,0 +1,120 @@
+using System.Diagnostics;
+using EditUnlearn.Artifacts;
+using EditUnlearn.Tests.Support;
+
+namespace EditUnlearn.Tests.EndToEnd;
+
+/// <summary>The whole line on a miniature of a few steps: every stage is real, the numbers mean nothing.</summary>
+[Trait("Category", "EndToEnd")]
+public sealed class SmokeTests
+{
+    [Fact]
+    public void The_study_runs_to_its_table_then_does_nothing_then_exactly_what_a_change_asks_for()
+    {
+        using var tool = new Tool();
+        var (first, ran) = tool.Repro();
+        Assert.Equal(16, (int)first["executed"]!);
+        Assert.Contains("tables", ran);
+        Assert.Contains(@"\begin{tabular}", File.ReadAllText(tool["artifacts/tables/table1.tex"]), StringComparison.Ordinal);
+        Assert.Contains("miniature", File.ReadAllText(tool["artifacts/tables/table1.tex"]), StringComparison.Ordinal);
+        var cells = ParquetTable.Read<TableCell>(tool["artifacts/tables/table1.parquet"]);
+        Assert.Equal(3 * 8, cells.Count);
+        Assert.All(cells, c => Assert.NotNull(c.Value));
+        var table = File.ReadAllBytes(tool["artifacts/tables/table1.tex"]);
+
+        var (second, none) = tool.Repro();
+        Assert.Empty(none);
+        Assert.Equal(16, (int)second["upToDate"]!);
+        Assert.True((double)second["timings"]!["plannerMilliseconds"]! > 0);
+        Assert.Equal(0, tool.Run("repro", "--profile", "smoke", "--frozen").ExitCode);
+
+        string[] change = ["--set", "options.ga.learningRate=1e-4"];
+        var frozen = tool.Run(["repro", "--profile", "smoke", "--frozen", .. change]);
+        Assert.Equal(3, frozen.ExitCode);
+        Assert.Contains("options.learningRate 5E-05 -> 0.0001 (--set options.ga.learningRate=1e-4)", frozen.Out, StringComparison.Ordinal);
+        Assert.Equal(["answer[llama2,facts-4,ga]", "apply[llama2,facts-4,ga]", "score[llama2,facts-4,ga]", "tables"], tool.Repro(change).Ran);
+
+        Assert.Empty(tool.Repro().Ran);   // back again: all from the store
+        Assert.Equal(table, File.ReadAllBytes(tool["artifacts/tables/table1.tex"]));
+        Assert.Equal(["answer[llama2,facts-4,rome]", "apply[llama2,facts-4,rome]", "score[llama2,facts-4,rome]", "tables"], tool.Repro("--set", "options.rome.value.steps=2").Ran);
+    }
+
+    [Fact]
+    public void Killed_in_the_middle_the_next_run_just_runs_and_ends_with_the_same_bytes()
+    {
+        using var whole = new Tool();
+        whole.Repro();
+        using var killed = new Tool();
+        foreach (var milliseconds in (int[])[700, 1600, 2600])
+        {
+            using var process = killed.Start("repro", "--profile", "smoke");
+            process.ErrorDataReceived += (_, _) => { };
+            process.BeginErrorReadLine();
+            Thread.Sleep(milliseconds);
+            // The tool alone: its workers must notice by themselves.
+            process.Kill(entireProcessTree: false);
+            process.WaitForExit();
+        }
+        killed.Repro();
+        foreach (var file in (string[])["table1.tex", "table1.csv", "table1.parquet"])
+            Assert.Equal(File.ReadAllBytes(whole[$"artifacts/tables/{file}"]), File.ReadAllBytes(killed[$"artifacts/tables/{file}"]));
+        Assert.Empty(Directory.EnumerateFileSystemEntries(killed["artifacts/.store/scratch"]));
+        Assert.Empty(Process.GetProcessesByName("dotnet").Where(p => Orphaned(p, killed["artifacts"])));
+    }
+
+    // A worker of the killed tool would still hold its folder open.
+    private static bool Orphaned(Process process, string folder)
+    {
+        try
+        {
+            return Directory.EnumerateFiles($"/proc/{process.Id}/fd").Any(f => new FileInfo(f).LinkTarget?.StartsWith(folder, StringComparison.Ordinal) == true);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return false;
+        }
+    }
+
+    [Fact]
+    public void Results_do_not_depend_on_how_many_cells_run_at_once()
+    {
+        using var one = new Tool();
+        one.Repro("-j", "1");
+        using var four = new Tool();
+        four.Repro("-j", "4");
+        Assert.Equal(File.ReadAllBytes(one["artifacts/tables/table1.parquet"]), File.ReadAllBytes(four["artifacts/tables/table1.parquet"]));
+    }
+
+    [Fact]
+    public void Damaged_results_end_with_exit_code_5_and_lose_nothing_else()
+    {
+        using var tool = new Tool();
+        tool.Repro();
+        var answers = tool["artifacts/answer/llama2,facts-4,ga/answers.parquet"];
+        var bytes = File.ReadAllBytes(answers);
+        Replace(answers, bytes[..(bytes.Length / 2)]);
+        var show = tool.Run("show", "answer/llama2,facts-4,ga/answers.parquet", "--profile", "smoke");
+        Assert.Equal(5, show.ExitCode);
+        Assert.Contains("answer[llama2,facts-4,ga]/answers.parquet: has", show.Error, StringComparison.Ordinal);
+        Assert.Contains("--force 'answer[llama2,facts-4,ga]'", show.Error, StringComparison.Ordinal);
+        var score = tool.Run("repro", "--profile", "smoke", "--force", "score[llama2,facts-4,ga]");
+        Assert.Equal(5, score.ExitCode);
+        Assert.Equal(["answer[llama2,facts-4,ga]"], tool.Repro("--force", "answer[llama2,facts-4,ga]").Ran);
+        Assert.Equal(bytes, File.ReadAllBytes(answers));
+
+        // Same length, other bytes: the reader of the file finds out.
+        var weights = tool["artifacts/pretrain/llama2/model/model.safetensors"];
+        var header = File.ReadAllBytes(weights);
+        header[3] = 0xFF;
+        Replace(weights, header);
+        var quality = tool.Run("repro", "--profile", "smoke", "--force", "quality");
+        Assert.Equal(5, quality.ExitCode);
+        Assert.Contains("model.safetensors: the header claims", quality.Error, StringComparison.Ordinal);
+    }
+
+    private static void Replace(string file, byte[] bytes)
+    {
+        File.Delete(file);   // results are read-only; what is replaced is this name only
+        File.WriteAllBytes(file, bytes);
+    }
+}

@@ -1,0 +1,144 @@
+using EditUnlearn.Foundation;
+using EditUnlearn.Pipeline;
+using EditUnlearn.Tests.Support;
+
+namespace EditUnlearn.Tests.Unit.Pipeline;
+
+public sealed class PlanTests
+{
+    private const string Study = """
+        default-profile: mini
+        settings:
+          seed: 17
+          models: [a, b]
+          sizes: { a: 1, b: 2 }
+          rates: { peak: 2e-5, steps: 40 }
+        profiles:
+          mini: {}
+          quick: { rates: { steps: 3 }, models: [a] }
+        stages:
+          source:
+            for: { model: $models }
+            with: { number: $sizes.$model, label: "model-$model costs $$1" }
+          train:
+            for: { model: $models, method: [x, y] }
+            exclude: [{ model: b, method: y }]
+            in: { data: source }
+            with: { seed: $seed, rates: $rates, options: { $nothing: 1 } }
+          join:
+            in: { parts: { from: train, where: { method: x } } }
+        """;
+
+    private static Plan Build(string yaml, string? profile = null, params string[] sets) =>
+        PlanBuilder.Build(PipelineFile.Parse(yaml, "pipeline.yaml", Checkout.Root), new FakeStages().Catalog, new PlanRequest(profile, sets));
+
+    private static string Problems(string yaml, string? profile = null, params string[] sets) => Assert.Throws<InputException>(() => Build(yaml, profile, sets)).Message;
+
+    [Fact]
+    public void A_matrix_is_expanded_and_inputs_follow_axes_of_the_same_name()
+    {
+        var plan = Build(Study);
+        Assert.Equal(["source[a]", "source[b]", "train[a,x]", "train[a,y]", "train[b,x]", "join"], plan.Cells.Select(c => c.Id.Text));
+        Assert.Equal("source[b]", Assert.IsType<CellOutputInput>(plan.Cells[4].Inputs.Single()).Cell.Text);
+        Assert.Equal(["train[a,x]", "train[b,x]"], plan.Cells[5].Inputs.Cast<CellOutputInput>().Select(i => i.Cell.Text));
+        var source = Assert.IsType<FakeStages.Source.Params>(plan.Cells[1].Parameters);
+        Assert.Equal((2, "model-b costs $1"), (source.Number, source.Label));
+        var train = Assert.IsType<FakeStages.Train.Params>(plan.Cells[2].Parameters);
+        Assert.Equal((17ul, 2e-5, 40), (train.Seed, train.Rates.Peak, train.Rates.Steps));
+    }
+
+    [Fact]
+    public void A_profile_and_the_command_line_change_values_and_nothing_else()
+    {
+        var plan = Build(Study, "quick", "rates.steps=5");
+        Assert.Equal(["source[a]", "train[a,x]", "train[a,y]", "join"], plan.Cells.Select(c => c.Id.Text));
+        Assert.Equal(5, ((FakeStages.Train.Params)plan.Cells[1].Parameters).Rates.Steps);
+        Assert.Equal("--set rates.steps=5", plan.Settings.Single(s => s.Path == "rates.steps").Place.ToString());
+    }
+
+    [Fact]
+    public void The_order_of_keys_does_not_change_the_parameters()
+    {
+        var turned = Study.Replace("peak: 2e-5, steps: 40", "steps: 40, peak: 2e-5", StringComparison.Ordinal);
+        Assert.Equal(Build(Study).Cells.Select(c => c.ParametersJson.ToJsonString()), Build(turned).Cells.Select(c => c.ParametersJson.ToJsonString()));
+    }
+
+    [Fact]
+    public void Everything_that_is_wrong_is_reported_together_with_place_and_hint() => Snapshot.Matches(Problems("""
+        default-profile: mini
+        setings: {}
+        settings:
+          models: [a, a, "b c"]
+          steps: many
+          number: -1
+        profiles:
+          mini: { stepz: 5 }
+        stages:
+          source:
+            for: { model: $modells }
+            with: { numbr: 1, number: $number }
+          train:
+            run: trian
+          second:
+            run: train
+            inn: {}
+            in: { data: source/nomber.txt }
+            with: { seed: yes, rates: [1], layers: [1, two], mode: plain-sdg }
+          third:
+            run: train
+            in: { data: { file: data/no-such-file.jsonl }, dta: source }
+            with: { seed: 1, rates: { steps: $steps } }
+          join:
+            in: { parts: nowhere }
+        """) + "\n", "plan-problems.txt");
+
+    [Fact]
+    public void Cycle_is_reported_as_a_path() => Assert.Contains("pipeline.yaml(2,3): the stages read each other in a circle: one -> two -> one", Problems("""
+        stages:
+          one: { run: join, in: { parts: two } }
+          two: { run: join, in: { parts: one } }
+        """), StringComparison.Ordinal);
+
+    [Fact]
+    public void Several_cells_behind_an_input_that_takes_one_are_named() => Assert.Contains("2 cells stand behind the input 'data', which takes one: source[a], source[b]", Problems("""
+        stages:
+          source: { for: { model: [a, b] }, with: { number: 1 } }
+          train: { in: { data: source }, with: { seed: 1, rates: {} } }
+        """), StringComparison.Ordinal);
+
+    [Theory]
+    [InlineData("stages: [", "not valid YAML")]
+    [InlineData("a: &x 1\nb: *x", "anchors and aliases are not supported")]
+    [InlineData("settings: { a: 1 }\nsettings: { b: 2 }", "stands twice")]
+    [InlineData("stages: !!python/object:os.system x", "is not supported")]
+    [InlineData("just text", "must be a map")]
+    public void Yaml_that_hides_something_is_refused(string yaml, string expected) => Assert.Contains(expected, Problems(yaml), StringComparison.Ordinal);
+
+    [Fact]
+    public void Deep_nesting_is_refused_quickly() => Assert.Contains("nested deeper", Problems(string.Concat(Enumerable.Repeat("[", 2000))), StringComparison.Ordinal);
+
+    [Fact]
+    public void An_unknown_profile_or_setting_of_the_command_line_is_named()
+    {
+        Assert.Contains("there is no profile 'quik'\n  hint: did you mean 'quick'?", Problems(Study, "quik"), StringComparison.Ordinal);
+        Assert.Contains("there is no setting 'rates.step' to change\n  hint: did you mean 'steps'?", Problems(Study, null, "rates.step=3"), StringComparison.Ordinal);
+        Assert.Contains("is not of the form path=value", Problems(Study, null, "rates"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Targets_name_cells_by_stage_label_or_file()
+    {
+        var plan = Build(Study);
+        string[] Named(params string[] targets) => [.. Targets.Named(plan, targets).Select(c => c.Id.Text)];
+        Assert.Equal(["train[a,x]", "train[a,y]", "train[b,x]"], Named("train"));
+        Assert.Equal(["train[a,x]", "train[b,x]"], Named("train[*,x]"));
+        Assert.Equal(["train[a,y]"], Named("train[y]"));
+        Assert.Equal(["join"], Named("join/joined.txt"));
+        Assert.Contains("did you mean 'train'?", Assert.Throws<InputException>(() => Named("trian")).Message, StringComparison.Ordinal);
+        Assert.Equal(["source[a]", "source[b]", "train[a,x]", "train[b,x]", "join"], Targets.WithUpstream(plan, Targets.Named(plan, ["join"])).Select(c => c.Id.Text));
+        Assert.Equal(["source[b]", "train[b,x]", "join"], Targets.WithDownstream(plan, Targets.Named(plan, ["source[b]"])).Select(c => c.Id.Text));
+    }
+
+    [Fact]
+    public void The_graph_is_drawn_by_stage() => Snapshot.Matches(Dag.Text(Build(Study), full: false) + "\n" + Dag.Mermaid(Build(Study), full: false) + "\n" + Dag.Dot(Build(Study), full: true), "dag.txt");
+}
