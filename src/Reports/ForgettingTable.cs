@@ -80,8 +80,13 @@ public sealed class ForgettingTable
                 : means.TryGetValue((setting.Model, setting.Set, method, split, metric), out var v) ? v : null;
             TableCell Cell(string? method, string label, string split, string metric) => new()
             {
-                Table = name, Setting = setting.Label, Method = label, Split = split, Metric = metric,
-                Value = Value(method, split, metric), Printed = Value(method, split, metric) is { } x ? Round(x).ToString("0.00", CultureInfo.InvariantCulture) : "--",
+                Table = name,
+                Setting = setting.Label,
+                Method = label,
+                Split = split,
+                Metric = metric,
+                Value = Value(method, split, metric),
+                Printed = Value(method, split, metric) is { } x ? Round(x).ToString("0.00", CultureInfo.InvariantCulture) : "--",
             };
             foreach (var split in Splits)
                 foreach (var metric in metrics) cells.Add(Cell(null, BeforeLabel, split, metric.Name));

@@ -69,7 +69,9 @@ public sealed class CommandTests
         // An interactive shell starts programs with SIGINT at its default; setsid gives the child a session of its own.
         var start = new ProcessStartInfo("setsid", ["dotnet", Path.Combine(AppContext.BaseDirectory, "EditUnlearn.Cli.dll"), "repro", "--profile", "smoke", "--set", "pretrain.steps=2000"])
         {
-            WorkingDirectory = Path.GetDirectoryName(tool["pipeline.yaml"])!, RedirectStandardError = true, RedirectStandardOutput = true,
+            WorkingDirectory = Path.GetDirectoryName(tool["pipeline.yaml"])!,
+            RedirectStandardError = true,
+            RedirectStandardOutput = true,
         };
         using var process = Process.Start(start)!;
         process.ErrorDataReceived += (_, _) => { };
