@@ -11,14 +11,16 @@ public static class Splits
     /// <summary>Name of the split to be kept.</summary>
     public const string Retain = "retain";
 
-    /// <summary>The first <paramref name="size"/> rows are forgotten, so larger sets hold the smaller ones.</summary>
-    /// <exception cref="ArgumentOutOfRangeException">Nothing would be forgotten, or nothing kept.</exception>
-    public static IReadOnlyList<SplitRow> Prefix(IReadOnlyList<QaRow> rows, int size)
+    /// <summary>Rows <paramref name="first"/> .. <paramref name="first"/> + <paramref name="size"/> - 1 are forgotten; from 0 on, larger sets hold the smaller ones.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">Nothing would be forgotten, nothing kept, or rows are asked for that do not exist.</exception>
+    public static IReadOnlyList<SplitRow> Range(IReadOnlyList<QaRow> rows, int first, int size)
     {
         ArgumentNullException.ThrowIfNull(rows);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(size);
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(size, rows.Count);
-        return [.. rows.Select((r, i) => new SplitRow { Id = r.Id, Split = i < size ? Forget : Retain })];
+        ArgumentOutOfRangeException.ThrowIfNegative(first);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(first + size, rows.Count);
+        return [.. rows.Select((r, i) => new SplitRow { Id = r.Id, Split = i >= first && i < first + size ? Forget : Retain })];
     }
 
     /// <summary>The questions of one split, in the order of the data.</summary>

@@ -1,3 +1,4 @@
+using System.Globalization;
 using EditUnlearn.Foundation;
 using EditUnlearn.Methods.Shared;
 using EditUnlearn.Models;
@@ -57,7 +58,7 @@ public sealed class Rome(Rome.Options options) : IMethod
                 var (r, u, loss) = Update(model, inputs, inputs.Edits[i], layer);
                 using (no_grad()) model.Weight(CausalLm.DownProjName(layer)).addr_(r.to(model.DType), u.to(model.DType));
                 updates[layer].Add((r, u));
-                inputs.Progress?.Invoke(new MethodProgress(i + 1, inputs.Edits.Count, $"edit {i + 1} of {inputs.Edits.Count}, value loss {loss:0.00}"));
+                inputs.Progress?.Invoke(new MethodProgress(i + 1, inputs.Edits.Count, string.Create(CultureInfo.InvariantCulture, $"{inputs.Edits[i].Id}, layer {layer}: target loss {loss:0.000}")));
             }
         }
         return new WeightPatch(updates.Where(p => p.Value.Count > 0).Select(p => KeyValuePair.Create<string, WeightChange>(

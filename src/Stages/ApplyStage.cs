@@ -67,7 +67,11 @@ public sealed class ApplyStage : Stage<ApplyStage.Params>
             Refusals = needs.HasFlag(Needs.Refusals) ? [.. forget.Select(q => new[] { checkpoint.Row(q.Question, targets[q.Id]) })] : [],
             SecondMoments = moments,
             Contexts = needs.HasFlag(Needs.Contexts) && options is Rome.Options { Contexts: var count } ? ContextPrefixes.Generate(checkpoint.Model, checkpoint.Tokenizer, count, seed.For("contexts")) : [[]],
-            Progress = p => io.Progress(p.Done, p.Total, p.What),
+            Progress = p =>
+            {
+                io.Progress(p.Done, p.Total, p.What);
+                io.Log($"{p.Done} of {p.Total}: {p.What}");
+            },
             Cancelled = io.Cancelled,
         };
         using var patch = entry.Create(options).Edit(checkpoint.Model, inputs, seed);

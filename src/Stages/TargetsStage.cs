@@ -1,19 +1,36 @@
 using EditUnlearn.Artifacts;
 using EditUnlearn.Data;
+using EditUnlearn.Evaluation;
 using EditUnlearn.Foundation;
 using EditUnlearn.Pipeline;
 
 namespace EditUnlearn.Stages;
 
-/// <summary>Draws a refusal for every question to be forgotten, fixed for the run.</summary>
+/// <summary>Finds a refusal for every question to be forgotten, fixed for the run: drawn from a list, or written by the model that will be edited.</summary>
 public sealed class TargetsStage : Stage<TargetsStage.Params>
 {
     /// <summary>Parameters.</summary>
     /// <param name="Seed">Of the draws.</param>
-    public sealed record Params(ulong Seed);
+    /// <param name="From">Where refusals come from.</param>
+    public sealed record Params(ulong Seed, RefusalSource From = RefusalSource.List);
+
+    /// <summary>Where refusals come from.</summary>
+    public enum RefusalSource
+    {
+        /// <summary>Drawn from the list, uniformly.</summary>
+        List,
+
+        /// <summary>Written by the model when shown the prompt: self-improvement.</summary>
+        Model,
+    }
 
     /// <inheritdoc/>
-    public override StageInfo Info { get; } = new("targets", 1, "a refusal for every forget question") { Inputs = [new("data"), new("splits"), new("refusals")], Outputs = ["targets.parquet"] };
+    public override StageInfo Info { get; } = new("targets", 1, "a refusal for every forget question")
+    {
+        Inputs = [new("data"), new("splits"), new("refusals"), new("model"), new("prompt")],
+        Outputs = ["targets.parquet"],
+        Resource = Resource.Accelerator,
+    };
 
     /// <inheritdoc/>
     protected override void Run(Params parameters, StageIo io)
@@ -21,8 +38,23 @@ public sealed class TargetsStage : Stage<TargetsStage.Params>
         ArgumentNullException.ThrowIfNull(parameters);
         ArgumentNullException.ThrowIfNull(io);
         var forget = Splits.Of(ParquetTable.Read<QaRow>(io.Input("data")), ParquetTable.Read<SplitRow>(io.Input("splits")), Splits.Forget);
+        var targets = parameters.From == RefusalSource.Model ? Written(forget, io) : Drawn(forget, parameters, io);
+        ParquetTable.Write(io.Output("targets.parquet"), targets);
+        io.Metric("fallback-share", targets.Average(t => t.Source == "fallback" ? 1.0 : 0));
+    }
+
+    private static List<TargetRow> Drawn(IReadOnlyList<QaRow> forget, Params parameters, StageIo io)
+    {
         var refusals = TextLines.Read(io.Input("refusals"));
         var draw = new Seed(parameters.Seed).Stream("refusal");
-        ParquetTable.Write(io.Output("targets.parquet"), [.. forget.Select(q => new TargetRow { Id = q.Id, Target = draw.Pick(refusals), Source = "list" })]);
+        return [.. forget.Select(q => new TargetRow { Id = q.Id, Target = draw.Pick(refusals), Source = "list" })];
+    }
+
+    private static List<TargetRow> Written(IReadOnlyList<QaRow> forget, StageIo io)
+    {
+        using var checkpoint = io.LoadModel("model");
+        var written = RefusalWriter.Write(
+            checkpoint, File.ReadAllText(io.Input("prompt")), [.. forget.Select(q => new RefusalWriter.Wanted(q.Question, q.Subject, [q.Answer, .. q.Aliases]))], io.Cancelled);
+        return [.. forget.Zip(written, (q, w) => new TargetRow { Id = q.Id, Target = w.Text, Source = w.ByModel ? "model" : "fallback" })];
     }
 }

@@ -13,7 +13,7 @@ internal sealed class ReproCommand(Stopping stopping)
     /// <summary>Runs what is stale.</summary>
     [Command("repro", Description = "Run what is stale, and nothing else")]
     public async Task<int> Repro(
-        [Argument(Description = "Stages or cells, such as table1 or apply[rome]; all when none is named")] string[]? targets = null,
+        [Argument(Description = "Stages or cells, such as tables or apply[rome]; all when none is named")] string[]? targets = null,
         [Option("profile", Description = "A profile of pipeline.yaml")] string? profile = null,
         [Option("set", Description = "Change a setting: pretrain.steps=200")] string[]? set = null,
         [Option('j', Description = "Threads that may be busy at once; 0 for one a core")] int jobs = 0,

@@ -14,7 +14,7 @@ public static class Dag
         foreach (var (name, label) in nodes)
         {
             var reads = edges.Where(e => e.To == name).Select(e => e.From).ToList();
-            text.Append(label.PadRight(width)).Append(reads.Count > 0 ? "  <- " + string.Join(", ", reads) : "").AppendLine();
+            text.AppendLine(reads.Count > 0 ? $"{label.PadRight(width)}  <- {string.Join(", ", reads)}" : label);
         }
         return text.ToString();
     }

@@ -327,6 +327,12 @@ public sealed class Scheduler(Plan plan, ResultStore store, KeyResolver keys, IS
                 if (_running.TryGetValue(cell.Id, out var r))
                 {
                     var elapsed = Stopwatch.GetElapsedTime(r.Start).TotalSeconds;
+                    if (expected is null && r.Share <= 0.02)
+                    {
+                        // Never seen and not yet under way: any number would be invented.
+                        observer.Estimated(null);
+                        return;
+                    }
                     // Its own progress says more than history, once there is some.
                     own = r.Share > 0.02 ? elapsed * (1 - r.Share) / r.Share : Math.Max((expected ?? 5) - elapsed, 0);
                     longest = Math.Max(longest, own);
