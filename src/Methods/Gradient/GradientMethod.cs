@@ -22,6 +22,9 @@ public abstract class GradientMethod(string label, TrainingOptions options) : IM
     /// <summary>Told after every update.</summary>
     public Action<Update>? Observer { get; init; }
 
+    /// <summary>The rows that meet in every place, instead of drawn ones: to repeat a run whose batches are known.</summary>
+    public IReadOnlyList<PairedRow>? Places { get; init; }
+
     /// <summary>Whether the method reads retain rows.</summary>
     protected virtual bool UsesRetain => false;
 
@@ -42,7 +45,9 @@ public abstract class GradientMethod(string label, TrainingOptions options) : IM
         var perUpdate = options.BatchSize * options.Accumulation;
         var steps = options.Steps ?? LearningRateSchedule.StepsFor(inputs.Forget.Count, options.BatchSize, options.Accumulation, options.Epochs);
         var schedule = new LearningRateSchedule(options.LearningRate, steps, options.WarmupShare > 0 ? Math.Max(1, (int)(steps * options.WarmupShare)) : 0, options.Schedule);
-        var places = Pairing.Draw(
+        if (UsesRetain && inputs.Retain.Count == 0) throw new ArgumentException($"{label} needs retain rows.", nameof(inputs));
+        if (UsesRefusals && inputs.Refusals.Count != inputs.Forget.Count) throw new ArgumentException($"{label} needs refusals for every forget row.", nameof(inputs));
+        var places = Places ?? Pairing.Draw(
             seed, inputs.Forget.Count, UsesRetain ? inputs.Retain.Count : 0, UsesRefusals ? [.. inputs.Refusals.Select(r => r.Count)] : [], steps * perUpdate);
 
         using var trained = TrainedModel.Of(model, options, seed);

@@ -9,12 +9,13 @@ namespace EditUnlearn.Methods.Gradient;
 /// <summary>A model of which some weights move: a copy of them in one vector, or a low-rank adapter beside them. The model it came from is only read.</summary>
 public sealed class TrainedModel : IDisposable
 {
-    private readonly CausalLm _model;
+    private readonly CausalLm _start, _model;
     private readonly LoraAdapter? _adapter;
     private readonly TrainingOptions _options;
 
-    private TrainedModel(CausalLm model, FlatParameters parameters, LoraAdapter? adapter, TrainingOptions options)
+    private TrainedModel(CausalLm start, CausalLm model, FlatParameters parameters, LoraAdapter? adapter, TrainingOptions options)
     {
+        _start = start;
         _model = model;
         Parameters = parameters;
         _adapter = adapter;
@@ -36,7 +37,7 @@ public sealed class TrainedModel : IDisposable
         {
             var maps = model.Weights.Where(w => w.Value.dim() == 2 && options.Lora.Maps.Any(m => w.Key.EndsWith(m + ".weight", StringComparison.Ordinal)));
             var adapter = new LoraAdapter(maps, options.Lora, seed);
-            return new TrainedModel(model, adapter.Parameters, adapter, options);
+            return new TrainedModel(model, model, adapter.Parameters, adapter, options);
         }
         bool Moves(string name) => options.Trainable == Trainable.Full
             || options.Layers.Any(l => name.StartsWith($"model.layers.{l}.", StringComparison.Ordinal));
@@ -44,7 +45,7 @@ public sealed class TrainedModel : IDisposable
         if (moving.Count == 0) throw new ArgumentException("No block is listed under layers, so nothing would be trained.", nameof(options));
         var parameters = FlatParameters.CopyOf(moving, name => options.DecayNormGains || !(name.EndsWith("norm.weight", StringComparison.Ordinal) || name.EndsWith(".bias", StringComparison.Ordinal)));
         var weights = model.Weights.ToDictionary(w => w.Key, w => parameters.Views.GetValueOrDefault(w.Key) ?? w.Value, StringComparer.Ordinal);
-        return new TrainedModel(model.Over(weights), parameters, null, options);
+        return new TrainedModel(model, model.Over(weights), parameters, null, options);
     }
 
     /// <summary>Opens a training pass: the adapter's dropout is active until the result is disposed.</summary>
@@ -52,11 +53,29 @@ public sealed class TrainedModel : IDisposable
     public IDisposable? TrainingPass(string name) => _adapter?.TrainingPass(name);
 
     /// <summary>Logits at the predicting position of every label [P, V].</summary>
-    public Tensor LabelLogits(RowBatch batch)
+    public Tensor LabelLogits(RowBatch batch) => LabelLogits(_model, batch, _adapter);
+
+    /// <summary>The summed negative log-probability of each row [B].</summary>
+    public Tensor RowNll(RowBatch batch) => RowNll(_model, batch, _adapter);
+
+    /// <summary>The same under the model before training, without gradient [B].</summary>
+    public Tensor StartRowNll(RowBatch batch)
+    {
+        using var quiet = no_grad();
+        return RowNll(_start, batch, null);
+    }
+
+    private static Tensor RowNll(CausalLm model, RowBatch batch, LoraAdapter? adapter)
     {
         ArgumentNullException.ThrowIfNull(batch);
-        var hidden = _model.Hidden(batch.Ids, new ForwardOptions { Adapter = _adapter });
-        return _model.Logits(hidden.view(-1, hidden.shape[^1]).index_select(0, batch.LabelPositions));
+        return LabelLosses.RowSums(LabelLosses.Nll(LabelLogits(model, batch, adapter), batch.LabelTargets), batch);
+    }
+
+    private static Tensor LabelLogits(CausalLm model, RowBatch batch, LoraAdapter? adapter)
+    {
+        ArgumentNullException.ThrowIfNull(batch);
+        var hidden = model.Hidden(batch.Ids, new ForwardOptions { Adapter = adapter });
+        return model.Logits(hidden.view(-1, hidden.shape[^1]).index_select(0, batch.LabelPositions));
     }
 
     /// <summary>L of the method files: the mean negative log-probability of the labels, averaged as the options say.</summary>

@@ -36,6 +36,9 @@ public sealed class SmokeTests
 
         Assert.Empty(tool.Repro().Ran);   // back again: all from the store
         Assert.Equal(table, File.ReadAllBytes(tool["artifacts/tables/table1.tex"]));
+        string[] added = tool.Repro("--set", "methods=[ga, gd, dpo, idk, rome]").Ran;
+        Assert.Equal(3 * 3 + 1, added.Length);   // apply, answer and score of each further method, and the tables
+        Assert.DoesNotContain(added, c => c.Contains(",ga]", StringComparison.Ordinal) || c.Contains(",rome]", StringComparison.Ordinal));
         Assert.Equal(["answer[llama2,facts-4,rome]", "apply[llama2,facts-4,rome]", "score[llama2,facts-4,rome]", "tables"], tool.Repro("--set", "options.rome.value.steps=2").Ran);
     }
 

@@ -23,14 +23,18 @@ public sealed class GradientGoldenTests
         if (!File.Exists(Path.Combine(Folder, "manifest.json"))) return cases;
         using var manifest = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(Folder, "manifest.json")));
         foreach (var entry in manifest.RootElement.EnumerateObject())
-            if (entry.Value.ValueKind == JsonValueKind.Object && entry.Value.TryGetProperty("loss_type", out var type) && Losses.ContainsKey(type.GetString()!)) cases.Add(entry.Name);
+            if (entry.Value.ValueKind == JsonValueKind.Object && entry.Value.TryGetProperty("loss_type", out var type) && Losses.ContainsKey(type.GetString()!)
+                && entry.Value.GetProperty("reference_model").GetString() == "the starting model") cases.Add(entry.Name);
         return cases;
     }
 
     // The manifest's loss names and the method that has that loss.
     private static readonly Dictionary<string, Func<Setting, GradientMethod>> Losses = new()
     {
-        ["grad_ascent"] = s => new GradientAscent(s.Apply(new GradientAscent.Options())) { Observer = s.Observer },
+        ["grad_ascent"] = s => new GradientAscent(s.Apply(new GradientAscent.Options())) { Observer = s.Observer, Places = s.Places },
+        ["grad_diff"] = s => new GradientDifference(s.Apply(new GradientDifference.Options())) { Observer = s.Observer, Places = s.Places },
+        ["idk"] = s => new RefusalTraining(s.Apply(new RefusalTraining.Options { Union = true })) { Observer = s.Observer, Places = s.Places },
+        ["dpo"] = s => new PreferenceOptimisation(s.Apply(new PreferenceOptimisation.Options())) { Observer = s.Observer, Places = s.Places },
     };
 
     [GoldenTheory("unlearn")]
@@ -44,6 +48,7 @@ public sealed class GradientGoldenTests
         var rowsFile = SafetensorsFile.Open(Path.Combine(Folder, "inputs.safetensors"));
         using var model = WeightFolder.Load(Path.Combine(Checkout.Goldens, "models", "tiny-llama2"), CPU);
         var forget = Rows(rowsFile, "forget");
+        var inputs = new MethodInputs { Forget = forget, Retain = Rows(rowsFile, entry.GetProperty("retain").GetString()!), Refusals = [.. Rows(rowsFile, "idk").Select(r => new[] { r })] };
         var expected = entry.GetProperty("losses").EnumerateArray().Select(x => x.GetDouble()).ToArray();
         var norms = entry.GetProperty("grad_norms").EnumerateArray().Select(x => x.GetDouble()).ToArray();
 
@@ -52,7 +57,7 @@ public sealed class GradientGoldenTests
         {
             var updates = new List<GradientMethod.Update>();
             var method = Losses[entry.GetProperty("loss_type").GetString()!](new Setting(entry, forget.Count, steps, updates.Add));
-            using var patch = (WeightPatch)method.Edit(model, new MethodInputs { Forget = forget }, new Seed(3));
+            using var patch = (WeightPatch)method.Edit(model, inputs, new Seed(3));
             Assert.Equal(steps, updates.Count);
             for (var i = 0; i < steps; i++)
             {
@@ -92,6 +97,9 @@ public sealed class GradientGoldenTests
     // The trainer's settings: one batch of all rows, every step; AdamW without a schedule.
     private sealed record Setting(JsonElement Entry, int Rows, int Steps, Action<GradientMethod.Update> Observer)
     {
+        // Every step sees the whole batch, row by row.
+        public IReadOnlyList<PairedRow> Places => [.. Enumerable.Range(0, Steps * Rows).Select(i => new PairedRow(i % Rows, i % Rows, 0))];
+
         public T Apply<T>(T options) where T : TrainingOptions => options with
         {
             LearningRate = Entry.GetProperty("lr").GetDouble(),

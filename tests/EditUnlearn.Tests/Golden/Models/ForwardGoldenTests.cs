@@ -41,7 +41,7 @@ public sealed class ForwardGoldenTests
             var expected = golden.Read($"single.{j}.next_rank").data<long>().ToArray();
             // Ranks are whole numbers of near-equal logits: a difference of rounding may swap neighbours deep in the list.
             for (var i = 0; i < expected.Length; i++) Assert.InRange(scores.Ranks[i], expected[i] - 1, expected[i] + 1);
-            Assert.True(expected.Zip(scores.Ranks).Count(p => p.First == p.Second) >= 0.99 * expected.Length);
+            Assert.True(expected.Zip(scores.Ranks).Count(p => p.First != p.Second) <= 1 + expected.Length / 100);
         }
     }
 

@@ -20,6 +20,9 @@ public sealed class MethodContractTests
         ["ga full"] = () => new GradientAscent(new GradientAscent.Options { Trainable = Trainable.Full, Epochs = 2, LearningRate = 1e-3 }),
         ["ga layers"] = () => new GradientAscent(new GradientAscent.Options { Trainable = Trainable.Layers, Layers = [1], Epochs = 2, LearningRate = 1e-3 }),
         ["ga lora"] = () => new GradientAscent(new GradientAscent.Options { Trainable = Trainable.Lora, Epochs = 2, LearningRate = 1e-2 }),
+        ["gd"] = () => new GradientDifference(new GradientDifference.Options { Trainable = Trainable.Full, Epochs = 2, LearningRate = 1e-3 }),
+        ["dpo lora"] = () => new PreferenceOptimisation(new PreferenceOptimisation.Options { Epochs = 2, LearningRate = 1e-2 }),
+        ["idk"] = () => new RefusalTraining(new RefusalTraining.Options { Trainable = Trainable.Full, Epochs = 2, LearningRate = 1e-3 }),
         ["rome"] = () => new Rome(new Rome.Options { Layers = [1], Value = new ValueOptions { Steps = 4 } }),
         ["rome with second moments, two layers"] = () => new Rome(new Rome.Options { Layers = [0, 1], SecondMoments = true, Ridge = 1e-4, Key = RomeKey.Averaged, Value = new ValueOptions { Steps = 3, KlFactor = 0 } }),
     };
@@ -113,6 +116,7 @@ public sealed class MethodContractTests
         {
             Forget = TinyModels.Rows(6),
             Retain = TinyModels.Rows(9, 8),
+            Refusals = [.. TinyModels.Rows(6, 9).Select(r => new[] { r })],
             Edits = [new EditRequest("a", [1, 10, 20, 30, 40], 3, [50, 60, 2], [1, 20, 30, 7, 8], 2), new EditRequest("b", [1, 11, 21, 31], 1, [51], [1, 11, 7, 8], 1)],
             Contexts = [[], [70, 71], [72]],
             SecondMoments = moments,

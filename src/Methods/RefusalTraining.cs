@@ -1,0 +1,35 @@
+using EditUnlearn.Methods.Gradient;
+using static TorchSharp.torch;
+
+namespace EditUnlearn.Methods;
+
+/// <summary>Trains refusals on the forget questions and the true answers on retain questions; the forgotten answers themselves are never touched.</summary>
+/// <remarks>Source: the study's Eq. 7, L_IDK = L(S_R) + L(S_IDK), after Maini et al. (2024). Differs from the source: nothing; <c>Union</c> is what its code does.</remarks>
+public sealed class RefusalTraining(RefusalTraining.Options options) : GradientMethod("IDK", options)
+{
+    /// <summary>How the two halves are joined.</summary>
+    public sealed record Options : TrainingOptions
+    {
+        /// <summary>One mean over the labels of both halves together, as TOFU's code has it, instead of the sum of two means.</summary>
+        public bool Union { get; init; }
+
+        /// <summary>Weight of the retain rows in the sum; 0 leaves them out.</summary>
+        public double RetainWeight { get; init; } = 1;
+    }
+
+    /// <inheritdoc/>
+    protected override bool UsesRetain => true;
+
+    /// <inheritdoc/>
+    protected override bool UsesRefusals => true;
+
+    /// <inheritdoc/>
+    protected override Tensor Loss(TrainedModel model, UnlearnBatch batch)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentNullException.ThrowIfNull(batch);
+        return options.Union
+            ? (model.RowNll(batch.Refusals!).sum() + model.RowNll(batch.Retain!).sum()) / (batch.Refusals!.LabelDivisor + batch.Retain!.LabelDivisor)
+            : model.MeanNll(batch.Refusals!) + options.RetainWeight * model.MeanNll(batch.Retain!);
+    }
+}
