@@ -38,7 +38,7 @@ public static class GreedyDecoder
         ArgumentNullException.ThrowIfNull(prompts);
         ArgumentNullException.ThrowIfNull(options);
         if (prompts.Any(p => p.Count == 0)) throw new ArgumentException("A prompt needs a token.", nameof(prompts));
-        var stop = (options.StopIds ?? model.Config.EosIds).ToHashSet();
+        var stop = (options.StopIds ?? model.Config.StopIds).ToHashSet();
         var results = new Generated[prompts.Count];
         var finished = 0;
         foreach (var batch in Enumerable.Range(0, prompts.Count).OrderBy(i => prompts[i].Count).Chunk(options.BatchRows))

@@ -64,9 +64,9 @@ internal sealed class AskCommand(Stopping stopping)
 
     private IReadOnlyList<string> Said(Checkpoint checkpoint, IReadOnlyList<string> questions, int maxNew, ForwardTap? tap)
     {
-        using var counter = new Counter("ask", questions.Count);
+        using var counter = new Counter("ask");
         var options = new GreedyDecoder.Options { MaxNewTokens = maxNew, BatchRows = BatchRows, Tap = tap };
-        var written = GreedyDecoder.Decode(checkpoint.Model, [.. questions.Select(checkpoint.Prompt)], options, counter.Report, stopping.Token);
+        var written = GreedyDecoder.Decode(checkpoint.Model, [.. questions.Select(checkpoint.Prompt)], options, done => counter.Report(done, questions.Count), stopping.Token);
         return [.. written.Select(w => checkpoint.Tokenizer.Decode(w.Ids).Trim())];
     }
 

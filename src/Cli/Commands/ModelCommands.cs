@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using Cocona;
 using EditUnlearn.Cli.Terminal;
 using EditUnlearn.Foundation;
@@ -5,6 +6,7 @@ using EditUnlearn.Models;
 using EditUnlearn.Models.Inspection;
 using EditUnlearn.Models.Weights;
 using Spectre.Console;
+using static TorchSharp.torch;
 
 namespace EditUnlearn.Cli.Commands;
 
@@ -23,10 +25,10 @@ internal sealed class ModelCommands(Stopping stopping)
     {
         CommandOutcome.Reached = true;
         CheckParent("--out", output);
-        using var weights = Open(model, device, dtype);
+        using var weights = Opening.Weights(model, Compute.Of(device, dtype), stopping.Token);
         var sequences = TokenFile.Read(ids, weights.Config.VocabSize);
         WarnBeyond(weights.Config, sequences.Max(s => s.Count));
-        using (var counter = new Counter("logits", sequences.Count)) LogitsFile.Write(output, weights, sequences, hidden, counter.Report, stopping.Token);
+        using (var counter = new Counter("logits")) LogitsFile.Write(output, weights, sequences, hidden, done => counter.Report(done, sequences.Count), stopping.Token);
         Console.Out.WriteLine($"{sequences.Count} sequences in {output}");
         return ExitCodes.Done;
     }
@@ -55,11 +57,11 @@ internal sealed class ModelCommands(Stopping stopping)
 
     private int Continue(string folder, string ids, string output, int maxNew, bool stop, Compute compute)
     {
-        using var model = WeightFolder.Load(folder, compute.Device, compute.DType);
+        using var model = Opening.Weights(folder, compute, stopping.Token);
         var prompts = TokenFile.Read(ids, model.Config.VocabSize);
         WarnBeyond(model.Config, prompts.Max(p => p.Count) + maxNew);
-        using var counter = new Counter("generate", prompts.Count);
-        var written = GreedyDecoder.Decode(model, prompts, new GreedyDecoder.Options { MaxNewTokens = maxNew, StopIds = stop ? null : [] }, counter.Report, stopping.Token);
+        using var counter = new Counter("generate");
+        var written = GreedyDecoder.Decode(model, prompts, new GreedyDecoder.Options { MaxNewTokens = maxNew, StopIds = stop ? null : [] }, done => counter.Report(done, prompts.Count), stopping.Token);
         TokenFile.Write(output, written.Select(w => w.Ids));
         Console.Out.WriteLine($"{prompts.Count} sequences in {output}");
         return ExitCodes.Done;
@@ -94,10 +96,28 @@ internal sealed class ModelCommands(Stopping stopping)
         return ExitCodes.Done;
     }
 
-    private static CausalLm Open(string folder, string device, string dtype)
+    /// <summary>A copy of a checkpoint in another type or cut into other shards.</summary>
+    [Command("convert", Description = "Copy a checkpoint to a new folder, in another type of weights or in other shards")]
+    public int Convert(
+        [Option("model", Description = "A model folder")] string model,
+        [Option("out", Description = "Folder to make")] string output,
+        [Option("dtype", Description = "float32, bfloat16, float16; the source's own when left out")] string? dtype = null,
+        [Option("shard-size", Description = "Most bytes of a weight file, such as 5GB; the source's shards when left out")] string? shardSize = null,
+        [Option("overwrite", Description = "Replace a model folder that is there")] bool overwrite = false,
+        [Option("json", Description = "Print one JSON object on stdout")] bool json = false)
     {
-        var compute = Compute.Of(device, dtype);
-        return WeightFolder.Load(folder, compute.Device, compute.DType);
+        CommandOutcome.Reached = true;
+        // Weights stay in their own type and lie over the source's files: a copy needs hardly any memory.
+        var type = dtype is null ? (ScalarType?)null : Compute.Of(DeviceNames.Cpu, dtype).DType;
+        long? shardBytes = shardSize is null ? null : Sizes.Parse("--shard-size", shardSize);
+        using var source = WeightFolder.Load(model, Compute.OnCpu.Device, null, new LoadOptions { CheckFinite = false, Warn = w => Screen.Note("warning: " + w), Cancelled = stopping.Token });
+        ExportReport report;
+        using (var counter = new Counter("converting", Format.Bytes))
+            report = CheckpointExport.Write(model, source, output, new ExportOptions { DType = type, ShardBytes = shardBytes, Overwrite = overwrite, Progress = p => counter.Report(p.BytesDone, p.BytesTotal), Cancelled = stopping.Token });
+        foreach (var (file, why) in report.LeftOut) Screen.Note($"left out: {file}: {why}");
+        if (json) InspectCommands.PrintJson(new JsonObject { ["folder"] = report.Folder, ["shards"] = new JsonArray([.. report.Shards.Select(s => (JsonNode)s)]), ["bytes"] = report.Bytes, ["carried"] = new JsonArray([.. report.Carried.Select(c => (JsonNode)c)]) });
+        else Console.Out.WriteLine($"{Format.Bytes(report.Bytes)} in {report.Shards.Count} file{(report.Shards.Count == 1 ? "" : "s")}, {report.Carried.Count} other files carried along: {report.Folder}");
+        return ExitCodes.Done;
     }
 
     private static void WarnBeyond(ModelConfig config, int tokens)

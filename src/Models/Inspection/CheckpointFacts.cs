@@ -24,13 +24,14 @@ public sealed record CheckpointFacts(
     public static CheckpointFacts Of(string folder)
     {
         if (!Directory.Exists(folder)) throw new InputException(folder, "there is no such folder");
-        var config = ConfigFile.Read(Path.Combine(folder, "config.json")).Config;
-        var files = Directory.GetFiles(folder, "*.safetensors").Order(StringComparer.Ordinal).ToList();
-        var entries = files.SelectMany(f => SafetensorsFile.Open(f).Entries.Values).ToList();
+        var config = ConfigFile.Read(Path.Combine(folder, ConfigFile.Name)).Config;
+        var index = WeightIndex.Read(folder);
+        WeightFolder.Check(config, index, null);
+        var entries = index.Places.Keys.Select(index.Entry).ToList();
         return new CheckpointFacts(
             config, FamilyCatalog.Get(config.Family),
             [.. entries.GroupBy(e => e.Type).OrderBy(g => g.Key).Select(g => (Compute.NameOf(g.Key), g.Sum(e => e.Shape.Aggregate(1L, (a, n) => a * n)), g.Sum(e => e.Bytes)))],
-            [.. files.Select(f => (Path.GetFileName(f), new FileInfo(f).Length))],
+            [.. index.Files.Select(f => (Path.GetFileName(f.Path), new FileInfo(f.Path).Length))],
             [.. TokenizerFiles.Where(f => File.Exists(Path.Combine(folder, f)))]);
     }
 
@@ -56,7 +57,7 @@ public sealed record CheckpointFacts(
         yield return ("positions", N(Config.MaxPositions) + (Config.SlidingWindow is { } w ? $", sliding window {N(w)}" : ""));
         yield return ("rotary base", Config.RopeTheta.ToString("R", CultureInfo.InvariantCulture)
             + (Config.RopeScaling is { } s ? string.Create(CultureInfo.InvariantCulture, $", llama3 scaling by {s.Factor} from {s.OriginalMaxPositions} positions") : ""));
-        yield return ("BOS, EOS", $"{Config.BosId}, {string.Join(" ", Config.EosIds)}");
+        yield return ("BOS, EOS, stop", $"{Config.BosId}, {string.Join(" ", Config.EosIds)}, {string.Join(" ", Config.StopIds)}");
         yield return ("tokenizer", Tokenizers.Count == 0 ? "none: only exact ids can be used" : string.Join(", ", Tokenizers));
     }
 
@@ -84,6 +85,7 @@ public sealed record CheckpointFacts(
         ["attentionBias"] = Config.AttentionBias,
         ["bosId"] = Config.BosId,
         ["eosIds"] = new JsonArray([.. Config.EosIds.Select(i => (JsonNode)i)]),
+        ["stopIds"] = new JsonArray([.. Config.StopIds.Select(i => (JsonNode)i)]),
         ["tokenizerFiles"] = new JsonArray([.. Tokenizers.Select(t => (JsonNode)t)]),
     };
 }

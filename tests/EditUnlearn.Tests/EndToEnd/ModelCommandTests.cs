@@ -63,7 +63,25 @@ public sealed class ModelCommandTests : IDisposable
         Assert.Contains("parameters", _tool.Run("model", "info", "--model", "tiny").Out, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void A_converted_copy_has_the_same_weights_and_the_same_logits()
+    {
+        File.WriteAllText(_tool["tiny/tokenizer_config.json"], "{ \"any\": \"thing\" }");
+        Assert.Equal(0, _tool.Run("model", "convert", "--model", "tiny", "--out", "copy", "--shard-size", "20kB").ExitCode);
+        Assert.True(Directory.GetFiles(_tool["copy"], "*.safetensors").Length > 1);
+        Assert.Equal("{ \"any\": \"thing\" }", File.ReadAllText(_tool["copy/tokenizer_config.json"]));
+        foreach (var folder in (string[])["tiny", "copy"]) Assert.Equal(0, _tool.Run("model", "logits", "--model", folder, "--ids", "ids.json", "--out", folder + ".safetensors").ExitCode);
+        Assert.Equal(File.ReadAllBytes(_tool["tiny.safetensors"]), File.ReadAllBytes(_tool["copy.safetensors"]));
+
+        Assert.Equal(0, _tool.Run("model", "convert", "--model", "tiny", "--out", "half", "--dtype", "bfloat16").ExitCode);
+        Assert.Equal("bfloat16", (string?)JsonNode.Parse(_tool.Run("model", "info", "--model", "half", "--json").Out)!["stored"]![0]!["type"]);
+        var (code, _, error) = _tool.Run("model", "convert", "--model", "tiny", "--out", "half");
+        Assert.Equal(2, code);
+        Assert.Contains("half", error, StringComparison.Ordinal);
+    }
+
     [Theory]
+    [InlineData(2, "'large' is not a size", "model", "convert", "--model", "tiny", "--out", "c", "--shard-size", "large")]
     [InlineData(2, "needs either --ids or --prompt", "model", "generate", "--model", "tiny")]
     [InlineData(2, "must be at least 1", "model", "generate", "--model", "tiny", "--prompt", "q", "--max-new", "0")]
     [InlineData(2, "there is no such file", "model", "logits", "--model", "tiny", "--ids", "none.json", "--out", "x.safetensors")]
