@@ -34,6 +34,8 @@ await new HostBuilder()
         app.UseFilter(new ErrorFilter());
         app.AddCommands<ReproCommand>();
         app.AddCommands<InspectCommands>();
+        app.AddCommands<AskCommand>();
+        app.AddSubCommand("model", x => x.AddCommands<ModelCommands>()).WithDescription("Look into a checkpoint: logits, generate, info, convert");
         app.AddSubCommand("dataset", x => x.AddCommands<DatasetCommands>()).WithDescription("Check a data set, or generate contracts");
     })
     .RunConsoleAsync(o => o.SuppressStatusMessages = true)

@@ -2,7 +2,6 @@ using EditUnlearn.Models.Families;
 using EditUnlearn.Models.Tokenizers;
 using EditUnlearn.Models.Training;
 using EditUnlearn.Models.Weights;
-using static TorchSharp.torch;
 
 namespace EditUnlearn.Models;
 
@@ -32,10 +31,12 @@ public sealed class Checkpoint : IDisposable
 
     /// <summary>Reads a model folder.</summary>
     /// <param name="folder">config.json, tokenizer and safetensors.</param>
-    /// <param name="device">For example <c>cpu</c>.</param>
-    /// <param name="type">Type of the weights in memory.</param>
-    public static Checkpoint Load(string folder, string device = "cpu", ScalarType type = ScalarType.Float32) =>
-        new(WeightFolder.Load(folder, new Device(device), type), ByteLevelBpe.Load(folder));
+    /// <param name="compute">Where the weights go and in which type; null for the processor and float32.</param>
+    public static Checkpoint Load(string folder, Compute? compute = null)
+    {
+        var (device, type) = compute ?? Compute.OnCpu;
+        return new(WeightFolder.Load(folder, device, type), ByteLevelBpe.Load(folder));
+    }
 
     /// <summary>Writes a model folder.</summary>
     public void Save(string folder)

@@ -48,9 +48,16 @@ public sealed class PlanBuilder
         var reads = _drafts.Keys.ToDictionary(
             n => n, n => (IReadOnlyList<string>)[.. cells[n].SelectMany(c => c.Inputs).OfType<CellOutputInput>().Select(i => i.Cell.Stage).Distinct()], StringComparer.Ordinal);
         var order = Ordered(reads);
+        var device = OneOf("device", DeviceNames.Cpu, d => DeviceNames.Index(d) is not null, [DeviceNames.Cpu, DeviceNames.Cuda, DeviceNames.Cuda + ":<number>"]);
+        var type = OneOf("dtype", DeviceNames.F32, DeviceNames.Types.Contains, DeviceNames.Types);
         _problems.ThrowIfAny();
 
-        string Setting(string name, string fallback) => settings.Root[name] is YamlScalar s ? s.Text : fallback;
+        string OneOf(string name, string fallback, Func<string, bool> known, IReadOnlyList<string> names)
+        {
+            var text = settings.Root[name] is YamlScalar s ? s.Text : fallback;
+            if (!known(text)) _problems.Add(settings.Root[name]!.Place, $"'{text}' is not a {name}", "known: " + string.Join(", ", names));
+            return text;
+        }
         return new Plan
         {
             Root = _file.Root,
@@ -58,8 +65,8 @@ public sealed class PlanBuilder
             Cells = [.. order.SelectMany(n => cells[n])],
             Stages = [.. order.Select(n => new PlannedStage(n, _drafts[n].Run, _drafts[n].Axes, reads[n], _drafts[n].Place))],
             Settings = [.. settings.Leaves()],
-            Device = Setting("device", "cpu"),
-            DType = Setting("dtype", "float32"),
+            Device = device,
+            DType = type,
         };
     }
 

@@ -151,7 +151,7 @@ public sealed class Scheduler(Plan plan, ResultStore store, KeyResolver keys, IS
             {
                 var busy = running.Values.Sum(c => Math.Min(c.Stage.Info.Threads, options.Jobs));
                 if (running.Count > 0 && busy + Math.Min(next.Cell.Stage.Info.Threads, options.Jobs) > options.Jobs) continue;
-                if (next.Cell.Stage.Info.Resource == Resource.Accelerator && plan.Device != "cpu" && running.Values.Any(c => c.Stage.Info.Resource == Resource.Accelerator)) continue;
+                if (next.Cell.Stage.Info.Resource == Resource.Accelerator && plan.Device != DeviceNames.Cpu && running.Values.Any(c => c.Stage.Info.Resource == Resource.Accelerator)) continue;
                 ready.Remove(next);
                 running.Add(RunCellAsync(next, options, cancelled), next.Cell);
             }

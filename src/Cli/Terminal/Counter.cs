@@ -1,0 +1,39 @@
+using System.Diagnostics;
+
+namespace EditUnlearn.Cli.Terminal;
+
+/// <summary>How far a single long command is, with the time left: one moving line while a person watches, a line now and then elsewhere.</summary>
+/// <param name="what">What is counted.</param>
+/// <param name="total">Units in all.</param>
+internal sealed class Counter(string what, long total) : IDisposable
+{
+    private static readonly TimeSpan LineEvery = TimeSpan.FromSeconds(10), DrawEvery = TimeSpan.FromMilliseconds(150);
+    private readonly Stopwatch _clock = Stopwatch.StartNew();
+    private TimeSpan _last;
+    private bool _drawn;
+
+    /// <summary>Tells how many units are done.</summary>
+    public void Report(int done) => Report((long)done);
+
+    /// <inheritdoc cref="Report(int)"/>
+    public void Report(long done)
+    {
+        var now = _clock.Elapsed;
+        if (now - _last < (Screen.IsInteractive ? DrawEvery : LineEvery)) return;
+        _last = now;
+        var left = done > 0 && done < total ? $", about {Format.Duration(now * ((double)(total - done) / done))} left" : "";
+        var line = $"{what}: {done} of {total}{left}";
+        if (!Screen.IsInteractive) Screen.Note(line);
+        else
+        {
+            Console.Error.Write($"\r{line}\u001b[K");
+            _drawn = true;
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        if (_drawn) Console.Error.Write("\r\u001b[K");
+    }
+}
