@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using System.Text;
-using EditUnlearn.Foundation;
 using Microsoft.ML.Tokenizers;
 
 namespace EditUnlearn.Models.Tokenizers;

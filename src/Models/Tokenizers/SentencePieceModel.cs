@@ -51,7 +51,7 @@ internal sealed record SentencePieceModel(IReadOnlyList<Piece> Pieces, int? BosI
             CheckPieces(pieces);
             var problems = settings.Problems(pieces).Select(p => new InputProblem(path, 0, 0, p, "only byte-pair models with byte fallback, as Llama-2 and Mistral have them, are read")).ToList();
             if (problems.Count > 0) throw new InputException(problems);
-            return new SentencePieceModel(pieces, settings.IdOf(pieces, settings.Bos), settings.IdOf(pieces, settings.Eos), settings.AddDummyPrefix);
+            return new SentencePieceModel(pieces, Settings.IdOf(pieces, settings.Bos), Settings.IdOf(pieces, settings.Eos), settings.AddDummyPrefix);
         }
         catch (Exception e) when (e is FormatException or DecoderFallbackException)
         {
@@ -136,7 +136,7 @@ internal sealed record SentencePieceModel(IReadOnlyList<Piece> Pieces, int? BosI
         }
 
         // A control piece, else none: trainers write -1 where a model has no such token.
-        public int? IdOf(List<Piece> pieces, long id) => id >= 0 && id < pieces.Count && pieces[(int)id].Kind == PieceKind.Control ? (int)id : null;
+        public static int? IdOf(List<Piece> pieces, long id) => id >= 0 && id < pieces.Count && pieces[(int)id].Kind == PieceKind.Control ? (int)id : null;
 
         public IEnumerable<string> Problems(List<Piece> pieces)
         {
