@@ -107,7 +107,9 @@ public sealed class ConfigTests
         Assert.Equal(["END"], GenerationFile.Read(folder.Path)!.StopStrings);
         Assert.Null(GenerationFile.Read(folder.Path)!.PadId);
         File.WriteAllText(folder["config.json"], Llama2);
-        Assert.Equal(([2], [2, 7]), (ConfigFile.Read(folder["config.json"]).Config.EosIds.ToArray(), ConfigFile.Read(folder["config.json"]).Config.StopIds.ToArray()));
+        var both = ConfigFile.Read(folder["config.json"]).Config;
+        Assert.Equal([2], both.EosIds);
+        Assert.Equal([2, 7], both.StopIds);
         File.WriteAllText(folder["generation_config.json"], "{\n  \"eos_token_id\": \"two\"\n}");
         Assert.Contains("generation_config.json(2,3)", Assert.Throws<InputException>(() => ConfigFile.Read(folder["config.json"])).Message, StringComparison.Ordinal);
     }
@@ -132,7 +134,7 @@ public sealed class ConfigTests
         { "auto_map", """{"AutoModel": "modeling.Model"}""", "no code of a checkpoint is run" },
         { "architectures", """["LlamaForSequenceClassification"]""", "architectures is" },
         { "torch_dtype", "\"float8_e4m3fn\"", "torch_dtype is 'float8_e4m3fn'" },
-        { "dtype", "\"float16\"", "dtype and torch_dtype disagree" },
+        { "dtype", "\"bfloat16\"", "dtype and torch_dtype disagree" },
         { "layer_types", """["full_attention"]""", "layer_types has 1 entries" },
         { "eos_token_id", "[2, 99999999]", "eos_token_id is 99999999" },
         { "eos_token_id", "[]", "eos_token_id is an empty list" },
