@@ -124,8 +124,6 @@ public sealed class TokenizerGoldenTests
 
     private sealed class Golden
     {
-        private readonly TemporaryFolder _folder = new();
-
         public Golden(string file)
         {
             var head = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(Checkout.Goldens, Part, file))).RootElement;
@@ -135,15 +133,15 @@ public sealed class TokenizerGoldenTests
             var family = !IsSentencePiece ? "llama31" : path.Contains("mistral", StringComparison.Ordinal) ? "mistral" : "llama2";
             var model = TinyModels.Llama();
             var config = model.Config with { Family = family, VocabSize = 1 << 18, BosId = head.GetProperty("bos_id").GetInt32() };
-            File.Copy(path, _folder[Path.GetFileName(path)]);
-            Tokenizer = TokenizerFolder.Load(_folder.Path, config);
+            using var folder = new TemporaryFolder();
+            File.Copy(path, folder[Path.GetFileName(path)]);
+            Tokenizer = TokenizerFolder.Load(folder.Path, config);
             Encoder = new RowEncoder(Tokenizer, FamilyCatalog.Get(family).Template, config);
             Plain = new RowEncoder(Tokenizer, TemplateCatalog.Get("plain"), config);
             // The weights do not matter here; the tiny ones lend a checkpoint its form.
             Checkpoint = new Checkpoint(model, Tokenizer, Encoder.Template);
             Cases = [.. head.GetProperty("cases").EnumerateArray().Select(c => new Case(this, c))];
             Assert.Equal(head.GetProperty("count").GetInt32(), Cases.Count);
-            _folder.Dispose();
         }
 
         public bool IsSentencePiece { get; }
