@@ -29,7 +29,7 @@ public static class AnswerCollector
         if (questions.Count == 0) return [];
         var model = checkpoint.Model;
         var generated = GreedyDecoder.Decode(
-            model, [.. questions.Select(q => checkpoint.Prompt(q.Question))], new GreedyDecoder.Options { MaxNewTokens = maxNewTokens, BatchRows = batchRows }, progress, cancelled);
+            model, [.. questions.Select(q => checkpoint.Prompt(q.Question))], new GreedyDecoder.Options { MaxNewTokens = maxNewTokens, BatchRows = batchRows, StopIds = checkpoint.StopIds }, progress, cancelled);
         var targets = questions.Select(q => checkpoint.Row(q.Question, q.Answer)).ToList();
         var scores = Scorer.Score(model, targets, batchRows, cancelled: cancelled);
         progress?.Invoke(2 * questions.Count);
@@ -37,7 +37,7 @@ public static class AnswerCollector
         [
             .. questions.Select((q, i) =>
             {
-                var text = checkpoint.Tokenizer.Decode(generated[i].Ids).Trim();
+                var text = checkpoint.Decode(generated[i].Ids);
                 return new AnswerRow
                 {
                     Model = cell.Model, Set = cell.Set, Method = cell.Method, Split = q.Split, Id = q.Id, Question = q.Question, Answer = q.Answer,

@@ -73,7 +73,11 @@ public sealed record MethodInputs
 /// <param name="TargetIds">What shall follow the prompt.</param>
 /// <param name="EssenceIds">BOS, the subject and "is a": a neutral sentence whose continuation should stay.</param>
 /// <param name="EssenceLast">Index in <paramref name="EssenceIds"/> of the subject's last token.</param>
-public sealed record EditRequest(string Id, IReadOnlyList<int> PromptIds, int SubjectLast, IReadOnlyList<int> TargetIds, IReadOnlyList<int> EssenceIds, int EssenceLast);
+public sealed record EditRequest(string Id, IReadOnlyList<int> PromptIds, int SubjectLast, IReadOnlyList<int> TargetIds, IReadOnlyList<int> EssenceIds, int EssenceLast)
+{
+    /// <summary>What follows the prompt in the rows the target is scored against; null for the target without its last token, which it is except where the reference encodes the target twice.</summary>
+    public IReadOnlyList<int>? RowTail { get; init; }
+}
 
 /// <summary>How far a method is.</summary>
 /// <param name="Done">Units done.</param>

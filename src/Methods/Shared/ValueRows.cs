@@ -17,7 +17,7 @@ public sealed record ValueRows(Tensor Ids, Tensor Lookup, Tensor TargetPositions
         ArgumentNullException.ThrowIfNull(contexts);
         var n = request.TargetIds.Count;
         if (n == 0) throw new ArgumentException($"{request.Id} has no target.", nameof(request));
-        var rows = contexts.Select(c => (IReadOnlyList<int>)[.. Prompts.WithPrefix(request, c), .. request.TargetIds.Take(n - 1)]).ToList();
+        var rows = contexts.Select(c => (IReadOnlyList<int>)[.. Prompts.WithPrefix(request, c), .. request.RowTail ?? request.TargetIds.Take(n - 1)]).ToList();
         var lookup = contexts.Select(c => (long)request.SubjectLast + c.Count).ToList();
         if (essence)
         {

@@ -4,7 +4,7 @@ namespace EditUnlearn.Models.Families;
 public static class Llama2
 {
     /// <summary>Source: Touvron et al. (2023); template of the study's evaluation.</summary>
-    public static Family Family { get; } = new("llama2", "Llama-2", "llama", "LlamaForCausalLM", new ChatTemplate("[INST] {q} [/INST]"), _ => null, SlidingWindow: false)
+    public static Family Family { get; } = new("llama2", "Llama-2", "llama", "LlamaForCausalLM", TemplateCatalog.Get("llama2"), _ => null, SlidingWindow: false)
     {
         Tensors = SharedTensors.Of,
         AttentionBias = true,

@@ -10,7 +10,7 @@ public static class Llama31
     /// <summary>Source: Grattafiori et al. (2024); template of the study's evaluation.</summary>
     public static Family Family { get; } = new(
         "llama31", "Llama-3.1", "llama", "LlamaForCausalLM",
-        new ChatTemplate("<|start_header_id|>user<|end_header_id|>\n\n{q}<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\n"),
+        TemplateCatalog.Get("llama31"),
         positions => new Llama3RopeScaling(8, 1, 4, positions), SlidingWindow: false)
     {
         Tensors = SharedTensors.Of,

@@ -4,7 +4,7 @@ namespace EditUnlearn.Models.Families;
 public static class Mistral
 {
     /// <summary>Source: Jiang et al. (2023); template of the study's evaluation.</summary>
-    public static Family Family { get; } = new("mistral", "Mistral", "mistral", "MistralForCausalLM", new ChatTemplate("[INST] {q} [/INST]"), _ => null, SlidingWindow: true)
+    public static Family Family { get; } = new("mistral", "Mistral", "mistral", "MistralForCausalLM", TemplateCatalog.Get("mistral"), _ => null, SlidingWindow: true)
     {
         Tensors = SharedTensors.Of,
         AttentionBias = false,

@@ -1,6 +1,3 @@
-using System.Globalization;
-using System.Text.Json;
-using System.Text.Json.Nodes;
 using EditUnlearn.Foundation;
 using static TorchSharp.torch;
 
@@ -57,63 +54,44 @@ public static class CheckpointExport
         var index = WeightIndex.Read(sourceFolder);
         var (config, _) = ConfigFile.Read(Path.Combine(sourceFolder, ConfigFile.Name), model.Config.Family);
         WeightFolder.Check(config, index, ScalarType.Float32);
-        if (!config.Tensors().Select(t => (t.Name, string.Join(',', t.Shape))).SequenceEqual(model.Config.Tensors().Select(t => (t.Name, string.Join(',', t.Shape)))))
-            throw new InputException(sourceFolder, "is not the folder this model was loaded from: its tensors differ", "name the model's own folder as the source");
-        var shards = Shards(index, config, options);
-        using var target = FolderTarget.Prepare(sourceFolder, outFolder, options.Overwrite, shards.Sum(s => s.Tensors.Sum(t => BytesOf(t, options))));
+        if (model.Config with { EosIds = config.EosIds, GenerationEosIds = config.GenerationEosIds } != config)
+            throw new InputException(sourceFolder, "is not the folder this model was loaded from: its config.json describes another model", "name the model's own folder as the source");
+        var shards = Shards(index, config, model, options);
+        var bytes = shards.Sum(s => s.Tensors.Sum(t => t.Bytes));
+        using var target = FolderTarget.Prepare(sourceFolder, outFolder, options.Overwrite, bytes);
 
-        WriteShards(shards, index, model, target.Partial, options);
-        if (shards.Count > 1 || index.Metadata is not null) WriteIndex(Path.Combine(target.Partial, WeightIndex.IndexName), shards, index.Metadata, options);
+        ShardedWriter.Write(target.Partial, shards, options.ShardBytes is null ? index.Metadata : null);
         var (carried, leftOut) = CarriedFiles.Copy(sourceFolder, target.Partial);
         if (options.DType is { } type) StoredTypeEdit.Apply(Path.Combine(target.Partial, ConfigFile.Name), type);
         target.Commit();
-        return new ExportReport(outFolder, [.. shards.Select(s => s.File)], shards.Sum(s => s.Tensors.Sum(t => BytesOf(t, options))), carried, leftOut);
+        return new ExportReport(outFolder, [.. shards.Select(s => s.File)], bytes, carried, leftOut);
     }
-
-    private sealed record Shard(string File, IReadOnlyDictionary<string, string>? Metadata, IReadOnlyList<TensorEntry> Tensors);
-
-    private static ScalarType TypeOf(TensorEntry t, ExportOptions options) => TensorTypes.IsReal(t.Type) && options.DType is { } type && !t.Name.EndsWith(".inv_freq", StringComparison.Ordinal) ? type : t.Type;
-
-    private static long BytesOf(TensorEntry t, ExportOptions options) => t.Bytes / TensorTypes.SizeOf(t.Type) * TensorTypes.SizeOf(TypeOf(t, options));
 
     // The source's own files, or its tensors in the same order cut anew.
-    private static List<Shard> Shards(WeightIndex index, ModelConfig config, ExportOptions options)
+    private static IReadOnlyList<OutgoingShard> Shards(WeightIndex index, ModelConfig config, CausalLm model, ExportOptions options)
     {
-        bool Written(TensorEntry t) => !(config.TieWordEmbeddings && t.Name == TensorNames.LmHead);
-        if (options.ShardBytes is not { } most)
-            return [.. index.Files.Select(f => new Shard(Path.GetFileName(f.Path), f.Metadata, [.. f.InOrder.Where(Written)])).Where(s => s.Tensors.Count > 0)];
-        var groups = new List<List<TensorEntry>> { new() };
-        long held = 0;
-        foreach (var tensor in index.Files.SelectMany(f => f.InOrder).Where(Written))
+        long total = 0, done = 0;
+        OutgoingTensor Outgoing(SafetensorsFile source, TensorEntry entry)
         {
-            var bytes = BytesOf(tensor, options);
-            if (held > 0 && held + bytes > most)
-            {
-                groups.Add([]);
-                held = 0;
-            }
-            groups[^1].Add(tensor);
-            held += bytes;
-        }
-        var metadata = index.Files[0].Metadata;
-        string Name(int i) => groups.Count == 1 ? WeightIndex.Single : string.Create(CultureInfo.InvariantCulture, $"model-{i + 1:00000}-of-{groups.Count:00000}.safetensors");
-        return [.. groups.Select((g, i) => new Shard(Name(i), metadata, g))];
-    }
-
-    private static void WriteShards(List<Shard> shards, WeightIndex index, CausalLm model, string folder, ExportOptions options)
-    {
-        long total = shards.Sum(s => s.Tensors.Sum(t => BytesOf(t, options))), done = 0;
-        foreach (var shard in shards)
-        {
-            var outgoing = shard.Tensors.Select(t => new OutgoingTensor(t.Name, TypeOf(t, options), t.Shape, file =>
+            var type = TypeOf(entry, options);
+            var bytes = entry.Bytes / TensorTypes.SizeOf(entry.Type) * TensorTypes.SizeOf(type);
+            total += bytes;
+            return new OutgoingTensor(entry.Name, type, entry.Shape, file =>
             {
                 options.Cancelled.ThrowIfCancellationRequested();
-                WriteTensor(file, index.Places[t.Name], t, model, TypeOf(t, options));
-                options.Progress?.Invoke(new LoadProgress(done += BytesOf(t, options), total, t.Name));
-            })).ToList();
-            SafetensorsWriter.Write(Path.Combine(folder, shard.File), outgoing, shard.Metadata is { Count: > 0 } ? shard.Metadata : null);
+                WriteTensor(file, source, entry, model, type);
+                options.Progress?.Invoke(new LoadProgress(done += bytes, total, entry.Name));
+            });
         }
+        var shards = index.Files
+            .Select(f => new OutgoingShard(
+                Path.GetFileName(f.Path), [.. f.InOrder.Where(e => !(config.TieWordEmbeddings && e.Name == TensorNames.LmHead)).Select(e => Outgoing(f, e))], f.Metadata))
+            .Where(s => s.Tensors.Count > 0).ToList();
+        return options.ShardBytes is { } most ? ShardedWriter.Cut(shards.SelectMany(s => s.Tensors), most, shards[0].Metadata) : shards;
     }
+
+    private static ScalarType TypeOf(TensorEntry t, ExportOptions options) =>
+        TensorTypes.IsReal(t.Type) && options.DType is { } type && !t.Name.EndsWith(".inv_freq", StringComparison.Ordinal) ? type : t.Type;
 
     private static void WriteTensor(Stream file, SafetensorsFile source, TensorEntry entry, CausalLm model, ScalarType type)
     {
@@ -154,15 +132,5 @@ public static class CheckpointExport
             source.ReadBytes(entry.Name, at * size, piece.bytes);
             yield return (at, piece);
         }
-    }
-
-    private static void WriteIndex(string path, List<Shard> shards, JsonObject? metadata, ExportOptions options)
-    {
-        var said = metadata is null ? new JsonObject() : (JsonObject)metadata.DeepClone();
-        said["total_size"] = shards.Sum(s => s.Tensors.Sum(t => BytesOf(t, options)));
-        if (said.ContainsKey("total_parameters")) said["total_parameters"] = shards.Sum(s => s.Tensors.Sum(t => t.Shape.Aggregate(1L, (p, n) => p * n)));
-        var map = new JsonObject();
-        foreach (var (name, file) in shards.SelectMany(s => s.Tensors.Select(t => (t.Name, s.File))).OrderBy(p => p.Name, StringComparer.Ordinal)) map[name] = file;
-        File.WriteAllText(path, new JsonObject { ["metadata"] = said, ["weight_map"] = map }.ToJsonString(new JsonSerializerOptions { WriteIndented = true }) + "\n");
     }
 }

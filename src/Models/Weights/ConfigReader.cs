@@ -16,6 +16,7 @@ internal sealed class ConfigReader(PlacedJson json, GenerationSettings? generati
 {
     private readonly List<InputProblem> _problems = [];
     private readonly HashSet<string> _seen = new(StringComparer.Ordinal);
+    private readonly HashSet<string> _wrong = new(StringComparer.Ordinal);   // fields complained about: nothing is concluded from them
 
     /// <summary>The config and the stored type.</summary>
     public (ModelConfig Config, ScalarType StoredType) Read(string? familyName)
@@ -57,7 +58,8 @@ internal sealed class ConfigReader(PlacedJson json, GenerationSettings? generati
         Architectures(family);
         var stored = StoredType();
         Rest();
-        return _problems.Count == 0 ? (config, stored) : throw new InputException(_problems);
+        // In the order of the file; what is missing comes last.
+        return _problems.Count == 0 ? (config, stored) : throw new InputException([.. _problems.OrderBy(p => p.Line == 0).ThenBy(p => p.Line).ThenBy(p => p.Column)]);
     }
 
     private Family? FamilyOf(string? type, int vocabulary, Llama3RopeScaling? scaling, string? name)
@@ -128,12 +130,18 @@ internal sealed class ConfigReader(PlacedJson json, GenerationSettings? generati
 
     private void CheckShape(ModelConfig config, Family? family)
     {
-        if (config.Heads % config.KvHeads != 0) Complain("num_key_value_heads", $"is {config.KvHeads}, which does not divide num_attention_heads {config.Heads}");
-        if (config.HeadDim % 2 != 0) Complain("head_dim", $"is {config.HeadDim}; rotary angles need an even width");
+        if (!_wrong.Overlaps(["num_attention_heads", "num_key_value_heads"]) && config.Heads % config.KvHeads != 0) Complain("num_key_value_heads", $"is {config.KvHeads}, which does not divide num_attention_heads {config.Heads}");
+        if (!_wrong.Overlaps(["hidden_size", "num_attention_heads"]) && config.HeadDim % 2 != 0) Complain("head_dim", $"is {config.HeadDim}; rotary angles need an even width");
         if (config.AttentionBias && family is { AttentionBias: false }) Complain("attention_bias", $"is true, but models of type {family.ModelType} have no biases");
         if (config.RopeScaling is not null && family is { ModelType: "mistral" }) Complain("rope_scaling", "is set, but models of type mistral have none here");
-        foreach (var (key, id) in config.EosIds.Select(i => ("eos_token_id", i)).Append(("bos_token_id", config.BosId)).Concat(config.StopIds.Select(i => (GenerationFile.Name + ": eos_token_id", i))))
-            if (id >= config.VocabSize && (generation is not null || !key.StartsWith(GenerationFile.Name, StringComparison.Ordinal))) Complain(key, $"is {id}, but there are only {config.VocabSize} words");
+        CheckIds(config);
+    }
+
+    private void CheckIds(ModelConfig config)
+    {
+        var said = new[] { ("eos_token_id", config.EosIds), ("bos_token_id", [config.BosId]), (GenerationFile.Name + ": eos_token_id", config.GenerationEosIds ?? []) };
+        foreach (var (key, ids) in said)
+            if (!_wrong.Overlaps([key, "vocab_size"]) && ids.FirstOrDefault(i => i >= config.VocabSize) is var id and > 0) Complain(key, $"is {id}, but there are only {config.VocabSize} words");
     }
 
     private void LayerTypes(int layers, int? window)
@@ -243,5 +251,9 @@ internal sealed class ConfigReader(PlacedJson json, GenerationSettings? generati
         return null;
     }
 
-    private void Complain(string key, string message, string? hint = null) => _problems.Add(json.Problem(key, $"{key} {message}", hint));
+    private void Complain(string key, string message, string? hint = null)
+    {
+        _wrong.Add(key);
+        _problems.Add(json.Problem(key, $"{key} {message}", hint));
+    }
 }

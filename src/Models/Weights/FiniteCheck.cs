@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 namespace EditUnlearn.Models.Weights;
 
 /// <summary>Counts values that are NaN or infinite, at the speed of memory: an exponent of all ones is the sign, so the bits are compared, not the numbers.</summary>
-internal static class FiniteCheck
+public static class FiniteCheck
 {
     private const int Chunk = 1 << 26, Block = 1 << 12;
 

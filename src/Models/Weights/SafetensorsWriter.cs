@@ -26,8 +26,9 @@ public static class SafetensorsWriter
     /// <param name="path">Where; an existing file is replaced.</param>
     /// <param name="tensors">In this order.</param>
     /// <param name="metadata">Free text for <c>__metadata__</c>, or null.</param>
-    internal static void Write(string path, IReadOnlyList<OutgoingTensor> tensors, IReadOnlyDictionary<string, string>? metadata)
+    public static void Write(string path, IReadOnlyList<OutgoingTensor> tensors, IReadOnlyDictionary<string, string>? metadata)
     {
+        ArgumentNullException.ThrowIfNull(tensors);
         var header = Header(tensors, metadata);
         var partial = path + ".partial";
         try
@@ -110,7 +111,7 @@ public static class SafetensorsWriter
 /// <param name="Type">Element type in the file.</param>
 /// <param name="Shape">Its shape.</param>
 /// <param name="Values">Writes exactly its bytes.</param>
-internal sealed record OutgoingTensor(string Name, ScalarType Type, long[] Shape, Action<Stream> Values)
+public sealed record OutgoingTensor(string Name, ScalarType Type, long[] Shape, Action<Stream> Values)
 {
     /// <summary>Length in bytes.</summary>
     public long Bytes { get; } = Shape.Aggregate(1L, (p, n) => p * n) * TensorTypes.SizeOf(Type);
