@@ -34,6 +34,7 @@ await new HostBuilder()
         app.UseFilter(new ErrorFilter());
         app.AddCommands<ReproCommand>();
         app.AddCommands<InspectCommands>();
+        app.AddCommands<PullCommand>();
         app.AddSubCommand("dataset", x => x.AddCommands<DatasetCommands>()).WithDescription("Check a data set, or generate contracts");
     })
     .RunConsoleAsync(o => o.SuppressStatusMessages = true)
