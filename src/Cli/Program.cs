@@ -35,6 +35,7 @@ await new HostBuilder()
         app.AddCommands<ReproCommand>();
         app.AddCommands<InspectCommands>();
         app.AddCommands<PullCommand>();
+        app.AddCommands<DoctorCommand>();
         app.AddSubCommand("dataset", x => x.AddCommands<DatasetCommands>()).WithDescription("Check a data set, or generate contracts");
     })
     .RunConsoleAsync(o => o.SuppressStatusMessages = true)

@@ -92,7 +92,7 @@ internal sealed class HubHttp : IDisposable
         }
         catch (HttpRequestException e)
         {
-            throw new TransientException($"{uri.Host} cannot be reached ({Cause(e)})", inner: e);
+            throw new TransientException($"{uri.Host} cannot be reached ({Cause(e)})", inner: e, unreachable: true);
         }
     }
 

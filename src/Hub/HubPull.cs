@@ -94,8 +94,14 @@ public sealed class HubPull : IDisposable
         {
             var target = Path.Combine(folder, file.Path);
             using var held = await FileLock.TakeAsync(target + ".lock", () => _observer.Note($"{file.Path}: another pull works on it"), cancelled).ConfigureAwait(false);
-            if (!There(file)) await _download.RunAsync(new Download.Wanted(file.Path, file.Url, file.Bytes, new ContentDigest(file.Sha256), target, null), cancelled).ConfigureAwait(false);
-            File.Delete(target + ".lock");
+            try
+            {
+                if (!There(file)) await _download.RunAsync(new Download.Wanted(file.Path, file.Url, file.Bytes, new ContentDigest(file.Sha256), target, null), cancelled).ConfigureAwait(false);
+            }
+            finally
+            {
+                File.Delete(target + ".lock");
+            }
         }
         return Result();
     }

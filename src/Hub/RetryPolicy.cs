@@ -33,6 +33,7 @@ public sealed record RetryPolicy
     /// <exception cref="ResourceUnavailableException">The attempts are used up.</exception>
     internal async Task<T> RunAsync<T>(string what, Func<Task<T>> attempt, IPullObserver observer, CancellationToken cancelled)
     {
+        var contact = false;
         for (var failed = 0; ;)
         {
             try
@@ -43,7 +44,9 @@ public sealed record RetryPolicy
             {
                 cancelled.ThrowIfCancellationRequested();
                 failed = e.Received >= Enough ? 1 : failed + 1;
-                if (failed >= Attempts)
+                contact |= !e.Unreachable;
+                // A machine without a network should not take half a minute to say so; one that had it a moment ago may get it back.
+                if (failed >= (contact ? Attempts : Math.Min(3, Attempts)))
                     throw new ResourceUnavailableException($"{what}: {e.Message}, {failed} times in a row\n  hint: {HubErrors.NetworkHint}", e);
                 var pause = TimeSpan.FromSeconds(Math.Min(First.TotalSeconds * Math.Pow(2, failed - 1), 30));
                 if (e.RetryAfter is { } asked) pause = asked;
@@ -68,8 +71,11 @@ public sealed record RetryPolicy
 /// <param name="retryAfter">The pause the server asks for.</param>
 /// <param name="received">Bytes that arrived before.</param>
 /// <param name="inner">The cause.</param>
-internal sealed class TransientException(string message, TimeSpan? retryAfter = null, long received = 0, Exception? inner = null) : Exception(message, inner)
+/// <param name="unreachable">Nobody answered at all.</param>
+internal sealed class TransientException(string message, TimeSpan? retryAfter = null, long received = 0, Exception? inner = null, bool unreachable = false) : Exception(message, inner)
 {
+    public bool Unreachable { get; } = unreachable;
+
     public TimeSpan? RetryAfter { get; } = retryAfter;
 
     public long Received { get; } = received;

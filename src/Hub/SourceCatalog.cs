@@ -68,7 +68,18 @@ public sealed record SourceCatalog(IReadOnlyList<PullSource> Sources)
 /// <param name="Revision">Of the repository; null for its main branch.</param>
 /// <param name="Folder">Where the repository's files go, below the folder of inputs.</param>
 /// <param name="Files">Single pinned files, where there is no repository.</param>
-public sealed record PullSource(string Name, string Title, string Purpose, string Licence, string? Repository = null, string? Revision = null, string? Folder = null, IReadOnlyList<PinnedFile>? Files = null);
+/// <param name="Shape">Of a checkpoint, so that its memory can be estimated before it is there.</param>
+public sealed record PullSource(string Name, string Title, string Purpose, string Licence, string? Repository = null, string? Revision = null, string? Folder = null, IReadOnlyList<PinnedFile>? Files = null, PublishedShape? Shape = null);
+
+/// <summary>Shape of a published checkpoint.</summary>
+/// <param name="Width">D.</param>
+/// <param name="MlpWidth">F.</param>
+/// <param name="Layers">L.</param>
+/// <param name="Heads">H.</param>
+/// <param name="KvHeads">K.</param>
+/// <param name="Vocabulary">V.</param>
+/// <param name="Bytes">Of one stored value.</param>
+public sealed record PublishedShape(int Width, int MlpWidth, int Layers, int Heads, int KvHeads, int Vocabulary, int Bytes);
 
 /// <summary>A published file of which every byte is known.</summary>
 /// <param name="Path">Where it goes, below the folder of inputs.</param>

@@ -42,6 +42,11 @@ public static class Status
         var outputs = new Dictionary<CellId, IReadOnlyDictionary<string, string>>();
         foreach (var cell in plan.Cells)
         {
+            if (keys.Missing(cell) is { Count: > 0 } missing)
+            {
+                all.Add(cell.Id, new CellStatus(cell, CellState.Missing, null, [.. missing.Select(m => $"there is no {m.Path}")]) { Missing = missing });
+                continue;
+            }
             var sources = cell.Inputs.OfType<CellOutputInput>().Select(i => i.Cell).Distinct().ToList();
             var blocking = sources.Where(s => all[s].State != CellState.UpToDate).ToList();
             if (blocking.Count > 0)
@@ -49,11 +54,6 @@ public static class Status
                 // Name the roots, not the chain.
                 var roots = blocking.SelectMany(b => all[b].State != CellState.Waiting ? [$"waits for {b}"] : all[b].Reasons).Distinct().ToList();
                 all.Add(cell.Id, new CellStatus(cell, CellState.Waiting, null, roots));
-                continue;
-            }
-            if (keys.Missing(cell) is { Count: > 0 } missing)
-            {
-                all.Add(cell.Id, new CellStatus(cell, CellState.Missing, null, [.. missing.Select(m => $"there is no {m.Path}")]) { Missing = missing });
                 continue;
             }
             var keyed = keys.Of(cell, id => outputs[id]);
