@@ -11,7 +11,7 @@ internal static class DiagnosisView
     public static void Write(IAnsiConsole console, Diagnosis d)
     {
         var m = d.Machine;
-        var machine = new Grid().AddColumn(new GridColumn().PadLeft(2)).AddColumn();
+        var machine = new Grid().AddColumn(new GridColumn().Padding(2, 0, 2, 0)).AddColumn();
         void Row(string name, string value) => machine.AddRow(new Text(name), new Text(value));
         Row("system", $"{m.Platform}, {m.Cores} cores");
         Row(".NET", m.Dotnet);

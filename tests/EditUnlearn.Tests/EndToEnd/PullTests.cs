@@ -47,16 +47,10 @@ public sealed class PullTests : IDisposable
 
     [Theory]
     [InlineData(2, "pull", "org/none")]
-    [InlineData(2, "pull", "../none")]
     [InlineData(2, "pull", "tofy")]
-    [InlineData(2, "pull", "org/tiny", "--repo-type", "space")]
-    [InlineData(2, "pull", "org/tiny", "--include", "*.gguf")]
-    [InlineData(2, "pull", "tofu", "--revision", "main")]
-    [InlineData(2, "doctor", "--profile", "papre")]
     [InlineData(6, "doctor", "--profile", "paper")]
     [InlineData(6, "repro", "--profile", "paper")]
     [InlineData(0, "plan", "--profile", "paper")]
-    [InlineData(0, "dag", "--profile", "paper")]
     [InlineData(3, "repro", "--profile", "paper", "--frozen")]
     public void Exit_codes_are_as_documented(int expected, params string[] arguments)
     {
@@ -105,7 +99,7 @@ public sealed class PullTests : IDisposable
     }
 
     [Fact]
-    public void Interrupted_it_ends_with_130_and_goes_on_where_it_was()
+    public async Task Interrupted_it_ends_with_130_and_goes_on_where_it_was()
     {
         var part = _tool[$"hf/hub/models--org--tiny/blobs/{Sha256(_weights)}.incomplete"];
         _server.Misbehave = (r, before) => r.Path.EndsWith("model.safetensors", StringComparison.Ordinal) && before == 0 ? _server.Usual(r) with { CutAt = 70_000, Stall = TimeSpan.FromSeconds(30) } : null;
@@ -113,12 +107,12 @@ public sealed class PullTests : IDisposable
         foreach (var (name, value) in _tool.Variables) start.Environment[name] = value;
         using var process = Process.Start(start)!;
         var error = process.StandardError.ReadToEndAsync();
-        for (var i = 0; i < 300 && !File.Exists(part); i++) Thread.Sleep(50);
-        Thread.Sleep(500);
+        for (var i = 0; i < 300 && !File.Exists(part); i++) await Task.Delay(50);
+        await Task.Delay(500);
         Process.Start("kill", ["-INT", $"{process.Id}"]).WaitForExit();
         Assert.True(process.WaitForExit(10_000), "it did not stop");
         Assert.Equal(130, process.ExitCode);
-        Assert.Contains("the same command goes on from there", error.Result, StringComparison.Ordinal);
+        Assert.Contains("the same command goes on from there", await error, StringComparison.Ordinal);
         Assert.Equal(70_000, new FileInfo(part).Length);
         Assert.Equal(0, _tool.Run("pull", "org/tiny", "-q").ExitCode);
         Assert.Equal("bytes=70000-", _server.Requests[^1].Header("Range"));

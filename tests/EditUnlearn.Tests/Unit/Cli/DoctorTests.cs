@@ -79,9 +79,7 @@ public sealed class DoctorTests : IDisposable
     {
         var diagnosis = Examine(Server, "paper");
         Assert.Equal(6, diagnosis.ExitCode);
-        Assert.Superset(
-            ["dotnet eu-stage pull tofu", "dotnet eu-stage pull pistol", "dotnet eu-stage pull llama2", "dotnet eu-stage pull mistral", "dotnet eu-stage pull llama31"],
-            diagnosis.Advice.Select(a => a.Command).ToHashSet());
+        foreach (var name in (string[])["tofu", "pistol", "llama2", "mistral", "llama31"]) Assert.Contains(diagnosis.Advice, a => a.Command == $"dotnet eu-stage pull {name}");
     }
 
     [Fact]

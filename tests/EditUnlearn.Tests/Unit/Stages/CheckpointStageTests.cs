@@ -1,7 +1,5 @@
 using System.Text.Json.Nodes;
 using EditUnlearn.Foundation;
-using EditUnlearn.Models;
-using EditUnlearn.Models.Tokenizers;
 using EditUnlearn.Pipeline;
 using EditUnlearn.Stages;
 using EditUnlearn.Tests.Support;

@@ -38,11 +38,11 @@ public sealed class StageMemoryTests
     [Fact]
     public void Answers_hold_weights_and_the_cache_of_64_rows()
     {
-        var estimate = StageMemory.Answer(Tiny, 4, 136);
+        var estimate = StageMemory.Answer(Tiny, 4, 1936);   // 2000 places a row
         Assert.Equal(TinyParameters * 4, Part(estimate, "weights"));
-        Assert.Equal(2 * 2 * 1 * 4 * 4 * 64 * 200, Part(estimate, "cache"));
+        Assert.Equal(2 * 2 * 1 * 4 * 4 * 64 * 2000, Part(estimate, "cache"));
         Assert.Equal(64 * 64 * TinyPerToken, Part(estimate, "activations"));
-        Assert.Equal(StageMemory.RuntimeBytes + TinyParameters * 4 + 819_200 + 64 * 64 * TinyPerToken, estimate.Bytes);
+        Assert.Equal(StageMemory.RuntimeBytes + TinyParameters * 4 + 8_192_000 + 64 * 64 * TinyPerToken, estimate.Bytes);
         Assert.Equal(3L * 64 * 16 * 50_000 * 4, Part(StageMemory.Answer(Tiny with { VocabSize = 50_000 }, 4, 1), "logits"));
     }
 
@@ -84,6 +84,8 @@ public sealed class StageMemoryTests
     public void The_largest_part_is_named()
     {
         Assert.Equal("runtime", StageMemory.Answer(Tiny, 4, 10).Largest.Name);
-        Assert.Equal("training state", Apply(Tiny with { VocabSize = 10_000_000 }, 4, "ga", """{"trainable":"full"}""").Largest.Name);
+        var large = Tiny with { VocabSize = 32_000, HiddenSize = 4096, IntermediateSize = 11_008, Layers = 32, Heads = 32, KvHeads = 32, HeadDim = 128 };
+        Assert.Equal("weights", Apply(large, 4, "ga").Largest.Name);
+        Assert.Equal("training state", Apply(large, 4, "ga", """{"trainable":"full"}""").Largest.Name);
     }
 }
