@@ -36,6 +36,8 @@ await new HostBuilder()
         app.AddCommands<InspectCommands>();
         app.AddCommands<AskCommand>();
         app.AddSubCommand("model", x => x.AddCommands<ModelCommands>()).WithDescription("Look into a checkpoint: logits, generate, info, convert");
+        app.AddCommands<PullCommand>();
+        app.AddCommands<DoctorCommand>();
         app.AddSubCommand("dataset", x => x.AddCommands<DatasetCommands>()).WithDescription("Check a data set, or generate contracts");
     })
     .RunConsoleAsync(o => o.SuppressStatusMessages = true)

@@ -38,11 +38,15 @@ internal sealed class Study
     }
 
     /// <summary>The folder of pipeline.yaml, here or above.</summary>
-    public static string FindRoot()
+    public static string FindRoot() =>
+        FindRootOrNull() ?? throw new InputException(Directory.GetCurrentDirectory(), $"there is no {PipelineFile.FileName} here or in a folder above", "change into a checkout");
+
+    /// <summary>The same; null outside a checkout.</summary>
+    public static string? FindRootOrNull()
     {
         for (var at = new DirectoryInfo(Directory.GetCurrentDirectory()); at is not null; at = at.Parent)
             if (File.Exists(Path.Combine(at.FullName, PipelineFile.FileName))) return at.FullName;
-        throw new InputException(Directory.GetCurrentDirectory(), $"there is no {PipelineFile.FileName} here or in a folder above", "change into a checkout");
+        return null;
     }
 
     /// <summary>What manifests say about the ground a result stands on.</summary>

@@ -13,6 +13,9 @@ public enum CellState
 
     /// <summary>Something it reads must be run first; an unchanged outcome there may still save it.</summary>
     Waiting,
+
+    /// <summary>A file that does not come with the project is not there, so nothing can be known.</summary>
+    Missing,
 }
 
 /// <summary>What is known of a cell without running anything.</summary>
@@ -20,7 +23,11 @@ public enum CellState
 /// <param name="State">Whether its result is there.</param>
 /// <param name="Key">Its key; null while waiting.</param>
 /// <param name="Reasons">One line each: what changed, from what to what, where.</param>
-public sealed record CellStatus(Cell Cell, CellState State, string? Key, IReadOnlyList<string> Reasons);
+public sealed record CellStatus(Cell Cell, CellState State, string? Key, IReadOnlyList<string> Reasons)
+{
+    /// <summary>The files that are not there.</summary>
+    public IReadOnlyList<FileInput> Missing { get; init; } = [];
+}
 
 /// <summary>Compares a plan with the store.</summary>
 public static class Status
@@ -35,12 +42,17 @@ public static class Status
         var outputs = new Dictionary<CellId, IReadOnlyDictionary<string, string>>();
         foreach (var cell in plan.Cells)
         {
+            if (keys.Missing(cell) is { Count: > 0 } missing)
+            {
+                all.Add(cell.Id, new CellStatus(cell, CellState.Missing, null, [.. missing.Select(m => $"there is no {m.Path}")]) { Missing = missing });
+                continue;
+            }
             var sources = cell.Inputs.OfType<CellOutputInput>().Select(i => i.Cell).Distinct().ToList();
             var blocking = sources.Where(s => all[s].State != CellState.UpToDate).ToList();
             if (blocking.Count > 0)
             {
                 // Name the roots, not the chain.
-                var roots = blocking.SelectMany(b => all[b].State == CellState.Stale ? [$"waits for {b}"] : all[b].Reasons).Distinct().ToList();
+                var roots = blocking.SelectMany(b => all[b].State != CellState.Waiting ? [$"waits for {b}"] : all[b].Reasons).Distinct().ToList();
                 all.Add(cell.Id, new CellStatus(cell, CellState.Waiting, null, roots));
                 continue;
             }
