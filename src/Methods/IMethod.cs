@@ -36,6 +36,9 @@ public enum Needs
 
     /// <summary>Context prefixes written by the model.</summary>
     Contexts = 8,
+
+    /// <summary>Texts that must not change.</summary>
+    Locality = 16,
 }
 
 /// <summary>Everything methods read, as tokens.</summary>
@@ -58,6 +61,9 @@ public sealed record MethodInputs
 
     /// <summary>Prefixes put between BOS and the prompt; the first is empty.</summary>
     public IReadOnlyList<IReadOnlyList<int>> Contexts { get; init; } = [[]];
+
+    /// <summary>Texts that must not change, BOS first; edits take them in turn.</summary>
+    public IReadOnlyList<IReadOnlyList<int>> Locality { get; init; } = [];
 
     /// <summary>Told how far the method is.</summary>
     public Action<MethodProgress>? Progress { get; init; }

@@ -9,7 +9,7 @@ namespace EditUnlearn.Models.Patches;
 /// <summary>New values or low-rank additions for named weights. Source of the low-rank form: every locate-and-edit update is a sum of outer products.</summary>
 public sealed class WeightPatch : ModelPatch
 {
-    private const string Kind = "weights";
+    internal const string Kind = "weights";
     private const string TensorFile = "patch.safetensors";
     private const string InfoFile = "patch.json";
     private const string LeftSuffix = ".left", RightSuffix = ".right", FullSuffix = ".full";
@@ -65,7 +65,7 @@ public sealed class WeightPatch : ModelPatch
     /// <summary>Reads a saved patch.</summary>
     /// <exception cref="InputException">There is no patch in the folder.</exception>
     /// <exception cref="DamagedFileException">A file of it breaks its format.</exception>
-    public static WeightPatch Load(string folder)
+    public static new WeightPatch Load(string folder)
     {
         var info = Path.Combine(folder, InfoFile);
         if (!File.Exists(info)) throw new InputException(folder, $"holds no patch: there is no {InfoFile}");
