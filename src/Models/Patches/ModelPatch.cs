@@ -1,3 +1,5 @@
+using System.Text.Json.Nodes;
+
 namespace EditUnlearn.Models.Patches;
 
 /// <summary>What a method changed, and nothing else: it can be put on a model, taken off again, saved and loaded.</summary>
@@ -10,6 +12,9 @@ public abstract class ModelPatch : IDisposable
 
     /// <summary>What every forward pass of a patched model must be given; null for a change of weights alone.</summary>
     public virtual ForwardTap? Tap => null;
+
+    /// <summary>What the method saw while it worked, an object for each edit; kept beside the change, no part of it.</summary>
+    public JsonArray? Health { get; init; }
 
     /// <summary>Writes the patch into a folder: tensors as safetensors, the rest as JSON.</summary>
     public abstract void Save(string folder);
