@@ -1,4 +1,6 @@
 using System.Globalization;
+using System.Text.Json;
+using System.Text.Json.Nodes;
 using EditUnlearn.Foundation;
 using EditUnlearn.Methods.Codebooks;
 using EditUnlearn.Methods.Shared;
@@ -23,7 +25,7 @@ public sealed class Grace(Grace.Options options) : IMethod
     private const int SideBySide = 32;   // edits of one training batch; fixed, so that no result depends on a setting
 
     /// <summary>Switches and constants; defaults are the reference's for Llama-2-7B, which also serve Mistral and Llama 3.</summary>
-    public sealed record Options
+    public sealed record Options : IEditingOptions
     {
         /// <summary>The block, 0-based; reference file 27 of 32.</summary>
         public int Layer { get; init; } = 27;
@@ -57,6 +59,16 @@ public sealed class Grace(Grace.Options options) : IMethod
 
         /// <summary>Whether the target ends with EOS; without it the model has no reason to stop (defect S10).</summary>
         public bool AppendEos { get; init; }
+
+        /// <inheritdoc/>
+        public IReadOnlyList<int> Layers => [Layer];
+
+        /// <inheritdoc/>
+        public ContextRecipe ContextRecipe => ContextRecipe.Rome;
+
+        /// <inheritdoc/>
+        /// <remarks>GRACE uses none.</remarks>
+        public int Contexts => 0;
     }
 
     /// <summary>One edit, for tests and logs.</summary>
@@ -80,7 +92,7 @@ public sealed class Grace(Grace.Options options) : IMethod
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(inputs);
-        EditChecks.Check(Label, model, inputs.Edits, options.Layer);
+        AdapterChecks.Check(model, inputs with { Contexts = [[]] }, options.Layer);
         using var scope = NewDisposeScope();
         var edits = inputs.Edits;
         var (keys, _) = MemoryKeys.At(model, options.Layer, [.. edits.Select(e => e.PromptIds)], [.. edits.Select(e => e.PromptIds.Count - 1)]);   // q of all edits [E, F]
@@ -89,23 +101,55 @@ public sealed class Grace(Grace.Options options) : IMethod
         for (var i = 0; i < edits.Count; i++)
             places.Add((builder.Admit(edits[i].Id, keys[i].to(ScalarType.Float32), edits[i].PromptIds.Count, edits[i].TargetIds), [.. builder.Radii]));
 
+        var health = new JsonObject?[edits.Count];
         var values = zeros(builder.Count, model.Config.HiddenSize, device: model.Device);   // V [N, D]
         var done = 0;
         foreach (var batch in Waves([.. places.Select(p => p.Admitted.Entry)]).SelectMany(w => w.Chunk(SideBySide)))
         {
             inputs.Cancelled.ThrowIfCancellationRequested();
-            Train(model, inputs, seed, batch, places, values);
+            Train(model, inputs, seed, batch, places, values, health);
             done += batch.Length;
             inputs.Progress?.Invoke(new MethodProgress(done, edits.Count, string.Create(CultureInfo.InvariantCulture, $"{builder.Count} entries")));
         }
         foreach (var i in Enumerable.Range(0, edits.Count).Where(i => places[i].Admitted.Entry < 0))
         {
-            Observer?.Invoke(new Edited(edits[i].Id, places[i].Admitted, places[i].Radii, null, [], double.NaN, double.NaN));
-            inputs.Progress?.Invoke(new MethodProgress(++done, edits.Count, $"{edits[i].Id}: an earlier edit of the same prompt keeps it; nothing was trained (duplicates: replace)"));
+            health[i] = Told(new Edited(edits[i].Id, places[i].Admitted, places[i].Radii, null, [], double.NaN, double.NaN), float.NaN);
+            inputs.Progress?.Invoke(new MethodProgress(++done, edits.Count, $"{edits[i].Id}: not trained"));
+            inputs.Warn?.Invoke($"{edits[i].Id}: an earlier edit has the same prompt and wins the tie, so nothing was trained; set duplicates to replace");
         }
+        Tell(inputs, builder, places, health);
         return new CodebookPatch(
             options.Layer, new Codebook(builder.Keys(), values, [.. builder.Radii], [.. builder.Entries]), options.Replacement, options.Query,
-            edits[^1].PromptIds.Count - 1);
+            edits[^1].PromptIds.Count - 1) { Health = new JsonArray([.. health]) };
+    }
+
+    // Numbers about the whole.
+    private static void Tell(MethodInputs inputs, CodebookBuilder builder, List<(Admitted Admitted, IReadOnlyList<float> Radii)> places, JsonObject?[] health)
+    {
+        void Metric(string name, double value) => inputs.Metric?.Invoke(name, value);
+        double Mean(string name) => health.Select(h => (double?)h?[name]).OfType<double>().DefaultIfEmpty(double.NaN).Average();
+        Metric("entries", builder.Count);
+        Metric("splits", places.Count(p => p.Admitted.Kind == Admission.Split));
+        Metric("expansions", places.Count(p => p.Admitted.Kind == Admission.Expanded));
+        Metric("radius.min", builder.Radii.Min());
+        Metric("target-probability.before", Mean("probabilityBefore"));
+        Metric("target-probability.after", Mean("probabilityAfter"));
+    }
+
+    private JsonObject Told(Edited edited, float radius)
+    {
+        Observer?.Invoke(edited);
+        return new JsonObject
+        {
+            ["id"] = edited.Id,
+            ["kind"] = JsonNamingPolicy.CamelCase.ConvertName(edited.Admitted.Kind.ToString()),
+            ["entry"] = edited.Admitted.Entry,
+            ["nearest"] = AdapterChecks.Number(edited.Admitted.Nearest),
+            ["radius"] = AdapterChecks.Number(radius),
+            ["loss"] = new JsonArray([.. edited.Losses.Select(AdapterChecks.Number)]),
+            ["probabilityBefore"] = AdapterChecks.Number(edited.ProbabilityBefore),
+            ["probabilityAfter"] = AdapterChecks.Number(edited.ProbabilityAfter),
+        };
     }
 
     // Edits by the turn in which they train their entry: those of one turn share no entry.
@@ -117,7 +161,7 @@ public sealed class Grace(Grace.Options options) : IMethod
             .GroupBy(e => e.Turn).OrderBy(g => g.Key).Select(g => g.Select(e => e.Index).ToArray());
     }
 
-    private void Train(CausalLm model, MethodInputs inputs, Seed seed, int[] batch, List<(Admitted Admitted, IReadOnlyList<float> Radii)> places, Tensor values)
+    private void Train(CausalLm model, MethodInputs inputs, Seed seed, int[] batch, List<(Admitted Admitted, IReadOnlyList<float> Radii)> places, Tensor values, JsonObject?[] health)
     {
         using var scope = NewDisposeScope();
         var edits = batch.Select(i => inputs.Edits[i]).ToList();
@@ -129,8 +173,9 @@ public sealed class Grace(Grace.Options options) : IMethod
         using var quiet = no_grad();
         values.index_copy_(0, tensor(rows.Select(r => (long)r).ToArray(), device: values.device), result.Values);
         for (var b = 0; b < edits.Count; b++)
-            Observer?.Invoke(new Edited(
-                edits[b].Id, places[batch[b]].Admitted, places[batch[b]].Radii, result.Values[b], result.Losses[b], Math.Exp(-result.Before[b]), Math.Exp(-result.After[b])));
+            health[batch[b]] = Told(
+                new Edited(edits[b].Id, places[batch[b]].Admitted, places[batch[b]].Radii, result.Values[b], result.Losses[b], Math.Exp(-result.Before[b]), Math.Exp(-result.After[b])),
+                places[^1].Radii[rows[b]]);
     }
 
     // Uniform in [0, 1) or the memory's own output.

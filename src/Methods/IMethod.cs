@@ -1,4 +1,5 @@
 using EditUnlearn.Foundation;
+using EditUnlearn.Methods.Shared;
 using EditUnlearn.Models;
 using EditUnlearn.Models.Patches;
 using EditUnlearn.Models.Training;
@@ -37,8 +38,11 @@ public enum Needs
     /// <summary>Context prefixes written by the model.</summary>
     Contexts = 8,
 
+    /// <summary>Projectors onto the keys that ordinary text hardly uses.</summary>
+    NullSpaces = 16,
+
     /// <summary>Texts that must not change.</summary>
-    Locality = 16,
+    Locality = 32,
 }
 
 /// <summary>Everything methods read, as tokens.</summary>
@@ -59,7 +63,10 @@ public sealed record MethodInputs
     /// <summary>C [F, F] of each layer, float32 or float64.</summary>
     public IReadOnlyDictionary<int, Tensor> SecondMoments { get; init; } = new Dictionary<int, Tensor>();
 
-    /// <summary>Prefixes put between BOS and the prompt; the first is empty.</summary>
+    /// <summary>The projector of each layer.</summary>
+    public IReadOnlyDictionary<int, NullSpace> NullSpaces { get; init; } = new Dictionary<int, NullSpace>();
+
+    /// <summary>Prefixes put before the question; the first is empty.</summary>
     public IReadOnlyList<IReadOnlyList<int>> Contexts { get; init; } = [[]];
 
     /// <summary>Texts that must not change, BOS first; edits take them in turn.</summary>
@@ -67,6 +74,12 @@ public sealed record MethodInputs
 
     /// <summary>Told how far the method is.</summary>
     public Action<MethodProgress>? Progress { get; init; }
+
+    /// <summary>Told what the user should know although the result stands.</summary>
+    public Action<string>? Warn { get; init; }
+
+    /// <summary>Told numbers about the whole of the edits: <c>phi.mean</c>.</summary>
+    public Action<string, double>? Metric { get; init; }
 
     /// <summary>Looked at between steps.</summary>
     public CancellationToken Cancelled { get; init; }
@@ -79,7 +92,11 @@ public sealed record MethodInputs
 /// <param name="TargetIds">What shall follow the prompt.</param>
 /// <param name="EssenceIds">BOS, the subject and "is a": a neutral sentence whose continuation should stay.</param>
 /// <param name="EssenceLast">Index in <paramref name="EssenceIds"/> of the subject's last token.</param>
-public sealed record EditRequest(string Id, IReadOnlyList<int> PromptIds, int SubjectLast, IReadOnlyList<int> TargetIds, IReadOnlyList<int> EssenceIds, int EssenceLast);
+public sealed record EditRequest(string Id, IReadOnlyList<int> PromptIds, int SubjectLast, IReadOnlyList<int> TargetIds, IReadOnlyList<int> EssenceIds, int EssenceLast)
+{
+    /// <summary>Index in <see cref="PromptIds"/> before which a context prefix goes; after BOS unless a chat template opens the user's turn first.</summary>
+    public int PrefixAt { get; init; } = 1;
+}
 
 /// <summary>How far a method is.</summary>
 /// <param name="Done">Units done.</param>

@@ -18,7 +18,7 @@ namespace EditUnlearn.Methods;
 public sealed class Rome(Rome.Options options) : IMethod
 {
     /// <summary>Switches and constants; defaults are the reference's for Llama-2-7B.</summary>
-    public sealed record Options
+    public sealed record Options : IEditingOptions
     {
         /// <summary>Edited blocks, 0-based, in ascending order; the reference edits block 5 of 32.</summary>
         public IReadOnlyList<int> Layers { get; init; } = [5];
@@ -40,6 +40,9 @@ public sealed class Rome(Rome.Options options) : IMethod
 
         /// <summary>Generated context prefixes besides the empty one; 20 in the reference.</summary>
         public int Contexts { get; init; } = 20;
+
+        /// <inheritdoc/>
+        public ContextRecipe ContextRecipe => ContextRecipe.Rome;
     }
 
     /// <inheritdoc/>

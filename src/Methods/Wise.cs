@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.Json.Nodes;
 using EditUnlearn.Foundation;
 using EditUnlearn.Methods.Shared;
 using EditUnlearn.Methods.SideMemories;
@@ -22,7 +23,7 @@ public sealed class Wise(Wise.Options options) : IMethod
     private const string Label = "WISE";
 
     /// <summary>Switches and constants; defaults are the reference's for Llama-2-7B.</summary>
-    public sealed record Options
+    public sealed record Options : IEditingOptions
     {
         /// <summary>The block, 0-based; reference file 27 of 32.</summary>
         public int Layer { get; init; } = 27;
@@ -104,6 +105,12 @@ public sealed class Wise(Wise.Options options) : IMethod
 
         /// <summary>Where the texts come from that must not change; the study's editing methods see no retain data.</summary>
         public LocalitySource Locality { get; init; } = LocalitySource.Generic;
+
+        /// <inheritdoc/>
+        public IReadOnlyList<int> Layers => [Layer];
+
+        /// <inheritdoc/>
+        public ContextRecipe ContextRecipe => ContextRecipe.Wise;
     }
 
     /// <summary>One edit, for tests and logs. Tensors are valid during the call.</summary>
@@ -130,14 +137,17 @@ public sealed class Wise(Wise.Options options) : IMethod
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(inputs);
-        EditChecks.Check(Label, model, inputs.Edits, options.Layer);
-        if (inputs.Locality.Count == 0 || inputs.Locality.Any(l => l.Count == 0)) throw new ArgumentException("WISE needs texts that must not change.", nameof(inputs));
+        AdapterChecks.Check(model, inputs, options.Layer);
+        var locality = options.Locality == LocalitySource.Retain ? [.. inputs.Retain.Select(r => r.Ids)] : inputs.Locality;
+        if (locality.Count == 0 || locality.Any(l => l.Count == 0)) throw new ArgumentException("WISE needs texts that must not change.", nameof(inputs));
+        inputs = inputs with { Locality = locality };
         using var scope = NewDisposeScope();
         using var quiet = no_grad();
         var weight = CausalLm.DownProjName(options.Layer);
         using var store = new MemoryStore(model.Weight(weight), options);
         var margins = Scaled(model, inputs);
         var mask = empty(0);
+        var health = new List<JsonNode?>();
         for (var i = 0; i < inputs.Edits.Count; i++)
         {
             inputs.Cancelled.ThrowIfCancellationRequested();
@@ -145,17 +155,33 @@ public sealed class Wise(Wise.Options options) : IMethod
             var edited = Write(model, inputs, i, store, mask, margins);
             store.Finish(edited.Distance);
             Observer?.Invoke(edited);
+            health.Add(Health(edited));
             inputs.Progress?.Invoke(new MethodProgress(i + 1, inputs.Edits.Count, string.Create(
                 CultureInfo.InvariantCulture,
                 $"{edited.Id}: target loss {edited.Losses[0].Target:0.000} -> {edited.Losses[^1].Target:0.000}, routing loss {edited.Losses[^1].Routing:0.000}, distance {edited.Distance:0.00}, probability {edited.ProbabilityBefore:0.00} -> {edited.ProbabilityAfter:0.00}")));
         }
+        foreach (var name in (string[])["probabilityBefore", "probabilityAfter", "distance"])
+            inputs.Metric?.Invoke(name == "distance" ? "distance.mean" : "target-probability." + name[11..].ToLowerInvariant(), health.Select(h => (double?)h![name]).OfType<double>().DefaultIfEmpty(double.NaN).Average());
         if (options.Retrieve)
             return new SideMemoryPatch(
                 options.Layer, [.. store.All().Select(m => m with { Weight = m.Weight.clone() })],
-                new Routing { Scope = options.Scope, ActRatio = options.ActRatio, MaxBeyond = options.MaxBeyond, BatchRows = options.RouteBatch });
+                new Routing { Scope = options.Scope, ActRatio = options.ActRatio, MaxBeyond = options.MaxBeyond, BatchRows = options.RouteBatch }) { Health = new JsonArray([.. health]) };
         if (options.MergeRemainder) store.SaveRemainder();
-        return new WeightPatch([KeyValuePair.Create<string, WeightChange>(weight, new FullChange(store.MergeIntoMain().to(model.DType).clone()))]);
+        else if (inputs.Edits.Count % options.SaveFrequency is var lost and > 0)
+            inputs.Warn?.Invoke(string.Create(CultureInfo.InvariantCulture, $"the last {lost} of {inputs.Edits.Count} edits were never stored and have no effect, as in the reference; set mergeRemainder or a smaller saveFrequency"));
+        return new WeightPatch([KeyValuePair.Create<string, WeightChange>(weight, new FullChange(store.MergeIntoMain().to(model.DType).clone()))]) { Health = new JsonArray([.. health]) };
     }
+
+    private static JsonObject Health(Edited edited) => new()
+    {
+        ["id"] = edited.Id,
+        ["targetLoss"] = new JsonArray([.. edited.Losses.Select(l => AdapterChecks.Number(l.Target))]),
+        ["routingLoss"] = new JsonArray([.. edited.Losses.Select(l => AdapterChecks.Number(l.Routing))]),
+        ["distance"] = AdapterChecks.Number(edited.Distance),
+        ["leastDistance"] = AdapterChecks.Number(edited.State.SideLeast),
+        ["probabilityBefore"] = AdapterChecks.Number(edited.ProbabilityBefore),
+        ["probabilityAfter"] = AdapterChecks.Number(edited.ProbabilityAfter),
+    };
 
     private Edited Write(CausalLm model, MethodInputs inputs, int index, MemoryStore store, Tensor mask, Margins margins)
     {

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using EditUnlearn.Foundation;
@@ -71,6 +70,13 @@ public sealed class CodebookPatch : ModelPatch
     /// <inheritdoc/>
     public override ForwardTap Tap { get; }
 
+    /// <inheritdoc/>
+    public override IReadOnlyList<RouteReading> Routes(CausalLm model, IReadOnlyList<IReadOnlyList<int>> prompts) => MemoryProbe.Read(model, Layer, prompts, (key, _) =>
+    {
+        var (entry, distance) = Codebook.Nearest(key[0, -1]);
+        return entry < 0 ? new RouteReading(double.PositiveInfinity, 0, false) : new RouteReading(distance, Codebook.Radii[entry], distance <= Codebook.Radii[entry]);
+    });
+
     /// <summary>The patch without one edit.</summary>
     /// <exception cref="ArgumentException">No entry has that id.</exception>
     public CodebookPatch Without(string id) => new(Layer, Codebook.Without(id), Replacement, Query, StaleColumn);
@@ -102,7 +108,8 @@ public sealed class CodebookPatch : ModelPatch
                     ["ids"] = new JsonArray([.. e.Ids.Select(i => JsonValue.Create(i))]),
                     ["label"] = new JsonArray([.. e.Label.Select(i => JsonValue.Create(i))]),
                 })]),
-            });
+            },
+            Health);
     }
 
     /// <summary>Reads a saved patch.</summary>
@@ -120,31 +127,13 @@ public sealed class CodebookPatch : ModelPatch
             var radii = file.Read("radii");
             if (radii.dim() != 1 || radii.dtype != ScalarType.Float32) throw new JsonException("the radii are no list of numbers");
             var entries = (json["entries"] as JsonArray ?? throw new JsonException("there is no 'entries'")).Select(e => new CodebookEntry(
-                [.. e!["ids"]!.AsArray().Select(i => i!.GetValue<string>())], [.. e["label"]!.AsArray().Select(i => i!.GetValue<int>())])).ToList();
+                PatchFolder.GetList<string>(e, "ids"), PatchFolder.GetList<int>(e, "label"))).ToList();
             return new CodebookPatch(
                 PatchFolder.Get<int>(json, "layer"), new Codebook(file.Read("keys"), file.Read("values"), radii.data<float>().ToArray(), entries),
-                PatchFolder.GetEnum<CodebookReplacement>(json, "replacement"), PatchFolder.GetEnum<CodebookQuery>(json, "query"), PatchFolder.Get<int>(json, "staleColumn"));
+                PatchFolder.GetEnum<CodebookReplacement>(json, "replacement"), PatchFolder.GetEnum<CodebookQuery>(json, "query"), PatchFolder.Get<int>(json, "staleColumn")) { Health = PatchFolder.Health(json) };
         });
     }
 
     /// <inheritdoc/>
     protected override void Dispose(bool disposing) => Codebook.Dispose();
-}
-
-/// <summary>Checks that a patch's memory is the model's.</summary>
-internal static class MemoryShape
-{
-    public static void Check(CausalLm model, int layer, long width, long mlpWidth)
-    {
-        var c = model.Config;
-        if (layer >= c.Layers) throw new ArgumentException(string.Create(CultureInfo.InvariantCulture, $"The patch works on block {layer}, but the model has blocks 0 to {c.Layers - 1}."), nameof(model));
-        if (width != c.HiddenSize || mlpWidth != c.IntermediateSize)
-            throw new ArgumentException(string.Create(CultureInfo.InvariantCulture, $"The patch's memory is [{width}, {mlpWidth}], but the model's is [{c.HiddenSize}, {c.IntermediateSize}]."), nameof(model));
-    }
-}
-
-/// <summary>A handle over nothing: for a patch that writes on no weight.</summary>
-internal sealed class Nothing : IDisposable
-{
-    public void Dispose() { }
 }

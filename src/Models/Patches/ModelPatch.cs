@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using EditUnlearn.Foundation;
 
 namespace EditUnlearn.Models.Patches;
@@ -12,6 +13,14 @@ public abstract class ModelPatch : IDisposable
 
     /// <summary>What every forward pass of a patched model must be given; null for a change of weights alone.</summary>
     public virtual ForwardTap? Tap => null;
+
+    /// <summary>What the method saw while it worked, an object for each edit; kept beside the change, no part of it.</summary>
+    public JsonArray? Health { get; init; }
+
+    /// <summary>Where prompts fall, one reading a prompt; empty for a patch that answers everywhere.</summary>
+    /// <param name="model">The model without the patch.</param>
+    /// <param name="prompts">Token ids, BOS included.</param>
+    public virtual IReadOnlyList<RouteReading> Routes(CausalLm model, IReadOnlyList<IReadOnlyList<int>> prompts) => [];
 
     /// <summary>Writes the patch into a folder: tensors as safetensors, the rest as JSON.</summary>
     public abstract void Save(string folder);

@@ -12,14 +12,16 @@ internal static class PatchFolder
     public const string TensorFile = "patch.safetensors";
     public const string InfoFile = "patch.json";
     private const string Format = "patch/1";
+    private const string HealthName = "edits";
     private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
 
-    public static void Write(string folder, string kind, IEnumerable<KeyValuePair<string, Tensor>> tensors, JsonObject? more = null)
+    public static void Write(string folder, string kind, IEnumerable<KeyValuePair<string, Tensor>> tensors, JsonObject more, JsonArray? health)
     {
         Directory.CreateDirectory(folder);
         SafetensorsWriter.Write(Path.Combine(folder, TensorFile), tensors);
         var info = new JsonObject { ["format"] = Format, ["kind"] = kind };
-        foreach (var (key, value) in more ?? []) info[key] = value?.DeepClone();
+        foreach (var (key, value) in more) info[key] = value?.DeepClone();
+        if (health is not null) info[HealthName] = health.DeepClone();
         File.WriteAllText(Path.Combine(folder, InfoFile), info.ToJsonString(Indented) + "\n");
     }
 
@@ -42,14 +44,21 @@ internal static class PatchFolder
         {
             return read();
         }
-        catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException or OverflowException or KeyNotFoundException or ArgumentException)
+        catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException or OverflowException or KeyNotFoundException or ArgumentException or InvalidCastException)
         {
             throw new DamagedFileException(path, "is not a patch description: " + e.Message, "make the patch again", e);
         }
     }
 
+    /// <summary>What the method saw, if it was kept.</summary>
+    public static JsonArray? Health(JsonObject info) => (JsonArray?)info[HealthName]?.DeepClone();
+
     /// <summary>A member that must be there.</summary>
     public static T Get<T>(JsonObject json, string name) => json[name] is { } node ? node.GetValue<T>() : throw new JsonException($"there is no '{name}'");
+
+    /// <summary>A list that must be there.</summary>
+    public static List<T> GetList<T>(JsonNode? json, string name) =>
+        json?[name] is JsonArray list ? [.. list.Select(i => i is null ? throw new JsonException($"'{name}' has an empty place") : i.GetValue<T>())] : throw new JsonException($"there is no list '{name}'");
 
     /// <summary>A member that names a value of an enumeration in camelCase.</summary>
     public static T GetEnum<T>(JsonObject json, string name) where T : struct, Enum =>

@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using EditUnlearn.Foundation;
 using EditUnlearn.Models.Weights;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace EditUnlearn.Models.Patches;
@@ -113,6 +114,21 @@ public sealed class SideMemoryPatch : ModelPatch
     }
 
     /// <inheritdoc/>
+    public override IReadOnlyList<RouteReading> Routes(CausalLm model, IReadOnlyList<IReadOnlyList<int>> prompts) => MemoryProbe.Read(model, Layer, prompts, (key, main) =>
+    {
+        var pooled = Distances(key, main).Select(d => Pooled(d)).ToList();
+        var chosen = Choose(pooled);
+        return new RouteReading(pooled[Math.Max(chosen, 0)], Routing.ActRatio * Memories[Math.Max(chosen, 0)].LeastDistance, chosen >= 0);
+    });
+
+    /// <summary>The mean over rows of each row's mean distance, or of its greatest in a long sequence.</summary>
+    internal double Pooled(Tensor distances)
+    {
+        using var scope = NewDisposeScope();
+        return (distances.shape[1] > Routing.MaxBeyond ? distances.amax([1L]) : distances).mean().ToDouble();
+    }
+
+    /// <inheritdoc/>
     public override void Save(string folder) => PatchFolder.Write(
         folder, Kind, Memories.Select((m, i) => KeyValuePair.Create(Name(i), m.Weight)),
         new JsonObject
@@ -123,7 +139,8 @@ public sealed class SideMemoryPatch : ModelPatch
             ["maxBeyond"] = Routing.MaxBeyond,
             ["batchRows"] = Routing.BatchRows,
             ["leastDistances"] = new JsonArray([.. Memories.Select(m => JsonValue.Create(m.LeastDistance))]),
-        });
+        },
+        Health);
 
     /// <summary>Reads a saved patch.</summary>
     /// <exception cref="InputException">There is no patch in the folder.</exception>
@@ -143,7 +160,7 @@ public sealed class SideMemoryPatch : ModelPatch
                 MaxBeyond = (int?)json["maxBeyond"],
                 BatchRows = Math.Max(1, PatchFolder.Get<int>(json, "batchRows")),
             };
-            return new SideMemoryPatch(PatchFolder.Get<int>(json, "layer"), [.. least.Select((d, i) => new SideMemory(file.Read(Name(i)), d))], routing);
+            return new SideMemoryPatch(PatchFolder.Get<int>(json, "layer"), [.. least.Select((d, i) => new SideMemory(file.Read(Name(i)), d))], routing) { Health = PatchFolder.Health(json) };
         });
     }
 

@@ -1,4 +1,3 @@
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace EditUnlearn.Models.Patches;
@@ -17,15 +16,8 @@ internal sealed class SideMemoryTap(SideMemoryPatch patch) : ForwardTap
         if (patch.Routing.Scope == RouteScope.StickyPerRow) return Begin(BatchLayout.Prompts(key.shape[0], key.shape[1])).MlpOut(layer, key, value);
         using var scope = NewDisposeScope();
         using var quiet = no_grad();
-        var chosen = patch.Choose([.. patch.Distances(key, value).Select(d => Pooled(d, patch.Routing))]);
+        var chosen = patch.Choose([.. patch.Distances(key, value).Select(patch.Pooled)]);
         return chosen < 0 ? value : SideMemoryPatch.Output(patch.Memories[chosen], key).MoveToOuterDisposeScope();
-    }
-
-    // The mean over rows of each row's mean distance, or of its greatest in a long sequence.
-    private static double Pooled(Tensor distances, Routing routing)
-    {
-        using var scope = NewDisposeScope();
-        return (distances.shape[1] > routing.MaxBeyond ? distances.amax([1L]) : distances).mean().ToDouble();
     }
 
     private sealed class Sticky(SideMemoryPatch patch, BatchLayout layout) : ForwardTap
@@ -64,7 +56,7 @@ internal sealed class SideMemoryTap(SideMemoryPatch patch) : ForwardTap
             return [.. _layout.First.Select((first, b) =>
             {
                 var count = _layout.PromptLast[b] - first + 1;
-                return patch.Choose([.. distances.Select(d => Pooled(d[b].narrow(0, first, count).unsqueeze(0), patch.Routing))]);
+                return patch.Choose([.. distances.Select(d => patch.Pooled(d[b].narrow(0, first, count).unsqueeze(0)))]);
             })];
         }
     }

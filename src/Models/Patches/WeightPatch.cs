@@ -14,6 +14,7 @@ public sealed class WeightPatch : ModelPatch
     private const string InfoFile = "patch.json";
     private const string LeftSuffix = ".left", RightSuffix = ".right", FullSuffix = ".full";
 
+    private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
     private readonly Dictionary<string, WeightChange> _changes;
 
     /// <summary>Takes ownership of the changes' tensors.</summary>
@@ -59,7 +60,9 @@ public sealed class WeightPatch : ModelPatch
                     break;
             }
         SafetensorsWriter.Write(Path.Combine(folder, TensorFile), tensors);
-        File.WriteAllText(Path.Combine(folder, InfoFile), new JsonObject { ["format"] = "patch/1", ["kind"] = Kind }.ToJsonString(new JsonSerializerOptions { WriteIndented = true }) + "\n");
+        var description = new JsonObject { ["format"] = "patch/1", ["kind"] = Kind };
+        if (Health is not null) description["edits"] = Health.DeepClone();
+        File.WriteAllText(Path.Combine(folder, InfoFile), description.ToJsonString(Indented) + "\n");
     }
 
     /// <summary>Reads a saved patch.</summary>
@@ -69,12 +72,14 @@ public sealed class WeightPatch : ModelPatch
     {
         var info = Path.Combine(folder, InfoFile);
         if (!File.Exists(info)) throw new InputException(folder, $"holds no patch: there is no {InfoFile}");
+        JsonArray? health;
         try
         {
             var json = JsonNode.Parse(File.ReadAllBytes(info));
             if ((string?)json?["format"] != "patch/1" || (string?)json["kind"] != Kind) throw new JsonException("it does not describe a patch of weights in format patch/1");
+            health = (JsonArray?)json["edits"]?.DeepClone();
         }
-        catch (Exception e) when (e is JsonException or InvalidOperationException)
+        catch (Exception e) when (e is JsonException or InvalidOperationException or InvalidCastException)
         {
             throw new DamagedFileException(info, "is not a patch description: " + e.Message, inner: e);
         }
@@ -91,7 +96,7 @@ public sealed class WeightPatch : ModelPatch
                 changes.Add(weight, new LowRankChange(file.Read(name), file.Read(weight + RightSuffix)));
             }
             else if (!name.EndsWith(RightSuffix, StringComparison.Ordinal)) throw new DamagedFileException(path, $"'{name}' is no part of a patch");
-        return new WeightPatch(changes);
+        return new WeightPatch(changes) { Health = health };
     }
 
     /// <inheritdoc/>
