@@ -92,6 +92,8 @@ public sealed class SideMemoryPatch : ModelPatch
     /// <summary>|SiLU(o) - SiLU(o')| of every position [B, T], float32. The activation is applied to outputs, as the reference does (defect W3).</summary>
     public static Tensor Distance(Tensor main, Tensor side)
     {
+        ArgumentNullException.ThrowIfNull(main);
+        ArgumentNullException.ThrowIfNull(side);
         using var scope = NewDisposeScope();
         var difference = nn.functional.silu(main.to(ScalarType.Float32)) - nn.functional.silu(side.to(ScalarType.Float32));
         return difference.norm(-1).MoveToOuterDisposeScope();
@@ -121,9 +123,11 @@ public sealed class SideMemoryPatch : ModelPatch
         return new RouteReading(pooled[Math.Max(chosen, 0)], Routing.ActRatio * Memories[Math.Max(chosen, 0)].LeastDistance, chosen >= 0);
     });
 
-    /// <summary>The mean over rows of each row's mean distance, or of its greatest in a long sequence.</summary>
-    internal double Pooled(Tensor distances)
+    /// <summary>What one memory is chosen by: the mean over rows of each row's mean distance, or of its greatest in a long sequence.</summary>
+    /// <param name="distances">Of every position [B, T].</param>
+    public double Pooled(Tensor distances)
     {
+        ArgumentNullException.ThrowIfNull(distances);
         using var scope = NewDisposeScope();
         return (distances.shape[1] > Routing.MaxBeyond ? distances.amax([1L]) : distances).mean().ToDouble();
     }
