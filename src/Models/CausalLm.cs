@@ -122,8 +122,9 @@ public sealed class CausalLm : IDisposable
         using var scope = NewDisposeScope();
         var count = (int)h.shape[1];
         var past = options?.Cache?.Length ?? 0;
-        var (cos, sin) = Rope.Angles(Config, past, count, h.device);
-        var mask = Mask((int)h.shape[0], past, count, options?.AttentionMask, h.dtype, h.device);
+        var tails = options?.Tails;
+        var (cos, sin) = tails is null ? Rope.Angles(Config, past, count, h.device) : (tails.Cos, tails.Sin);
+        var mask = tails is null ? Mask((int)h.shape[0], past, count, options?.AttentionMask, h.dtype, h.device) : tails.Mask;
         // Without padding and window a causal flag does what the mask would, and the kernel skips the upper half.
         var causal = mask is null && count > 1;
         for (var layer = first; layer < end; layer++)
@@ -173,6 +174,7 @@ public sealed class CausalLm : IDisposable
         var k = Rope.Rotate(Heads("k_proj", Config.KvHeads), cos, sin).to(x.dtype);  // [B, K, T, head]
         var v = Heads("v_proj", Config.KvHeads);
         if (options?.Cache is { } cache) (k, v) = cache.Append(layer, k, v);
+        if (options?.Tails is { } tails) (k, v) = tails.Join(layer, k, v);
         if (Config.KvHeads != Config.Heads)
         {
             k = Repeated(k);

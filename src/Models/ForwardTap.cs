@@ -28,6 +28,9 @@ public sealed record ForwardOptions
     /// <summary>Keys and values of earlier positions; the pass appends its own.</summary>
     public KvCache? Cache { get; init; }
 
+    /// <summary>What the rows began with, where only their ends are run.</summary>
+    public RowTails? Tails { get; init; }
+
     /// <summary>1 where a token is real, 0 where it is padding [B, cached + T]; null when every token is real or padding is on the right and unread.</summary>
     public Tensor? AttentionMask { get; init; }
 
