@@ -96,6 +96,12 @@ public sealed record EditRequest(string Id, IReadOnlyList<int> PromptIds, int Su
 {
     /// <summary>Index in <see cref="PromptIds"/> before which a context prefix goes; after BOS unless a chat template opens the user's turn first.</summary>
     public int PrefixAt { get; init; } = 1;
+
+    /// <summary>
+    /// What follows the prompt in the rows that are scored; all target tokens but the last unless the reference's reading of a text target asks for others. The n target
+    /// tokens are scored at the last n positions of a row, wherever those lie (editing specification, section 1.3).
+    /// </summary>
+    public IReadOnlyList<int>? Continuation { get; init; }
 }
 
 /// <summary>How far a method is.</summary>

@@ -2,8 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 using EditUnlearn.Foundation;
-using EditUnlearn.Methods.Codebooks;
-using EditUnlearn.Methods.SideMemories;
+using EditUnlearn.Methods.Shared;
 
 namespace EditUnlearn.Methods;
 
@@ -20,16 +19,17 @@ public sealed record MethodEntry(string Name, string Label, bool IsEditing, Type
 {
     /// <summary>Hyperparameters of the reference for each model family.</summary>
     public IReadOnlyList<FamilyPreset> Families { get; init; } = [];
-
-    /// <summary>Where the family's hyperparameters stand; that class's code enters a stage's key too.</summary>
-    public Type? Presets { get; init; }
 }
 
 /// <summary>What a method's hyperparameters are for one family of models.</summary>
 /// <param name="Family">As in <c>config.json</c> and the family catalogue; <c>llama3</c> besides <c>llama31</c>.</param>
 /// <param name="Origin">Where the numbers come from.</param>
 /// <param name="Options">What differs from the options' defaults.</param>
-public sealed record FamilyPreset(string Family, string Origin, JsonObject Options);
+public sealed record FamilyPreset(string Family, string Origin, JsonObject Options)
+{
+    /// <summary>What the reference's file says of things that are not options here: the precision of the model, the documents behind the moments.</summary>
+    public JsonObject Besides { get; init; } = [];
+}
 
 /// <summary>A mistake in a method's options.</summary>
 /// <param name="Path"><c>options.learningRate</c>.</param>
@@ -57,16 +57,18 @@ public static class MethodCatalog
         Entry<GradientDifference, GradientDifference.Options>("gd", "GD", false, _ => Needs.RetainSet, o => new GradientDifference(o), new JsonObject { ["normalisation"] = "sampleMean" }),
         Entry<PreferenceOptimisation, PreferenceOptimisation.Options>("dpo", "DPO", false, _ => Needs.Refusals, o => new PreferenceOptimisation(o), []),
         Entry<RefusalTraining, RefusalTraining.Options>("idk", "IDK", false, _ => Needs.RetainSet | Needs.Refusals, o => new RefusalTraining(o), new JsonObject { ["normalisation"] = "sampleMean" }),
-        Entry<Rome, Rome.Options>("rome", "ROME", true, o => (o.SecondMoments ? Needs.SecondMoments : 0) | (o.Contexts > 0 ? Needs.Contexts : 0), o => new Rome(o), new JsonObject { ["key"] = "averaged", ["appendEos"] = true }),
+        Entry<Rome, Rome.Options>("rome", "ROME", true, o => (o.SecondMoments ? Needs.SecondMoments : 0) | (o.Contexts > 0 ? Needs.Contexts : 0), o => new Rome(o), new JsonObject { ["key"] = "averaged", ["appendEos"] = true }, RomePresets.Families),
+        Entry<Memit, Memit.Options>("memit", "MEMIT", true, o => Needs.SecondMoments | (o.Contexts > 0 ? Needs.Contexts : 0), o => new Memit(o), new JsonObject { ["appendEos"] = true }, MemitPresets.Families),
         Entry<Grace, Grace.Options>(
             "grace", "GRACE", true, _ => Needs.None, o => new Grace(o),
-            new JsonObject { ["labels"] = "sequence", ["labelOrder"] = "aligned", ["duplicates"] = "replace", ["query"] = "promptEnd", ["appendEos"] = true }) with { Families = GraceFamilies.All, Presets = typeof(GraceFamilies) },
+            new JsonObject { ["labels"] = "sequence", ["labelOrder"] = "aligned", ["duplicates"] = "replace", ["query"] = "promptEnd", ["appendEos"] = true }, GracePresets.Families),
         Entry<Wise, Wise.Options>(
             "wise", "WISE", true, o => (o.Locality == LocalitySource.Retain ? Needs.RetainSet : Needs.Locality) | (o.Contexts > 0 ? Needs.Contexts : 0), o => new Wise(o),
             new JsonObject
             {
                 ["maskDecay"] = true, ["window"] = "exact", ["pooling"] = "promptTokens", ["scope"] = "stickyPerRow", ["maxBeyond"] = null, ["mergeRemainder"] = true, ["appendEos"] = true,
-            }) with { Families = WiseFamilies.All, Presets = typeof(WiseFamilies) },
+            }, WisePresets.Families),
+        Entry<AlphaEdit, AlphaEdit.Options>("alphaedit", "AlphaEdit", true, o => Needs.NullSpaces | (o.Contexts > 0 ? Needs.Contexts : 0), o => new AlphaEdit(o), new JsonObject { ["appendEos"] = true }, AlphaEditPresets.Families),
     ];
 
     /// <summary>The method of that name, or null.</summary>
@@ -98,7 +100,9 @@ public static class MethodCatalog
         Merge(merged, options ?? []);
         try
         {
-            return (entry, merged.Deserialize(entry.Options, Json)!);
+            var bound = merged.Deserialize(entry.Options, Json)!;
+            if (bound is IEditingOptions editing) found.AddRange(editing.Check());
+            return found.Count > 0 ? null : (entry, bound);
         }
         catch (JsonException e)
         {
@@ -109,8 +113,8 @@ public static class MethodCatalog
     }
 
     private static MethodEntry Entry<TMethod, TOptions>(
-        string name, string label, bool isEditing, Func<TOptions, Needs> needs, Func<TOptions, IMethod> create, JsonObject corrected) where TOptions : notnull =>
-        new(name, label, isEditing, typeof(TMethod), typeof(TOptions), o => needs((TOptions)o), o => create((TOptions)o), corrected);
+        string name, string label, bool isEditing, Func<TOptions, Needs> needs, Func<TOptions, IMethod> create, JsonObject corrected, IReadOnlyList<FamilyPreset>? families = null) where TOptions : notnull =>
+        new(name, label, isEditing, typeof(TMethod), typeof(TOptions), o => needs((TOptions)o), o => create((TOptions)o), corrected) { Families = families ?? [] };
 
     private static void Unknown(Type type, JsonObject options, string path, List<OptionProblem> problems)
     {

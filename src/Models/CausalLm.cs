@@ -122,8 +122,9 @@ public sealed class CausalLm : IDisposable
         using var scope = NewDisposeScope();
         var count = (int)h.shape[1];
         var past = options?.Cache?.Length ?? options?.Prefix?.Past ?? 0;
-        var (cos, sin) = Rope.Angles(Config, past, count, h.device);
-        var mask = Mask((int)h.shape[0], past, count, 0, options?.AttentionMask, h.dtype, h.device);
+        var tails = options?.Tails;
+        var (cos, sin) = tails is null ? Rope.Angles(Config, past, count, h.device) : (tails.Cos, tails.Sin);
+        var mask = tails is null ? Mask((int)h.shape[0], past, count, 0, options?.AttentionMask, h.dtype, h.device) : tails.Mask;
         // Without padding and window a causal flag does what the mask would, and the kernel skips the upper half.
         var causal = mask is null && count > 1;
         var keepFrom = options?.KeepFrom ?? 0;
@@ -185,6 +186,7 @@ public sealed class CausalLm : IDisposable
         var v = Heads("v_proj", Config.KvHeads, x);
         if (options?.Cache is { } cache) (k, v) = cache.Append(layer, k, v);
         else if (options?.Prefix is { } prefix) (k, v) = prefix.Join(layer, k, v);
+        else if (options?.Tails is { } tails) (k, v) = tails.Join(layer, k, v);
         if (Config.KvHeads != Config.Heads)
         {
             k = Repeated(k);

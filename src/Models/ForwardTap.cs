@@ -65,6 +65,9 @@ public sealed record ForwardOptions
     /// <summary>The last block computes only positions of this pass from here on; those before are looked at but not returned. 0 for all.</summary>
     public int KeepFrom { get; init; }
 
+    /// <summary>What the rows began with, where only their ends are run.</summary>
+    public RowTails? Tails { get; init; }
+
     /// <summary>1 where a token is real, 0 where it is padding [B, cached + T]; null when every token is real or padding is on the right and unread.</summary>
     public Tensor? AttentionMask { get; init; }
 

@@ -46,8 +46,7 @@ public sealed class ApplyStage : Stage<ApplyStage.Params>
     protected override IEnumerable<Type> CodeOf(Params parameters)
     {
         ArgumentNullException.ThrowIfNull(parameters);
-        if (MethodCatalog.Find(parameters.Method) is not { } entry) return [];
-        return entry.Presets is { } presets ? [entry.Method, entry.Options, presets] : [entry.Method, entry.Options];
+        return MethodCatalog.Find(parameters.Method) is { } entry ? [entry.Method, entry.Options] : [];
     }
 
     /// <inheritdoc/>

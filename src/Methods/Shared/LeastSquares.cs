@@ -86,16 +86,16 @@ public sealed class FactoredMoment : IDisposable
     /// <summary>What had to be added to the diagonal of lambda C to factor it; 0 as a rule.</summary>
     public double AddedRidge { get; }
 
-    /// <summary>A [F, B], and s [B]: kᵀ(lambda C)⁻¹k of each key, by which s/(1+s) of a lone edit is written.</summary>
-    public (Tensor A, Tensor Strength) Solve(Tensor keys)
+    /// <summary>A [F, B]. Of a lone edit the share s / (1 + s) is written, s = k^T (lambda C)^-1 k.</summary>
+    /// <param name="keys">K [F, B].</param>
+    public Tensor Solve(Tensor keys)
     {
         using var scope = NewDisposeScope();
         var k = LeastSquares.Wide(keys);
         var y = LeastSquares.SolveWith(_lower, k);                                                             // (lambda C)^-1 K [F, B]
         var small = matmul(k.t(), y);                                                                          // [B, B]
         var inner = eye(k.shape[1], dtype: ScalarType.Float64, device: k.device) + (small + small.t()) / 2;
-        var a = LeastSquares.SolveWith(linalg.cholesky(inner), y.t()).t();                                     // Y (I + K^T Y)^-1
-        return (a.contiguous().MoveToOuterDisposeScope(), small.diagonal().clone().MoveToOuterDisposeScope());
+        return LeastSquares.SolveWith(linalg.cholesky(inner), y.t()).t().contiguous().MoveToOuterDisposeScope();   // Y (I + K^T Y)^-1
     }
 
     /// <inheritdoc/>

@@ -178,7 +178,7 @@ public sealed class FullChange(Tensor value) : WeightChange
 /// <summary>Copies of weights, put back on disposal: a method may write on the model while it works.</summary>
 public sealed class WeightSnapshot : IDisposable
 {
-    private readonly List<(Tensor Weight, Tensor Copy)> _kept = [];
+    private readonly Dictionary<string, (Tensor Weight, Tensor Copy)> _kept = new(StringComparer.Ordinal);
 
     /// <summary>Copies the named weights.</summary>
     public WeightSnapshot(CausalLm model, IEnumerable<string> names)
@@ -186,14 +186,17 @@ public sealed class WeightSnapshot : IDisposable
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(names);
         using var quiet = no_grad();
-        foreach (var name in names) _kept.Add((model.Weight(name), model.Weight(name).detach().clone().DetachFromDisposeScope()));
+        foreach (var name in names) _kept[name] = (model.Weight(name), model.Weight(name).detach().clone().DetachFromDisposeScope());
     }
+
+    /// <summary>A weight as it was; owned by the snapshot.</summary>
+    public Tensor Original(string name) => _kept[name].Copy;
 
     /// <inheritdoc/>
     public void Dispose()
     {
         using var quiet = no_grad();
-        foreach (var (weight, copy) in _kept)
+        foreach (var (weight, copy) in _kept.Values)
         {
             weight.copy_(copy);
             copy.Dispose();

@@ -1,60 +1,76 @@
 using System.Text.Json;
 using EditUnlearn.Methods;
+using EditUnlearn.Methods.Shared;
 using EditUnlearn.Models;
 using EditUnlearn.Models.Weights;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace EditUnlearn.Tests.Support;
 
-/// <summary>What the goldens of the adapter methods have in common.</summary>
+/// <summary>Reads the goldens of the locate-and-edit methods: requests, hyperparameters, bounds. Everything comes from the files.</summary>
 public static class EditGoldens
 {
-    /// <summary>Names of the cases of one method: its JSON files.</summary>
-    public static TheoryData<string> Cases(string method)
-    {
-        var folder = Path.Combine(Checkout.Goldens, "edit", method);
-        return [.. Directory.Exists(folder) ? Directory.EnumerateFiles(folder, "*.json").Select(f => Path.GetFileNameWithoutExtension(f)!).Order(StringComparer.Ordinal).ToArray() : []];
-    }
+    public static string Folder => Path.Combine(Checkout.Goldens, "edit");
 
-    /// <summary>A case's manifest.</summary>
-    public static JsonDocument Manifest(string method, string name) => JsonDocument.Parse(File.ReadAllBytes(Path.Combine(Checkout.Goldens, "edit", method, name + ".json")));
+    /// <summary>Names of the JSON files of a method's folder.</summary>
+    public static string[] Cases(string method) =>
+        Directory.Exists(Path.Combine(Folder, method)) ? [.. Directory.EnumerateFiles(Path.Combine(Folder, method), "*.json").Select(f => Path.GetFileNameWithoutExtension(f)!).Order(StringComparer.Ordinal)] : [];
 
-    /// <summary>A case's tensors.</summary>
-    public static SafetensorsFile Tensors(string method, string name) => SafetensorsFile.Open(Path.Combine(Checkout.Goldens, "edit", method, name + ".safetensors"));
+    public static JsonElement Read(params string[] path) => JsonDocument.Parse(File.ReadAllBytes(Path.Combine([Folder, .. path]))).RootElement;
 
-    /// <summary>The model of a case.</summary>
     public static CausalLm Model(JsonElement manifest) => WeightFolder.Load(Path.Combine(Checkout.Goldens, "models", manifest.GetProperty("model").GetString()!), CPU);
 
-    /// <summary>Requests in order; ids are their numbers.</summary>
-    public static IReadOnlyList<EditRequest> Requests(JsonElement manifest) =>
-        [.. manifest.GetProperty("requests").EnumerateArray().Select((r, i) => new EditRequest(
-            $"edit{i}", Ints(r.GetProperty("prompt_ids")), r.GetProperty("subject_last_index").GetInt32(), Ints(r.GetProperty("target_ids")), [], 0))];
-
-    /// <summary>A list of ids.</summary>
     public static int[] Ints(JsonElement e) => [.. e.EnumerateArray().Select(x => x.GetInt32())];
 
-    /// <summary>Three times the manifest's sensitivity, which is what float32 rounding is amplified to, and at least the 1e-4 that the goldens call fair.</summary>
-    public static double Bound(JsonElement manifest, string section, string what) =>
-        Math.Max(1e-4, manifest.GetProperty(section).TryGetProperty(what, out var s) ? 3 * s.GetDouble() : 0);
-
-    /// <summary>Hands on what another tap does to one block's memory, and remembers what went in and came out.</summary>
-    public sealed class Spy(ForwardTap? inner, int block) : ForwardTap
+    public static ValueOptions Value(JsonElement h) => new()
     {
-        /// <summary>Input [B, T, F].</summary>
-        public Tensor Key { get; private set; } = null!;
+        Steps = h.GetProperty("v_num_grad_steps").GetInt32(),
+        LearningRate = h.GetProperty("v_lr").GetDouble(),
+        WeightDecay = h.GetProperty("v_weight_decay").GetDouble(),
+        ClampNormFactor = h.GetProperty("clamp_norm_factor").GetDouble(),
+        KlFactor = h.GetProperty("kl_factor").GetDouble(),
+    };
 
-        /// <summary>Output of the main memory [B, T, D].</summary>
-        public Tensor Main { get; private set; } = null!;
+    /// <summary>A request; the essence sentence is the last row of its batch.</summary>
+    public static EditRequest Request(string id, JsonElement request, SafetensorsFile golden, string prefix)
+    {
+        using var scope = NewDisposeScope();
+        var mask = golden.Read(prefix + "batch.attention_mask")[-1].to(ScalarType.Bool);
+        return new EditRequest(
+            id,
+            Ints(request.GetProperty("prompt_ids")),
+            request.GetProperty("subject_last_index").GetInt32(),
+            Ints(request.GetProperty("target_ids")),
+            [.. golden.Read(prefix + "batch.input_ids")[-1][mask].data<long>().Select(i => (int)i)],
+            (int)golden.Read(prefix + "batch.lookup_idx")[-1].ToInt64());
+    }
 
-        /// <summary>What the block goes on with [B, T, D].</summary>
-        public Tensor Output { get; private set; } = null!;
+    public static IReadOnlyList<IReadOnlyList<int>> Contexts(JsonElement common, string method) => [.. common.GetProperty(method + "_context_prefixes").EnumerateArray().Select(e => (IReadOnlyList<int>)Ints(e))];
 
-        /// <inheritdoc/>
-        public override Tensor MlpOut(int layer, Tensor key, Tensor value)
+    public static SafetensorsFile Moments => SafetensorsFile.Open(Path.Combine(Folder, "common", "second_moment.safetensors"));
+
+    /// <summary>Three times what float32 rounding is amplified to, and at least the 1e-4 that the goldens call fair.</summary>
+    public static double Bound(JsonElement sensitivity, string what) => Math.Max(1e-4, 3 * (sensitivity.TryGetProperty(what, out var s) ? s.GetDouble() : 0));
+
+    public static Tensor LastLogits(CausalLm model, JsonElement common)
+    {
+        using var quiet = no_grad();
+        return stack(common.GetProperty("probes").EnumerateArray().Select(p => model.Forward(Tensors.Ids(Ints(p)))[0, -1]).ToArray());
+    }
+
+    /// <summary>Every term of every evaluation that ours makes: the reference's last one, after which nothing moves, may be missing.</summary>
+    public static void SameLosses(Tensor expected, IReadOnlyList<ValueLoss> actual, int steps, string what)
+    {
+        Assert.True(actual.Count == expected.shape[0] || (expected.shape[0] == steps && actual.Count == steps - 1), $"{what}: {actual.Count} evaluations, the reference made {expected.shape[0]}");
+        for (var i = 0; i < actual.Count; i++)
         {
-            var output = inner?.MlpOut(layer, key, value) ?? value;
-            if (layer == block) (Key, Main, Output) = (key.clone().DetachFromDisposeScope(), value.clone().DetachFromDisposeScope(), output.clone().DetachFromDisposeScope());
-            return output;
+            double[] ours = [actual[i].Total, actual[i].Nll, actual[i].Kl, actual[i].Decay];
+            for (var c = 0; c < ours.Length; c++)
+            {
+                var reference = expected[i, c].ToDouble();
+                Assert.True(Math.Abs(reference - ours[c]) <= 2e-4 * Math.Max(1, Math.Abs(reference)), $"{what}, evaluation {i}, term {c}: {ours[c]}, the reference has {reference}");
+            }
         }
     }
 }

@@ -13,7 +13,7 @@ namespace EditUnlearn.Tests.Golden.Methods;
 
 /// <summary>GRACE against the reference toolkit: the codebook and the losses after every edit, then what the edited model does.</summary>
 /// <remarks>
-/// Bounds as in <see cref="EditGoldens.Bound"/>. The reference compares labels with the wrong key; the goldens hold runs with that put right, and where it
+/// Bounds as in <see cref="AdapterGoldens.Bound"/>. The reference compares labels with the wrong key; the goldens hold runs with that put right, and where it
 /// makes a difference the literal ones beside them. Both are repeated.
 /// </remarks>
 [Trait("Category", "Golden")]
@@ -21,16 +21,16 @@ public sealed class GraceGoldenTests
 {
     private const string Literal = ".unmodified_package";
 
-    public static TheoryData<string> Cases() => EditGoldens.Cases("grace");
+    public static TheoryData<string> Cases() => AdapterGoldens.Cases("grace");
 
     [GoldenTheory("edit/grace")]
     [MemberData(nameof(Cases))]
     public void The_codebook_and_what_the_model_does_with_it_agree(string name)
     {
         using var scope = NewDisposeScope();
-        using var json = EditGoldens.Manifest("grace", name);
+        using var json = AdapterGoldens.Manifest("grace", name);
         var manifest = json.RootElement;
-        using var model = EditGoldens.Model(manifest);
+        using var model = AdapterGoldens.Model(manifest);
         Compare(name, manifest, manifest.GetProperty("record"), model, LabelOrder.Aligned, useRecord: true);
         if (File.Exists(Path.Combine(Checkout.Goldens, "edit", "grace", name + Literal + ".safetensors")))
             Compare(name + Literal, manifest, manifest.GetProperty("record_unmodified_package"), model, LabelOrder.Prepended, useRecord: true);
@@ -39,9 +39,9 @@ public sealed class GraceGoldenTests
 
     private static void Compare(string file, JsonElement manifest, JsonElement record, CausalLm model, LabelOrder order, bool useRecord)
     {
-        var golden = EditGoldens.Tensors("grace", file);
+        var golden = AdapterGoldens.Tensors("grace", file);
         var layer = manifest.GetProperty("layer").GetInt32();
-        var requests = EditGoldens.Requests(manifest);
+        var requests = AdapterGoldens.Requests(manifest);
         var edited = new Dictionary<string, (Grace.Edited Edit, Tensor Value)>();
         var method = new Grace(Options(manifest, layer, order))
         {
@@ -61,7 +61,7 @@ public sealed class GraceGoldenTests
             var what = $"{file} edit {i}";
             Tensors.Near(golden.Read($"{edit.Id}.keys"), patch.Codebook.Keys.narrow(0, 0, values.Count), 1e-4, what + " keys");
             Tensors.Near(golden.Read($"{edit.Id}.epsilons"), tensor(edit.Radii.ToArray()), 1e-4, what + " radii");
-            Tensors.Near(golden.Read($"{edit.Id}.values"), stack(values.ToArray()), EditGoldens.Bound(manifest, "sensitivity", last + ".values"), what + " values");
+            Tensors.Near(golden.Read($"{edit.Id}.values"), stack(values.ToArray()), AdapterGoldens.Bound(manifest, "sensitivity", last + ".values"), what + " values");
             var losses = golden.Read($"{edit.Id}.losses").data<float>().ToArray();
             Assert.Equal(losses.Length, edit.Losses.Count);
             for (var s = 0; s < losses.Length; s++) Assert.Equal(losses[s], edit.Losses[s], 2e-4 * Math.Max(1, Math.Abs(losses[s])));
@@ -79,11 +79,11 @@ public sealed class GraceGoldenTests
     private static void Probes(string name, JsonElement manifest, JsonElement record, SafetensorsFile golden, CausalLm model, CodebookPatch patch)
     {
         using var quiet = no_grad();
-        var probes = manifest.GetProperty("probes").EnumerateArray().Select(EditGoldens.Ints).ToList();
+        var probes = manifest.GetProperty("probes").EnumerateArray().Select(AdapterGoldens.Ints).ToList();
         for (var i = 0; i < probes.Count; i++)
         {
             var what = $"{name} probe {i}";
-            var spy = new EditGoldens.Spy(patch.Tap, patch.Layer);
+            var spy = new AdapterGoldens.Spy(patch.Tap, patch.Layer);
             var logits = model.Forward(Tensors.Ids(probes[i]), new ForwardOptions { Tap = spy })[0, -1];
             var query = spy.Key[0, -1];
             var distances = (patch.Codebook.Keys - query).norm(1);
@@ -106,9 +106,9 @@ public sealed class GraceGoldenTests
         }
         foreach (var expected in record.GetProperty("generate").EnumerateArray())
         {
-            var continuation = EditGoldens.Ints(expected.GetProperty("continuation"));
+            var continuation = AdapterGoldens.Ints(expected.GetProperty("continuation"));
             var options = new GreedyDecoder.Options { MaxNewTokens = continuation.Length, StopIds = [], Tap = patch.Tap };
-            Assert.Equal(continuation, GreedyDecoder.Decode(model, [EditGoldens.Ints(expected.GetProperty("prompt"))], options)[0].Ids);
+            Assert.Equal(continuation, GreedyDecoder.Decode(model, [AdapterGoldens.Ints(expected.GetProperty("prompt"))], options)[0].Ids);
         }
     }
 

@@ -12,25 +12,25 @@ using static TorchSharp.torch;
 namespace EditUnlearn.Tests.Golden.Methods;
 
 /// <summary>WISE against the reference toolkit: losses, gradients and memories of every edit, routing afterwards, and the merge operators alone.</summary>
-/// <remarks>Bounds as in <see cref="EditGoldens.Bound"/>; weights are compared by their change from the main memory, which is what the sensitivity is of.</remarks>
+/// <remarks>Bounds as in <see cref="AdapterGoldens.Bound"/>; weights are compared by their change from the main memory, which is what the sensitivity is of.</remarks>
 [Trait("Category", "Golden")]
 public sealed class WiseGoldenTests
 {
-    public static TheoryData<string> Cases() => EditGoldens.Cases("wise");
+    public static TheoryData<string> Cases() => AdapterGoldens.Cases("wise");
 
     [GoldenTheory("edit/wise")]
     [MemberData(nameof(Cases))]
     public void Every_edit_and_every_choice_of_a_memory_agree(string name)
     {
         using var scope = NewDisposeScope();
-        using var json = EditGoldens.Manifest("wise", name);
+        using var json = AdapterGoldens.Manifest("wise", name);
         var manifest = json.RootElement;
-        var golden = EditGoldens.Tensors("wise", name);
-        using var model = EditGoldens.Model(manifest);
+        var golden = AdapterGoldens.Tensors("wise", name);
+        using var model = AdapterGoldens.Model(manifest);
         var options = Options(manifest);
-        var requests = EditGoldens.Requests(manifest);
+        var requests = AdapterGoldens.Requests(manifest);
         var weight = model.Weight(CausalLm.DownProjName(options.Layer));
-        double Bound(string what) => EditGoldens.Bound(manifest, "sensitivity_of_weight_change", what);
+        double Bound(string what) => AdapterGoldens.Bound(manifest, "sensitivity_of_weight_change", what);
         // Relative to the change where there is one, exact where the memory was begun anew.
         void Near(string what, Tensor actual) => Tensors.Near(golden.Read(what) - weight, actual - weight, Bound(what), $"{name} {what}");
 
@@ -67,8 +67,8 @@ public sealed class WiseGoldenTests
         var inputs = new MethodInputs
         {
             Edits = requests,
-            Contexts = [.. manifest.GetProperty("context_prefixes").EnumerateArray().Select(EditGoldens.Ints)],
-            Locality = [.. manifest.GetProperty("requests").EnumerateArray().Select(r => EditGoldens.Ints(r.GetProperty("loc_prompt_ids")))],
+            Contexts = [.. manifest.GetProperty("context_prefixes").EnumerateArray().Select(AdapterGoldens.Ints)],
+            Locality = [.. manifest.GetProperty("requests").EnumerateArray().Select(r => AdapterGoldens.Ints(r.GetProperty("loc_prompt_ids")))],
         };
         using var patch = method.Edit(model, inputs, new Seed(0));
         Assert.Equal(golden.Entries.Keys.Count(k => k.EndsWith("masked_grad", StringComparison.Ordinal)), steps);
@@ -79,11 +79,11 @@ public sealed class WiseGoldenTests
     {
         using var quiet = no_grad();
         using var applied = patch.ApplyTo(model);
-        var probes = manifest.GetProperty("probes").EnumerateArray().Select(EditGoldens.Ints).ToList();
+        var probes = manifest.GetProperty("probes").EnumerateArray().Select(AdapterGoldens.Ints).ToList();
         for (var i = 0; i < probes.Count; i++)
         {
             var what = $"{name} probe {i}";
-            var spy = new EditGoldens.Spy(patch.Tap, layer);
+            var spy = new AdapterGoldens.Spy(patch.Tap, layer);
             var logits = model.Forward(Tensors.Ids(probes[i]), new ForwardOptions { Tap = spy })[0, -1];
             if (patch is SideMemoryPatch side) Choice(what, manifest.GetProperty("record").GetProperty("probes")[i], side, spy);
             var (whole, start) = golden.Entries.ContainsKey($"probe{i}.layer_in") ? ("", spy.Key.shape[1]) : ("_first5", 5);
@@ -93,7 +93,7 @@ public sealed class WiseGoldenTests
         }
     }
 
-    private static void Choice(string what, JsonElement expected, SideMemoryPatch patch, EditGoldens.Spy spy)
+    private static void Choice(string what, JsonElement expected, SideMemoryPatch patch, AdapterGoldens.Spy spy)
     {
         var pooled = patch.Distances(spy.Key, spy.Main).Select(d => (d.shape[1] > patch.Routing.MaxBeyond ? d.amax([1L]) : d).mean().ToDouble()).ToList();
         string Name(int memory) => memory switch { -1 => "original", 0 => "side", _ => $"memory{memory - 1}" };
@@ -106,7 +106,7 @@ public sealed class WiseGoldenTests
     public void Merge_operators_agree()
     {
         using var scope = NewDisposeScope();
-        var golden = EditGoldens.Tensors("wise", "merge_ops");
+        var golden = AdapterGoldens.Tensors("wise", "merge_ops");
         var origin = golden.Read("base");
         var tensors = golden.Entries.Keys.Where(k => k.Length > 1 && k[0] == 't' && char.IsDigit(k[1])).Order(StringComparer.Ordinal).Select(golden.Read).ToList();
         var alike = tensors.Select(_ => 1.0 / tensors.Count).ToList();

@@ -148,7 +148,7 @@ public sealed class GraceTests
             1, new Codebook(zeros(1, model.Config.IntermediateSize), full([1, model.Config.HiddenSize], 7f), [1e9f], [new CodebookEntry(["x"], [])]), CodebookReplacement.Last, query, stale);
         bool[] Replaced(CodebookPatch patch, int columns, ForwardTap tap)
         {
-            var spy = new EditGoldens.Spy(tap, 1);
+            var spy = new AdapterGoldens.Spy(tap, 1);
             _ = model.Forward(Tensors.Ids([.. Enumerable.Range(5, columns)]), new ForwardOptions { Tap = spy });
             return [.. Enumerable.Range(0, columns).Select(t => spy.Output[0, t].eq(7f).all().ToBoolean())];
         }

@@ -25,6 +25,10 @@ public sealed class MethodContractTests
         ["idk"] = () => new RefusalTraining(new RefusalTraining.Options { Trainable = Trainable.Full, Epochs = 2, LearningRate = 1e-3 }),
         ["rome"] = () => new Rome(new Rome.Options { Layers = [1], Value = new ValueOptions { Steps = 4 } }),
         ["rome with second moments, two layers"] = () => new Rome(new Rome.Options { Layers = [0, 1], SecondMoments = true, Ridge = 1e-4, Key = RomeKey.Averaged, Value = new ValueOptions { Steps = 3, KlFactor = 0 } }),
+        ["memit"] = () => new Memit(new Memit.Options { Layers = [0, 2], Lambda = 1, Value = new ValueOptions { Steps = 4 } }),
+        ["memit, all edits at once, direct solve"] = () => new Memit(new Memit.Options { Layers = [1], Lambda = 1, BatchSize = 40, Value = new ValueOptions { Steps = 3, KlFactor = 0 } }),
+        ["alphaedit"] = () => new AlphaEdit(new AlphaEdit.Options { Layers = [0, 1], Ridge = 0.1, NullSpaceThreshold = 1, NullSpaceUnit = EigenvalueUnit.Mean, Value = new ValueOptions { Steps = 4 } }),
+        ["alphaedit without key cache, in batches"] = () => new AlphaEdit(new AlphaEdit.Options { Layers = [1], Ridge = 0.1, NullSpaceThreshold = 1, NullSpaceUnit = EigenvalueUnit.Mean, BatchSize = 2, KeyCache = false, Value = new ValueOptions { Steps = 3 } }),
     };
 
     [Theory]
@@ -120,6 +124,7 @@ public sealed class MethodContractTests
             Edits = [new EditRequest("a", [1, 10, 20, 30, 40], 3, [50, 60, 2], [1, 20, 30, 7, 8], 2), new EditRequest("b", [1, 11, 21, 31], 1, [51], [1, 11, 7, 8], 1)],
             Contexts = [[], [70, 71], [72]],
             SecondMoments = moments,
+            NullSpaces = moments.ToDictionary(m => m.Key, m => NullSpace.Of(m.Value, 1, EigenvalueUnit.Mean)),
         };
     }
 }

@@ -1,12 +1,12 @@
 using System.Text.Json.Nodes;
 
-namespace EditUnlearn.Methods.SideMemories;
+namespace EditUnlearn.Methods;
 
 /// <summary>WISE's hyperparameters for each family of models. Source: editing specification, section 7.</summary>
-public static class WiseFamilies
+internal static class WisePresets
 {
     /// <summary>All families.</summary>
-    public static IReadOnlyList<FamilyPreset> All { get; } =
+    public static IReadOnlyList<FamilyPreset> Families { get; } =
     [
         Of("llama2", "reference file for Llama-2-7B", layer: 27, rate: 1.0, steps: 70, alpha: 5, beta: 20, ratio: 0.88),
         Of("mistral", "reference file for Mistral-7B", layer: 27, rate: 1.0, steps: 70, alpha: 5, beta: 20, ratio: 0.88),
