@@ -23,6 +23,7 @@ internal static class ValueTraining
     public static Result Run(CachedEdits edits, Tensor start, int steps, double rate, Action<int, int, double> failed)
     {
         using var scope = NewDisposeScope();
+        using var training = enable_grad();   // the caller may have turned gradients off
         var before = Numbers(edits, null, steps: 0, failed);
         var values = start.detach().clone().requires_grad_(true);
         var (m, v) = (zeros_like(start), zeros_like(start));
