@@ -95,11 +95,11 @@ public sealed class Grace(Grace.Options options) : IMethod
         AdapterChecks.Check(model, inputs with { Contexts = [[]] }, options.Layer);
         using var scope = NewDisposeScope();
         var edits = inputs.Edits;
-        var (keys, _) = MemoryKeys.At(model, options.Layer, [.. edits.Select(e => e.PromptIds)], [.. edits.Select(e => e.PromptIds.Count - 1)]);   // q of all edits [E, F]
+        var keys = MemoryStates.Read(model, options.Layer, [.. edits.Select(e => e.PromptIds)]).Select(s => s.Keys[-1].to(ScalarType.Float32)).ToList();   // q [F] of every edit
         var builder = new CodebookBuilder((float)options.Radius, options.Labels, options.LabelOrder, options.Duplicates);
         var places = new List<(Admitted Admitted, IReadOnlyList<float> Radii)>();
         for (var i = 0; i < edits.Count; i++)
-            places.Add((builder.Admit(edits[i].Id, keys[i].to(ScalarType.Float32), edits[i].PromptIds.Count, edits[i].TargetIds), [.. builder.Radii]));
+            places.Add((builder.Admit(edits[i].Id, keys[i], edits[i].PromptIds.Count, edits[i].TargetIds), [.. builder.Radii]));
 
         var health = new JsonObject?[edits.Count];
         var values = zeros(builder.Count, model.Config.HiddenSize, device: model.Device);   // V [N, D]

@@ -218,8 +218,8 @@ public sealed class Wise(Wise.Options options) : IMethod
     {
         if (options.Unit == MarginUnit.Distance) return new Margins(options.Alpha, options.Beta, options.Gamma);
         using var scope = NewDisposeScope();
-        var norms = inputs.Edits.Select(e => MemoryKeys.At(model, options.Layer, [.. e.PromptIds.Select(_ => e.PromptIds)], [.. Enumerable.Range(0, e.PromptIds.Count)]).Values)
-            .Select(o => nn.functional.silu(o.to(ScalarType.Float32)).norm(-1).mean().ToDouble()).Average();
+        var norms = MemoryStates.Read(model, options.Layer, [.. inputs.Edits.Select(e => e.PromptIds)])
+            .Select(s => nn.functional.silu(s.Values.to(ScalarType.Float32)).norm(-1).mean().ToDouble()).Average();
         return new Margins(norms * options.Alpha, norms * options.Beta, norms * options.Gamma);
     }
 }
