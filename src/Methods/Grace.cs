@@ -95,7 +95,7 @@ public sealed class Grace(Grace.Options options) : IMethod
         AdapterChecks.Check(model, inputs with { Contexts = [[]] }, options.Layer);
         using var scope = NewDisposeScope();
         var edits = inputs.Edits;
-        var keys = MemoryStates.Read(model, options.Layer, [.. edits.Select(e => e.PromptIds)]).Select(s => s.Keys[-1].to(ScalarType.Float32)).ToList();   // q [F] of every edit
+        var keys = Queries(model, edits);   // q [F] of every edit
         var builder = new CodebookBuilder((float)options.Radius, options.Labels, options.LabelOrder, options.Duplicates);
         var places = new List<(Admitted Admitted, IReadOnlyList<float> Radii)>();
         for (var i = 0; i < edits.Count; i++)
@@ -150,6 +150,13 @@ public sealed class Grace(Grace.Options options) : IMethod
             ["probabilityBefore"] = AdapterChecks.Number(edited.ProbabilityBefore),
             ["probabilityAfter"] = AdapterChecks.Number(edited.ProbabilityAfter),
         };
+    }
+
+    // Keys at the last prompt tokens.
+    private List<Tensor> Queries(CausalLm model, IReadOnlyList<EditRequest> edits)
+    {
+        using var scope = NewDisposeScope();
+        return [.. MemoryStates.Read(model, options.Layer, [.. edits.Select(e => e.PromptIds)]).Select(s => s.Keys[-1].to(ScalarType.Float32).clone().MoveToOuterDisposeScope())];
     }
 
     // Edits by the turn in which they train their entry: those of one turn share no entry.

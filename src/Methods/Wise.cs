@@ -151,7 +151,11 @@ public sealed class Wise(Wise.Options options) : IMethod
         for (var i = 0; i < inputs.Edits.Count; i++)
         {
             inputs.Cancelled.ThrowIfCancellationRequested();
-            if (i % options.SaveFrequency == 0) mask = Mask(store.Main, seed, i / options.SaveFrequency);
+            if (i % options.SaveFrequency == 0)
+            {
+                mask.Dispose();
+                mask = Mask(store.Main, seed, i / options.SaveFrequency);
+            }
             var edited = Write(model, inputs, i, store, mask, margins);
             store.Finish(edited.Distance);
             Observer?.Invoke(edited);
@@ -206,11 +210,12 @@ public sealed class Wise(Wise.Options options) : IMethod
     // B: every entry may move with the given probability, one mask for all edits of a memory.
     private Tensor Mask(Tensor like, Seed seed, int memory)
     {
-        if (Masks is { } known) return known[memory].to(ScalarType.Float32);
+        using var scope = NewDisposeScope();
+        if (Masks is { } known) return known[memory].to(ScalarType.Float32).clone().MoveToOuterDisposeScope();
         var stream = seed.Stream(string.Create(CultureInfo.InvariantCulture, $"mask/{memory}"));
         var entries = new float[like.numel()];
         for (var i = 0; i < entries.Length; i++) entries[i] = stream.NextDouble() < options.MaskRatio ? 1 : 0;
-        return tensor(entries, device: like.device).view(like.shape);
+        return tensor(entries, device: like.device).view(like.shape).MoveToOuterDisposeScope();
     }
 
     // Margins in plain distances.
