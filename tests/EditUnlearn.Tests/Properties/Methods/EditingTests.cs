@@ -70,19 +70,15 @@ public sealed class EditingTests
         using var quiet = no_grad();
         var (moments, _) = SecondMoments.Collect(model, Rows(60, model.Config.VocabSize), [0, 1]);
         var inputs = new MethodInputs { Edits = Edits, Contexts = Contexts, NullSpaces = moments.ToDictionary(m => m.Key, m => NullSpace.Of(m.Value, 0.3, EigenvalueUnit.Mean)) };
-        using (enable_grad())
+        using var patch = (WeightPatch)new AlphaEdit(Alpha).Edit(model, inputs, new Seed(1));
+        Assert.Equal(2, patch.Changes.Count);
+        foreach (var layer in (int[])[0, 1])
         {
-            using var patch = (WeightPatch)new AlphaEdit(Alpha).Edit(model, inputs, new Seed(1));
-            Assert.Equal(2, patch.Changes.Count);
-            foreach (var layer in (int[])[0, 1])
-            {
-                var space = inputs.NullSpaces[layer];
-                Assert.InRange(space.Kept, 1, space.Size - 1);
-                var change = (LowRankChange)patch.Changes[CausalLm.DownProjName(layer)];
-                var right = change.Right.to(ScalarType.Float64);
-                Assert.True((right - space.Project(right)).norm().ToDouble() < 1e-6 * right.norm().ToDouble());
-                Assert.True(right.norm().ToDouble() > 0);
-            }
+            var space = inputs.NullSpaces[layer];
+            Assert.InRange(space.Kept, 1, space.Size - 1);
+            var right = ((LowRankChange)patch.Changes[CausalLm.DownProjName(layer)]).Right.to(ScalarType.Float64);
+            Assert.True((right - space.Project(right)).norm().ToDouble() < 1e-6 * right.norm().ToDouble());
+            Assert.True(right.norm().ToDouble() > 0);
         }
         foreach (var space in inputs.NullSpaces.Values) space.Dispose();
     }

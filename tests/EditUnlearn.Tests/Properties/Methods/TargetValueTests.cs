@@ -57,7 +57,10 @@ public sealed class TargetValueTests
     {
         using var scope = NewDisposeScope();
         using var model = TinyModels.Lively();
-        var options = new ValueOptions { Steps = 60, LearningRate = 0.1, KlFactor = 0, WeightDecay = 0, ClampNormFactor = 1000, StopLoss = 2 };
+        var options = new ValueOptions { Steps = 30, LearningRate = 0.1, KlFactor = 0, WeightDecay = 0, ClampNormFactor = 1000, StopLoss = 0 };
+        // A bound that two of the four have passed by step 10.
+        var midway = TargetValues.Optimise(model, Edits, Contexts, 1, ValueSite.ResidPost, options).Select(v => v.Losses[10].Total).Order().ToArray();
+        options = options with { StopLoss = (midway[1] + midway[2]) / 2 };
         var together = TargetValues.Optimise(model, Edits, Contexts, 1, ValueSite.ResidPost, options);
         Assert.True(together.Select(v => v.Losses.Count).Distinct().Count() > 1, "all edits stopped at the same step: the test shows nothing");
         for (var e = 0; e < Edits.Length; e++)
