@@ -60,7 +60,7 @@ public static class LeastSquares
 /// <remarks>Source: editing specification, sections 3 and 12 number 8.</remarks>
 public sealed class FactoredMoment : IDisposable
 {
-    private const double Ridge = 1e-10;
+    private const double Ridge = 1e-10, MostRidge = 1e-5;   // in units of the mean diagonal
     private readonly Tensor _lower;
 
     /// <summary>Factors lambda C.</summary>
@@ -71,15 +71,19 @@ public sealed class FactoredMoment : IDisposable
         using var quiet = no_grad();
         using var scope = NewDisposeScope();
         var scaled = lambda * LeastSquares.Wide(moment);
-        try
+        var diagonal = scaled.diagonal().mean().ToDouble();
+        for (var ridge = 0.0; ; ridge = ridge == 0 ? Ridge : 10 * ridge)
         {
-            _lower = linalg.cholesky(scaled).DetachFromDisposeScope();
-        }
-        catch (System.Runtime.InteropServices.ExternalException)
-        {
-            // C comes from float32 sums: its smallest eigenvalues may have slipped below zero.
-            AddedRidge = Ridge * scaled.diagonal().mean().ToDouble();
-            _lower = linalg.cholesky(scaled + AddedRidge * eye(scaled.shape[0], dtype: ScalarType.Float64, device: scaled.device)).DetachFromDisposeScope();
+            try
+            {
+                AddedRidge = ridge * diagonal;
+                _lower = linalg.cholesky(ridge == 0 ? scaled : scaled + AddedRidge * eye(scaled.shape[0], dtype: ScalarType.Float64, device: scaled.device)).DetachFromDisposeScope();
+                return;
+            }
+            catch (System.Runtime.InteropServices.ExternalException) when (ridge < MostRidge)
+            {
+                // C comes from float32 sums: its smallest eigenvalues may have slipped below zero.
+            }
         }
     }
 

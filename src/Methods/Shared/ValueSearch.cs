@@ -75,6 +75,7 @@ internal sealed class ValueSearch : IDisposable
             return false;
         }
         using var scope = NewDisposeScope();
+        using var tracked = enable_grad();
         var delta = _delta.detach().requires_grad_(true);
         var (total, parts) = Loss(delta);
         var gradient = Record(parts) ? autograd.grad([total.sum()], [delta])[0] : null;

@@ -186,6 +186,7 @@ public sealed class WeightSnapshot : IDisposable
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(names);
         using var quiet = no_grad();
+        using var scope = NewDisposeScope();
         foreach (var name in names) _kept[name] = (model.Weight(name), model.Weight(name).detach().clone().DetachFromDisposeScope());
     }
 
