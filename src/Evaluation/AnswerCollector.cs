@@ -19,19 +19,21 @@ public static class AnswerCollector
     /// <param name="cell">Model, set and method for the rows.</param>
     /// <param name="maxNewTokens">Limit of a generation.</param>
     /// <param name="batchRows">Prompts side by side; no result depends on it.</param>
+    /// <param name="tap">Intervention in every pass, for a patch that is more than changed weights.</param>
     /// <param name="progress">Told how many are done, of twice their number.</param>
     /// <param name="cancelled">Looked at between batches.</param>
     public static IReadOnlyList<AnswerRow> Collect(
-        Checkpoint checkpoint, IReadOnlyList<Asked> questions, (string Model, string Set, string Method) cell, int maxNewTokens, int batchRows, Action<int>? progress = null, CancellationToken cancelled = default)
+        Checkpoint checkpoint, IReadOnlyList<Asked> questions, (string Model, string Set, string Method) cell, int maxNewTokens, int batchRows, ForwardTap? tap = null, Action<int>? progress = null,
+        CancellationToken cancelled = default)
     {
         ArgumentNullException.ThrowIfNull(checkpoint);
         ArgumentNullException.ThrowIfNull(questions);
         if (questions.Count == 0) return [];
         var model = checkpoint.Model;
         var generated = GreedyDecoder.Decode(
-            model, [.. questions.Select(q => checkpoint.Prompt(q.Question))], new GreedyDecoder.Options { MaxNewTokens = maxNewTokens, BatchRows = batchRows, StopIds = checkpoint.StopIds }, progress, cancelled);
+            model, [.. questions.Select(q => checkpoint.Prompt(q.Question))], new GreedyDecoder.Options { MaxNewTokens = maxNewTokens, BatchRows = batchRows, StopIds = checkpoint.StopIds, Tap = tap }, progress, cancelled);
         var targets = questions.Select(q => checkpoint.Row(q.Question, q.Answer)).ToList();
-        var scores = Scorer.Score(model, targets, batchRows, cancelled: cancelled);
+        var scores = Scorer.Score(model, targets, batchRows, tap, cancelled);
         progress?.Invoke(2 * questions.Count);
         return
         [

@@ -60,7 +60,7 @@ public static class EditRequests
         var (targetIds, tail) = options.TargetIds == TargetIdsMode.Offsets
             ? (InContext(checkpoint, question, (options.Join ?? (raw ? " " : "")) + target, options.AppendEos, raw), null)
             : RoundTrip(checkpoint, question, target, options.AppendEos, raw);
-        return new EditRequest(id, [.. prompt.Select(p => p.Id)], last, targetIds, [.. essence.Select(e => e.Id)], LastOver(essence, subject.Length - 1)) { RowTail = tail };
+        return new EditRequest(id, [.. prompt.Select(p => p.Id)], last, targetIds, [.. essence.Select(e => e.Id)], LastOver(essence, subject.Length - 1)) { Continuation = tail };
     }
 
     // (C) The ids that follow the prompt where both are encoded together.

@@ -89,8 +89,8 @@ public sealed class TokenizerGoldenTests
         EditRequests.Options options = new() { TargetIds = TargetIdsMode.TextRoundTrip, Format = chat ? PromptFormat.Chat : PromptFormat.Raw };
         var request = EditRequests.FromText(c.Golden.Checkpoint, c.Name, question, question, 0, target, options);
         if (!request.TargetIds.SequenceEqual(t)) return "target of the request";
-        if (!request.PromptIds.Skip(1).Concat(request.RowTail!).SequenceEqual(trip.GetProperty("row_ids").EnumerateArray().Select(i => i.GetInt32()))) return $"row {Show(request.PromptIds.Concat(request.RowTail!))}";
-        return request.RowTail!.Count == trip.GetProperty("extra_tokens").GetInt32() ? null : "extra_tokens";
+        if (!request.PromptIds.Skip(1).Concat(request.Continuation!).SequenceEqual(trip.GetProperty("row_ids").EnumerateArray().Select(i => i.GetInt32()))) return $"row {Show(request.PromptIds.Concat(request.Continuation!))}";
+        return request.Continuation!.Count == trip.GetProperty("extra_tokens").GetInt32() ? null : "extra_tokens";
     }
 
     private static IReadOnlyList<TokenSpan> Spans(Case c, string text) => c.ParsesSpecial ? c.Golden.Tokenizer.ParseSpecial(text) : c.Golden.Tokenizer.EncodeWithOffsets(text);

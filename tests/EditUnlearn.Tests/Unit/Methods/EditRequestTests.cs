@@ -54,7 +54,7 @@ public sealed class EditRequestTests
         {
             using var checkpoint = Load(file);
             var request = Request(checkpoint, new EditRequests.Options { Format = PromptFormat.Raw }, "ab", 3);
-            Assert.Null(request.RowTail);
+            Assert.Null(request.Continuation);
             Assert.Equal(" ab aab", checkpoint.Tokenizer.Decode([.. request.PromptIds, .. request.TargetIds])[Question.Length..]);
             var chat = Request(checkpoint, new EditRequests.Options { AppendEos = true }, "ab", 3);
             Assert.Equal(checkpoint.Row(Question, "ab aab").Ids, [.. chat.PromptIds, .. chat.TargetIds]);
@@ -69,7 +69,7 @@ public sealed class EditRequestTests
         {
             using var checkpoint = Load(file);
             var request = Request(checkpoint, new EditRequests.Options { Format = PromptFormat.Raw, TargetIds = TargetIdsMode.TextRoundTrip }, "ab", 3);
-            var row = request.PromptIds.Count + request.RowTail!.Count;
+            var row = request.PromptIds.Count + request.Continuation!.Count;
             Assert.Equal(place, row - request.TargetIds.Count - request.PromptIds.Count);
             Assert.Equal(checkpoint.Tokenizer.Encode(" ab aab"), request.TargetIds);
         }
