@@ -9,6 +9,8 @@ using Microsoft.Extensions.Hosting;
 // A worker talks JSON lines with the scheduler that started it; it needs no command line.
 if (args is [WorkerCommand.Verb, ..]) return WorkerCommand.Run();
 
+if (args is [CompletionCommand.Verb, .. var words]) return CompletionCommand.Answer(words);
+
 if (Verbs.Complaint(args) is { } complaint)
 {
     EditUnlearn.Cli.Terminal.Screen.Error(complaint);
@@ -34,6 +36,10 @@ await new HostBuilder()
         app.UseFilter(new ErrorFilter());
         app.AddCommands<ReproCommand>();
         app.AddCommands<InspectCommands>();
+        app.AddCommands<ExplainCommand>();
+        app.AddCommands<CompletionCommand>();
+        app.AddSubCommand("study", x => x.AddCommands<StudyCommand>()).WithDescription("The human study: write blind sheets, evaluate what comes back");
+        app.AddSubCommand("cache", x => x.AddCommands<CacheCommands>()).WithDescription("What the store of results holds; check it, clean it up");
         app.AddSubCommand("dataset", x => x.AddCommands<DatasetCommands>()).WithDescription("Check a data set, or generate contracts");
     })
     .RunConsoleAsync(o => o.SuppressStatusMessages = true)
