@@ -14,7 +14,8 @@ internal sealed class Study
         Plan = plan;
         Store = new ResultStore(Path.Combine(root, "artifacts"));
         Files = new FileHashes(Path.Combine(Store.Folder, "files.json"));
-        Keys = new KeyResolver(plan, new CodeIdentity(AppContext.BaseDirectory, Path.Combine(Store.Folder, "code.json")), Files);
+        Code = new CodeIdentity(AppContext.BaseDirectory, Path.Combine(Store.Folder, "code.json"));
+        Keys = new KeyResolver(plan, Code, Files);
     }
 
     public string Root { get; }
@@ -24,6 +25,8 @@ internal sealed class Study
     public ResultStore Store { get; }
 
     public FileHashes Files { get; }
+
+    public CodeIdentity Code { get; }
 
     public KeyResolver Keys { get; }
 

@@ -4,7 +4,7 @@ using EditUnlearn.Pipeline;
 
 namespace EditUnlearn.Stages;
 
-/// <summary>Reads question files, one after another, and hands on their first rows.</summary>
+/// <summary>Reads question files, one after the other as one set, and hands on the first rows.</summary>
 public sealed class FactsStage : Stage<FactsStage.Params>
 {
     /// <summary>Parameters.</summary>
@@ -26,7 +26,8 @@ public sealed class FactsStage : Stage<FactsStage.Params>
     {
         ArgumentNullException.ThrowIfNull(parameters);
         ArgumentNullException.ThrowIfNull(io);
-        var rows = QaFile.ReadAll([.. io.Inputs("source").Select(i => i.Path)], "facts");
+        if (io.Inputs("source").Count == 0) throw new StageFailedException("the input 'source' names no file\n  hint: in: { source: { file: data/facts-own.jsonl } }");
+        var rows = QaFile.ReadAll([.. io.Inputs("source").Select(s => s.Path)], "facts");
         ParquetTable.Write(io.Output("questions.parquet"), [.. rows.Take(parameters.Rows ?? rows.Count)]);
         io.Metric("rows", Math.Min(rows.Count, parameters.Rows ?? rows.Count));
     }

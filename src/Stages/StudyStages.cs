@@ -12,8 +12,10 @@ public static class StudyStages
     [
         new FactsStage(),
         new ContractsStage(),
+        new RephraseStage(),
         new SplitsStage(),
         new TargetsStage(),
+        new MergeStage(),
         new PretrainStage(),
         new CheckpointStage(),
         new QualityStage(),

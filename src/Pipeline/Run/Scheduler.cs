@@ -98,6 +98,7 @@ public sealed class Scheduler(Plan plan, ResultStore store, KeyResolver keys, IS
     {
         ArgumentNullException.ThrowIfNull(cells);
         ArgumentNullException.ThrowIfNull(options);
+        using var use = await StoreUse.ShareAsync(store, cancelled).ConfigureAwait(false);
         var clock = Stopwatch.StartNew();
         double? planner = null;
         // Nobody wants to learn after a night of work that a file was never there.
