@@ -40,7 +40,8 @@ public static class MethodCatalog
     [
         Entry<GradientAscent, GradientAscent.Options>("ga", "GA", false, _ => Needs.None, o => new GradientAscent(o), new JsonObject { ["normalisation"] = "sampleMean" }),
         Entry<GradientDifference, GradientDifference.Options>("gd", "GD", false, _ => Needs.RetainSet, o => new GradientDifference(o), new JsonObject { ["normalisation"] = "sampleMean" }),
-        Entry<PreferenceOptimisation, PreferenceOptimisation.Options>("dpo", "DPO", false, _ => Needs.Refusals, o => new PreferenceOptimisation(o), []),
+        Entry<KlMinimisation, KlMinimisation.Options>("kl", "KL", false, _ => Needs.RetainSet, o => new KlMinimisation(o), new JsonObject { ["normalisation"] = "sampleMean" }),
+        Entry<PreferenceOptimisation, PreferenceOptimisation.Options>("dpo", "DPO", false, o => Needs.Refusals | (o.RetainWeight != 0 ? Needs.RetainSet : 0), o => new PreferenceOptimisation(o), []),
         Entry<RefusalTraining, RefusalTraining.Options>("idk", "IDK", false, _ => Needs.RetainSet | Needs.Refusals, o => new RefusalTraining(o), new JsonObject { ["normalisation"] = "sampleMean" }),
         Entry<Rome, Rome.Options>("rome", "ROME", true, o => (o.SecondMoments ? Needs.SecondMoments : 0) | (o.Contexts > 0 ? Needs.Contexts : 0), o => new Rome(o), new JsonObject { ["key"] = "averaged", ["appendEos"] = true }),
     ];

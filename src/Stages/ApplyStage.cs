@@ -1,9 +1,11 @@
+using System.Diagnostics;
 using System.Text.Json.Nodes;
 using EditUnlearn.Artifacts;
 using EditUnlearn.Data;
 using EditUnlearn.Foundation;
 using EditUnlearn.Methods;
 using EditUnlearn.Methods.Shared;
+using EditUnlearn.Models.Training;
 using EditUnlearn.Pipeline;
 
 namespace EditUnlearn.Stages;
@@ -21,8 +23,8 @@ public sealed class ApplyStage : Stage<ApplyStage.Params>
     /// <inheritdoc/>
     public override StageInfo Info { get; } = new("apply", 1, "a method's patch")
     {
-        Inputs = [new("model"), new("data"), new("splits"), new("targets"), new("moments", InputCount.Optional)],
-        Outputs = ["patch"],
+        Inputs = [new("model"), new("data"), new("splits"), new("targets"), new("moments", InputCount.Optional), new("reference", InputCount.Optional)],
+        Outputs = ["patch", TrainingOutputs.Folder],
         Resource = Resource.Accelerator,
     };
 
@@ -59,6 +61,8 @@ public sealed class ApplyStage : Stage<ApplyStage.Params>
             throw new StageFailedException($"{entry.Label} is set to use second moments, but the input 'moments' is empty\n  hint: add it under 'in' of this stage in pipeline.yaml");
 
         var moments = needs.HasFlag(Needs.SecondMoments) ? SecondMoments.Load(io.Input("moments")) : new Dictionary<int, TorchSharp.torch.Tensor>();
+        TrainingRecord? record = null;
+        var clock = Stopwatch.StartNew();
         var inputs = new MethodInputs
         {
             Edits = entry.IsEditing ? [.. forget.Select(q => EditRequests.FromText(checkpoint, q.Id, q.Question, q.Subject, q.SubjectStart, targets[q.Id], options is Rome.Options { AppendEos: true }))] : [],
@@ -67,6 +71,9 @@ public sealed class ApplyStage : Stage<ApplyStage.Params>
             Refusals = needs.HasFlag(Needs.Refusals) ? [.. forget.Select(q => new[] { checkpoint.Row(q.Question, targets[q.Id]) })] : [],
             SecondMoments = moments,
             Contexts = needs.HasFlag(Needs.Contexts) && options is Rome.Options { Contexts: var count } ? ContextPrefixes.Generate(checkpoint.Model, checkpoint.Tokenizer, count, seed.For("contexts")) : [[]],
+            OpenReference = io.HasInput("reference") ? () => io.LoadModel("reference").Model : null,
+            Store = TrainingOutputs.Store(io),
+            Trained = r => record = r,
             Progress = p =>
             {
                 io.Progress(p.Done, p.Total, p.What);
@@ -76,6 +83,7 @@ public sealed class ApplyStage : Stage<ApplyStage.Params>
         };
         using var patch = entry.Create(options).Edit(checkpoint.Model, inputs, seed);
         patch.Save(io.Output("patch"));
+        TrainingOutputs.Write(io, $"{entry.Label}: {forget.Count} rows", record, clock);
         foreach (var moment in moments.Values) moment.Dispose();
     }
 }

@@ -15,6 +15,7 @@ public static class StudyStages
         new SplitsStage(),
         new TargetsStage(),
         new PretrainStage(),
+        new FinetuneStage(),
         new QualityStage(),
         new MomentsStage(),
         new ApplyStage(),

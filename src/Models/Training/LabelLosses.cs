@@ -25,7 +25,7 @@ public static class LabelLosses
                 return nll.sum() / batch.LabelDivisor;
             case LossNormalisation.SampleMean:
                 using (var counts = tensor(batch.LabelCounts.Select(c => (double)c).ToArray(), dtype: nll.dtype, device: nll.device))
-                    return (RowSums(nll, batch) / counts).mean();
+                    return (RowSums(nll, batch) / counts).sum() / batch.RowDivisor;
             default:
                 throw new ArgumentOutOfRangeException(nameof(normalisation), normalisation, null);
         }

@@ -55,7 +55,7 @@ public sealed class GradientGoldenTests
         // The change after one step comes from a run of one step, that after all from the whole run.
         foreach (var steps in (int[])[1, expected.Length])
         {
-            var updates = new List<GradientMethod.Update>();
+            var updates = new List<CurvePoint>();
             var method = Losses[entry.GetProperty("loss_type").GetString()!](new Setting(entry, forget.Count, steps, updates.Add));
             using var patch = (WeightPatch)method.Edit(model, inputs, new Seed(3));
             Assert.Equal(steps, updates.Count);
@@ -95,7 +95,7 @@ public sealed class GradientGoldenTests
     }
 
     // The trainer's settings: one batch of all rows, every step; AdamW without a schedule.
-    private sealed record Setting(JsonElement Entry, int Rows, int Steps, Action<GradientMethod.Update> Observer)
+    private sealed record Setting(JsonElement Entry, int Rows, int Steps, Action<CurvePoint> Observer)
     {
         // Every step sees the whole batch, row by row.
         public IReadOnlyList<PairedRow> Places => [.. Enumerable.Range(0, Steps * Rows).Select(i => new PairedRow(i % Rows, i % Rows, 0))];

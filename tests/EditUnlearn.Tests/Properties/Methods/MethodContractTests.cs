@@ -1,9 +1,9 @@
 using EditUnlearn.Foundation;
 using EditUnlearn.Methods;
-using EditUnlearn.Methods.Gradient;
 using EditUnlearn.Methods.Shared;
 using EditUnlearn.Models;
 using EditUnlearn.Models.Patches;
+using EditUnlearn.Models.Training;
 using EditUnlearn.Tests.Support;
 using TorchSharp;
 using static TorchSharp.torch;
