@@ -7,7 +7,8 @@ namespace EditUnlearn.Methods;
 /// <remarks>
 /// Source: the study's Eq. 6, L_KL = -L(S_F) + K(S_R), after Maini et al. (2024); unlearning specification, section 3.4.
 /// K = mean over rows s of the mean over positions i of KL(p_0(. | s_&lt;i) || p(. | s_&lt;i)): the reference comes first and has no gradient.
-/// Differs from the source: nothing. The public trainers differ from it in positions and reference, and both can be chosen.
+/// Differs from the source: EOS is predicted and counts, and a row's sum is divided by its positions, not by |s|; <c>kl.positions: equation6</c> is
+/// the equation to the letter. The public trainers differ in positions and reference, and both can be chosen.
 /// </remarks>
 public sealed class KlMinimisation(KlMinimisation.Options options) : GradientMethod("KL", options)
 {
@@ -49,6 +50,15 @@ public sealed class KlMinimisation(KlMinimisation.Options options) : GradientMet
         ArgumentNullException.ThrowIfNull(reference);
         ArgumentNullException.ThrowIfNull(meeting);
         reference.PrepareStates(meeting.Retain, Rule(meeting.Retain[0].Ids[^1]));
+    }
+
+    /// <inheritdoc/>
+    protected override (long AtOnce, long Kept) Compared(MethodInputs inputs)
+    {
+        ArgumentNullException.ThrowIfNull(inputs);
+        var rule = Rule(inputs.Retain[0].Ids[^1]);
+        var width = rule.Width(inputs.Retain);
+        return (inputs.Retain.Max(r => rule.Count([r], width)) * options.BatchSize, rule.Count(inputs.Retain, width));
     }
 
     /// <inheritdoc/>

@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 using EditUnlearn.Foundation;
+using EditUnlearn.Methods.Gradient;
 
 namespace EditUnlearn.Methods;
 
@@ -14,7 +15,11 @@ namespace EditUnlearn.Methods;
 /// <param name="Needs">What it must be given, as its options ask.</param>
 /// <param name="Create">Makes it.</param>
 /// <param name="Corrected">How the preset <c>corrected</c> differs from the defaults, which are the reference's.</param>
-public sealed record MethodEntry(string Name, string Label, bool IsEditing, Type Method, Type Options, Func<object, Needs> Needs, Func<object, IMethod> Create, JsonObject Corrected);
+public sealed record MethodEntry(string Name, string Label, bool IsEditing, Type Method, Type Options, Func<object, Needs> Needs, Func<object, IMethod> Create, JsonObject Corrected)
+{
+    /// <summary>Further presets by name: how each differs from the defaults.</summary>
+    public IReadOnlyDictionary<string, JsonObject> Published { get; init; } = new Dictionary<string, JsonObject>();
+}
 
 /// <summary>A mistake in a method's options.</summary>
 /// <param name="Path"><c>options.learningRate</c>.</param>
@@ -38,11 +43,11 @@ public static class MethodCatalog
     /// <summary>One line a method.</summary>
     public static IReadOnlyList<MethodEntry> All { get; } =
     [
-        Entry<GradientAscent, GradientAscent.Options>("ga", "GA", false, _ => Needs.None, o => new GradientAscent(o), new JsonObject { ["normalisation"] = "sampleMean" }),
-        Entry<GradientDifference, GradientDifference.Options>("gd", "GD", false, _ => Needs.RetainSet, o => new GradientDifference(o), new JsonObject { ["normalisation"] = "sampleMean" }),
-        Entry<KlMinimisation, KlMinimisation.Options>("kl", "KL", false, _ => Needs.RetainSet, o => new KlMinimisation(o), new JsonObject { ["normalisation"] = "sampleMean" }),
-        Entry<PreferenceOptimisation, PreferenceOptimisation.Options>("dpo", "DPO", false, o => Needs.Refusals | (o.RetainWeight != 0 ? Needs.RetainSet : 0), o => new PreferenceOptimisation(o), []),
-        Entry<RefusalTraining, RefusalTraining.Options>("idk", "IDK", false, _ => Needs.RetainSet | Needs.Refusals, o => new RefusalTraining(o), new JsonObject { ["normalisation"] = "sampleMean" }),
+        Gradient<GradientAscent, GradientAscent.Options>("ga", "GA", _ => Needs.None, o => new GradientAscent(o)),
+        Gradient<GradientDifference, GradientDifference.Options>("gd", "GD", _ => Needs.RetainSet, o => new GradientDifference(o)),
+        Gradient<KlMinimisation, KlMinimisation.Options>("kl", "KL", _ => Needs.RetainSet, o => new KlMinimisation(o)),
+        Gradient<PreferenceOptimisation, PreferenceOptimisation.Options>("dpo", "DPO", o => Needs.Refusals | (o.RetainWeight != 0 ? Needs.RetainSet : 0), o => new PreferenceOptimisation(o)),
+        Gradient<RefusalTraining, RefusalTraining.Options>("idk", "IDK", _ => Needs.RetainSet | Needs.Refusals, o => new RefusalTraining(o)),
         Entry<Rome, Rome.Options>("rome", "ROME", true, o => (o.SecondMoments ? Needs.SecondMoments : 0) | (o.Contexts > 0 ? Needs.Contexts : 0), o => new Rome(o), new JsonObject { ["key"] = "averaged", ["appendEos"] = true }),
     ];
 
@@ -51,7 +56,7 @@ public static class MethodCatalog
 
     /// <summary>Checks a method's name, preset and options, and binds them.</summary>
     /// <param name="name">Of the method.</param>
-    /// <param name="preset"><c>reference</c> or <c>corrected</c>.</param>
+    /// <param name="preset"><c>reference</c>, <c>corrected</c> or one of the method's published ones.</param>
     /// <param name="options">What differs from the preset; may be null.</param>
     /// <param name="problems">What is wrong; empty when the result is not null.</param>
     /// <returns>The entry and its options record, or null.</returns>
@@ -64,10 +69,12 @@ public static class MethodCatalog
             found.Add(new OptionProblem("method", $"'{name}' is not a method", Spelling.Nearest(name, All.Select(m => m.Name)) is { } near ? $"did you mean '{near}'?" : "known: " + string.Join(", ", All.Select(m => m.Name))));
             return null;
         }
-        if (preset is not (Reference or CorrectedPreset)) found.Add(new OptionProblem("preset", $"'{preset}' is not a preset", $"known: {Reference}, {CorrectedPreset}"));
+        string[] presets = [Reference, CorrectedPreset, .. entry.Published.Keys];
+        if (!presets.Contains(preset))
+            found.Add(new OptionProblem("preset", $"'{preset}' is not a preset of {name}", Spelling.Nearest(preset, presets) is { } like ? $"did you mean '{like}'?" : "known: " + string.Join(", ", presets)));
         Unknown(entry.Options, options ?? [], "options", found);
         if (found.Count > 0) return null;
-        var merged = preset == CorrectedPreset ? (JsonObject)entry.Corrected.DeepClone() : [];
+        var merged = preset == Reference ? [] : (JsonObject)(preset == CorrectedPreset ? entry.Corrected : entry.Published[preset]).DeepClone();
         Merge(merged, options ?? []);
         try
         {
@@ -84,6 +91,9 @@ public static class MethodCatalog
     private static MethodEntry Entry<TMethod, TOptions>(
         string name, string label, bool isEditing, Func<TOptions, Needs> needs, Func<TOptions, IMethod> create, JsonObject corrected) where TOptions : notnull =>
         new(name, label, isEditing, typeof(TMethod), typeof(TOptions), o => needs((TOptions)o), o => create((TOptions)o), corrected);
+
+    private static MethodEntry Gradient<TMethod, TOptions>(string name, string label, Func<TOptions, Needs> needs, Func<TOptions, IMethod> create) where TOptions : TrainingOptions =>
+        Entry<TMethod, TOptions>(name, label, false, needs, create, GradientPresets.Equations) with { Published = GradientPresets.Of(name) };
 
     private static void Unknown(Type type, JsonObject options, string path, List<OptionProblem> problems)
     {

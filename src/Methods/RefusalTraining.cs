@@ -24,6 +24,9 @@ public sealed class RefusalTraining(RefusalTraining.Options options) : GradientM
     }
 
     /// <inheritdoc/>
+    protected override bool UsesForget => false;
+
+    /// <inheritdoc/>
     protected override bool UsesRetain => true;
 
     /// <inheritdoc/>

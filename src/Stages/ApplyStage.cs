@@ -4,6 +4,7 @@ using EditUnlearn.Artifacts;
 using EditUnlearn.Data;
 using EditUnlearn.Foundation;
 using EditUnlearn.Methods;
+using EditUnlearn.Methods.Gradient;
 using EditUnlearn.Methods.Shared;
 using EditUnlearn.Models.Training;
 using EditUnlearn.Pipeline;
@@ -81,7 +82,9 @@ public sealed class ApplyStage : Stage<ApplyStage.Params>
             },
             Cancelled = io.Cancelled,
         };
-        using var patch = entry.Create(options).Edit(checkpoint.Model, inputs, seed);
+        var method = entry.Create(options);
+        if (method is GradientMethod gradient) io.Log(TrainingOutputs.Text(gradient.MemoryFor(checkpoint.Model.Config, inputs, TrainingOutputs.WeightBytes(io))));
+        using var patch = method.Edit(checkpoint.Model, inputs, seed);
         patch.Save(io.Output("patch"));
         TrainingOutputs.Write(io, $"{entry.Label}: {forget.Count} rows", record, clock);
         foreach (var moment in moments.Values) moment.Dispose();

@@ -67,6 +67,7 @@ public sealed class FinetuneStage : Stage<FinetuneStage.Params>
         var data = ParquetTable.Read<QaRow>(io.Input("data"));
         var rows = data.Select(q => checkpoint.Row(q.Question, q.Answer)).ToList();
         var questions = data.Select(q => new AnswerCollector.Asked("finetuned", q.Id, q.Question, q.Answer)).ToList();
+        var prompts = data.Select(q => checkpoint.Prompt(q.Question)).ToList();
         var limit = rows.Max(r => r.LabelCount) + ExtraTokens;
         using var trained = TrainableModel.Of(checkpoint.Model, parameters.Training.Moves, seed.For("finetune"));
         var clock = Stopwatch.StartNew();
@@ -78,7 +79,9 @@ public sealed class FinetuneStage : Stage<FinetuneStage.Params>
         }
         Finetuner.Check Look(CausalLm model)
         {
-            var values = Answers(model).Select(a => Rouge1.Recall(a.Answer, a.Generated)).ToList();
+            // Generated text alone; log-probabilities are for the final evidence.
+            var said = GreedyDecoder.Decode(model, prompts, new GreedyDecoder.Options { MaxNewTokens = limit }, cancelled: io.Cancelled);
+            var values = said.Select((g, i) => Rouge1.Recall(data[i].Answer, checkpoint.Tokenizer.Decode(g.Ids))).ToList();
             return new Finetuner.Check(values.Average(), [.. Enumerable.Range(0, values.Count).Where(i => values[i] < parameters.Training.StopAtRouge)]);
         }
         var (record, last) = Finetuner.Train(

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using EditUnlearn.Artifacts;
 using EditUnlearn.Models.Training;
 using EditUnlearn.Pipeline;
@@ -43,6 +44,17 @@ internal static class TrainingOutputs
         if (record.Diverged is not { } diverged) return;
         io.Metric("diverged", diverged.Step);
         io.Warn($"diverged at step {diverged.Step} of {record.PlannedSteps}: the loss is {diverged.Loss}; the result holds the last finite state, after {rows.Count} updates");
+    }
+
+    /// <summary>Bytes of a weight in the run's type.</summary>
+    public static int WeightBytes(StageIo io) => io.DType == "float32" ? 4 : 2;
+
+    /// <summary>What a run needs, in one line.</summary>
+    public static string Text(TrainingMemory m)
+    {
+        static string Mega(long bytes) => string.Create(CultureInfo.InvariantCulture, $"{bytes / (double)(1 << 20):0}");
+        return $"memory expected [MiB]: {Mega(m.Total)} = weights {Mega(m.Weights)} + moving {Mega(m.Moving)} + gradients {Mega(m.Gradients)} + moments {Mega(m.Moments)}"
+            + $" + activations {Mega(m.Activations)} + logits {Mega(m.Logits)} + reference {Mega(m.Reference)} + process {Mega(m.Process)}";
     }
 
     private static List<TrainingRow> Rows(IReadOnlyList<CurvePoint> curve)

@@ -87,6 +87,39 @@ public abstract class GradientMethod(string label, TrainingOptions options) : IM
         return trained.ToPatch();
     }
 
+    /// <summary>What the run will need at its peak, from the options and rows alone.</summary>
+    /// <param name="config">Shape of the model.</param>
+    /// <param name="inputs">As for <see cref="Edit"/>.</param>
+    /// <param name="weightBytes">Bytes of a weight.</param>
+    public TrainingMemory MemoryFor(ModelConfig config, MethodInputs inputs, int weightBytes = 4)
+    {
+        ArgumentNullException.ThrowIfNull(config);
+        ArgumentNullException.ThrowIfNull(inputs);
+        List<IReadOnlyList<TokenRow>> sets = [];
+        if (UsesForget) sets.Add(inputs.Forget);
+        if (UsesRetain) sets.Add(inputs.Retain);
+        if (UsesRefusals) sets.Add([.. inputs.Refusals.SelectMany(r => r)]);
+        var compared = Compared(inputs);
+        return TrainingMemory.Of(new TrainingPlan
+        {
+            Config = config,
+            Moves = options.Moves,
+            Rows = options.BatchSize,
+            Width = sets.SelectMany(s => s).Max(r => r.Ids.Count),
+            Forwards = sets.Count,
+            Labels = sets.Sum(s => options.BatchSize * s.Max(r => r.LabelCount)),
+            Compared = Math.Min(compared.AtOnce, TrainedModel.PositionsAtOnce(config.VocabSize)),
+            ReferenceBytes = Math.Min(TrainingMemory.ReferenceStates(config, compared.Kept, weightBytes), (long)(options.ReferenceCacheMegabytes * BytesPerMegabyte)),
+            WeightBytes = weightBytes,
+        });
+    }
+
+    /// <summary>Whether the true forget answers go through the model.</summary>
+    protected virtual bool UsesForget => true;
+
+    /// <summary>Positions compared with a reference: in one pass at most, and all that are kept.</summary>
+    protected virtual (long AtOnce, long Kept) Compared(MethodInputs inputs) => (0, 0);
+
     private bool IsWithin(CurvePoint point) => options.MaxForgetLoss is not { } limit || !(point.ForgetLoss > limit);
 
     private ReferenceModel? OpenReference(CausalLm model, MethodInputs inputs, IReadOnlyList<PairedRow> places)
@@ -94,7 +127,14 @@ public abstract class GradientMethod(string label, TrainingOptions options) : IM
         if (Reference is not { } source) return null;
         var own = source != ReferenceSource.Start;
         if (own && inputs.OpenReference is null) throw new ArgumentException($"{label} is compared with a model that is not the one it starts from, but none was given.", nameof(inputs));
-        var reference = new ReferenceModel(own ? inputs.OpenReference!() : model, own, (long)(options.ReferenceCacheMegabytes * BytesPerMegabyte));
+        var opened = own ? inputs.OpenReference!() : model;
+        if (opened.Config.VocabSize != model.Config.VocabSize)
+        {
+            var vocabulary = opened.Config.VocabSize;
+            opened.Dispose();
+            throw new ArgumentException($"{label} is compared with a model of {vocabulary} words, but this one has {model.Config.VocabSize}.", nameof(inputs));
+        }
+        var reference = new ReferenceModel(opened, own, (long)(options.ReferenceCacheMegabytes * BytesPerMegabyte));
         Prepare(reference, new Meeting(
             [.. places.Select(p => p.Forget).Distinct().Select(i => inputs.Forget[i])],
             [.. places.Where(p => p.Retain >= 0).Select(p => p.Retain).Distinct().Select(i => inputs.Retain[i])],

@@ -69,8 +69,7 @@ public sealed class ReferenceModel : IDisposable
         var distinct = rows.Distinct().ToList();
         if (distinct.Count == 0) return;
         var width = rule.Width(distinct);
-        var positions = distinct.Sum(r => (long)rule.Of(r, width).Count());
-        if (positions * model.Config.HiddenSize * _head.element_size() > _budget) return;
+        if (rule.Count(distinct, width) * model.Config.HiddenSize * _head.element_size() > _budget) return;
         foreach (var part in ByLength(distinct))
         {
             using var scope = NewDisposeScope();

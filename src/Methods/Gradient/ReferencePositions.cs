@@ -6,8 +6,11 @@ namespace EditUnlearn.Methods.Gradient;
 /// <summary>At which positions a model is compared with its reference.</summary>
 public enum KlPositions
 {
-    /// <summary>Every position that predicts a token of the row, prompt and answer: the paper's sum over i = 2..|s|, a mean per row.</summary>
+    /// <summary>Every position that predicts a token of the row, prompt, answer and EOS: a mean per row.</summary>
     AllRealTokens,
+
+    /// <summary>Eq. 6 to the letter: the sum over the tokens i = 2..|s| of a row without its EOS, divided by |s| and not by their number.</summary>
+    Equation6,
 
     /// <summary>The positions that predict the answer and EOS, a mean per row.</summary>
     AnswerOnly,
@@ -32,6 +35,9 @@ public sealed record KlRule(KlPositions Positions, int? PaddedLength, int PadId)
         return length >= longest ? length : throw new ArgumentException($"A row has {longest} tokens, but kl.paddedLength is {length}.", nameof(rows));
     }
 
+    /// <summary>Counted positions of rows laid out at that width.</summary>
+    public long Count(IEnumerable<TokenRow> rows, int width) => rows.Sum(r => (long)Of(r, width).Count());
+
     /// <summary>The counted positions of one row in a tensor of that width, in order.</summary>
     public IEnumerable<int> Of(TokenRow row, int width)
     {
@@ -39,6 +45,7 @@ public sealed record KlRule(KlPositions Positions, int? PaddedLength, int PadId)
         return Positions switch
         {
             KlPositions.AllRealTokens => Enumerable.Range(0, row.Ids.Count - 1),
+            KlPositions.Equation6 => Enumerable.Range(0, row.LengthWithoutEnd - 1),
             KlPositions.AnswerOnly => Enumerable.Range(row.LabelStart - 1, row.LabelCount),
             KlPositions.PaddedCompat => Enumerable.Range(0, width),
             _ => throw new InvalidOperationException($"Unknown positions {Positions}."),
@@ -78,10 +85,11 @@ internal sealed class ReferencePositions : IDisposable
             // The published trainers leave EOS, which is also their padding, out of the attention mask.
             for (var t = 0; t < row.LengthWithoutEnd; t++) mask[b, t] = 1;
             var counted = rule.Of(row, length).ToList();
+            var divisor = rule.Positions == KlPositions.Equation6 ? row.LengthWithoutEnd : counted.Count;
             foreach (var t in counted)
             {
                 positions.Add((long)b * length + t);
-                weights.Add((float)(1 / (counted.Count * rowDivisor)));
+                weights.Add((float)(1 / (divisor * rowDivisor)));
             }
         }
         return new ReferencePositions(Kept(tensor(ids, device: device)), padded ? Kept(tensor(mask, device: device)) : null, Kept(tensor(positions, device: device)), Kept(tensor(weights, device: device)));

@@ -27,7 +27,11 @@ public sealed class TrainedModel : IDisposable
     public Device Device => _trainable.Model.Device;
 
     /// <summary>Positions whose logits exist at once in a divergence; null for as many as 64 MiB hold. For tests.</summary>
-    public long? PiecePositions { get; init; }
+    public long? PiecePositions { get; set; }
+
+    /// <summary>Positions of a divergence whose logits may exist at once.</summary>
+    /// <param name="vocabulary">V.</param>
+    internal static long PositionsAtOnce(int vocabulary) => Math.Max(1, PieceElements / vocabulary);
 
     /// <summary>Sets up what <see cref="TrainingOptions.Trainable"/> names.</summary>
     /// <param name="model">Only read.</param>
@@ -53,15 +57,17 @@ public sealed class TrainedModel : IDisposable
     public Tensor LabelLogits(RowBatch batch)
     {
         ArgumentNullException.ThrowIfNull(batch);
+        using var scope = NewDisposeScope();
         var hidden = _trainable.Hidden(batch.Ids);
-        return _trainable.Logits(hidden.view(-1, hidden.shape[^1]).index_select(0, batch.LabelPositions));
+        return _trainable.Logits(hidden.view(-1, hidden.shape[^1]).index_select(0, batch.LabelPositions)).MoveToOuterDisposeScope();
     }
 
     /// <summary>The summed negative log-probability of each row [B].</summary>
     public Tensor RowNll(RowBatch batch)
     {
         ArgumentNullException.ThrowIfNull(batch);
-        return LabelLosses.RowSums(LabelLosses.Nll(LabelLogits(batch), batch.LabelTargets), batch);
+        using var scope = NewDisposeScope();
+        return LabelLosses.RowSums(LabelLosses.Nll(LabelLogits(batch), batch.LabelTargets), batch).MoveToOuterDisposeScope();
     }
 
     /// <summary>The same under the reference, without gradient [B].</summary>
@@ -71,7 +77,9 @@ public sealed class TrainedModel : IDisposable
     public Tensor MeanNll(RowBatch batch)
     {
         ArgumentNullException.ThrowIfNull(batch);
-        return LabelLosses.Mean(LabelLosses.Nll(LabelLogits(batch), batch.LabelTargets), batch, _normalisation);
+        // Backward keeps the log-probabilities; the logits themselves need not outlive this.
+        using var scope = NewDisposeScope();
+        return LabelLosses.Mean(LabelLosses.Nll(LabelLogits(batch), batch.LabelTargets), batch, _normalisation).MoveToOuterDisposeScope();
     }
 
     /// <summary>L of the forget rows, noted for the curve.</summary>
@@ -99,7 +107,7 @@ public sealed class TrainedModel : IDisposable
         var hidden = _trainable.Hidden(laid.Ids, laid.AttentionMask);
         var current = hidden.view(-1, hidden.shape[^1]).index_select(0, laid.Positions);
         var reference = Reference.States(rows.Rows, rule);
-        var piece = PiecePositions ?? Math.Max(1, PieceElements / _trainable.Model.Config.VocabSize);
+        var piece = PiecePositions ?? PositionsAtOnce(_trainable.Model.Config.VocabSize);
         var weights = laid.Weights.alias();
         return Noted(current.shape[0] <= piece ? Kl(reference, current, weights) : InPieces(reference, current, weights, piece), _retain);
     }
@@ -131,9 +139,10 @@ public sealed class TrainedModel : IDisposable
 
     private Tensor Kl(Tensor reference, Tensor current, Tensor weights)
     {
+        using var scope = NewDisposeScope();
         Tensor log;
         using (no_grad()) log = Reference.LogProbabilities(reference);
-        return (LabelLosses.KullbackLeibler(log, _trainable.Logits(current)) * weights).sum();
+        return (LabelLosses.KullbackLeibler(log, _trainable.Logits(current)) * weights).sum().MoveToOuterDisposeScope();
     }
 
     private Tensor InPieces(Tensor reference, Tensor current, Tensor weights, long piece)

@@ -69,7 +69,7 @@ public abstract record TrainingOptions
     internal LearningRateSchedule ScheduleFor(int forgetRows)
     {
         var steps = Steps ?? LearningRateSchedule.StepsFor(forgetRows, BatchSize, Accumulation, Epochs);
-        var warmup = WarmupEpochs is { } epochs ? (int)Math.Round(epochs * forgetRows / (BatchSize * Accumulation)) : (int)(steps * WarmupShare);
+        var warmup = WarmupEpochs is { } epochs ? (int)Math.Floor(epochs * forgetRows / (BatchSize * Accumulation)) : (int)(steps * WarmupShare);
         var warmsUp = WarmupEpochs is > 0 || (WarmupEpochs is null && WarmupShare > 0);
         return new LearningRateSchedule(LearningRate, steps, warmsUp ? Math.Max(1, warmup) : 0, Schedule);
     }

@@ -130,13 +130,20 @@ public static class Finetuner
             using var scope = NewDisposeScope();
             using var batch = RowBatch.Of(passes[pass], trained.Model.Device);
             using var dropout = trained.TrainingPass(string.Create(CultureInfo.InvariantCulture, $"{step}/{pass}"));
-            var hidden = trained.Hidden(batch.Ids);
-            var logits = trained.Logits(hidden.view(-1, hidden.shape[^1]).index_select(0, batch.LabelPositions));
-            var loss = LabelLosses.Mean(LabelLosses.Nll(logits, batch.LabelTargets), batch, LossNormalisation.TokenMean) / passes.Count;
+            var loss = Loss(trained, batch) / passes.Count;
             trained.Backward(loss);
             total += loss.detach().ToDouble();
         }
         return new PassOutcome(total, rows.Sum(r => (long)r.Ids.Count));
+    }
+
+    private static Tensor Loss(TrainableModel trained, RowBatch batch)
+    {
+        // Backward keeps the log-probabilities; the logits themselves need not outlive this.
+        using var scope = NewDisposeScope();
+        var hidden = trained.Hidden(batch.Ids);
+        var logits = trained.Logits(hidden.view(-1, hidden.shape[^1]).index_select(0, batch.LabelPositions));
+        return LabelLosses.Mean(LabelLosses.Nll(logits, batch.LabelTargets), batch, LossNormalisation.TokenMean).MoveToOuterDisposeScope();
     }
 
     // The rows of any update, from its number alone: a resumed run needs no position in a random stream.

@@ -44,9 +44,11 @@ public static class LabelLosses
     public static Tensor KullbackLeibler(Tensor referenceLogProbabilities, Tensor logits)
     {
         ArgumentNullException.ThrowIfNull(referenceLogProbabilities);
+        // The scope lets go of what backward does not need: several times [P, V] otherwise.
+        using var scope = NewDisposeScope();
         var reference = AtLeastFloat32(referenceLogProbabilities);
         var current = LogProbabilities(logits);
-        return (reference.exp() * (reference - current)).sum(-1);
+        return (reference.exp() * (reference - current)).sum(-1).MoveToOuterDisposeScope();
     }
 
     /// <summary>Natural log-probabilities [.., V].</summary>

@@ -178,8 +178,11 @@ public sealed class TrainableModel : IDisposable
             top = h;
         }
         var leaf = DeferredBackward.Leaf(top);
-        var embedded = ids.alias();
-        _deferred.Add(() => BackThroughBlocks(leaf, inputs, embedded, options, pass), [leaf, embedded, .. inputs]);
+        // The caller's own handles may be gone by the time of the backward pass.
+        var (again, mask) = (ids.alias(), options.AttentionMask?.alias());
+        var later = options with { AttentionMask = mask };
+        Tensor[] kept = mask is null ? [leaf, again, .. inputs] : [leaf, again, mask, .. inputs];
+        _deferred.Add(() => BackThroughBlocks(leaf, inputs, again, later, pass), kept);
         return Model.FinalNorm(leaf, options);
     }
 
