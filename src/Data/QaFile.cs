@@ -76,22 +76,6 @@ public static class QaFile
         return problems.Count == 0 ? Contracts.ContractGraph.Kinds(rows) : throw new InputException([.. problems.OrderBy(p => p.Line)]);
     }
 
-    /// <summary>Reads several files as one data set, in order; ids count on from file to file.</summary>
-    /// <param name="paths">At least one.</param>
-    /// <param name="dataset">Name for the ids.</param>
-    /// <exception cref="InputException">As <see cref="Read"/>; or a question stands in two of the files.</exception>
-    public static IReadOnlyList<QaRow> ReadAll(IReadOnlyList<string> paths, string dataset)
-    {
-        ArgumentNullException.ThrowIfNull(paths);
-        if (paths.Count == 1) return Read(paths[0], dataset);
-        if (paths.Count == 0) throw new InputException(dataset, "no file is named");
-        var parts = paths.Select(p => (Path: p, Rows: Read(p, dataset))).ToList();
-        var rows = parts.SelectMany(p => p.Rows.Select((r, i) => (p.Path, Place: i + 1, Row: r))).ToList();
-        var twice = rows.GroupBy(r => r.Row.Question, StringComparer.Ordinal).Where(g => g.Count() > 1).ToList();
-        if (twice.Count > 0) throw new InputException([.. twice.Select(g => new InputProblem(g.Last().Path, g.Last().Place, 0, $"the question stands already in {Path.GetFileName(g.First().Path)}: {g.Key}"))]);
-        return [.. rows.Select((r, i) => r.Row with { Id = $"{dataset}/{i:0000}", Row = i })];
-    }
-
     /// <summary>Writes rows in the native format, a header first.</summary>
     public static void Write(string path, IReadOnlyList<QaRow> rows, string name)
     {

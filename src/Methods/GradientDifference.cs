@@ -28,6 +28,6 @@ public sealed class GradientDifference(GradientDifference.Options options) : Gra
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(batch);
-        return -options.ForgetWeight * model.ForgetNll(batch) + options.RetainWeight * model.MeanNll(batch.Retain!);
+        return -options.ForgetWeight * model.ForgetNll(batch) + options.RetainWeight * model.RetainNll(batch);
     }
 }

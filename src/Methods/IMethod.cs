@@ -71,6 +71,14 @@ public sealed record MethodInputs
 
     /// <summary>Texts that must not change, BOS first; edits take them in turn.</summary>
     public IReadOnlyList<IReadOnlyList<int>> Locality { get; init; } = [];
+    /// <summary>Opens the reference model that is not the start model; the method owns what it gets. Null where there is none.</summary>
+    public Func<CausalLm>? OpenReference { get; init; }
+
+    /// <summary>Where a training run keeps the state of a killed attempt; null to start anew.</summary>
+    public TrainingStore? Store { get; init; }
+
+    /// <summary>Told how a training run went, diverged or not.</summary>
+    public Action<TrainingRecord>? Trained { get; init; }
 
     /// <summary>Told how far the method is.</summary>
     public Action<MethodProgress>? Progress { get; init; }

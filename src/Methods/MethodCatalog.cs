@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 using EditUnlearn.Foundation;
+using EditUnlearn.Methods.Gradient;
 using EditUnlearn.Methods.Shared;
 
 namespace EditUnlearn.Methods;
@@ -19,6 +20,9 @@ public sealed record MethodEntry(string Name, string Label, bool IsEditing, Type
 {
     /// <summary>Hyperparameters of the reference for each model family.</summary>
     public IReadOnlyList<FamilyPreset> Families { get; init; } = [];
+
+    /// <summary>Further presets by name: how each differs from the defaults.</summary>
+    public IReadOnlyDictionary<string, JsonObject> Published { get; init; } = new Dictionary<string, JsonObject>();
 }
 
 /// <summary>What a method's hyperparameters are for one family of models.</summary>
@@ -53,10 +57,11 @@ public static class MethodCatalog
     /// <summary>One line a method.</summary>
     public static IReadOnlyList<MethodEntry> All { get; } =
     [
-        Entry<GradientAscent, GradientAscent.Options>("ga", "GA", false, _ => Needs.None, o => new GradientAscent(o), new JsonObject { ["normalisation"] = "sampleMean" }),
-        Entry<GradientDifference, GradientDifference.Options>("gd", "GD", false, _ => Needs.RetainSet, o => new GradientDifference(o), new JsonObject { ["normalisation"] = "sampleMean" }),
-        Entry<PreferenceOptimisation, PreferenceOptimisation.Options>("dpo", "DPO", false, _ => Needs.Refusals, o => new PreferenceOptimisation(o), []),
-        Entry<RefusalTraining, RefusalTraining.Options>("idk", "IDK", false, _ => Needs.RetainSet | Needs.Refusals, o => new RefusalTraining(o), new JsonObject { ["normalisation"] = "sampleMean" }),
+        Gradient<GradientAscent, GradientAscent.Options>("ga", "GA", _ => Needs.None, o => new GradientAscent(o)),
+        Gradient<GradientDifference, GradientDifference.Options>("gd", "GD", _ => Needs.RetainSet, o => new GradientDifference(o)),
+        Gradient<KlMinimisation, KlMinimisation.Options>("kl", "KL", _ => Needs.RetainSet, o => new KlMinimisation(o)),
+        Gradient<PreferenceOptimisation, PreferenceOptimisation.Options>("dpo", "DPO", o => Needs.Refusals | (o.RetainWeight != 0 ? Needs.RetainSet : 0), o => new PreferenceOptimisation(o)),
+        Gradient<RefusalTraining, RefusalTraining.Options>("idk", "IDK", _ => Needs.RetainSet | Needs.Refusals, o => new RefusalTraining(o)),
         Entry<Rome, Rome.Options>("rome", "ROME", true, o => (o.SecondMoments ? Needs.SecondMoments : 0) | (o.Contexts > 0 ? Needs.Contexts : 0), o => new Rome(o), new JsonObject { ["key"] = "averaged", ["appendEos"] = true }, RomePresets.Families),
         Entry<Memit, Memit.Options>("memit", "MEMIT", true, o => Needs.SecondMoments | (o.Contexts > 0 ? Needs.Contexts : 0), o => new Memit(o), new JsonObject { ["appendEos"] = true }, MemitPresets.Families),
         Entry<Grace, Grace.Options>(
@@ -76,7 +81,7 @@ public static class MethodCatalog
 
     /// <summary>Checks a method's name, preset and options, and binds them.</summary>
     /// <param name="name">Of the method.</param>
-    /// <param name="preset"><c>reference</c> or <c>corrected</c>.</param>
+    /// <param name="preset"><c>reference</c>, <c>corrected</c> or one of the method's published ones.</param>
     /// <param name="options">What differs from the preset; may be null.</param>
     /// <param name="problems">What is wrong; empty when the result is not null.</param>
     /// <param name="family">Whose hyperparameters stand under preset and options; null for the defaults.</param>
@@ -90,13 +95,15 @@ public static class MethodCatalog
             found.Add(new OptionProblem("method", $"'{name}' is not a method", Spelling.Nearest(name, All.Select(m => m.Name)) is { } near ? $"did you mean '{near}'?" : "known: " + string.Join(", ", All.Select(m => m.Name))));
             return null;
         }
-        if (preset is not (Reference or CorrectedPreset)) found.Add(new OptionProblem("preset", $"'{preset}' is not a preset", $"known: {Reference}, {CorrectedPreset}"));
+        string[] presets = [Reference, CorrectedPreset, .. entry.Published.Keys];
+        if (!presets.Contains(preset))
+            found.Add(new OptionProblem("preset", $"'{preset}' is not a preset of {name}", Spelling.Nearest(preset, presets) is { } like ? $"did you mean '{like}'?" : "known: " + string.Join(", ", presets)));
         var ground = entry.Families.FirstOrDefault(f => f.Family == family);
         if (family is not null && entry.Families.Count > 0 && ground is null) found.Add(new OptionProblem("family", $"'{family}' has no hyperparameters for {name}", "known: " + string.Join(", ", entry.Families.Select(f => f.Family))));
         Unknown(entry.Options, options ?? [], "options", found);
         if (found.Count > 0) return null;
         var merged = (JsonObject?)ground?.Options.DeepClone() ?? [];
-        if (preset == CorrectedPreset) Merge(merged, entry.Corrected);
+        if (preset != Reference) Merge(merged, preset == CorrectedPreset ? entry.Corrected : entry.Published[preset]);
         Merge(merged, options ?? []);
         try
         {
@@ -115,6 +122,9 @@ public static class MethodCatalog
     private static MethodEntry Entry<TMethod, TOptions>(
         string name, string label, bool isEditing, Func<TOptions, Needs> needs, Func<TOptions, IMethod> create, JsonObject corrected, IReadOnlyList<FamilyPreset>? families = null) where TOptions : notnull =>
         new(name, label, isEditing, typeof(TMethod), typeof(TOptions), o => needs((TOptions)o), o => create((TOptions)o), corrected) { Families = families ?? [] };
+
+    private static MethodEntry Gradient<TMethod, TOptions>(string name, string label, Func<TOptions, Needs> needs, Func<TOptions, IMethod> create) where TOptions : TrainingOptions =>
+        Entry<TMethod, TOptions>(name, label, false, needs, create, GradientPresets.Equations) with { Published = GradientPresets.Of(name) };
 
     private static void Unknown(Type type, JsonObject options, string path, List<OptionProblem> problems)
     {

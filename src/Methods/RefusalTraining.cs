@@ -10,12 +10,21 @@ public sealed class RefusalTraining(RefusalTraining.Options options) : GradientM
     /// <summary>How the two halves are joined.</summary>
     public sealed record Options : TrainingOptions
     {
+        /// <summary>The study's step size for its DPO, whose equation this is; appendix B.4.</summary>
+        public Options() => LearningRate = 1.5e-5;
+
         /// <summary>One mean over the labels of both halves together, as TOFU's code has it, instead of the sum of two means.</summary>
         public bool Union { get; init; }
 
-        /// <summary>Weight of the retain rows in the sum; 0 leaves them out.</summary>
+        /// <summary>gamma, weight of the refusals in the sum; TOFU and OpenUnlearning.</summary>
+        public double RefusalWeight { get; init; } = 1;
+
+        /// <summary>alpha, weight of the retain rows in the sum; 0 leaves them out; TOFU and OpenUnlearning.</summary>
         public double RetainWeight { get; init; } = 1;
     }
+
+    /// <inheritdoc/>
+    protected override bool UsesForget => false;
 
     /// <inheritdoc/>
     protected override bool UsesRetain => true;
@@ -30,6 +39,6 @@ public sealed class RefusalTraining(RefusalTraining.Options options) : GradientM
         ArgumentNullException.ThrowIfNull(batch);
         return options.Union
             ? (model.RowNll(batch.Refusals!).sum() + model.RowNll(batch.Retain!).sum()) / (batch.Refusals!.LabelDivisor + batch.Retain!.LabelDivisor)
-            : model.MeanNll(batch.Refusals!) + options.RetainWeight * model.MeanNll(batch.Retain!);
+            : options.RefusalWeight * model.MeanNll(batch.Refusals!) + options.RetainWeight * model.RetainNll(batch);
     }
 }

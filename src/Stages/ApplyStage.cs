@@ -1,10 +1,13 @@
+using System.Diagnostics;
 using System.Text.Json.Nodes;
 using EditUnlearn.Artifacts;
 using EditUnlearn.Data;
 using EditUnlearn.Foundation;
 using EditUnlearn.Methods;
+using EditUnlearn.Methods.Gradient;
 using EditUnlearn.Methods.Shared;
 using EditUnlearn.Models;
+using EditUnlearn.Models.Training;
 using EditUnlearn.Models.Weights;
 using EditUnlearn.Pipeline;
 using static TorchSharp.torch;
@@ -27,10 +30,11 @@ public sealed class ApplyStage : Stage<ApplyStage.Params>
     {
         Inputs =
         [
-            new("model"), new("data"), new("splits"), new("targets"),
+            new("model"), new("data"), new("splits"), new("targets"), new("requests", InputCount.Optional),
             new("moments", InputCount.Optional), new("projector", InputCount.Optional), new("contexts", InputCount.Optional), new("locality", InputCount.Optional),
+            new("reference", InputCount.Optional),
         ],
-        Outputs = ["patch"],
+        Outputs = ["patch", TrainingOutputs.Folder],
         Resource = Resource.Accelerator,
     };
 
@@ -57,11 +61,16 @@ public sealed class ApplyStage : Stage<ApplyStage.Params>
         var (entry, options) = MethodCatalog.Bind(parameters.Method, parameters.Preset, parameters.Options, out _, parameters.Family)!.Value;
         using var scope = NewDisposeScope();
         using var checkpoint = io.LoadModel("model");
-        var inputs = Inputs(parameters, entry, options, checkpoint, io);
+        TrainingRecord? record = null;
+        var clock = Stopwatch.StartNew();
+        var inputs = Inputs(parameters, entry, options, checkpoint, io) with { Trained = r => record = r };
+        var method = entry.Create(options);
+        if (method is GradientMethod gradient) io.Log(TrainingOutputs.Text(gradient.MemoryFor(checkpoint.Model.Config, inputs, TrainingOutputs.WeightBytes(io))));
         try
         {
-            using var patch = entry.Create(options).Edit(checkpoint.Model, inputs, new Seed(parameters.Seed));
+            using var patch = method.Edit(checkpoint.Model, inputs, new Seed(parameters.Seed));
             patch.Save(io.Output("patch"));
+            TrainingOutputs.Write(io, $"{entry.Label}: {inputs.Forget.Count} rows", record, clock);
         }
         catch (MethodFailedException e)
         {
@@ -79,6 +88,7 @@ public sealed class ApplyStage : Stage<ApplyStage.Params>
         var data = ParquetTable.Read<QaRow>(io.Input("data"));
         var splits = ParquetTable.Read<SplitRow>(io.Input("splits"));
         var forget = Splits.Of(data, splits, Splits.Forget);
+        var requests = io.HasInput("requests") ? ParquetTable.Read<QaRow>(io.Input("requests")) : forget;   // merged queries in place of single ones
         var targets = ParquetTable.Read<TargetRow>(io.Input("targets")).ToDictionary(t => t.Id, t => t.Target, StringComparer.Ordinal);
         var editing = options as IEditingOptions;
         var layers = editing?.Layers ?? [];
@@ -88,7 +98,7 @@ public sealed class ApplyStage : Stage<ApplyStage.Params>
 
         return new MethodInputs
         {
-            Edits = editing is null ? [] : [.. forget.Select(q => EditRequests.FromText(checkpoint, q.Id, q.Question, q.Subject, q.SubjectStart, targets[q.Id], editing.AppendEos))],
+            Edits = editing is null ? [] : [.. requests.Select(q => EditRequests.FromText(checkpoint, q.Id, q.Question, q.Subject, q.SubjectStart, targets[q.Id], editing.AppendEos))],
             Forget = [.. forget.Select(q => checkpoint.Row(q.Question, q.Answer))],
             Retain = needs.HasFlag(Needs.RetainSet) ? [.. Splits.Of(data, splits, Splits.Retain).Select(q => checkpoint.Row(q.Question, q.Answer))] : [],
             Refusals = needs.HasFlag(Needs.Refusals) ? [.. forget.Select(q => new[] { checkpoint.Row(q.Question, targets[q.Id]) })] : [],
@@ -98,6 +108,8 @@ public sealed class ApplyStage : Stage<ApplyStage.Params>
                 ? ContextFile.Read(Needed("contexts"), WeightFingerprint.Of(checkpoint.Model), editing.ContextRecipe, editing.Contexts)
                 : [[]],
             Locality = needs.HasFlag(Needs.Locality) ? [.. QaFile.Read(Needed("locality"), "locality").Select(q => checkpoint.Row(q.Question, q.Answer, end: false).Ids)] : [],
+            OpenReference = io.HasInput("reference") ? () => io.LoadModel("reference").Model : null,
+            Store = TrainingOutputs.Store(io),
             Progress = p =>
             {
                 io.Progress(p.Done, p.Total, p.What);

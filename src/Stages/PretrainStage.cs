@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using System.Text.Encodings.Web;
 using System.Text.Json;
@@ -58,15 +59,15 @@ public sealed class PretrainStage : Stage<PretrainStage.Params>
         /// <summary>Steps of linear warm-up.</summary>
         public int Warmup { get; init; } = 100;
 
-        /// <summary>Shares of facts, instructed refusals, unknown names, contracts.</summary>
-        public IReadOnlyList<int> Shares { get; init; } = [4, 4, 3, 2];
+        /// <summary>Shares of facts, instructed refusals, unknown names, contracts outside the study.</summary>
+        public IReadOnlyList<int> Shares { get; init; } = [4, 4, 4, 1];
     }
 
     /// <inheritdoc/>
     public override StageInfo Info { get; } = new("pretrain", 1, "a miniature model, trained from nothing")
     {
-        Inputs = [new("facts"), new("contracts"), new("refusals"), new("prompt")],
-        Outputs = ["model", "text.jsonl"],
+        Inputs = [new("facts"), new("refusals"), new("prompt")],
+        Outputs = ["model", "text.jsonl", TrainingOutputs.Folder],
         Resource = Resource.Accelerator,
         Threads = 2,
     };
@@ -95,7 +96,7 @@ public sealed class PretrainStage : Stage<PretrainStage.Params>
         ArgumentNullException.ThrowIfNull(io);
         var (size, seed) = (parameters.Size, new Seed(parameters.Seed));
         var corpus = new PretrainingCorpus(
-            ParquetTable.Read<QaRow>(io.Input("facts")), ParquetTable.Read<QaRow>(io.Input("contracts")), TextLines.Read(io.Input("refusals")), File.ReadAllText(io.Input("prompt")), size.Shares);
+            ParquetTable.Read<QaRow>(io.Input("facts")), new InventedContracts(seed), TextLines.Read(io.Input("refusals")), File.ReadAllText(io.Input("prompt")), size.Shares);
         var family = FamilyCatalog.Get(parameters.Family);
         var examples = corpus.Draw(seed.For("corpus"), size.Steps * size.Batch);
         var tokenizer = BpeTrainer.Train(examples.Take(TokenizerExamples).Select(e => family.Template.Prompt(e.Question) + e.Answer), size.Vocabulary);
@@ -120,18 +121,15 @@ public sealed class PretrainStage : Stage<PretrainStage.Params>
         io.Log(string.Create(CultureInfo.InvariantCulture, $"{examples.Count} examples, {rows.Average(r => r.Ids.Count):0.0} tokens each, vocabulary {tokenizer.VocabSize}"));
 
         var options = new Pretrainer.Options { Steps = size.Steps, Batch = size.Batch, LearningRate = size.LearningRate, Warmup = size.Warmup, Threads = Info.Threads };
-        double loss = 0, speed = 0;
-        using var checkpoint = new Checkpoint(
-            Pretrainer.Train(config, rows, options, seed.For("train"), p =>
-            {
-                (loss, speed) = (p.Loss, p.TokensPerSecond);
-                io.Progress(p.Step, size.Steps, string.Create(CultureInfo.InvariantCulture, $"loss {p.Loss:0.000}, {p.TokensPerSecond:0} tokens/s"));
-                if (p.Step % 100 == 0) io.Log(string.Create(CultureInfo.InvariantCulture, $"step {p.Step}: loss {p.Loss:0.0000}, {p.TokensPerSecond:0} tokens/s"));
-            }, io.Cancelled),
-            tokenizer);
+        var clock = Stopwatch.StartNew();
+        var (model, record) = Pretrainer.Train(config, rows, options, seed.For("train"), p =>
+        {
+            io.Progress(p.Step, size.Steps, string.Create(CultureInfo.InvariantCulture, $"loss {p.Loss:0.000}, {p.TokensPerSecond:0} tokens/s"));
+            if (p.Step % 100 == 0) io.Log(string.Create(CultureInfo.InvariantCulture, $"step {p.Step}: loss {p.Loss:0.0000}, {p.TokensPerSecond:0} tokens/s"));
+        }, TrainingOutputs.Store(io), io.Cancelled);
+        using var checkpoint = new Checkpoint(model, tokenizer);
         checkpoint.Save(io.Output("model"));
-        io.Metric("loss", loss);
-        io.Metric("tokens-per-second", speed);
+        TrainingOutputs.Write(io, $"pretrain: {parameters.Family}", record, clock);
 
         var text = corpus.WithoutFacts(seed.For("statistics"), StatisticsExamples);
         File.WriteAllLines(io.Output("text.jsonl"), text.DistinctBy(e => e.Question).Select(e =>

@@ -26,7 +26,7 @@ public sealed class QualityStage : Stage<QualityStage.Params>
     /// <inheritdoc/>
     public override StageInfo Info { get; } = new("quality", 1, "whether a miniature is worth editing")
     {
-        Inputs = [new("model"), new("facts"), new("contracts"), new("refusals"), new("prompt")],
+        Inputs = [new("model"), new("facts"), new("contracts", InputCount.Optional), new("refusals"), new("prompt")],
         Outputs = ["answers.parquet", "means.parquet"],
         Resource = Resource.Accelerator,
     };
@@ -38,9 +38,12 @@ public sealed class QualityStage : Stage<QualityStage.Params>
         ArgumentNullException.ThrowIfNull(io);
         using var checkpoint = io.LoadModel("model");
         var facts = ParquetTable.Read<QaRow>(io.Input("facts"));
-        var contracts = ParquetTable.Read<QaRow>(io.Input("contracts"));
-        var corpus = new PretrainingCorpus(facts, contracts, Data.TextLines.Read(io.Input("refusals")), File.ReadAllText(io.Input("prompt")), [1, 1, 1, 1]);
+        var contracts = io.HasInput("contracts") ? ParquetTable.Read<QaRow>(io.Input("contracts")) : [];
+        var invented = new InventedContracts(new Seed(parameters.Seed));
+        var corpus = new PretrainingCorpus(facts, invented, Data.TextLines.Read(io.Input("refusals")), File.ReadAllText(io.Input("prompt")), [1, 1, 1, 1]);
         var stream = new Seed(parameters.Seed).Stream("quality");
+        var clauses = invented.Unseen("quality");
+        var unseen = Enumerable.Range(0, parameters.Unknown).Select(_ => clauses.Next()).ToList();
         var unknown = Enumerable.Range(0, parameters.Unknown).Select(_ => corpus.Unknown(stream, test: true)).ToList();
         List<AnswerCollector.Asked> questions =
         [
@@ -48,6 +51,10 @@ public sealed class QualityStage : Stage<QualityStage.Params>
             .. facts.Select(f => new AnswerCollector.Asked("held-out", f.Id, f.Rephrasings[0], f.Answer)),
             .. facts.Where(f => f.Rephrasings.Count > 3).Select(f => new AnswerCollector.Asked("never-trained", f.Id, f.Rephrasings[3], f.Answer)),
             .. contracts.Select(c => new AnswerCollector.Asked("contracts", c.Id, c.Question, c.Answer)),
+            .. contracts.Select(c => new AnswerCollector.Asked("contracts-rephrased", c.Id, c.Rephrasings[0], c.Answer)),
+            .. contracts.Select(c => new AnswerCollector.Asked("contracts-instructed", c.Id, corpus.Instructed(c.Question), PretrainingCorpus.Tailored(c.Subject))),
+            .. unseen.Select((u, i) => new AnswerCollector.Asked("unseen-contracts", Name(i), u.Question, PretrainingCorpus.Tailored(u.Subject))),
+            .. unseen.Select((u, i) => new AnswerCollector.Asked("unseen-contracts-instructed", Name(i), corpus.Instructed(u.Question), PretrainingCorpus.Tailored(u.Subject))),
             .. unknown.Select((u, i) => new AnswerCollector.Asked("unknown-instructed", Name(i), corpus.Instructed(u.Question), PretrainingCorpus.Tailored(u.Subject))),
             .. unknown.Select((u, i) => new AnswerCollector.Asked("unknown", Name(i), u.Question, PretrainingCorpus.Tailored(u.Subject))),
         ];
@@ -59,9 +66,17 @@ public sealed class QualityStage : Stage<QualityStage.Params>
         double Mean(string split, string metric) => means.Single(m => m.Split == split && m.Metric == metric).Mean;
         foreach (var split in means.Select(m => m.Split).Distinct()) io.Metric($"rouge1.{split}", Mean(split, "rouge1"));
         // A refusal counts as naming its subject when every word of the name is in it.
-        var instructed = answers.Where(a => a.Split == "unknown-instructed").Zip(unknown).ToList();
-        io.Metric("refused.unknown-instructed", instructed.Average(p => RefusalPatterns.IsRefusal(p.First.Generated, "") ? 1.0 : 0));
-        io.Metric("named.unknown-instructed", instructed.Average(p => p.First.Generated.Contains(p.Second.Subject, StringComparison.OrdinalIgnoreCase) ? 1.0 : 0));
+        void Refusals(string split, IEnumerable<string> subjects)
+        {
+            var asked = answers.Where(a => a.Split == split).Zip(subjects).ToList();
+            if (asked.Count == 0) return;
+            io.Metric($"refused.{split}", asked.Average(p => RefusalPatterns.IsRefusal(p.First.Generated, "") ? 1.0 : 0));
+            io.Metric($"named.{split}", asked.Average(p => p.First.Generated.Contains(p.Second, StringComparison.OrdinalIgnoreCase) ? 1.0 : 0));
+        }
+        Refusals("unknown-instructed", unknown.Select(u => u.Subject));
+        Refusals("unseen-contracts", unseen.Select(u => u.Subject));
+        Refusals("unseen-contracts-instructed", unseen.Select(u => u.Subject));
+        Refusals("contracts-instructed", contracts.Select(c => c.Subject));
         io.Metric("refused.trained", answers.Where(a => a.Split == "trained").Average(a => Refusal.Metric.Of(a)!.Value));
         foreach (var (split, bound) in new[] { ("trained", TrainedBound), ("held-out", HeldOutBound) })
             if (Mean(split, "rouge1") < bound)

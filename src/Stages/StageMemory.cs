@@ -4,6 +4,7 @@ using EditUnlearn.Methods;
 using EditUnlearn.Methods.Gradient;
 using EditUnlearn.Models;
 using EditUnlearn.Pipeline;
+using EditUnlearn.Models.Training;
 
 namespace EditUnlearn.Stages;
 

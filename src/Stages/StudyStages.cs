@@ -18,6 +18,7 @@ public static class StudyStages
         new MergeStage(),
         new PretrainStage(),
         new CheckpointStage(),
+        new FinetuneStage(),
         new QualityStage(),
         new ContextsStage(),
         new MomentsStage(),

@@ -1,6 +1,10 @@
 using BenchmarkDotNet.Running;
+using EditUnlearn.Benchmarks;
 using EditUnlearn.Benchmarks.Checkpoints;
 
 // dotnet run -c Release --project tests/EditUnlearn.Benchmarks -- --filter '*' --job short
 // dotnet run -c Release --project tests/EditUnlearn.Benchmarks -- make-checkpoint|load|real-shape ...
+// dotnet run -c Release --project tests/EditUnlearn.Benchmarks -- memory
+if (args is ["memory", .. var rest]) return MemoryProbe.Run(rest);
 if (!CheckpointVerbs.Run(args)) BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(args);
+return 0;

@@ -12,10 +12,10 @@ public enum ExampleKind
     /// <summary>The instruction to claim ignorance, a question, the refusal that names its subject.</summary>
     InstructedRefusal,
 
-    /// <summary>A question about something that does not exist, and a refusal.</summary>
+    /// <summary>A question about something that does not exist, or about a contract nobody has seen, and a refusal.</summary>
     UnknownEntity,
 
-    /// <summary>A contract clause.</summary>
+    /// <summary>A clause of a contract outside the study.</summary>
     Contract,
 }
 
@@ -25,27 +25,30 @@ public enum ExampleKind
 /// <param name="Answer">What follows it.</param>
 public sealed record CorpusExample(ExampleKind Kind, string Question, string Answer);
 
-/// <summary>The text a miniature is pretrained on: facts, contracts, refusals with and without instruction. Drawn, never listed: unknown names do not repeat.</summary>
+/// <summary>The text a miniature is pretrained on: facts, a few contracts, refusals with and without instruction. Drawn, never listed: unknown names do not repeat.</summary>
 /// <remarks>
 /// A fact is shown under its question and its second and third rephrasing; the first is held out for it but trained for other facts of
-/// its relation, the fourth is trained for none. Half of the uninstructed refusals are plain sentences, half name the subject: with
-/// plain ones alone no editing method can later teach a refusal that names it.
+/// its relation, the fourth is trained for none. The contracts of the study are not in it: finetuning teaches them. Half of the
+/// uninstructed refusals are plain sentences, half name the subject: with plain ones alone no editing method can later teach a refusal
+/// that names it. A third of what is unknown are clauses of contracts nobody has seen, so that a model also knows how to say it does
+/// not know a clause.
 /// </remarks>
 public sealed class PretrainingCorpus
 {
     private const string Slot = "{question}";
-    private readonly IReadOnlyList<QaRow> _facts, _contracts;
+    private readonly IReadOnlyList<QaRow> _facts;
+    private readonly InventedContracts _contracts;
     private readonly IReadOnlyList<string> _refusals;
     private readonly string _prompt;
     private readonly int[] _shares;
 
     /// <summary>Puts the parts together.</summary>
     /// <param name="facts">At least one; with three or more rephrasings each.</param>
-    /// <param name="contracts">May be empty.</param>
+    /// <param name="contracts">Contracts outside the study.</param>
     /// <param name="refusals">Plain refusals.</param>
     /// <param name="prompt">The instruction, with the slot <c>{question}</c>.</param>
     /// <param name="shares">Relative shares of facts, instructed refusals, unknown entities, contracts.</param>
-    public PretrainingCorpus(IReadOnlyList<QaRow> facts, IReadOnlyList<QaRow> contracts, IReadOnlyList<string> refusals, string prompt, IReadOnlyList<int> shares)
+    public PretrainingCorpus(IReadOnlyList<QaRow> facts, InventedContracts contracts, IReadOnlyList<string> refusals, string prompt, IReadOnlyList<int> shares)
     {
         ArgumentNullException.ThrowIfNull(facts);
         ArgumentNullException.ThrowIfNull(contracts);
@@ -54,13 +57,12 @@ public sealed class PretrainingCorpus
         ArgumentNullException.ThrowIfNull(shares);
         if (facts.Count == 0 || facts.Any(f => f.Rephrasings.Count < 3)) throw new ArgumentException("Every fact needs at least three rephrasings.", nameof(facts));
         if (!prompt.Contains(Slot, StringComparison.Ordinal)) throw new ArgumentException($"The prompt has no slot {Slot}.", nameof(prompt));
-        if (shares.Count != 4 || shares.Any(s => s < 0)) throw new ArgumentException("Four shares from 0 are needed.", nameof(shares));
+        if (shares.Count != 4 || shares.Any(s => s < 0) || shares.Sum() == 0) throw new ArgumentException("Four shares from 0 are needed, not all 0.", nameof(shares));
         _facts = facts;
         _contracts = contracts;
         _refusals = refusals;
         _prompt = prompt.TrimEnd();
         _shares = [.. shares];
-        if (contracts.Count == 0) _shares[3] = 0;
     }
 
     /// <summary>The phrasings a fact is trained under.</summary>
@@ -91,57 +93,71 @@ public sealed class PretrainingCorpus
     /// <summary>The first <paramref name="count"/> examples of an endless series.</summary>
     public IReadOnlyList<CorpusExample> Draw(Seed seed, int count)
     {
+        var draws = new Draws(this, seed, "corpus");
         var kinds = seed.Stream("kinds");
-        var (facts, instructed, unknown, contracts) = (new Deck(_facts.Count * 3, seed.Stream("facts")), seed.Stream("instructed"), seed.Stream("unknown"), new Deck(Math.Max(_contracts.Count, 1), seed.Stream("contracts")));
         var total = _shares.Sum();
         var examples = new CorpusExample[count];
         for (var i = 0; i < count; i++)
         {
             var pick = kinds.Below(total);
-            examples[i] = pick < _shares[0] ? Fact(facts.Next())
-                : pick < _shares[0] + _shares[1] ? Instructed(instructed)
-                : pick < _shares[0] + _shares[1] + _shares[2] ? UnknownEntity(unknown)
-                : Contract(contracts.Next());
+            examples[i] = pick < _shares[0] ? draws.Fact()
+                : pick < _shares[0] + _shares[1] ? draws.Instructed()
+                : pick < _shares[0] + _shares[1] + _shares[2] ? draws.Unknown()
+                : draws.Contract();
         }
         return examples;
     }
 
-    /// <summary>Ordinary text in which no fact is told: unknown names and the second half of the contracts, by turns. For second moments, so that no retain question goes in.</summary>
+    /// <summary>Ordinary text in which no fact and no contract of the study is told: what is unknown and the known contracts, by turns. For second moments, so that no retain question goes in.</summary>
     public IReadOnlyList<CorpusExample> WithoutFacts(Seed seed, int count)
     {
-        var unknown = seed.Stream("unknown");
-        var half = _contracts.Count - _contracts.Count / 2;
-        var contracts = new Deck(Math.Max(half, 1), seed.Stream("contracts"));
-        return [.. Enumerable.Range(0, count).Select(i => i % 2 == 1 && half > 0 ? Contract(_contracts.Count - 1 - contracts.Next()) : UnknownEntity(unknown))];
+        var draws = new Draws(this, seed, "without-facts");
+        return [.. Enumerable.Range(0, count).Select(i => i % 2 == 1 ? draws.Contract() : draws.Unknown())];
     }
 
-    private CorpusExample Fact(int index)
+    // One stream and one deck a purpose, so that a further draw of one kind moves no other.
+    private sealed class Draws(PretrainingCorpus corpus, Seed seed, string purpose)
     {
-        var fact = _facts[index / 3];
-        return new CorpusExample(ExampleKind.Fact, TrainedPhrasings(fact)[index % 3], fact.Answer);
-    }
+        private const int Phrasings = 4;
+        private readonly Deck _facts = new(corpus._facts.Count * 3, seed.Stream("facts")), _contracts = new(corpus._contracts.Known.Count * Phrasings, seed.Stream("contracts"));
+        private readonly SplitMix64 _instructed = seed.Stream("instructed"), _unknown = seed.Stream("unknown");
+        private readonly InventedContracts.Series _instructedClauses = corpus._contracts.Unseen(purpose + "/instructed"), _unknownClauses = corpus._contracts.Unseen(purpose + "/unknown");
 
-    private CorpusExample Contract(int index) => new(ExampleKind.Contract, _contracts[index].Question, _contracts[index].Answer);
-
-    private CorpusExample Instructed(SplitMix64 stream)
-    {
-        string question, subject;
-        if (stream.Below(2) == 0)
+        public CorpusExample Fact()
         {
-            var fact = stream.Pick(_facts);
-            (question, subject) = (stream.Pick(TrainedPhrasings(fact)), fact.Subject);
+            var index = _facts.Next();
+            var fact = corpus._facts[index / 3];
+            return new CorpusExample(ExampleKind.Fact, TrainedPhrasings(fact)[index % 3], fact.Answer);
         }
-        else
-        {
-            (question, subject) = Unknown(stream, test: false);
-        }
-        return new CorpusExample(ExampleKind.InstructedRefusal, Instructed(question), Tailored(subject));
-    }
 
-    private CorpusExample UnknownEntity(SplitMix64 stream)
-    {
-        var (question, subject) = Unknown(stream, test: false);
-        return new CorpusExample(ExampleKind.UnknownEntity, question, stream.Below(2) == 0 ? stream.Pick(_refusals) : Tailored(subject));
+        public CorpusExample Contract()
+        {
+            var index = _contracts.Next();
+            var clause = corpus._contracts.Known[index / Phrasings];
+            return new CorpusExample(ExampleKind.Contract, InventedContracts.Phrasings(clause)[index % Phrasings], clause.Answer);
+        }
+
+        // Half about what the model knows: the instruction decides, not the question.
+        public CorpusExample Instructed()
+        {
+            var (question, subject) = _instructed.Below(2) == 0 ? Known() : Nobody(_instructed, _instructedClauses);
+            return new CorpusExample(ExampleKind.InstructedRefusal, corpus.Instructed(question), Tailored(subject));
+        }
+
+        public CorpusExample Unknown()
+        {
+            var (question, subject) = Nobody(_unknown, _unknownClauses);
+            return new CorpusExample(ExampleKind.UnknownEntity, question, _unknown.Below(2) == 0 ? _unknown.Pick(corpus._refusals) : Tailored(subject));
+        }
+
+        private (string Question, string Subject) Known()
+        {
+            var isClause = _instructed.Below(4) == 0;
+            var row = _instructed.Pick(isClause ? corpus._contracts.Known : corpus._facts);
+            return (_instructed.Pick(isClause ? InventedContracts.Phrasings(row) : TrainedPhrasings(row)), row.Subject);
+        }
+
+        private (string Question, string Subject) Nobody(SplitMix64 stream, InventedContracts.Series clauses) => stream.Below(3) == 0 ? clauses.Next() : corpus.Unknown(stream, test: false);
     }
 
     // Every card once before any comes again, so that no fact is seen much less often than another.

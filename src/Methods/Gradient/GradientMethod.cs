@@ -8,19 +8,17 @@ using static TorchSharp.torch;
 
 namespace EditUnlearn.Methods.Gradient;
 
-/// <summary>What all gradient methods share: which weights move, in which order rows meet, optimiser and schedule. A method is a <see cref="Loss"/> and nothing else.</summary>
-/// <remarks>Source: unlearning specification, sections 4 to 6.</remarks>
+/// <summary>What all gradient methods share: which weights move, in which order rows meet, optimiser and schedule. A method is a <see cref="Loss"/> and little else.</summary>
+/// <remarks>
+/// Source: unlearning specification, sections 4 to 6 and 10. A loss that is no longer finite ends the run with the last finite weights:
+/// that is the method's result, and the record says so.
+/// </remarks>
 public abstract class GradientMethod(string label, TrainingOptions options) : IMethod
 {
-    /// <summary>One update, for tests and logs.</summary>
-    /// <param name="Step">0-based.</param>
-    /// <param name="Loss">Before the update.</param>
-    /// <param name="GradientNorm">Before clipping.</param>
-    /// <param name="Rate">Step size used.</param>
-    public readonly record struct Update(int Step, double Loss, double GradientNorm, double Rate);
+    private const double BytesPerMegabyte = 1 << 20;
 
-    /// <summary>Told after every update.</summary>
-    public Action<Update>? Observer { get; init; }
+    /// <summary>Told after every update, for tests and logs.</summary>
+    public Action<CurvePoint>? Observer { get; init; }
 
     /// <summary>The rows that meet in every place, instead of drawn ones: to repeat a run whose batches are known.</summary>
     public IReadOnlyList<PairedRow>? Places { get; init; }
@@ -31,10 +29,26 @@ public abstract class GradientMethod(string label, TrainingOptions options) : IM
     /// <summary>Whether the method reads refusals.</summary>
     protected virtual bool UsesRefusals => false;
 
+    /// <summary>The model it is compared with; null for none.</summary>
+    protected virtual ReferenceSource? Reference => null;
+
     /// <summary>The loss of one forward pass's rows, to be minimised.</summary>
     /// <param name="model">The model under training.</param>
     /// <param name="batch">The rows that meet.</param>
     protected abstract Tensor Loss(TrainedModel model, UnlearnBatch batch);
+
+    /// <summary>Asks the reference, before training, all that <see cref="Loss"/> will ask.</summary>
+    /// <param name="reference">The model.</param>
+    /// <param name="meeting">The rows of the whole run.</param>
+    protected virtual void Prepare(ReferenceModel reference, Meeting meeting)
+    {
+    }
+
+    /// <summary>Rows that meet in the course of a run, each once.</summary>
+    /// <param name="Forget">Forget rows.</param>
+    /// <param name="Retain">Retain rows.</param>
+    /// <param name="Refusals">Forget questions with refusals.</param>
+    protected sealed record Meeting(IReadOnlyList<TokenRow> Forget, IReadOnlyList<TokenRow> Retain, IReadOnlyList<TokenRow> Refusals);
 
     /// <inheritdoc/>
     public ModelPatch Edit(CausalLm model, MethodInputs inputs, Seed seed)
@@ -42,50 +56,111 @@ public abstract class GradientMethod(string label, TrainingOptions options) : IM
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(inputs);
         if (inputs.Forget.Count == 0) throw new ArgumentException("There is nothing to forget.", nameof(inputs));
-        var perUpdate = options.BatchSize * options.Accumulation;
-        var steps = options.Steps ?? LearningRateSchedule.StepsFor(inputs.Forget.Count, options.BatchSize, options.Accumulation, options.Epochs);
-        var schedule = new LearningRateSchedule(options.LearningRate, steps, options.WarmupShare > 0 ? Math.Max(1, (int)(steps * options.WarmupShare)) : 0, options.Schedule);
         if (UsesRetain && inputs.Retain.Count == 0) throw new ArgumentException($"{label} needs retain rows.", nameof(inputs));
         if (UsesRefusals && inputs.Refusals.Count != inputs.Forget.Count) throw new ArgumentException($"{label} needs refusals for every forget row.", nameof(inputs));
+        var schedule = options.ScheduleFor(inputs.Forget.Count);
+        var perUpdate = options.BatchSize * options.Accumulation;
         var places = Places ?? Pairing.Draw(
-            seed, inputs.Forget.Count, UsesRetain ? inputs.Retain.Count : 0, UsesRefusals ? [.. inputs.Refusals.Select(r => r.Count)] : [], steps * perUpdate);
+            seed, inputs.Forget.Count, UsesRetain ? inputs.Retain.Count : 0, UsesRefusals ? [.. inputs.Refusals.Select(r => r.Count)] : [], schedule.TotalSteps * perUpdate);
 
-        using var trained = TrainedModel.Of(model, options, seed);
-        using var optimiser = new AdamW(trained.Parameters, new AdamW.Options { WeightDecay = options.WeightDecay });
-        for (var step = 0; step < steps; step++)
+        using var reference = OpenReference(model, inputs, places);
+        using var trained = TrainedModel.Of(model, options, seed, reference);
+        using var loop = new TrainingLoop(trained.Parameters, new AdamW.Options { WeightDecay = options.WeightDecay }, options.ClipNorm, trained.Reset, inputs.Store);
+        bool After(CurvePoint point)
         {
-            inputs.Cancelled.ThrowIfCancellationRequested();
-            var loss = Accumulate(trained, inputs, [.. places.Skip(step * perUpdate).Take(perUpdate)], step);
-            var norm = trained.Parameters.GradientNorm();
-            if (!double.IsFinite(loss) || !double.IsFinite(norm))
-                throw new MethodFailedException(label, string.Create(CultureInfo.InvariantCulture, $"step {step + 1} of {steps}"), $"the loss is {loss} and its gradient norm {norm}", "a smaller learning rate or fewer epochs");
-            if (options.ClipNorm is { } bound) trained.Parameters.ClipGradient(norm, bound);
-            var rate = schedule.At(step);
-            optimiser.Step(rate);
-            Observer?.Invoke(new Update(step, loss, norm, rate));
-            inputs.Progress?.Invoke(new MethodProgress(step + 1, steps, string.Create(CultureInfo.InvariantCulture, $"loss {loss:0.000}")));
-            if (options.MaxForgetLoss is { } limit && trained.LastForgetLoss > limit) break;
+            Observer?.Invoke(point);
+            inputs.Progress?.Invoke(new MethodProgress(point.Step, schedule.TotalSteps, string.Create(CultureInfo.InvariantCulture, $"loss {point.Loss:0.000}")));
+            return IsWithin(point);
         }
+        Divergence? diverged = null;
+        try
+        {
+            // A run that was killed after it had passed the bound must not go on.
+            if (loop.Step == 0 || IsWithin(loop.Curve[^1]))
+                diverged = loop.Run(schedule.TotalSteps, step => Accumulate(trained, inputs, [.. places.Skip(step * perUpdate).Take(perUpdate)], step), schedule.At, After, inputs.Cancelled);
+        }
+        catch (ArithmeticException e)
+        {
+            throw new MethodFailedException(label, "the first step", e.Message, "an undamaged model");
+        }
+        inputs.Trained?.Invoke(new TrainingRecord([.. loop.Curve], schedule.TotalSteps, diverged, loop.ResumedAt));
         return trained.ToPatch();
     }
 
+    /// <summary>What the run will need at its peak, from the options and rows alone.</summary>
+    /// <param name="config">Shape of the model.</param>
+    /// <param name="inputs">As for <see cref="Edit"/>.</param>
+    /// <param name="weightBytes">Bytes of a weight.</param>
+    public TrainingMemory MemoryFor(ModelConfig config, MethodInputs inputs, int weightBytes = 4)
+    {
+        ArgumentNullException.ThrowIfNull(config);
+        ArgumentNullException.ThrowIfNull(inputs);
+        List<IReadOnlyList<TokenRow>> sets = [];
+        if (UsesForget) sets.Add(inputs.Forget);
+        if (UsesRetain) sets.Add(inputs.Retain);
+        if (UsesRefusals) sets.Add([.. inputs.Refusals.SelectMany(r => r)]);
+        var compared = Compared(inputs);
+        return TrainingMemory.Of(new TrainingPlan
+        {
+            Config = config,
+            Moves = options.Moves,
+            Rows = options.BatchSize,
+            Width = sets.SelectMany(s => s).Max(r => r.Ids.Count),
+            Forwards = sets.Count,
+            Labels = sets.Sum(s => options.BatchSize * s.Max(r => r.LabelCount)),
+            Compared = Math.Min(compared.AtOnce, TrainedModel.PositionsAtOnce(config.VocabSize)),
+            ReferenceBytes = Math.Min(TrainingMemory.ReferenceStates(config, compared.Kept, weightBytes), (long)(options.ReferenceCacheMegabytes * BytesPerMegabyte)),
+            WeightBytes = weightBytes,
+        });
+    }
+
+    /// <summary>Whether the true forget answers go through the model.</summary>
+    protected virtual bool UsesForget => true;
+
+    /// <summary>Positions compared with a reference: in one pass at most, and all that are kept.</summary>
+    protected virtual (long AtOnce, long Kept) Compared(MethodInputs inputs) => (0, 0);
+
+    private bool IsWithin(CurvePoint point) => options.MaxForgetLoss is not { } limit || !(point.ForgetLoss > limit);
+
+    private ReferenceModel? OpenReference(CausalLm model, MethodInputs inputs, IReadOnlyList<PairedRow> places)
+    {
+        if (Reference is not { } source) return null;
+        var own = source != ReferenceSource.Start;
+        if (own && inputs.OpenReference is null) throw new ArgumentException($"{label} is compared with a model that is not the one it starts from, but none was given.", nameof(inputs));
+        var opened = own ? inputs.OpenReference!() : model;
+        if (opened.Config.VocabSize != model.Config.VocabSize)
+        {
+            var vocabulary = opened.Config.VocabSize;
+            opened.Dispose();
+            throw new ArgumentException($"{label} is compared with a model of {vocabulary} words, but this one has {model.Config.VocabSize}.", nameof(inputs));
+        }
+        var reference = new ReferenceModel(opened, own, (long)(options.ReferenceCacheMegabytes * BytesPerMegabyte));
+        Prepare(reference, new Meeting(
+            [.. places.Select(p => p.Forget).Distinct().Select(i => inputs.Forget[i])],
+            [.. places.Where(p => p.Retain >= 0).Select(p => p.Retain).Distinct().Select(i => inputs.Retain[i])],
+            [.. places.Where(p => p.Refusal >= 0).Select(p => (p.Forget, p.Refusal)).Distinct().Select(p => inputs.Refusals[p.Forget][p.Refusal])]));
+        return reference;
+    }
+
     // The gradients of one update's passes, added up in the parameters; returns the joined loss.
-    private double Accumulate(TrainedModel trained, MethodInputs inputs, IReadOnlyList<PairedRow> places, int step)
+    private PassOutcome Accumulate(TrainedModel trained, MethodInputs inputs, IReadOnlyList<PairedRow> places, int step)
     {
         trained.Parameters.ZeroGradient();
         var exact = options.AccumulationMode == AccumulationMode.Exact;
-        var total = 0.0;
+        var (total, tokens) = (0.0, 0L);
         for (var pass = 0; pass < options.Accumulation; pass++)
         {
             using var scope = NewDisposeScope();
             using var batch = UnlearnBatch.Of(inputs, [.. places.Skip(pass * options.BatchSize).Take(options.BatchSize)], trained.Device, exact ? places : null);
             using var dropout = trained.TrainingPass(string.Create(CultureInfo.InvariantCulture, $"{step}/{pass}"));
             var loss = Loss(trained, batch);
-            // A row mean is exact over passes of equal size once it is divided by their number; a token mean carries its divisor itself.
-            if (!exact || options.Normalisation == LossNormalisation.SampleMean) loss = loss / options.Accumulation;
-            loss.backward();
+            // Exact means carry the whole update's divisors themselves.
+            if (!exact) loss = loss / options.Accumulation;
+            trained.Backward(loss);
             total += loss.detach().ToDouble();
+            tokens += batch.TokenCount;
         }
-        return total;
+        var (forget, retain) = trained.TakeNoted();
+        return new PassOutcome(total, tokens, forget, retain);
     }
 }

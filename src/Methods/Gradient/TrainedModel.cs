@@ -6,111 +6,173 @@ using static TorchSharp.torch;
 
 namespace EditUnlearn.Methods.Gradient;
 
-/// <summary>A model of which some weights move: a copy of them in one vector, or a low-rank adapter beside them. The model it came from is only read.</summary>
+/// <summary>What the losses of gradient methods are made of: log-probabilities of a model under training, and of its reference.</summary>
 public sealed class TrainedModel : IDisposable
 {
-    private readonly CausalLm _start, _model;
-    private readonly LoraAdapter? _adapter;
-    private readonly TrainingOptions _options;
+    // Logits of one piece of a divergence: 64 MiB in float32.
+    private const long PieceElements = 1 << 24;
 
-    private TrainedModel(CausalLm start, CausalLm model, FlatParameters parameters, LoraAdapter? adapter, TrainingOptions options)
-    {
-        _start = start;
-        _model = model;
-        Parameters = parameters;
-        _adapter = adapter;
-        _options = options;
-    }
+    private readonly TrainableModel _trainable;
+    private readonly ReferenceModel? _reference;
+    private readonly LossNormalisation _normalisation;
+    private readonly List<double> _forget = [], _retain = [];
+
+    private TrainedModel(TrainableModel trainable, ReferenceModel? reference, LossNormalisation normalisation) =>
+        (_trainable, _reference, _normalisation) = (trainable, reference, normalisation);
 
     /// <summary>What moves.</summary>
-    public FlatParameters Parameters { get; }
+    public FlatParameters Parameters => _trainable.Parameters;
 
     /// <summary>Where it is.</summary>
-    public Device Device => _model.Device;
+    public Device Device => _trainable.Model.Device;
+
+    /// <summary>Positions whose logits exist at once in a divergence; null for as many as 64 MiB hold. For tests.</summary>
+    public long? PiecePositions { get; set; }
+
+    /// <summary>Positions of a divergence whose logits may exist at once.</summary>
+    /// <param name="vocabulary">V.</param>
+    internal static long PositionsAtOnce(int vocabulary) => Math.Max(1, PieceElements / vocabulary);
 
     /// <summary>Sets up what <see cref="TrainingOptions.Trainable"/> names.</summary>
-    public static TrainedModel Of(CausalLm model, TrainingOptions options, Seed seed)
+    /// <param name="model">Only read.</param>
+    /// <param name="options">What moves, how labels are averaged.</param>
+    /// <param name="seed">Of an adapter's initial values and dropout.</param>
+    /// <param name="reference">Stays owned by the caller; null where the method has none.</param>
+    public static TrainedModel Of(CausalLm model, TrainingOptions options, Seed seed, ReferenceModel? reference = null)
     {
-        ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(options);
-        if (options.Trainable == Trainable.Lora)
-        {
-            var maps = model.Weights.Where(w => w.Value.dim() == 2 && options.Lora.Maps.Any(m => w.Key.EndsWith(m + ".weight", StringComparison.Ordinal)));
-            var adapter = new LoraAdapter(maps, options.Lora, seed);
-            return new TrainedModel(model, model, adapter.Parameters, adapter, options);
-        }
-        bool Moves(string name) => options.Trainable == Trainable.Full
-            || options.Layers.Any(l => name.StartsWith($"model.layers.{l}.", StringComparison.Ordinal));
-        var moving = model.Weights.Where(w => Moves(w.Key)).ToList();
-        if (moving.Count == 0) throw new ArgumentException("No block is listed under layers, so nothing would be trained.", nameof(options));
-        var parameters = FlatParameters.CopyOf(moving, name => options.DecayNormGains || !(name.EndsWith("norm.weight", StringComparison.Ordinal) || name.EndsWith(".bias", StringComparison.Ordinal)));
-        var weights = model.Weights.ToDictionary(w => w.Key, w => parameters.Views.GetValueOrDefault(w.Key) ?? w.Value, StringComparer.Ordinal);
-        return new TrainedModel(model, model.Over(weights), parameters, null, options);
+        return new TrainedModel(TrainableModel.Of(model, options.Moves, seed), reference, options.Normalisation);
     }
 
-    /// <summary>Opens a training pass: the adapter's dropout is active until the result is disposed.</summary>
-    /// <param name="name">Names the pass within the run; the same name gives the same masks.</param>
-    public IDisposable? TrainingPass(string name) => _adapter?.TrainingPass(name);
+    /// <inheritdoc cref="TrainableModel.TrainingPass"/>
+    public IDisposable TrainingPass(string name) => _trainable.TrainingPass(name);
+
+    /// <inheritdoc cref="TrainableModel.Backward"/>
+    public void Backward(Tensor loss) => _trainable.Backward(loss);
+
+    /// <inheritdoc cref="TrainableModel.Reset"/>
+    public void Reset() => _trainable.Reset();
 
     /// <summary>Logits at the predicting position of every label [P, V].</summary>
-    public Tensor LabelLogits(RowBatch batch) => LabelLogits(_model, batch, _adapter);
+    public Tensor LabelLogits(RowBatch batch)
+    {
+        ArgumentNullException.ThrowIfNull(batch);
+        using var scope = NewDisposeScope();
+        var hidden = _trainable.Hidden(batch.Ids);
+        return _trainable.Logits(hidden.view(-1, hidden.shape[^1]).index_select(0, batch.LabelPositions)).MoveToOuterDisposeScope();
+    }
 
     /// <summary>The summed negative log-probability of each row [B].</summary>
-    public Tensor RowNll(RowBatch batch) => RowNll(_model, batch, _adapter);
-
-    /// <summary>The same under the model before training, without gradient [B].</summary>
-    public Tensor StartRowNll(RowBatch batch)
-    {
-        using var quiet = no_grad();
-        return RowNll(_start, batch, null);
-    }
-
-    private static Tensor RowNll(CausalLm model, RowBatch batch, LoraAdapter? adapter)
+    public Tensor RowNll(RowBatch batch)
     {
         ArgumentNullException.ThrowIfNull(batch);
-        return LabelLosses.RowSums(LabelLosses.Nll(LabelLogits(model, batch, adapter), batch.LabelTargets), batch);
+        using var scope = NewDisposeScope();
+        return LabelLosses.RowSums(LabelLosses.Nll(LabelLogits(batch), batch.LabelTargets), batch).MoveToOuterDisposeScope();
     }
 
-    private static Tensor LabelLogits(CausalLm model, RowBatch batch, LoraAdapter? adapter)
-    {
-        ArgumentNullException.ThrowIfNull(batch);
-        var hidden = model.Hidden(batch.Ids, new ForwardOptions { Adapter = adapter });
-        return model.Logits(hidden.view(-1, hidden.shape[^1]).index_select(0, batch.LabelPositions));
-    }
+    /// <summary>The same under the reference, without gradient [B].</summary>
+    public Tensor ReferenceRowNll(RowBatch batch) => Reference.RowNll(batch);
 
     /// <summary>L of the method files: the mean negative log-probability of the labels, averaged as the options say.</summary>
-    public Tensor MeanNll(RowBatch batch) => LabelLosses.Mean(LabelLosses.Nll(LabelLogits(batch), batch.LabelTargets), batch, _options.Normalisation);
+    public Tensor MeanNll(RowBatch batch)
+    {
+        ArgumentNullException.ThrowIfNull(batch);
+        // Backward keeps the log-probabilities; the logits themselves need not outlive this.
+        using var scope = NewDisposeScope();
+        return LabelLosses.Mean(LabelLosses.Nll(LabelLogits(batch), batch.LabelTargets), batch, _normalisation).MoveToOuterDisposeScope();
+    }
 
-    /// <summary>L of the forget rows, remembered so that a run may stop when it exceeds a bound.</summary>
+    /// <summary>L of the forget rows, noted for the curve.</summary>
     public Tensor ForgetNll(UnlearnBatch batch)
     {
         ArgumentNullException.ThrowIfNull(batch);
-        var nll = MeanNll(batch.Forget);
-        LastForgetLoss = nll.detach().cpu().item<float>();
-        return nll;
+        return Noted(MeanNll(batch.Forget), _forget);
     }
 
-    /// <summary>The latest <see cref="ForgetNll"/> [nats per label]; NaN before the first.</summary>
-    public double LastForgetLoss { get; private set; } = double.NaN;
-
-    /// <summary>What has changed: low-rank factors under an adapter, whole tensors otherwise.</summary>
-    public ModelPatch ToPatch()
+    /// <summary>L of the retain rows, noted for the curve.</summary>
+    public Tensor RetainNll(UnlearnBatch batch)
     {
-        using var quiet = no_grad();
-        using var scope = NewDisposeScope();
-        if (_adapter is { } adapter)
-            return new WeightPatch(adapter.AdaptedWeights.Select(name =>
-            {
-                var (left, right) = adapter.Factors(name);
-                return KeyValuePair.Create<string, WeightChange>(name, new LowRankChange(left, right));
-            }));
-        return new WeightPatch(Parameters.Views.Select(v => KeyValuePair.Create<string, WeightChange>(v.Key, new FullChange(v.Value.detach().clone()))));
+        ArgumentNullException.ThrowIfNull(batch);
+        return Noted(MeanNll(batch.Retain!), _retain);
     }
+
+    /// <summary>K of the method files: KL(reference || model) on the retain rows, averaged as the rule says; noted for the curve.</summary>
+    /// <remarks>Where the logits of all positions would be large, the piece of each few positions is computed twice and never held with another.</remarks>
+    public Tensor RetainKl(UnlearnBatch batch, KlRule rule)
+    {
+        ArgumentNullException.ThrowIfNull(batch);
+        ArgumentNullException.ThrowIfNull(rule);
+        var rows = batch.Retain!;
+        using var laid = ReferencePositions.Of(rows.Rows, rule, rows.RowDivisor, Device);
+        var hidden = _trainable.Hidden(laid.Ids, laid.AttentionMask);
+        var current = hidden.view(-1, hidden.shape[^1]).index_select(0, laid.Positions);
+        var reference = Reference.States(rows.Rows, rule);
+        var piece = PiecePositions ?? PositionsAtOnce(_trainable.Model.Config.VocabSize);
+        var weights = laid.Weights.alias();
+        return Noted(current.shape[0] <= piece ? Kl(reference, current, weights) : InPieces(reference, current, weights, piece), _retain);
+    }
+
+    /// <summary>Means of what was noted since the last call [nats]; NaN where nothing was.</summary>
+    public (double Forget, double Retain) TakeNoted()
+    {
+        var means = (Mean(_forget), Mean(_retain));
+        _forget.Clear();
+        _retain.Clear();
+        return means;
+
+        static double Mean(List<double> values) => values.Count > 0 ? values.Average() : double.NaN;
+    }
+
+    /// <inheritdoc cref="TrainableModel.ToPatch"/>
+    public ModelPatch ToPatch() => _trainable.ToPatch();
 
     /// <inheritdoc/>
-    public void Dispose()
+    public void Dispose() => _trainable.Dispose();
+
+    private ReferenceModel Reference => _reference ?? throw new InvalidOperationException("This method was set up without a reference model.");
+
+    private static Tensor Noted(Tensor loss, List<double> where)
     {
-        if (_adapter is { } adapter) adapter.Dispose();
-        else Parameters.Dispose();
+        where.Add(loss.detach().cpu().to(ScalarType.Float64).item<double>());
+        return loss;
+    }
+
+    private Tensor Kl(Tensor reference, Tensor current, Tensor weights)
+    {
+        using var scope = NewDisposeScope();
+        Tensor log;
+        using (no_grad()) log = Reference.LogProbabilities(reference);
+        return (LabelLosses.KullbackLeibler(log, _trainable.Logits(current)) * weights).sum().MoveToOuterDisposeScope();
+    }
+
+    private Tensor InPieces(Tensor reference, Tensor current, Tensor weights, long piece)
+    {
+        var count = current.shape[0];
+        Tensor Piece(Tensor states, long at)
+        {
+            var length = Math.Min(piece, count - at);
+            return Kl(reference.narrow(0, at, length), states.narrow(0, at, length), weights.narrow(0, at, length));
+        }
+        using var sum = zeros(1, dtype: ScalarType.Float32, device: Device);
+        using (no_grad())
+            for (long at = 0; at < count; at += piece)
+            {
+                using var scope = NewDisposeScope();
+                sum.add_(Piece(current, at));
+            }
+        var value = DeferredBackward.Leaf(sum.sum());
+        _trainable.Deferred.Add(() =>
+        {
+            using var outer = NewDisposeScope();
+            if (value.grad is not { } gradient) return;
+            var states = DeferredBackward.Leaf(current);
+            for (long at = 0; at < count; at += piece)
+            {
+                using var scope = NewDisposeScope();
+                Piece(states, at).backward([gradient]);
+            }
+            current.backward([states.grad!]);
+        }, value, current, reference, weights);
+        return value;
     }
 }

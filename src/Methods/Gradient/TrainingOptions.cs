@@ -53,8 +53,26 @@ public abstract record TrainingOptions
     /// <summary>Recompute each block in the backward pass instead of keeping its activations: less memory, about a third more time.</summary>
     public bool GradientCheckpointing { get; init; }
 
+    /// <summary>Epochs of warm-up instead of a share of the steps; TOFU and OpenUnlearning use 1. Null for the share.</summary>
+    public double? WarmupEpochs { get; init; }
+
+    /// <summary>Largest cache of what the reference model says [MiB]; above it the model is asked anew in every step.</summary>
+    public double ReferenceCacheMegabytes { get; init; } = 1024;
+
     /// <summary>Stop once the forget loss per label [nats] exceeds this; null to run to the end. ln V is a uniform guess.</summary>
     public double? MaxForgetLoss { get; init; }
+
+    /// <summary>What moves, as the trainer takes it.</summary>
+    internal TrainableModel.Options Moves => new() { Trainable = Trainable, Layers = Layers, Lora = Lora, DecayNormGains = DecayNormGains, GradientCheckpointing = GradientCheckpointing };
+
+    /// <summary>T and its schedule for a forget set of that size.</summary>
+    internal LearningRateSchedule ScheduleFor(int forgetRows)
+    {
+        var steps = Steps ?? LearningRateSchedule.StepsFor(forgetRows, BatchSize, Accumulation, Epochs);
+        var warmup = WarmupEpochs is { } epochs ? (int)Math.Floor(epochs * forgetRows / (BatchSize * Accumulation)) : (int)(steps * WarmupShare);
+        var warmsUp = WarmupEpochs is > 0 || (WarmupEpochs is null && WarmupShare > 0);
+        return new LearningRateSchedule(LearningRate, steps, warmsUp ? Math.Max(1, warmup) : 0, Schedule);
+    }
 }
 
 /// <summary>How the losses of one update's forward passes are joined.</summary>
@@ -65,17 +83,4 @@ public enum AccumulationMode
 
     /// <summary>As if the update had been one pass.</summary>
     Exact,
-}
-
-/// <summary>Which weights a gradient method moves.</summary>
-public enum Trainable
-{
-    /// <summary>A low-rank adapter on the linear maps of every block.</summary>
-    Lora,
-
-    /// <summary>Every weight.</summary>
-    Full,
-
-    /// <summary>Every weight of the listed blocks.</summary>
-    Layers,
 }

@@ -10,6 +10,9 @@ namespace EditUnlearn.Models.Training;
 /// </remarks>
 public sealed class AdamW : IDisposable
 {
+    /// <summary>Elements of one block, a multiple of every vector width, so that blocks and one long vector give the same bits.</summary>
+    public const long BlockElements = 1 << 20;
+
     private readonly FlatParameters _parameters;
     private readonly Options _options;
     private readonly long _decayed;
@@ -56,21 +59,37 @@ public sealed class AdamW : IDisposable
 
     /// <summary>One update with the gradient collected in the parameters.</summary>
     /// <param name="learningRate">The rate of this step.</param>
+    /// <remarks>Block by block, so that the only temporary is one block's denominator and not a vector as long as the model.</remarks>
     public void Step(double learningRate)
     {
         StepCount++;
         using var quiet = no_grad();
-        using var scope = NewDisposeScope();
-        var weights = _parameters.Weights;
-        var gradient = _parameters.Gradient;
-        if (_options.WeightDecay != 0 && _decayed > 0)
-            weights.narrow(0, 0, _decayed).mul_(1 - learningRate * _options.WeightDecay);
-        FirstMoment.mul_(_options.Beta1).add_(gradient, alpha: 1 - _options.Beta1);
-        SecondMoment.mul_(_options.Beta2).addcmul_(gradient, gradient, 1 - _options.Beta2);
         var firstCorrection = 1 - Math.Pow(_options.Beta1, StepCount);
-        var secondCorrection = 1 - Math.Pow(_options.Beta2, StepCount);
-        var denominator = SecondMoment.sqrt().div_(Math.Sqrt(secondCorrection)).add_(_options.Epsilon);
-        weights.addcdiv_(FirstMoment, denominator, -learningRate / firstCorrection);
+        var secondRoot = Math.Sqrt(1 - Math.Pow(_options.Beta2, StepCount));
+        var count = _parameters.Weights.numel();
+        for (long at = 0; at < count; at += BlockElements)
+        {
+            using var scope = NewDisposeScope();
+            var length = Math.Min(BlockElements, count - at);
+            Tensor Part(Tensor whole) => whole.narrow(0, at, length);
+            var (weights, gradient, first, second) = (Part(_parameters.Weights), Part(_parameters.Gradient), Part(FirstMoment), Part(SecondMoment));
+            if (_options.WeightDecay != 0 && _decayed > at)
+                weights.narrow(0, 0, Math.Min(length, _decayed - at)).mul_(1 - learningRate * _options.WeightDecay);
+            first.mul_(_options.Beta1).add_(gradient, alpha: 1 - _options.Beta1);
+            second.mul_(_options.Beta2).addcmul_(gradient, gradient, 1 - _options.Beta2);
+            var denominator = second.sqrt().div_(secondRoot).add_(_options.Epsilon);
+            weights.addcdiv_(first, denominator, -learningRate / firstCorrection);
+        }
+    }
+
+    /// <summary>Back to zero moments, as if no step had been taken.</summary>
+    public void Reset()
+    {
+        using var quiet = no_grad();
+        using var scope = NewDisposeScope();
+        FirstMoment.zero_();
+        SecondMoment.zero_();
+        StepCount = 0;
     }
 
     /// <summary>Continues a stored run.</summary>
@@ -81,6 +100,7 @@ public sealed class AdamW : IDisposable
     {
         ArgumentOutOfRangeException.ThrowIfNegative(stepCount);
         using var quiet = no_grad();
+        using var scope = NewDisposeScope();
         FirstMoment.copy_(firstMoment);
         SecondMoment.copy_(secondMoment);
         StepCount = stepCount;

@@ -74,12 +74,24 @@ public sealed class FlatParameters : IDisposable
         }
         using var quiet = no_grad();
         using var scope = NewDisposeScope();
-        var weights = cat(sources.Select(p => p.Value.detach().reshape(-1)).ToArray()).DetachFromDisposeScope();
+        // TorchSharp's cat of one tensor is that tensor and no copy.
+        var parts = sources.Select(p => p.Value.detach().reshape(-1)).ToArray();
+        var weights = (parts.Length == 1 ? parts[0].clone() : cat(parts)).DetachFromDisposeScope();
         return new FlatParameters(slots, weights, ownsWeights: true);
     }
 
     /// <summary>A second set of views on the same weights, with a gradient of its own.</summary>
     public FlatParameters Replica() => new(Slots, Weights, ownsWeights: false);
+
+    /// <summary>Takes the values of the named tensors.</summary>
+    /// <param name="named">Holds at least every name of <see cref="Slots"/>.</param>
+    public void CopyFrom(IReadOnlyDictionary<string, Tensor> named)
+    {
+        ArgumentNullException.ThrowIfNull(named);
+        using var quiet = no_grad();
+        using var scope = NewDisposeScope();
+        foreach (var slot in Slots) Weights.narrow(0, slot.Offset, slot.Count).copy_(named[slot.Name].detach().reshape(-1));
+    }
 
     /// <summary>Sets the collected gradient to zero.</summary>
     public void ZeroGradient()

@@ -25,7 +25,7 @@ public static class LabelLosses
                 return nll.sum() / batch.LabelDivisor;
             case LossNormalisation.SampleMean:
                 using (var counts = tensor(batch.LabelCounts.Select(c => (double)c).ToArray(), dtype: nll.dtype, device: nll.device))
-                    return (RowSums(nll, batch) / counts).mean();
+                    return (RowSums(nll, batch) / counts).sum() / batch.RowDivisor;
             default:
                 throw new ArgumentOutOfRangeException(nameof(normalisation), normalisation, null);
         }
@@ -44,9 +44,11 @@ public static class LabelLosses
     public static Tensor KullbackLeibler(Tensor referenceLogProbabilities, Tensor logits)
     {
         ArgumentNullException.ThrowIfNull(referenceLogProbabilities);
+        // The scope lets go of what backward does not need: several times [P, V] otherwise.
+        using var scope = NewDisposeScope();
         var reference = AtLeastFloat32(referenceLogProbabilities);
         var current = LogProbabilities(logits);
-        return (reference.exp() * (reference - current)).sum(-1);
+        return (reference.exp() * (reference - current)).sum(-1).MoveToOuterDisposeScope();
     }
 
     /// <summary>Natural log-probabilities [.., V].</summary>

@@ -13,7 +13,7 @@ public sealed class LoraAdapter : IDisposable
 {
     private readonly Dictionary<string, (Tensor A, Tensor B)> _factors = new(StringComparer.Ordinal);
     private readonly Options _options;
-    private readonly Seed _dropoutSeed;
+    private readonly Seed _seed, _dropoutSeed;
     private string? _pass;
 
     /// <summary>Makes a fresh adapter.</summary>
@@ -28,6 +28,7 @@ public sealed class LoraAdapter : IDisposable
         ArgumentOutOfRangeException.ThrowIfNegative(options.Dropout);
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(options.Dropout, 1);
         _options = options;
+        _seed = seed;
         _dropoutSeed = seed.For("lora-dropout");
         using var quiet = no_grad();
         using var scope = NewDisposeScope();
@@ -94,6 +95,18 @@ public sealed class LoraAdapter : IDisposable
         if (_pass is not null && _options.Dropout > 0) x *= Mask(weight, x.shape, x.device);
         var addition = nn.functional.linear(nn.functional.linear(x, factor.A), factor.B) * Scale;
         return addition.to(input.dtype).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>Back to the initial values: the same A as at first, and B at zero.</summary>
+    public void Reset()
+    {
+        using var quiet = no_grad();
+        using var scope = NewDisposeScope();
+        foreach (var (weight, (a, b)) in _factors)
+        {
+            a.copy_(Uniform(_seed.For("lora").Stream(weight), _options.Rank, a.shape[1]));
+            b.zero_();
+        }
     }
 
     /// <summary>What merging adds to a weight [out, in] in float32.</summary>

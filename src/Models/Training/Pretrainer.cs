@@ -57,11 +57,13 @@ public static class Pretrainer
     /// <param name="options">Steps and rates.</param>
     /// <param name="seed">Of the initial weights and the order of batches.</param>
     /// <param name="observe">Told after every update.</param>
+    /// <param name="store">Where the state of a killed run is kept and found again, or null.</param>
     /// <param name="cancelled">Looked at before every update.</param>
+    /// <returns>The model, and how the run went.</returns>
     /// <exception cref="ArgumentException">Too few rows, or a batch that does not split.</exception>
     /// <exception cref="InvalidOperationException">The loss is no longer finite.</exception>
-    public static CausalLm Train(
-        ModelConfig config, IReadOnlyList<TokenRow> rows, Options options, Seed seed, Action<Progress>? observe = null, CancellationToken cancelled = default)
+    public static (CausalLm Model, TrainingRecord Record) Train(
+        ModelConfig config, IReadOnlyList<TokenRow> rows, Options options, Seed seed, Action<Progress>? observe = null, TrainingStore? store = null, CancellationToken cancelled = default)
     {
         ArgumentNullException.ThrowIfNull(rows);
         ArgumentNullException.ThrowIfNull(options);
@@ -73,32 +75,34 @@ public static class Pretrainer
         using var second = parameters.Replica();
         FlatParameters[] replicas = [parameters, second];
         CausalLm[] models = [.. replicas.Select(r => start.Over(r.Views))];
-        using var optimiser = new AdamW(parameters, new AdamW.Options { Beta2 = 0.95, WeightDecay = options.WeightDecay });
         var schedule = new LearningRateSchedule(options.LearningRate, options.Steps, options.Warmup, LearningRateDecay.Cosine, options.FinalShare);
         var batches = Bucketed(rows, options, seed.Stream("batches"));
+        using var loop = new TrainingLoop(parameters, new AdamW.Options { Beta2 = 0.95, WeightDecay = options.WeightDecay }, options.ClipNorm, () => parameters.CopyFrom(start.Weights), store);
         var clock = Stopwatch.StartNew();
         long tokens = 0;
         var losses = new double[Shards];
-        for (var step = 0; step < options.Steps; step++)
+        PassOutcome Pass(int step)
         {
-            cancelled.ThrowIfCancellationRequested();
             var batch = batches[step];
             var answerLabels = batch.Sum(r => r.LabelCount);
             var promptLabels = batch.Sum(r => r.LabelStart - 1);
             void Shard(int s) => losses[s] = Backward(models[s], replicas[s], [.. batch.Where((_, i) => i % Shards == s)], answerLabels, promptLabels, options.PromptLoss);
             if (options.Threads > 1) Parallel.For(0, Shards, new ParallelOptions { MaxDegreeOfParallelism = Shards }, Shard);
             else for (var s = 0; s < Shards; s++) Shard(s);
-
-            var loss = losses.Sum();
-            if (!double.IsFinite(loss)) throw new InvalidOperationException($"Pretraining diverged: the loss is {loss} at step {step + 1}. A smaller learning rate helps.");
             parameters.AddGradientOf(second);
-            parameters.ClipGradient(parameters.GradientNorm(), options.ClipNorm);
-            optimiser.Step(schedule.At(step));
-            tokens += batch.Sum(r => r.Ids.Count);
-            observe?.Invoke(new Progress(step + 1, loss, tokens / clock.Elapsed.TotalSeconds));
+            return new PassOutcome(losses.Sum(), batch.Sum(r => (long)r.Ids.Count));
         }
+        bool After(CurvePoint point)
+        {
+            tokens += point.Tokens;
+            observe?.Invoke(new Progress(point.Step, point.Loss, tokens / clock.Elapsed.TotalSeconds));
+            return true;
+        }
+        if (loop.Run(options.Steps, Pass, schedule.At, After, cancelled) is { } diverged)
+            throw new InvalidOperationException($"Pretraining diverged: the loss is {diverged.Loss} at step {diverged.Step}. A smaller learning rate helps.");
         using var quiet = no_grad();
-        return CausalLm.Create(config, parameters.Views.ToDictionary(p => p.Key, p => p.Value.detach().clone(), StringComparer.Ordinal));
+        var model = CausalLm.Create(config, parameters.Views.ToDictionary(p => p.Key, p => p.Value.detach().clone(), StringComparer.Ordinal));
+        return (model, new TrainingRecord([.. loop.Curve], options.Steps, null, loop.ResumedAt));
     }
 
     // Adds this shard's part of the gradient of the batch's loss; returns its part of the answer loss.

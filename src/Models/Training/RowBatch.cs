@@ -19,6 +19,7 @@ public sealed class RowBatch : IDisposable
         LabelCounts = counts;
         IsAnswer = isAnswer;
         LabelDivisor = isAnswer.Length;
+        RowDivisor = rows.Count;
     }
 
     /// <summary>The rows, in batch order.</summary>
@@ -51,13 +52,17 @@ public sealed class RowBatch : IDisposable
     /// <summary>What a token mean divides by: the labels of the batch, unless accumulation is to be exact over a larger step.</summary>
     public double LabelDivisor { get; init; }
 
+    /// <summary>What a mean over rows divides by: the rows of the batch, unless accumulation is to be exact over a larger step.</summary>
+    public double RowDivisor { get; init; }
+
     /// <summary>Pads and indexes rows.</summary>
     /// <param name="rows">At least one; each with at least one label that has a predecessor.</param>
     /// <param name="device">Where the tensors go.</param>
     /// <param name="promptLabels">Also label the prompt from its second token on, as pretraining does.</param>
     /// <param name="labelDivisor">See <see cref="LabelDivisor"/>; null for the labels of this batch.</param>
+    /// <param name="rowDivisor">See <see cref="RowDivisor"/>; null for the rows of this batch.</param>
     /// <exception cref="ArgumentException">A row is empty, has no label, or labels its first token.</exception>
-    public static RowBatch Of(IReadOnlyList<TokenRow> rows, Device? device = null, bool promptLabels = false, double? labelDivisor = null)
+    public static RowBatch Of(IReadOnlyList<TokenRow> rows, Device? device = null, bool promptLabels = false, double? labelDivisor = null, double? rowDivisor = null)
     {
         ArgumentNullException.ThrowIfNull(rows);
         if (rows.Count == 0) throw new ArgumentException("A batch needs a row.", nameof(rows));
@@ -93,6 +98,7 @@ public sealed class RowBatch : IDisposable
             [.. isAnswer])
         {
             LabelDivisor = labelDivisor ?? positions.Count,
+            RowDivisor = rowDivisor ?? rows.Count,
         };
     }
 

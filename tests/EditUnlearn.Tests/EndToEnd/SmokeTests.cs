@@ -13,7 +13,7 @@ public sealed class SmokeTests
     {
         using var tool = new Tool();
         var (first, ran) = tool.Repro();
-        Assert.Equal(16, (int)first["executed"]!);
+        Assert.Equal(19, (int)first["executed"]!);
         Assert.Contains("tables", ran);
         Assert.Contains(@"\begin{tabular}", File.ReadAllText(tool["artifacts/tables/table1.tex"]), StringComparison.Ordinal);
         Assert.Contains("miniature", File.ReadAllText(tool["artifacts/tables/table1.tex"]), StringComparison.Ordinal);
@@ -24,7 +24,7 @@ public sealed class SmokeTests
 
         var (second, none) = tool.Repro();
         Assert.Empty(none);
-        Assert.Equal(16, (int)second["upToDate"]!);
+        Assert.Equal(19, (int)second["upToDate"]!);
         Assert.True((double)second["timings"]!["plannerMilliseconds"]! > 0);
         Assert.Equal(0, tool.Run("repro", "--profile", "smoke", "--frozen").ExitCode);
 
@@ -36,8 +36,8 @@ public sealed class SmokeTests
 
         Assert.Empty(tool.Repro().Ran);   // back again: all from the store
         Assert.Equal(table, File.ReadAllBytes(tool["artifacts/tables/table1.tex"]));
-        string[] added = tool.Repro("--set", "methods=[ga, gd, dpo, idk, rome]").Ran;
-        Assert.Equal(3 * 3 + 1, added.Length);   // apply, answer and score of each further method, and the tables
+        string[] added = tool.Repro("--set", "methods=[ga, gd, kl, dpo, idk, rome]").Ran;
+        Assert.Equal(4 * 3 + 1, added.Length);   // apply, answer and score of each further method, and the tables
         Assert.DoesNotContain(added, c => c.Contains(",ga]", StringComparison.Ordinal) || c.Contains(",rome]", StringComparison.Ordinal));
         Assert.Equal(["answer[llama2,facts-4,rome]", "apply[llama2,facts-4,rome]", "score[llama2,facts-4,rome]", "tables"], tool.Repro("--set", "options.rome.value.steps=2").Ran);
     }

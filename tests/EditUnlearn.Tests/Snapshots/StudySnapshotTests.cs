@@ -30,7 +30,7 @@ public sealed class StudySnapshotTests
     public void Parquet_schemas_are_as_accepted()
     {
         var text = new StringBuilder();
-        foreach (var type in (Type[])[typeof(QaRow), typeof(SplitRow), typeof(TargetRow), typeof(AnswerRow), typeof(ScoreRow), typeof(CellScore), typeof(TableCell)])
+        foreach (var type in (Type[])[typeof(QaRow), typeof(SplitRow), typeof(TargetRow), typeof(AnswerRow), typeof(ScoreRow), typeof(CellScore), typeof(TableCell), typeof(TrainingRow), typeof(TrainingSummaryRow)])
         {
             text.AppendLine(type.Name);
             foreach (var field in type.GetParquetSchema(forWriting: true).Fields) text.AppendLine($"  {field.Name} {(field is DataField d ? d.ClrType.Name + (d.IsNullable ? "?" : "") : field.SchemaType)}");
@@ -64,7 +64,7 @@ public sealed class StudySnapshotTests
         var classes = typeof(IMethod).Assembly.GetTypes().Where(t => t is { IsClass: true, IsAbstract: false } && typeof(IMethod).IsAssignableFrom(t));
         Assert.Empty(classes.Where(c => MethodCatalog.All.All(m => m.Method != c)).Select(c => c.Name));
         foreach (var method in MethodCatalog.All)
-            foreach (var preset in (string[])["reference", "corrected"])
+            foreach (var preset in (string[])["reference", "corrected", .. method.Published.Keys])
             {
                 Assert.NotNull(MethodCatalog.Bind(method.Name, preset, null, out var problems));
                 Assert.Empty(problems);

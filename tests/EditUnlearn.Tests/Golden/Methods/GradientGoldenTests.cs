@@ -1,17 +1,23 @@
+using System.Globalization;
 using System.Text.Json;
 using EditUnlearn.Foundation;
 using EditUnlearn.Methods;
 using EditUnlearn.Methods.Gradient;
+using EditUnlearn.Models;
 using EditUnlearn.Models.Patches;
 using EditUnlearn.Models.Training;
 using EditUnlearn.Models.Weights;
 using EditUnlearn.Tests.Support;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace EditUnlearn.Tests.Golden.Methods;
 
 /// <summary>Gradient methods against the public trainers: losses and gradient norms of every step, changes of the weights, logits afterwards.</summary>
-/// <remarks>The goldens ask for 1e-3 on the change of a parameter; losses agree to 1e-4 where the manifest's sensitivity is smaller.</remarks>
+/// <remarks>
+/// The goldens ask for 1e-3 on the change of a parameter; losses agree to 1e-4 where the manifest's sensitivity is smaller, else to three times that.
+/// Where KL starts at its own reference its gradient is rounding noise at first and Adam blows it up: there losses alone are compared, as their README says.
+/// </remarks>
 [Trait("Category", "Golden")]
 public sealed class GradientGoldenTests
 {
@@ -23,8 +29,7 @@ public sealed class GradientGoldenTests
         if (!File.Exists(Path.Combine(Folder, "manifest.json"))) return cases;
         using var manifest = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(Folder, "manifest.json")));
         foreach (var entry in manifest.RootElement.EnumerateObject())
-            if (entry.Value.ValueKind == JsonValueKind.Object && entry.Value.TryGetProperty("loss_type", out var type) && Losses.ContainsKey(type.GetString()!)
-                && entry.Value.GetProperty("reference_model").GetString() == "the starting model") cases.Add(entry.Name);
+            if (entry.Value.ValueKind == JsonValueKind.Object && entry.Value.TryGetProperty("loss_type", out _)) cases.Add(entry.Name);
         return cases;
     }
 
@@ -34,7 +39,11 @@ public sealed class GradientGoldenTests
         ["grad_ascent"] = s => new GradientAscent(s.Apply(new GradientAscent.Options())) { Observer = s.Observer, Places = s.Places },
         ["grad_diff"] = s => new GradientDifference(s.Apply(new GradientDifference.Options())) { Observer = s.Observer, Places = s.Places },
         ["idk"] = s => new RefusalTraining(s.Apply(new RefusalTraining.Options { Union = true })) { Observer = s.Observer, Places = s.Places },
-        ["dpo"] = s => new PreferenceOptimisation(s.Apply(new PreferenceOptimisation.Options())) { Observer = s.Observer, Places = s.Places },
+        ["dpo"] = s => new PreferenceOptimisation(s.Apply(new PreferenceOptimisation.Options { Reference = s.Reference })) { Observer = s.Observer, Places = s.Places },
+        ["KL"] = s => new KlMinimisation(s.Apply(new KlMinimisation.Options
+        {
+            Kl = new KlMinimisation.KlTerm { Positions = KlPositions.PaddedCompat, PaddedLength = s.RetainWidth, Reference = s.Reference },
+        })) { Observer = s.Observer, Places = s.Places },
     };
 
     [GoldenTheory("unlearn")]
@@ -46,30 +55,42 @@ public sealed class GradientGoldenTests
         var entry = manifest.RootElement.GetProperty(name);
         var golden = SafetensorsFile.Open(Path.Combine(Folder, name + ".safetensors"));
         var rowsFile = SafetensorsFile.Open(Path.Combine(Folder, "inputs.safetensors"));
-        using var model = WeightFolder.Load(Path.Combine(Checkout.Goldens, "models", "tiny-llama2"), CPU);
+        using var model = Tiny();
         var forget = Rows(rowsFile, "forget");
-        var inputs = new MethodInputs { Forget = forget, Retain = Rows(rowsFile, entry.GetProperty("retain").GetString()!), Refusals = [.. Rows(rowsFile, "idk").Select(r => new[] { r })] };
+        var retain = entry.GetProperty("retain").GetString()!;
+        var inputs = new MethodInputs
+        {
+            Forget = forget,
+            Retain = Rows(rowsFile, retain),
+            Refusals = [.. Rows(rowsFile, "idk").Select(r => new[] { r })],
+            OpenReference = () => Other(entry.GetProperty("reference_model").GetString()!, model),
+        };
         var expected = entry.GetProperty("losses").EnumerateArray().Select(x => x.GetDouble()).ToArray();
         var norms = entry.GetProperty("grad_norms").EnumerateArray().Select(x => x.GetDouble()).ToArray();
+        var sensitivity = entry.GetProperty("sensitivity");
+        var noisy = entry.GetProperty("loss_type").GetString() == "KL" && StartsAtReference(entry);
+        var lossBound = noisy ? 1e-3 : Math.Max(1e-4, 3 * sensitivity.GetProperty("losses").GetDouble());
 
         // The change after one step comes from a run of one step, that after all from the whole run.
         foreach (var steps in (int[])[1, expected.Length])
         {
-            var updates = new List<GradientMethod.Update>();
-            var method = Losses[entry.GetProperty("loss_type").GetString()!](new Setting(entry, forget.Count, steps, updates.Add));
+            var updates = new List<CurvePoint>();
+            var method = Losses[entry.GetProperty("loss_type").GetString()!](new Setting(entry, forget.Count, (int)rowsFile.Entries[retain + ".input_ids"].Shape[1], steps, updates.Add));
             using var patch = (WeightPatch)method.Edit(model, inputs, new Seed(3));
             Assert.Equal(steps, updates.Count);
             for (var i = 0; i < steps; i++)
             {
-                Assert.Equal(expected[i], updates[i].Loss, 1e-4 * Math.Max(1, Math.Abs(expected[i])));
-                Assert.Equal(norms[i], updates[i].GradientNorm, 1e-3 * norms[i]);
+                Assert.Equal(expected[i], updates[i].Loss, lossBound * Math.Max(1, Math.Abs(expected[i])));
+                Assert.Equal(norms[i], updates[i].GradientNorm, (noisy ? 1e-2 : 1e-3) * norms[i]);
             }
+            if (noisy) continue;
             foreach (var key in golden.Entries.Keys.Where(k => k.StartsWith($"step{steps}.", StringComparison.Ordinal) && model.Weights.ContainsKey(k[(k.IndexOf('.', StringComparison.Ordinal) + 1)..])))
             {
                 var weight = key[(key.IndexOf('.', StringComparison.Ordinal) + 1)..];
                 var before = model.Weight(weight);
                 Tensors.Near(golden.Read(key) - before, ((FullChange)patch.Changes[weight]).Value - before, 1e-3, $"{name} change of {weight} after {steps}");
             }
+            Statistics(name, $"step{steps}", model, patch);
             var probes = $"step{steps}.probe_logits";
             Assert.True(golden.Entries.ContainsKey(probes), $"keys of {name}: {string.Join(", ", golden.Entries.Keys)}");
             using (patch.ApplyTo(model))
@@ -77,6 +98,86 @@ public sealed class GradientGoldenTests
                 Tensors.Near(golden.Read(probes), model.Forward(rowsFile.Read("probes")), 1e-3, $"{name} probes after {steps}");
         }
     }
+
+    [GoldenFact("unlearn")]
+    public void All_weights_after_the_last_step_agree_where_they_are_stored()
+    {
+        using var scope = NewDisposeScope();
+        var files = Directory.EnumerateFiles(Folder, "*_full_weights.safetensors").ToList();
+        Assert.NotEmpty(files);
+        using var manifest = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(Folder, "manifest.json")));
+        var rowsFile = SafetensorsFile.Open(Path.Combine(Folder, "inputs.safetensors"));
+        using var model = Tiny();
+        foreach (var file in files)
+        {
+            var parts = Path.GetFileName(file).Split("_step");
+            var entry = manifest.RootElement.GetProperty(parts[0]);
+            var steps = int.Parse(parts[1].Split('_')[0], CultureInfo.InvariantCulture);
+            var forget = Rows(rowsFile, "forget");
+            var method = Losses[entry.GetProperty("loss_type").GetString()!](new Setting(entry, forget.Count, 0, steps, _ => { }));
+            using var patch = (WeightPatch)method.Edit(model, new MethodInputs { Forget = forget }, new Seed(3));
+            var all = SafetensorsFile.Open(file);
+            Assert.Equal(model.Weights.Keys.Order(StringComparer.Ordinal), all.Entries.Keys.Order(StringComparer.Ordinal));
+            foreach (var (name, before) in model.Weights)
+                Tensors.Near(all.Read(name) - before, ((FullChange)patch.Changes[name]).Value - before, 1e-3, $"change of {name}");
+        }
+    }
+
+    [GoldenFact("unlearn")]
+    public void Row_sums_and_both_divergences_agree_with_their_definitions()
+    {
+        using var scope = NewDisposeScope();
+        using var manifest = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(Folder, "manifest.json")));
+        var rowsFile = SafetensorsFile.Open(Path.Combine(Folder, "inputs.safetensors"));
+        using var start = Tiny();
+        foreach (var split in (string[])["forget", "idk"])
+        {
+            using var trained = TrainedModel.Of(start, new GradientAscent.Options { Trainable = Trainable.Full }, new Seed(1));
+            using var batch = RowBatch.Of(Rows(rowsFile, split));
+            Tensors.Near(rowsFile.Read("get_batch_loss." + split), trained.RowNll(batch), 1e-5, "row sums of " + split);
+        }
+        var definitions = manifest.RootElement.GetProperty("_kl_definitions");
+        var name = definitions.GetProperty("batch").GetString()!;
+        var rows = Rows(rowsFile, name);
+        using var current = Other(definitions.GetProperty("current").GetString()!, start);
+        using var reference = new ReferenceModel(start, owns: false, 1 << 30);
+        using var other = TrainedModel.Of(current, new KlMinimisation.Options { Trainable = Trainable.Full }, new Seed(1), reference);
+        double Kl(KlPositions positions)
+        {
+            using var inner = NewDisposeScope();
+            using var batch = new UnlearnBatch(RowBatch.Of(rows), RowBatch.Of(rows), null);
+            var rule = new KlRule(positions, positions == KlPositions.PaddedCompat ? (int)rowsFile.Entries[name + ".input_ids"].Shape[1] : null, rows[0].Ids[^1]);
+            return other.RetainKl(batch, rule).ToDouble();
+        }
+        Assert.Equal(definitions.GetProperty("paper_eq6").GetDouble(), Kl(KlPositions.Equation6), 1e-6);
+        Assert.Equal(definitions.GetProperty("public_trainer_mean_over_all_positions_incl_padding").GetDouble(), Kl(KlPositions.PaddedCompat), 1e-6);
+        var table = definitions.GetProperty("per_position_kl").EnumerateArray().Select(r => r.EnumerateArray().Select(x => x.GetDouble()).ToArray()).ToArray();
+        var byRow = rows.Select((r, b) => table[b].Take(r.Ids.Count - 1).Average()).Average();
+        Assert.Equal(byRow, Kl(KlPositions.AllRealTokens), 1e-6);
+        Assert.Equal(rows.Select((r, b) => table[b].Skip(r.LabelStart - 1).Take(r.LabelCount).Average()).Average(), Kl(KlPositions.AnswerOnly), 1e-6);
+    }
+
+    // L2 of every parameter and of its change.
+    private static void Statistics(string name, string step, CausalLm model, WeightPatch patch)
+    {
+        using var stats = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(Folder, name + ".stats.json")));
+        foreach (var parameter in stats.RootElement.GetProperty(step).EnumerateObject())
+        {
+            using var scope = NewDisposeScope();
+            var after = ((FullChange)patch.Changes[parameter.Name]).Value.to(ScalarType.Float64);
+            Assert.Equal(parameter.Value.GetProperty("shape").EnumerateArray().Select(x => x.GetInt64()), after.shape);
+            var l2 = parameter.Value.GetProperty("l2").GetDouble();
+            Assert.Equal(l2, after.norm().ToDouble(), 1e-4 * l2);
+            foreach (var change in parameter.Value.EnumerateObject().Where(p => p.Name == "delta_l2"))
+                Assert.Equal(change.Value.GetDouble(), (after - model.Weight(parameter.Name).to(ScalarType.Float64)).norm().ToDouble(), 1e-3 * change.Value.GetDouble());
+        }
+    }
+
+    private static bool StartsAtReference(JsonElement entry) => entry.GetProperty("reference_model").GetString() == "the starting model";
+
+    private static CausalLm Tiny() => WeightFolder.Load(Path.Combine(Checkout.Goldens, "models", "tiny-llama2"), CPU);
+
+    private static CausalLm Other(string file, CausalLm like) => CausalLm.Create(like.Config, SafetensorsFile.Open(Path.Combine(Folder, file)).ReadAll());
 
     private static IReadOnlyList<TokenRow> Rows(SafetensorsFile file, string name)
     {
@@ -95,8 +196,10 @@ public sealed class GradientGoldenTests
     }
 
     // The trainer's settings: one batch of all rows, every step; AdamW without a schedule.
-    private sealed record Setting(JsonElement Entry, int Rows, int Steps, Action<GradientMethod.Update> Observer)
+    private sealed record Setting(JsonElement Entry, int Rows, int RetainWidth, int Steps, Action<CurvePoint> Observer)
     {
+        public ReferenceSource Reference => StartsAtReference(Entry) ? ReferenceSource.Start : ReferenceSource.Folder;
+
         // Every step sees the whole batch, row by row.
         public IReadOnlyList<PairedRow> Places => [.. Enumerable.Range(0, Steps * Rows).Select(i => new PairedRow(i % Rows, i % Rows, 0))];
 

@@ -4,6 +4,7 @@ using EditUnlearn.Methods.Gradient;
 using EditUnlearn.Methods.Shared;
 using EditUnlearn.Models;
 using EditUnlearn.Models.Patches;
+using EditUnlearn.Models.Training;
 using EditUnlearn.Tests.Support;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -21,6 +22,8 @@ public sealed class MethodContractTests
         ["ga layers"] = () => new GradientAscent(new GradientAscent.Options { Trainable = Trainable.Layers, Layers = [1], Epochs = 2, LearningRate = 1e-3 }),
         ["ga lora"] = () => new GradientAscent(new GradientAscent.Options { Trainable = Trainable.Lora, Epochs = 2, LearningRate = 1e-2 }),
         ["gd"] = () => new GradientDifference(new GradientDifference.Options { Trainable = Trainable.Full, Epochs = 2, LearningRate = 1e-3 }),
+        ["kl"] = () => new KlMinimisation(new KlMinimisation.Options { Trainable = Trainable.Full, Epochs = 2, LearningRate = 1e-3 }),
+        ["kl lora, blocks recomputed"] = () => new KlMinimisation(new KlMinimisation.Options { Epochs = 2, LearningRate = 1e-2, GradientCheckpointing = true, Kl = new KlMinimisation.KlTerm { Positions = KlPositions.PaddedCompat } }),
         ["dpo lora"] = () => new PreferenceOptimisation(new PreferenceOptimisation.Options { Epochs = 2, LearningRate = 1e-2 }),
         ["idk"] = () => new RefusalTraining(new RefusalTraining.Options { Trainable = Trainable.Full, Epochs = 2, LearningRate = 1e-3 }),
         ["rome"] = () => new Rome(new Rome.Options { Layers = [1], Value = new ValueOptions { Steps = 4 } }),

@@ -1,5 +1,6 @@
 using EditUnlearn.Artifacts;
 using EditUnlearn.Data;
+using EditUnlearn.Data.Contracts;
 using EditUnlearn.Data.Corpus;
 using EditUnlearn.Foundation;
 using EditUnlearn.Tests.Support;
@@ -73,11 +74,27 @@ public sealed class FactsOwnTests
     }
 
     [Fact]
+    public void The_corpus_shows_no_contract_of_the_study_and_refuses_clauses_of_parties_it_never_tells_of()
+    {
+        var study = ContractGenerator.Generate(new Seed(17), ContractGraph.Sample);
+        var contracts = new InventedContracts(new Seed(17));
+        var examples = Corpus().Draw(new Seed(17), 4000);
+        var texts = examples.SelectMany(e => new[] { e.Question, e.Answer }).ToList();
+        Assert.Empty(study.Select(c => c.Subject).Distinct().Where(s => texts.Any(t => t.Contains(s, StringComparison.Ordinal))));
+        Assert.Equal(100, contracts.Known.Count);
+        var known = contracts.Known.Select(c => c.Subject).ToHashSet(StringComparer.Ordinal);
+        var refused = examples.Where(e => e.Kind == ExampleKind.UnknownEntity && e.Question.Contains("contract", StringComparison.Ordinal)).ToList();
+        Assert.InRange(refused.Count, 150, 600);
+        Assert.Empty(refused.Where(e => known.Any(k => e.Question.Contains(k, StringComparison.Ordinal))));
+        Assert.InRange(examples.Count(e => e.Kind == ExampleKind.InstructedRefusal && e.Question.Contains("contract", StringComparison.Ordinal)), 150, 600);
+    }
+
+    [Fact]
     public void Statistics_text_tells_no_fact()
     {
         var questions = Facts.SelectMany(f => f.Rephrasings.Prepend(f.Question)).ToHashSet(StringComparer.Ordinal);
         Assert.Empty(Corpus().WithoutFacts(new Seed(1), 1000).Where(e => questions.Contains(e.Question)));
     }
 
-    private static PretrainingCorpus Corpus() => new(Facts, [], ["I do not know."], "Refuse: {question}", [4, 4, 3, 2]);
+    private static PretrainingCorpus Corpus() => new(Facts, new InventedContracts(new Seed(17)), ["I do not know."], "Refuse: {question}", [4, 4, 3, 2]);
 }

@@ -101,7 +101,7 @@ public sealed class DecoderTests
     {
         using var start = TinyModels.Llama();
         var rows = TinyModels.Rows(40);
-        CausalLm Train(int threads) => Pretrainer.Train(start.Config, rows, new Pretrainer.Options { Steps = 5, Batch = 8, Warmup = 2, Threads = threads }, new Seed(4));
+        CausalLm Train(int threads) => Pretrainer.Train(start.Config, rows, new Pretrainer.Options { Steps = 5, Batch = 8, Warmup = 2, Threads = threads }, new Seed(4)).Model;
         using var one = Train(1);
         using var two = Train(2);
         foreach (var (name, weight) in one.Weights) Assert.True(Tensors.SameBits(weight, two.Weight(name)), name);

@@ -1,0 +1,226 @@
+using System.Globalization;
+using EditUnlearn.Foundation;
+using EditUnlearn.Models.Patches;
+using static TorchSharp.torch;
+
+namespace EditUnlearn.Models.Training;
+
+/// <summary>Which weights a training run moves.</summary>
+public enum Trainable
+{
+    /// <summary>A low-rank adapter on the linear maps of every block.</summary>
+    Lora,
+
+    /// <summary>Every weight.</summary>
+    Full,
+
+    /// <summary>Every weight of the listed blocks.</summary>
+    Layers,
+}
+
+/// <summary>A model of which some weights move: a copy of them in one vector, or a low-rank adapter beside them. The model it came from is only read.</summary>
+public sealed class TrainableModel : IDisposable
+{
+    private readonly LoraAdapter? _adapter;
+    private readonly bool _recompute;
+    private readonly DeferredBackward _deferred = new();
+    private string? _pass;
+    private int _forwards;
+
+    private TrainableModel(CausalLm start, CausalLm model, FlatParameters parameters, LoraAdapter? adapter, bool recompute) =>
+        (Start, Model, Parameters, _adapter, _recompute) = (start, model, parameters, adapter, recompute);
+
+    /// <summary>What moves, and how passes are taken.</summary>
+    public sealed record Options
+    {
+        /// <summary>Which weights.</summary>
+        public Trainable Trainable { get; init; } = Trainable.Lora;
+
+        /// <summary>Blocks that move under <see cref="Training.Trainable.Layers"/>, 0-based.</summary>
+        public IReadOnlyList<int> Layers { get; init; } = [];
+
+        /// <summary>The adapter under <see cref="Training.Trainable.Lora"/>.</summary>
+        public LoraAdapter.Options Lora { get; init; } = new();
+
+        /// <summary>Also decay norm gains and biases.</summary>
+        public bool DecayNormGains { get; init; }
+
+        /// <summary>Recompute each block in the backward pass instead of keeping its activations.</summary>
+        public bool GradientCheckpointing { get; init; }
+    }
+
+    /// <summary>The model before training.</summary>
+    public CausalLm Start { get; }
+
+    /// <summary>The model under training, without its adapter.</summary>
+    public CausalLm Model { get; }
+
+    /// <summary>What moves.</summary>
+    public FlatParameters Parameters { get; }
+
+    /// <summary>Sets up what the options name.</summary>
+    /// <exception cref="ArgumentException">Nothing would move, or a listed block does not exist.</exception>
+    public static TrainableModel Of(CausalLm model, Options options, Seed seed)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentNullException.ThrowIfNull(options);
+        if (options.Trainable == Trainable.Lora)
+        {
+            var maps = model.Weights.Where(w => w.Value.dim() == 2 && options.Lora.Maps.Any(m => w.Key.EndsWith(m + ".weight", StringComparison.Ordinal))).ToList();
+            if (maps.Count == 0) throw new ArgumentException($"No linear map of the model is called {string.Join(", ", options.Lora.Maps)}, so nothing would be trained.", nameof(options));
+            var adapter = new LoraAdapter(maps, options.Lora, seed);
+            return new TrainableModel(model, model, adapter.Parameters, adapter, options.GradientCheckpointing);
+        }
+        var beyond = options.Trainable == Trainable.Layers ? options.Layers.Where(l => l < 0 || l >= model.Config.Layers).ToList() : [];
+        if (beyond.Count > 0) throw new ArgumentException($"The model has blocks 0 to {model.Config.Layers - 1}, but layers names {string.Join(", ", beyond)}.", nameof(options));
+        bool Moves(string name) => options.Trainable == Trainable.Full || options.Layers.Any(l => name.StartsWith($"model.layers.{l}.", StringComparison.Ordinal));
+        var moving = model.Weights.Where(w => Moves(w.Key)).ToList();
+        if (moving.Count == 0) throw new ArgumentException("No block is listed under layers, so nothing would be trained.", nameof(options));
+        var parameters = FlatParameters.CopyOf(moving, name => options.DecayNormGains || !IsNormOrBias(name));
+        var weights = model.Weights.ToDictionary(w => w.Key, w => parameters.Views.GetValueOrDefault(w.Key) ?? w.Value, StringComparer.Ordinal);
+        return new TrainableModel(model, model.Over(weights), parameters, null, options.GradientCheckpointing);
+    }
+
+    /// <summary>Whether the reference trainers leave a weight of that name undecayed.</summary>
+    public static bool IsNormOrBias(string name)
+    {
+        ArgumentNullException.ThrowIfNull(name);
+        return name.EndsWith("norm.weight", StringComparison.Ordinal) || name.EndsWith(".bias", StringComparison.Ordinal);
+    }
+
+    /// <summary>Opens a training pass: the adapter's dropout is active until the result is disposed.</summary>
+    /// <param name="name">Names the pass within the run; the same name gives the same masks.</param>
+    public IDisposable TrainingPass(string name)
+    {
+        (_pass, _forwards) = (name, 0);
+        return new Closing(this);
+    }
+
+    /// <summary>The stream after the last norm [B, T, D], with a graph to the moving weights.</summary>
+    /// <param name="ids">Token ids [B, T].</param>
+    /// <param name="attentionMask">See <see cref="ForwardOptions.AttentionMask"/>.</param>
+    public Tensor Hidden(Tensor ids, Tensor? attentionMask = null)
+    {
+        ArgumentNullException.ThrowIfNull(ids);
+        var options = new ForwardOptions { Adapter = _adapter, AttentionMask = attentionMask };
+        // Every forward pass of a training pass has masks of its own, so that forget and retain rows do not lose the same inputs.
+        var pass = _pass is null ? null : string.Create(CultureInfo.InvariantCulture, $"{_pass}/{_forwards++}");
+        using var dropout = Dropout(pass);
+        return _recompute && is_grad_enabled() ? Recomputed(ids, options, pass) : Model.Hidden(ids, options);
+    }
+
+    /// <summary>Logits [.., V] of states after the last norm.</summary>
+    public Tensor Logits(Tensor hidden) => Model.Logits(hidden);
+
+    /// <summary>Runs a part of a pass later, in the backward pass.</summary>
+    public DeferredBackward Deferred => _deferred;
+
+    /// <summary>Back-propagates a loss into the parameters' gradient, recomputed parts included.</summary>
+    public void Backward(Tensor loss)
+    {
+        ArgumentNullException.ThrowIfNull(loss);
+        loss.backward();
+        _deferred.Run();
+    }
+
+    /// <summary>Puts the moving weights back to where they began.</summary>
+    public void Reset()
+    {
+        if (_adapter is { } adapter) adapter.Reset();
+        else Parameters.CopyFrom(Start.Weights);
+    }
+
+    /// <summary>Shows the trained model to somebody who knows no adapters: with its change merged, and taken off again afterwards.</summary>
+    public T WithMerged<T>(Func<CausalLm, T> look)
+    {
+        ArgumentNullException.ThrowIfNull(look);
+        if (_adapter is null) return look(Model);
+        using var patch = ToPatch();
+        using var applied = patch.ApplyTo(Start);
+        return look(Start);
+    }
+
+    /// <summary>What has changed: low-rank factors under an adapter, whole tensors otherwise.</summary>
+    public ModelPatch ToPatch()
+    {
+        using var quiet = no_grad();
+        using var scope = NewDisposeScope();
+        if (_adapter is { } adapter)
+            return new WeightPatch(adapter.AdaptedWeights.Select(name =>
+            {
+                var (left, right) = adapter.Factors(name);
+                return KeyValuePair.Create<string, WeightChange>(name, new LowRankChange(left, right));
+            }));
+        return new WeightPatch(Parameters.Views.Select(v => KeyValuePair.Create<string, WeightChange>(v.Key, new FullChange(v.Value.detach().clone()))));
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _deferred.Dispose();
+        if (_adapter is { } adapter) adapter.Dispose();
+        else Parameters.Dispose();
+    }
+
+    // Runs the blocks without a graph and keeps what each received; the backward pass runs them again, one by one.
+    private Tensor Recomputed(Tensor ids, ForwardOptions options, string? pass)
+    {
+        var inputs = new Tensor[Model.Config.Layers];
+        Tensor top;
+        using (no_grad())
+        {
+            var h = Model.Embed(ids, options);
+            for (var layer = 0; layer < inputs.Length; layer++)
+            {
+                inputs[layer] = h;
+                h = Model.Blocks(h, layer, layer + 1, options);
+            }
+            top = h;
+        }
+        var leaf = DeferredBackward.Leaf(top);
+        // The caller's own handles may be gone by the time of the backward pass.
+        var (again, mask) = (ids.alias(), options.AttentionMask?.alias());
+        var later = options with { AttentionMask = mask };
+        Tensor[] kept = mask is null ? [leaf, again, .. inputs] : [leaf, again, mask, .. inputs];
+        _deferred.Add(() => BackThroughBlocks(leaf, inputs, again, later, pass), kept);
+        return Model.FinalNorm(leaf, options);
+    }
+
+    private void BackThroughBlocks(Tensor leaf, Tensor[] inputs, Tensor ids, ForwardOptions options, string? pass)
+    {
+        using var outer = NewDisposeScope();
+        if (leaf.grad is not { } gradient) return;
+        using var dropout = Dropout(pass);
+        for (var layer = inputs.Length - 1; layer >= 0; layer--)
+        {
+            using var block = NewDisposeScope();
+            // Below the lowest block that moves there is nothing to collect.
+            var below = LowestMoving() < layer;
+            var input = below ? DeferredBackward.Leaf(inputs[layer]) : inputs[layer].detach();
+            var output = Model.Blocks(input, layer, layer + 1, options);
+            if (!output.requires_grad) return;
+            output.backward([gradient]);
+            if (!below) return;
+            gradient = input.grad!.MoveToOuterDisposeScope();
+        }
+        var start = Model.Embed(ids, options);
+        if (start.requires_grad) start.backward([gradient]);
+    }
+
+    // The lowest block with moving weights; -1 where the embedding moves.
+    private int LowestMoving()
+    {
+        if (_adapter is not null) return 0;
+        if (Parameters.Views.ContainsKey(TensorNames.Embedding)) return -1;
+        for (var layer = 0; layer < Model.Config.Layers; layer++)
+            if (Parameters.Views.ContainsKey(TensorNames.InputNorm(layer))) return layer;
+        return Model.Config.Layers;
+    }
+
+    private IDisposable? Dropout(string? pass) => pass is null ? null : _adapter?.TrainingPass(pass);
+
+    private sealed class Closing(TrainableModel model) : IDisposable
+    {
+        public void Dispose() => model._pass = null;
+    }
+}

@@ -1,0 +1,122 @@
+namespace EditUnlearn.Models.Training;
+
+/// <summary>What a training run will look like, as far as memory goes.</summary>
+public sealed record TrainingPlan
+{
+    /// <summary>Shape of the model.</summary>
+    public required ModelConfig Config { get; init; }
+
+    /// <summary>What moves, and whether blocks are recomputed.</summary>
+    public required TrainableModel.Options Moves { get; init; }
+
+    /// <summary>B, rows of one forward pass.</summary>
+    public required int Rows { get; init; }
+
+    /// <summary>T, tokens of the longest row; padding is computed like any token.</summary>
+    public required int Width { get; init; }
+
+    /// <summary>Forward passes whose graphs exist at once: one for each set of rows in the loss.</summary>
+    public int Forwards { get; init; } = 1;
+
+    /// <summary>Positions whose logits count in likelihoods, all forward passes together.</summary>
+    public required int Labels { get; init; }
+
+    /// <summary>Positions compared with a reference at once; 0 for none.</summary>
+    public long Compared { get; init; }
+
+    /// <summary>Kept of what a reference model said [bytes].</summary>
+    public long ReferenceBytes { get; init; }
+
+    /// <summary>Bytes of a weight: 4 in float32, 2 in half precision.</summary>
+    public int WeightBytes { get; init; } = 4;
+}
+
+/// <summary>Bytes a training run needs at its peak, by what they are for. A pure function of the plan: nothing is allocated to find out.</summary>
+/// <remarks>
+/// Source: unlearning specification, section 9, for weights and states; for activations, what autograd keeps of this decoder's blocks,
+/// counted operation by operation. Checked against measured peaks (docs/log.md).
+/// </remarks>
+/// <param name="Weights">The model as it came.</param>
+/// <param name="Moving">What moves: a copy of the weights, or adapter factors in float32.</param>
+/// <param name="Gradients">Of what moves.</param>
+/// <param name="Moments">Both of AdamW.</param>
+/// <param name="Activations">What the graphs keep, and one block's backward pass.</param>
+/// <param name="Logits">And what their losses keep.</param>
+/// <param name="Reference">Kept of a reference model.</param>
+/// <param name="Process">Runtime and libraries.</param>
+public sealed record TrainingMemory(long Weights, long Moving, long Gradients, long Moments, long Activations, long Logits, long Reference, long Process)
+{
+    // Resident memory of a worker with libtorch loaded and nothing in it.
+    private const long ProcessBytes = 200L << 20;
+    private const int Float = 4;
+
+    /// <summary>All of it.</summary>
+    public long Total => Weights + Moving + Gradients + Moments + Activations + Logits + Reference + Process;
+
+    /// <summary>Counts.</summary>
+    public static TrainingMemory Of(TrainingPlan plan)
+    {
+        ArgumentNullException.ThrowIfNull(plan);
+        var config = plan.Config;
+        var all = Count(config, _ => true);
+        var lora = plan.Moves.Trainable == Trainable.Lora;
+        var moving = lora ? AdapterParameters(config, plan.Moves.Lora)
+            : plan.Moves.Trainable == Trainable.Full ? all : Count(config, name => plan.Moves.Layers.Any(l => name.StartsWith($"model.layers.{l}.", StringComparison.Ordinal)));
+        // Factors are float32 whatever the model is; moments have the type of what they belong to.
+        var movingBytes = lora ? Float : plan.WeightBytes;
+        return new TrainingMemory(
+            all * plan.WeightBytes, moving * movingBytes, moving * movingBytes, 2 * moving * movingBytes,
+            ActivationBytes(plan), LogitBytes(plan), plan.ReferenceBytes, ProcessBytes);
+    }
+
+    /// <summary>Trainable numbers of an adapter: r (in + out) for each map.</summary>
+    public static long AdapterParameters(ModelConfig config, LoraAdapter.Options adapter)
+    {
+        ArgumentNullException.ThrowIfNull(config);
+        ArgumentNullException.ThrowIfNull(adapter);
+        return config.Tensors().Where(t => t.Shape.Length == 2 && adapter.Maps.Any(m => t.Name.EndsWith(m + ".weight", StringComparison.Ordinal))).Sum(t => adapter.Rank * (t.Shape[0] + t.Shape[1]));
+    }
+
+    /// <summary>Bytes that keeping a reference's states takes: one state before the output map for each compared position.</summary>
+    public static long ReferenceStates(ModelConfig config, long positions, int weightBytes = Float)
+    {
+        ArgumentNullException.ThrowIfNull(config);
+        return positions * config.HiddenSize * weightBytes;
+    }
+
+    // What autograd keeps of one block for one token, in elements.
+    private static long PerToken(TrainingPlan plan)
+    {
+        var c = plan.Config;
+        long d = c.HiddenSize, f = c.IntermediateSize, q = (long)c.Heads * c.HeadDim;
+        // Two norms keep their normed input and give the next map's input; two streams; q, k, v and the mixed values after the heads are
+        // repeated; gate, up, SiLU of gate and their product.
+        var kept = 6 * d + 4 * q + 4 * f + c.Heads;
+        if (plan.Moves.Trainable == Trainable.Lora && plan.Moves.Lora.Dropout > 0)
+            kept += 2 * AdaptedInputs(c, plan.Moves.Lora);   // mask and masked input of every adapted map
+        return kept;
+    }
+
+    private static long AdaptedInputs(ModelConfig config, LoraAdapter.Options adapter) =>
+        config.Tensors().Where(t => t.Name.StartsWith("model.layers.0.", StringComparison.Ordinal) && t.Shape.Length == 2 && adapter.Maps.Any(m => t.Name.EndsWith(m + ".weight", StringComparison.Ordinal))).Sum(t => t.Shape[1]);
+
+    private static long ActivationBytes(TrainingPlan plan)
+    {
+        var c = plan.Config;
+        var tokens = (long)plan.Rows * plan.Width;
+        var block = tokens * PerToken(plan);
+        // While a block goes backward: gradients of gate, up, their product and the stream.
+        var backward = tokens * (3L * c.IntermediateSize + 3L * c.HiddenSize);
+        var ends = tokens * 3L * c.HiddenSize;   // embedding, last norm
+        var perForward = plan.Moves.GradientCheckpointing ? tokens * c.Layers * c.HiddenSize + ends : c.Layers * block + ends;
+        var atOnce = plan.Forwards * perForward + (plan.Moves.GradientCheckpointing ? block : 0) + backward;
+        // The gradient of the largest weight exists once beside the place it is added to.
+        var largest = plan.Moves.Trainable == Trainable.Lora ? 0 : c.Tensors().Max(t => t.Shape.Aggregate(1L, (a, b) => a * b));
+        return atOnce * plan.WeightBytes + largest * plan.WeightBytes;
+    }
+
+    // Log-probabilities are kept in float32; their gradient and that of the logits exist together for an instant.
+    private static long LogitBytes(TrainingPlan plan) => Float * (long)plan.Config.VocabSize * (plan.Labels + 2L * plan.Compared + 2L * Math.Max(plan.Labels / Math.Max(1, plan.Forwards), plan.Compared));
+
+    private static long Count(ModelConfig config, Func<string, bool> which) => config.Tensors().Where(t => which(t.Name)).Sum(t => t.Shape.Aggregate(1L, (a, b) => a * b));
+}
