@@ -66,7 +66,7 @@ public class ValueBenchmarks
 }
 
 /// <summary>Closed forms for one edit after 39 others at the miniature's MLP width, against dense solves of that width.</summary>
-public class ClosedFormBenchmarks
+public class ClosedFormBenchmarks : IDisposable
 {
     private Tensor _moment = null!, _key = null!, _earlier = null!;
     private FactoredMoment _factored = null!;
@@ -116,5 +116,13 @@ public class ClosedFormBenchmarks
     {
         using var scope = NewDisposeScope();
         _ = LeastSquares.Projected(_space.Project(_earlier), _space.Project(_key), 1);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _factored?.Dispose();
+        _space?.Dispose();
+        GC.SuppressFinalize(this);
     }
 }
