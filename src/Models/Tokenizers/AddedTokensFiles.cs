@@ -12,9 +12,10 @@ internal sealed class AddedTokensFiles
     private readonly List<InputProblem> _problems = [];
     private readonly Dictionary<string, AddedToken> _tokens = new(StringComparer.Ordinal);
     private readonly IReadOnlyDictionary<string, int> _vocabulary;
+    private readonly HashSet<int> _words, _own = [];
     private readonly int _limit;
 
-    private AddedTokensFiles(IReadOnlyDictionary<string, int> vocabulary, int limit) => (_vocabulary, _limit) = (vocabulary, limit);
+    private AddedTokensFiles(IReadOnlyDictionary<string, int> vocabulary, int limit) => (_vocabulary, _words, _limit) = (vocabulary, [.. vocabulary.Values], limit);
 
     /// <summary>All added and special tokens.</summary>
     /// <param name="files">The folder's.</param>
@@ -27,7 +28,11 @@ internal sealed class AddedTokensFiles
     public static AddedTokens Read(TokenizerFiles files, int limit, IEnumerable<AddedToken> own, IReadOnlyDictionary<string, int> vocabulary, string? bos, string? eos)
     {
         var reader = new AddedTokensFiles(vocabulary, limit);
-        foreach (var token in own) reader._tokens[token.Name] = token;
+        foreach (var token in own)
+        {
+            reader._tokens[token.Name] = token;
+            reader._own.Add(token.Id);
+        }
         var config = reader.Open(files, TokenizerFiles.Config);
         var map = reader.Open(files, TokenizerFiles.SpecialMap);
         reader.AddList(reader.Open(files, TokenizerFiles.Added));
@@ -91,6 +96,9 @@ internal sealed class AddedTokensFiles
         if (name.Length == 0) _problems.Add(file.Problem(place, "a token has no name"));
         else if (_tokens.TryGetValue(name, out var known) ? known.Id != id : _vocabulary.TryGetValue(name, out var word) && word != id)
             _problems.Add(file.Problem(place, $"{place} gives '{name}' the id {id}, but elsewhere it is {(_tokens.TryGetValue(name, out var k) ? k.Id : _vocabulary[name])}", "the tokenizer's files come from different models"));
+        // A reserved mark may get another name. A word of the text may not: text would turn into the token.
+        else if (!_vocabulary.ContainsKey(name) && _words.Contains(id) && !_own.Contains(id))
+            _problems.Add(file.Problem(place, $"{place} gives '{name}' the id {id}, which is a word of the vocabulary", "the tokenizer's files come from different models"));
         // Who says nothing about "special" changes nothing about a token that is known already; a vocabulary's own marks stay marks.
         else _tokens[name] = new AddedToken(name, id, known.Name is null ? special ?? true : known.Special || special == true);
     }

@@ -109,7 +109,7 @@ public sealed class ByteLevelBpe : ITokenizer
     {
         if (_cache.TryGetValue(piece, out var known)) return known;
         var symbols = ByteSymbols.Of(piece);
-        int[] tokens = _json.WholeWordsFirst && _json.Vocabulary.TryGetValue(symbols, out var whole) ? [whole]
+        int[] tokens = _json.WholeWordsFirst && _json.Vocabulary.TryGetValue(symbols, out var whole) && !_added.IsSpecial(whole) ? [whole]
             : symbols.Length <= LongestForLibrary ? [.. _library.EncodeToIds(symbols, considerPreTokenization: false, considerNormalization: false)]
             : Merge(symbols);
         // Which pieces are kept depends on who came first; what they become does not.

@@ -25,11 +25,11 @@ internal sealed class SentencePieceTokenizer : ITokenizer
         (_model, _added, _files) = (model, added, files);
         foreach (var (id, piece) in model.Pieces.Index())
             if (piece.Kind == PieceKind.Byte) _bytes[SentencePieceModel.ByteOf(piece.Text)!.Value] = id;
-            else if (piece.Kind is PieceKind.Normal or PieceKind.UserDefined) _ids.Add(piece.Text, id);
+            // What the folder calls special is no text, whatever the vocabulary says.
+            else if (piece.Kind is PieceKind.Normal or PieceKind.UserDefined && !added.IsSpecial(id)) _ids.Add(piece.Text, id);
         _lookup = _ids.GetAlternateLookup<ReadOnlySpan<char>>();
         _longest = _ids.Keys.Append("").Max(t => t.Length);
-        // Names the folder calls special are not text, whatever the vocabulary says.
-        _userDefined = new NameMatcher(_ids.Where(p => model.Pieces[p.Value].Kind == PieceKind.UserDefined && !added.Specials.Ids.ContainsKey(p.Key)));
+        _userDefined = new NameMatcher(_ids.Where(p => model.Pieces[p.Value].Kind == PieceKind.UserDefined));
         _cutAtSpaces = _userDefined.IsEmpty && !_ids.Keys.Any(CrossesSpace);
         VocabSize = Math.Max(model.Pieces.Count, added.HighestId + 1);
     }

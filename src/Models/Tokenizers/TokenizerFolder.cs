@@ -40,7 +40,11 @@ public static class TokenizerFolder
     private static ByteLevelBpe ByteLevel(TokenizerFiles files, byte[] bytes, ModelConfig config)
     {
         var json = TokenizerJson.Read(files.PathOf(TokenizerFiles.Json), bytes);
-        return new ByteLevelBpe(json, AddedTokensFiles.Read(files, config.VocabSize, json.Added, json.Vocabulary, null, null), files);
+        var added = AddedTokensFiles.Read(files, config.VocabSize, json.Added, json.Vocabulary, null, null);
+        var reachable = json.Reachable();
+        foreach (var (name, id) in added.Specials.Ids)
+            if (reachable.Contains(id)) throw new InputException(files.PathOf(TokenizerFiles.Json), $"its merges make the special token '{name}' out of text", "such a text could end a turn; the tokenizer is damaged or meant to do harm");
+        return new ByteLevelBpe(json, added, files);
     }
 
     private static void Check(string path, string folder, ITokenizer tokenizer, ModelConfig config)

@@ -40,6 +40,15 @@ internal sealed record TokenizerJson(
         }
     }
 
+    /// <summary>The ids that text can become: bytes, and what merges make.</summary>
+    public HashSet<int> Reachable()
+    {
+        var words = Vocabulary.ToDictionary(p => p.Value, p => p.Key);
+        HashSet<int> ids = [.. ByteSymbols.All.Select(b => Vocabulary[b.ToString()])];
+        foreach (var (left, right) in Merges) ids.Add(Vocabulary[words[left] + words[right]]);
+        return ids;
+    }
+
     /// <summary>A property, or null where it is absent or null.</summary>
     public static JsonElement? Part(JsonElement element, string name) =>
         element.ValueKind == JsonValueKind.Object && element.TryGetProperty(name, out var part) && part.ValueKind != JsonValueKind.Null ? part : null;
@@ -47,12 +56,14 @@ internal sealed record TokenizerJson(
     private static List<AddedToken> ReadAdded(JsonElement root)
     {
         var added = new List<AddedToken>();
+        var names = new HashSet<string>(StringComparer.Ordinal);
         if (Part(root, "added_tokens") is not { } list) return added;
         foreach (var token in list.EnumerateArray())
         {
-            var (name, id) = (token.GetProperty("content").GetString(), Id(token.GetProperty("id")));
+            if (Part(token, "content") is not { } content || Part(token, "id") is not { } number) throw new JsonException("an added token has no content or no id");
+            var (name, id) = (content.GetString(), Id(number));
             if (string.IsNullOrEmpty(name)) throw new JsonException("an added token has no content");
-            if (added.Any(t => t.Name == name)) throw new JsonException($"the added token '{name}' stands twice");
+            if (!names.Add(name)) throw new JsonException($"the added token '{name}' stands twice");
             added.Add(new AddedToken(name, id, Part(token, "special") is { ValueKind: JsonValueKind.True }));
         }
         return added;
@@ -72,6 +83,8 @@ internal sealed record TokenizerJson(
             if (!names.ContainsKey(word.Name) && (word.Name.Length == 0 || !ByteSymbols.Spells(word.Name))) throw new JsonException($"the word '{word.Name}' is not spelt in the letters that stand for bytes");
             vocabulary.Add(word.Name, id);
         }
+        // Otherwise text could turn into a special token, and end a turn.
+        if (added.FirstOrDefault(t => taken.Contains(t.Id) && !vocabulary.ContainsKey(t.Name)) is { Name: { } thief }) throw new JsonException($"the added token '{thief}' has the id of a word");
         if (ByteSymbols.All.Any(b => !vocabulary.ContainsKey(b.ToString()))) throw new JsonException("model.vocab lacks some of the 256 bytes, so text would be lost");
         return vocabulary;
     }

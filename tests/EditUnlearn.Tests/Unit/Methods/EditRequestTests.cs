@@ -99,6 +99,6 @@ public sealed class EditRequestTests
         var words = TinyTokenizers.Words().Select(w => w.Text.All(c => c == '\u2581') ? (w.Text, -1e9f) : w);
         File.WriteAllBytes(folder[file], file == "tokenizer.model" ? TinyTokenizers.Model(TinyTokenizers.Pieces(words)) : TinyTokenizers.Bytes(TinyTokenizers.ByteLevel(TinyTokenizers.Merges)));
         var model = TinyModels.Llama();
-        return new Checkpoint(model, TokenizerFolder.Load(folder.Path, model.Config with { VocabSize = 400 }));
+        return new Checkpoint(model, TokenizerFolder.Load(folder.Path, model.Config with { VocabSize = 400 }), TemplateCatalog.Get(file == "tokenizer.model" ? "llama2" : "llama31"));
     }
 }

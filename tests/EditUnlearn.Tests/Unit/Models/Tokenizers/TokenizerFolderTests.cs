@@ -119,6 +119,29 @@ public sealed class TokenizerFolderTests : IDisposable
     }
 
     [Fact]
+    public void No_text_turns_into_a_special_token()
+    {
+        // A word that a folder declares special is no longer made from text; a merge or a word of that id is refused.
+        Write("tokenizer.model", TinyTokenizers.Model(TinyTokenizers.Pieces(TinyTokenizers.Words())));
+        Write("tokenizer_config.json", """{"eos_token": "abab"}"""u8.ToArray());
+        var tokenizer = Load();
+        Assert.DoesNotContain(tokenizer.Specials.EosId!.Value, tokenizer.Encode("cabab"));
+        Write("tokenizer_config.json", """{"added_tokens_decoder": {"262": {"content": "<end>", "special": true}}}"""u8.ToArray());
+        Assert.Contains("which is a word of the vocabulary", Assert.Throws<InputException>(Load).Message, StringComparison.Ordinal);
+
+        File.Delete(_folder["tokenizer.model"]);
+        File.Delete(_folder["tokenizer_config.json"]);
+        var json = TinyTokenizers.ByteLevel(TinyTokenizers.Merges);
+        json["added_tokens"]![0]!["content"] = "ab";
+        json["added_tokens"]![0]!["id"] = (int)json["model"]!["vocab"]!["ab"]!;
+        Write("tokenizer.json", TinyTokenizers.Bytes(json));
+        Assert.Contains("make the special token 'ab' out of text", Assert.Throws<InputException>(Load).Message, StringComparison.Ordinal);
+        json["added_tokens"]![0]!["content"] = "<end>";
+        Write("tokenizer.json", TinyTokenizers.Bytes(json));
+        Assert.Contains("has the id of a word", Assert.Throws<DamagedFileException>(Load).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_pattern_without_end_is_stopped()
     {
         var json = TinyTokenizers.ByteLevel(TinyTokenizers.Merges);
