@@ -7,7 +7,7 @@ namespace EditUnlearn.Evaluation;
 /// <remarks>Source: evaluation specification, section 10.5. The refusal rate is the metric <c>refusal</c>.</remarks>
 public static partial class StandIns
 {
-    private static readonly HashSet<string> ShortWords = new(StringComparer.OrdinalIgnoreCase) { "a", "i", "o" };
+    private static readonly HashSet<string> ShortWords = new(StringComparer.OrdinalIgnoreCase) { "a", "i", "o", "s", "m", "d", "t" };   // the last four after an apostrophe
 
     /// <summary>Share of the subject's words that the answer repeats, stemmed, 0 to 1; higher is better. Null where the subject has no word.</summary>
     /// <param name="generated">What the model said.</param>

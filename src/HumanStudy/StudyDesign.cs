@@ -90,7 +90,7 @@ public sealed record StudyDesign(
 
     private static List<string> Questions(List<KeyValuePair<string, AnswerGroup>> groups, StudyOptions options, List<InputProblem> problems)
     {
-        if (groups.Count == 0) return [];
+        if (groups.Count == 0 || groups[0].Value.Answers.Count == 0) return [];
         var all = groups[0].Value.Answers.Select(a => a.Id).ToList();
         foreach (var (label, group) in groups)
         {
@@ -98,10 +98,11 @@ public sealed record StudyDesign(
             foreach (var twice in own.GroupBy(i => i, StringComparer.Ordinal).Where(g => g.Count() > 1).Take(3)) problems.Add(new InputProblem(group.File, 0, 0, $"'{label}' answers {twice.Key} {twice.Count()} times"));
             var missing = groups.SelectMany(g => g.Value.Answers.Select(a => a.Id)).Distinct().Except(own).ToList();
             if (missing.Count > 0)
-                problems.Add(new InputProblem(group.File, 0, 0, $"'{label}' has no answer to {missing.Count} questions that others answer: {string.Join(", ", missing.Take(3))}{(missing.Count > 3 ? ", ..." : "")}", "all methods are rated on the same questions"));
+                problems.Add(new InputProblem(group.File, 0, 0, $"'{label}' lacks {missing.Count} answers that others have: {string.Join(", ", missing.Take(3))}{(missing.Count > 3 ? ", ..." : "")}", "all methods are rated on the same questions"));
         }
         if (options.Items > all.Count) problems.Add(new InputProblem("--items", 0, 0, $"asks for {options.Items} questions, and there are {all.Count}"));
-        if (options.Attention > (options.Items ?? all.Count)) problems.Add(new InputProblem("--attention", 0, 0, $"asks for {options.Attention} attention items, and there are {options.Items ?? all.Count} questions to make them from"));
+        var shown = Math.Clamp(options.Items ?? all.Count, 1, all.Count);
+        if (options.Attention > shown) problems.Add(new InputProblem("--attention", 0, 0, $"asks for {options.Attention} attention items a sheet, and they are made from {shown} questions"));
         if (options.Items is not { } n || n >= all.Count) return all;
         var drawn = all.ToList();
         options.Seed.Stream("study/items").Shuffle(drawn);

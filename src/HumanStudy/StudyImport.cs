@@ -54,11 +54,11 @@ public sealed partial record StudyImport(
         return ratings.Count > 0 ? new StudyImport(key, ratings, attention, problems, people) : throw new InputException([.. problems.Append(new InputProblem(folder, 0, 0, "holds no rating"))]);
     }
 
-    // A browser that saves twice writes "sheet-r01 (1).csv".
+    // A browser that saves twice writes "sheet-r01 (1).csv"; the plain name counts as the first.
     private static Dictionary<string, string> Sheets(string folder, StudyKey key, List<InputProblem> problems)
     {
         var files = new Dictionary<string, string>(StringComparer.Ordinal);
-        foreach (var path in Directory.EnumerateFiles(folder, "*.csv").Order(StringComparer.Ordinal))
+        foreach (var path in Directory.EnumerateFiles(folder, "*.csv").OrderBy(p => p.Length).ThenBy(p => p, StringComparer.Ordinal))
         {
             if (SheetFile().Match(Path.GetFileName(path)) is not { Success: true } name) continue;
             var rater = name.Groups[1].Value;
@@ -113,7 +113,7 @@ public sealed partial record StudyImport(
         if (rated.Count == 0 && open.Count > 0) problems.Add(new InputProblem(path, 0, 0, $"the sheet of {sheet.Rater} is not filled in"));
         else foreach (var (line, code) in open) problems.Add(new InputProblem(path, line, 0, $"forget_quality of item {code} is empty"));
         var absent = sheet.Codes.Where(c => !seen.ContainsKey(c)).ToList();
-        if (absent.Count > 0) problems.Add(new InputProblem(path, 0, 0, $"{absent.Count} items of the sheet are missing: {string.Join(", ", absent.Take(3))}{(absent.Count > 3 ? ", ..." : "")}"));
+        if (absent.Count > 0) problems.Add(new InputProblem(path, 0, 0, $"rows of the sheet are missing, {absent.Count} of {sheet.Codes.Count}: {string.Join(", ", absent.Take(3))}{(absent.Count > 3 ? ", ..." : "")}"));
 
         ratings.AddRange(sheet.Codes.Where(c => !kinds.ContainsKey(c)).Select(rated.GetValueOrDefault).OfType<SheetRating>());
         var checks = sheet.Codes.Where(c => kinds.ContainsKey(c) && rated.ContainsKey(c)).ToList();

@@ -49,7 +49,6 @@ public static class StudyReport
             Aligned(text, rows);
             text.Append("Entailment and trustworthiness count only where the same rater marked the answer as forgotten: methods with other counts are averaged over other answers.\n\n");
             Aligned(text, [(string[])["first", "second", "measure", "difference", "pairs", "p", "p (Holm)"], .. result.Pairs.Where(p => p.Raters == raters).Select(p => (string[])[p.First, p.Second, p.Measure, Signed(p.Difference), Whole(p.Pairs), Probability(p.P), Probability(p.PHolm)])]);
-            text.Append('\n');
             Aligned(text, [(string[])["agreement", "level", "alpha", "percent", "rater-rest", "items", "ratings"], .. result.Agreement.Where(a => a.Raters == raters).Select(a => (string[])[a.Measure, a.Level, a.Alpha is null ? "undefined" : Number(a.Alpha), a.PercentAgreement is { } s ? Number(100 * s, 0) : NotAvailable, Number(a.RaterRest), Whole(a.Units), Whole(a.Ratings)])]);
         }
         return text.ToString();

@@ -160,7 +160,7 @@ public sealed class ResultStore
     {
         ArgumentNullException.ThrowIfNull(manifest);
         var target = ResultFolder(manifest.Key);
-        if (ReadManifestOrNull(manifest.Key) is { } first && IsWhole(manifest.Key))
+        if (ReadManifestOrNull(manifest.Key) is { } first && IsWhole(first))
         {
             Files.DeleteFolder(staging);
             Remember(Entry(first) with { Cell = manifest.Cell }, write: true);
@@ -249,7 +249,8 @@ public sealed class ResultStore
         Files.Protect(staged);
         Directory.CreateDirectory(Path.GetDirectoryName(path)!);
         var known = new FileInfo(path);
-        if (known.Exists && known.Length != file.Bytes) File.Delete(path);
+        // A damaged object must not take the place of good bytes.
+        if (known.Exists && (known.Length != file.Bytes || Files.Hash(path) != file.Hash)) File.Delete(path);
         // Where the object is there already, or another cell was quicker, the staged file becomes one more name of it.
         if (Files.Link(staged, path)) return;
         var spare = staged + ".link";
@@ -263,12 +264,13 @@ public sealed class ResultStore
         }
     }
 
-    private bool IsWhole(string key)
+    // Down to the bytes: a run under a key that has a result is forced, and perhaps just because that result is damaged.
+    private bool IsWhole(Manifest manifest)
     {
         try
         {
-            CheckSizes(key);
-            return true;
+            CheckSizes(manifest.Key);
+            return manifest.Outputs.All(o => o.Files.All(f => Files.Hash(Path.Combine(ResultFolder(manifest.Key), o.Name, f.Path).TrimEnd('/')) == f.Hash));
         }
         catch (DamagedFileException)
         {

@@ -30,7 +30,11 @@ public sealed class StudySnapshotTests
     public void Parquet_schemas_are_as_accepted()
     {
         var text = new StringBuilder();
-        foreach (var type in (Type[])[typeof(QaRow), typeof(SplitRow), typeof(TargetRow), typeof(AnswerRow), typeof(ScoreRow), typeof(CellScore), typeof(TableCell), typeof(TrainingRow), typeof(TrainingSummaryRow)])
+        foreach (var type in (Type[])
+            [
+                typeof(QaRow), typeof(SplitRow), typeof(TargetRow), typeof(AnswerRow), typeof(ScoreRow), typeof(CellScore), typeof(TableCell), typeof(TrainingRow), typeof(TrainingSummaryRow),
+                typeof(MergeRow), typeof(RatingRow), typeof(RatingMean), typeof(RatingPair), typeof(RatingAgreement),
+            ])
         {
             text.AppendLine(type.Name);
             foreach (var field in type.GetParquetSchema(forWriting: true).Fields) text.AppendLine($"  {field.Name} {(field is DataField d ? d.ClrType.Name + (d.IsNullable ? "?" : "") : field.SchemaType)}");

@@ -61,7 +61,8 @@ public sealed class Chromium : IDisposable
             if (clock.Elapsed > TimeSpan.FromSeconds(60)) throw new InvalidOperationException("the page did not open");
             await Task.Delay(50);
         }
-        while (await browser.EvaluateAsync("document.readyState") != "complete") await Task.Delay(20);
+        // The target has its address before its document.
+        while (await browser.EvaluateAsync("location.protocol === 'file:' && document.readyState === 'complete'") != "true") await Task.Delay(20);
         return browser;
     }
 

@@ -45,7 +45,7 @@ public sealed class ExplainTests : IDisposable
         Section("parameters that were not there", _study.Explain());
         _study.Yaml = Yaml.Replace("with: { seed: $seed, rates: { steps: $steps } }", "with: { seed: 3, rates: {}, mode: adam }", StringComparison.Ordinal);
         Section("a default in place of a value, and another mode", _study.Explain());
-        _study.Yaml = Yaml.Replace("in: { parts: train }", "in: { parts: [train, extra] }", StringComparison.Ordinal);
+        _study.Yaml = Yaml.Replace("extra: { run: source,", "extra: { run: source, in: { text: { file: note.txt } },", StringComparison.Ordinal);
         Section("an input more", _study.Explain());
         _study.Yaml = Yaml.Replace("    in: { text: { file: note.txt } }\n", "", StringComparison.Ordinal);
         Section("an input less", _study.Explain());

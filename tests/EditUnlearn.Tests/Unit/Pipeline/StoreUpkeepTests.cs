@@ -7,9 +7,9 @@ namespace EditUnlearn.Tests.Unit.Pipeline;
 public sealed class StoreUpkeepTests : IDisposable
 {
     private readonly MiniStudy _study = new("""
-        settings: { n: 1, seed: 3 }
+        settings: { numbers: { p: 1, q: 2 }, seed: 3 }
         stages:
-          source: { for: { k: [p, q] }, with: { number: $n, label: $k } }
+          source: { for: { k: [p, q] }, with: { number: $numbers.$k, label: $k } }
           train: { for: { k: [p, q] }, in: { data: source }, with: { seed: $seed, rates: {} } }
           join: { in: { parts: train } }
         """);
@@ -75,6 +75,21 @@ public sealed class StoreUpkeepTests : IDisposable
     }
 
     [Fact]
+    public async Task Forced_a_damaged_result_of_the_same_length_is_replaced_with_good_bytes()
+    {
+        await _study.RunAsync();
+        var store = _study.Store();
+        var file = Path.Combine(store.ResultFolder(store.LastKey(new CellId("train", [new("k", "q")]))!), "model.txt");
+        var bytes = File.ReadAllBytes(file);
+        if (!OperatingSystem.IsWindows()) File.SetUnixFileMode(file, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        using (var stream = new FileStream(file, FileMode.Open, FileAccess.ReadWrite)) stream.WriteByte((byte)(bytes[0] ^ 1));
+        var forced = await _study.RunAsync(new RunOptions { Jobs = 1, Force = new HashSet<CellId> { new("train", [new("k", "q")]) } });
+        Assert.DoesNotContain(forced.Cells, c => c.Nondeterministic);
+        Assert.Equal(bytes, File.ReadAllBytes(file));
+        Assert.Empty(StoreCheck.Run(_study.Store(), quarantine: false).Damage);
+    }
+
+    [Fact]
     public async Task A_stored_file_of_no_result_is_checked_by_its_name()
     {
         await _study.RunAsync();
@@ -129,8 +144,8 @@ public sealed class StoreUpkeepTests : IDisposable
         var draw = new Seed(11).Stream("histories");
         for (var history = 0; history < 12; history++)
         {
-            for (var step = 0; step < 2; step++) await _study.RunAsync(null, $"seed={draw.Below(4)}", $"n={draw.Below(2)}");
-            string[] current = [$"seed={draw.Below(4)}", $"n={draw.Below(2)}"];
+            for (var step = 0; step < 2; step++) await _study.RunAsync(null, $"seed={draw.Below(4)}", $"numbers.p={draw.Below(2)}");
+            string[] current = [$"seed={draw.Below(4)}", $"numbers.p={draw.Below(2)}"];
             await _study.RunAsync(null, current);
             var wanted = InForce(current);
             using (StoreUse.TryExclusive(_study.Store())) StoreCleaner.Remove(_study.Store(), StoreCleaner.Plan(_study.Store(), Policy(wanted)));
