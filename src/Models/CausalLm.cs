@@ -128,6 +128,7 @@ public sealed class CausalLm : IDisposable
         // Without padding and window a causal flag does what the mask would, and the kernel skips the upper half.
         var causal = mask is null && count > 1;
         var keepFrom = options?.KeepFrom ?? 0;
+        if (tails is not null && keepFrom > 0) throw new ArgumentException("Tails and KeepFrom both choose positions; give one of them.", nameof(options));
         for (var layer = first; layer < end; layer++)
         {
             using var block = NewDisposeScope();

@@ -62,7 +62,7 @@ public sealed record ForwardOptions
     /// <summary>Keys and values of earlier positions that stay as they are; not together with <see cref="Cache"/>.</summary>
     public KvPrefix? Prefix { get; init; }
 
-    /// <summary>The last block computes only positions of this pass from here on; those before are looked at but not returned. 0 for all.</summary>
+    /// <summary>The last block computes only positions of this pass from here on; those before are looked at but not returned, and a tap does not see them there. 0 for all; not together with <see cref="Tails"/>.</summary>
     public int KeepFrom { get; init; }
 
     /// <summary>What the rows began with, where only their ends are run.</summary>

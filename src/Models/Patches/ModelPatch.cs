@@ -25,6 +25,23 @@ public abstract class ModelPatch : IDisposable
     /// <summary>Writes the patch into a folder: tensors as safetensors, the rest as JSON.</summary>
     public abstract void Save(string folder);
 
+    /// <summary>Writes the patched model where another program can read it: a checkpoint, as far as the change is one of weights.</summary>
+    /// <param name="checkpoint">The model without the patch.</param>
+    /// <param name="folder">Where.</param>
+    /// <returns>Null, or what the reader of the folder must know.</returns>
+    public string? Export(Checkpoint checkpoint, string folder)
+    {
+        ArgumentNullException.ThrowIfNull(checkpoint);
+        using var applied = ApplyTo(checkpoint.Model);
+        if (Tap is null)
+        {
+            checkpoint.Save(folder);
+            return null;
+        }
+        Save(folder);
+        return $"this change is no change of weights, so there is no checkpoint of it: {folder} holds the adapter alone ({PatchFolder.TensorFile} and {PatchFolder.InfoFile}), to be used beside the untouched model";
+    }
+
     /// <summary>Reads a saved patch of any kind; the caller owns it.</summary>
     /// <exception cref="InputException">There is no patch in the folder.</exception>
     /// <exception cref="DamagedFileException">A file of it breaks its format, or this program does not know its kind.</exception>

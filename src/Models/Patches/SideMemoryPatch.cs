@@ -119,8 +119,11 @@ public sealed class SideMemoryPatch : ModelPatch
     public override IReadOnlyList<RouteReading> Routes(CausalLm model, IReadOnlyList<IReadOnlyList<int>> prompts) => MemoryProbe.Read(model, Layer, prompts, (key, main) =>
     {
         var pooled = Distances(key, main).Select(d => Pooled(d)).ToList();
+        var thresholds = Memories.Select(m => Routing.ActRatio * m.LeastDistance).ToList();
         var chosen = Choose(pooled);
-        return new RouteReading(pooled[Math.Max(chosen, 0)], Routing.ActRatio * Memories[Math.Max(chosen, 0)].LeastDistance, chosen >= 0);
+        // Where the main memory answers, the one that came nearest to answering.
+        var told = chosen >= 0 ? chosen : Enumerable.Range(0, Memories.Count).MaxBy(i => pooled[i] / thresholds[i]);
+        return new RouteReading(pooled[told], thresholds[told], chosen >= 0);
     });
 
     /// <summary>What one memory is chosen by: the mean over rows of each row's mean distance, or of its greatest in a long sequence.</summary>

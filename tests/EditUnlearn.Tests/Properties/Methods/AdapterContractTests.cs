@@ -4,6 +4,7 @@ using EditUnlearn.Methods.Codebooks;
 using EditUnlearn.Methods.SideMemories;
 using EditUnlearn.Models;
 using EditUnlearn.Models.Patches;
+using EditUnlearn.Models.Tokenizers;
 using EditUnlearn.Models.Training;
 using EditUnlearn.Models.Weights;
 using EditUnlearn.Tests.Support;
@@ -230,6 +231,26 @@ public sealed class AdapterContractTests
         var distances = patch.Routes(model, prompts).Select(r => r.Distance).Order().ToList();
         var (below, above) = distances.Zip(distances.Skip(1)).MaxBy(p => p.Second - p.First);
         return new SideMemoryPatch(patch.Layer, [new SideMemory(patch.Memories[0].Weight.clone(), (below + above) / 2 / patch.Routing.ActRatio)], patch.Routing);
+    }
+
+    [Fact]
+    public void Weights_are_exported_as_a_checkpoint_and_adapters_by_themselves_with_a_word_why()
+    {
+        using var scope = NewDisposeScope();
+        using var folder = new TemporaryFolder();
+        using var checkpoint = new Checkpoint(TinyModels.Llama(), BpeTrainer.Train(Enumerable.Repeat("Who wrote 'Middlemarch'? George Eliot.", 30), 300));
+        var name = CausalLm.DownProjName(1);
+        var before = checkpoint.Model.Weight(name).clone();
+        using var merged = (WeightPatch)Examples["wise merged"](3).Edit(checkpoint.Model, Inputs(checkpoint.Model), new Seed(1));
+        Assert.Null(merged.Export(checkpoint, folder["merged"]));
+        using var whole = Checkpoint.Load(folder["merged"]);
+        Assert.True(Tensors.SameBits(((FullChange)merged.Changes[name]).Value, whole.Model.Weight(name)));
+        Assert.True(Tensors.SameBits(before, checkpoint.Model.Weight(name)));
+
+        using var adapter = Examples["wise corrected"](3).Edit(checkpoint.Model, Inputs(checkpoint.Model), new Seed(1));
+        Assert.Contains("no change of weights", adapter.Export(checkpoint, folder["adapter"]), StringComparison.Ordinal);
+        using var loaded = ModelPatch.Load(folder["adapter"]);
+        Assert.False(File.Exists(folder["adapter/model.safetensors"]));
     }
 
     private static Tensor Patched(CausalLm model, ModelPatch patch, IReadOnlyList<int> prompt)
