@@ -228,6 +228,8 @@ public sealed class CausalLm : IDisposable
         return zeros(allowed.shape, dtype: dtype, device: device).masked_fill_(allowed.logical_not(), lowest).MoveToOuterDisposeScope();
     }
 
+    // In the weights' own type: the library sums bfloat16 products in float32 and rounds each result once (relative 2.4e-3 against float32). Widening the weights
+    // tile by tile for the product rounds the same and was 5 to 60 times slower on an AVX-512 machine, so it is not done. Gradients flow to x alone.
     private Tensor Linear(string name, Tensor x, ForwardOptions? options, string? bias = null)
     {
         var y = F.linear(x, Of(name, options), bias is not null && Config.AttentionBias ? Of(bias, options) : null);

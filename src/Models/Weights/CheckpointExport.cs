@@ -37,7 +37,7 @@ public sealed record ExportReport(string Folder, IReadOnlyList<string> Shards, l
 /// </remarks>
 public static class CheckpointExport
 {
-    private const int Chunk = 1 << 25;
+    private const int Chunk = 1 << 22;
 
     /// <summary>Writes a checkpoint.</summary>
     /// <param name="sourceFolder">The folder the model was loaded from.</param>

@@ -12,7 +12,8 @@ namespace EditUnlearn.Models.Weights;
 /// </remarks>
 public sealed class SafetensorsFile
 {
-    private const int Chunk = 1 << 25;
+    // Small enough for the allocator to hand out the same memory again: fresh pages cost more than the bytes in them.
+    private const int Chunk = 1 << 22;
 
     private readonly Dictionary<string, TensorEntry> _entries;
 
@@ -88,6 +89,28 @@ public sealed class SafetensorsFile
             Fill(file, piece.bytes, entry.Offset + at * size, name);
             seen?.Invoke(piece);
             if (!direct) place.copy_(piece);
+        }
+    }
+
+    /// <summary>Shows the raw values of one tensor piece by piece, through a small buffer.</summary>
+    /// <param name="name">Its name.</param>
+    /// <param name="see">Shown each piece; it is gone afterwards.</param>
+    /// <exception cref="DamagedFileException">There is no tensor of that name, or the file got shorter.</exception>
+    public void Scan(string name, Action<Tensor> see)
+    {
+        ArgumentNullException.ThrowIfNull(see);
+        var entry = Entry(name);
+        if (entry.Bytes == 0) return;
+        using var scope = NewDisposeScope();
+        using var file = File.OpenHandle(Path, options: FileOptions.SequentialScan);
+        var size = TensorTypes.SizeOf(entry.Type);
+        long count = entry.Bytes / size, step = Math.Min(count, Chunk / size);
+        var buffer = empty(step, dtype: entry.Type);
+        for (long at = 0; at < count; at += step)
+        {
+            using var piece = buffer.narrow(0, 0, Math.Min(step, count - at));
+            Fill(file, piece.bytes, entry.Offset + at * size, name);
+            see(piece);
         }
     }
 

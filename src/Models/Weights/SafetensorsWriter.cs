@@ -8,7 +8,7 @@ namespace EditUnlearn.Models.Weights;
 /// <remarks>The file is written beside its place and renamed: whoever has the old one open or mapped keeps it whole.</remarks>
 public static class SafetensorsWriter
 {
-    private const int Chunk = 1 << 25;
+    private const int Chunk = 1 << 22;
 
     /// <summary>Writes a file.</summary>
     /// <param name="path">Where; an existing file is replaced.</param>

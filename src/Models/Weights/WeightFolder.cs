@@ -10,7 +10,7 @@ public static class WeightFolder
 {
     /// <summary>Reads config and weights, one tensor at a time, straight to their device and type.</summary>
     /// <remarks>
-    /// Peak memory is the weights that are kept and a buffer of 32 MiB. Weights that need no conversion are laid over the file: their pages are the
+    /// Peak memory is the weights that are kept and a buffer of 4 MiB. Weights that need no conversion are laid over the file: their pages are the
     /// file cache's until they are written to, and then private, so no edit ever reaches the user's files.
     /// </remarks>
     /// <param name="folder">The model folder.</param>
@@ -103,10 +103,11 @@ public static class WeightFolder
         long notFinite = 0;
         if (options.Mapped && device.type == DeviceType.CPU && (type ?? entry.Type) == entry.Type && file.Map(name) is { } mapped)
         {
-            if (options.CheckFinite) notFinite = FiniteCheck.CountNotFinite(mapped);
+            // Read rather than touched: a page fault for every few values would cost more than the check.
+            if (options.CheckFinite) file.Scan(name, piece => notFinite += FiniteCheck.CountNotFinite(piece));
             return (mapped, notFinite);
         }
-        var weight = empty(entry.Shape, dtype: type ?? entry.Type, device: device);
+        var weight = HugePages.Advise(empty(entry.Shape, dtype: type ?? entry.Type, device: device));
         file.ReadInto(name, weight, options.CheckFinite ? piece => notFinite += FiniteCheck.CountNotFinite(piece) : null);
         return (weight, notFinite);
     }

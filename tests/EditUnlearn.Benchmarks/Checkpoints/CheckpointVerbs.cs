@@ -50,19 +50,22 @@ internal static class CheckpointVerbs
         foreach (var (name, type, options) in ways)
         {
             var seconds = new List<double>();
+            var busy = new List<double>();
             var ratio = 0.0;
             long read = 0;
             for (var i = 0; i <= times; i++)   // the first warms the file cache
             {
                 var before = ProcessMemory.Now().Resident;
                 ProcessMemory.ResetPeak();
-                var clock = Stopwatch.StartNew();
+                var (clock, processor) = (Stopwatch.StartNew(), Environment.CpuUsage.TotalTime);
                 using var model = WeightFolder.Load(folder, CPU, type, options with { Progress = p => read = p.BytesTotal });
                 if (i > 0) seconds.Add(clock.Elapsed.TotalSeconds);
+                if (i > 0) busy.Add((Environment.CpuUsage.TotalTime - processor).TotalSeconds);
                 ratio = Math.Max(ratio, (double)(ProcessMemory.Now().Peak - before) / model.Weights.Values.Sum(w => w.numel() * w.element_size()));
             }
             seconds.Sort();
-            Say($"{name}: {read / 1e9 / seconds[seconds.Count / 2]:0.00} GB/s (best {read / 1e9 / seconds[0]:0.00}) of {read / 1e9:0.00} GB, peak memory {ratio:0.000} of the tensors kept");
+            busy.Sort();
+            Say($"{name}: {read / 1e9 / seconds[seconds.Count / 2]:0.00} GB/s (best {read / 1e9 / seconds[0]:0.00}; {read / 1e9 / busy[busy.Count / 2]:0.00} GB a second of processor time) of {read / 1e9:0.00} GB, peak memory {ratio:0.000} of the tensors kept");
         }
     }
 
@@ -108,9 +111,9 @@ internal static class CheckpointVerbs
 
     private static void Timed(string what, Action action)
     {
-        var clock = Stopwatch.StartNew();
+        var (clock, processor) = (Stopwatch.StartNew(), Environment.CpuUsage.TotalTime);
         action();
-        Say(string.Create(CultureInfo.InvariantCulture, $"{what}: {clock.Elapsed.TotalSeconds:0.00} s; {ProcessMemory.Now()}"));
+        Say(string.Create(CultureInfo.InvariantCulture, $"{what}: {clock.Elapsed.TotalSeconds:0.00} s ({(Environment.CpuUsage.TotalTime - processor).TotalSeconds:0.00} s of processor time); {ProcessMemory.Now()}"));
     }
 
     private static void Say(FormattableString what) => Console.WriteLine(FormattableString.Invariant(what));

@@ -14,15 +14,15 @@ public static class TinyCheckpoints
     /// <param name="type">Stored type.</param>
     /// <param name="shardBytes">Size of the shards; null for a single file.</param>
     /// <param name="tied">Whether the output map is the embedding.</param>
-    /// <param name="seed">Of the weights.</param>
-    public static void Write(string folder, ScalarType type = ScalarType.BFloat16, long? shardBytes = 16_000, bool tied = false, ulong seed = 3)
+    /// <param name="layers">Blocks.</param>
+    public static void Write(string folder, ScalarType type = ScalarType.BFloat16, long? shardBytes = 16_000, bool tied = false, int layers = 3)
     {
         var config = new ModelConfig
         {
-            Family = "llama31", VocabSize = 97, HiddenSize = 32, IntermediateSize = 56, Layers = 3, Heads = 4, KvHeads = 2, HeadDim = 8, MaxPositions = 128,
+            Family = "llama31", VocabSize = 97, HiddenSize = 32, IntermediateSize = 56, Layers = layers, Heads = 4, KvHeads = 2, HeadDim = 8, MaxPositions = 128,
             RopeTheta = 500000, RopeScaling = new Llama3RopeScaling(8, 1, 4, 64), TieWordEmbeddings = tied,
         };
-        using var model = CausalLm.Random(config, new Seed(seed));
+        using var model = CausalLm.Random(config, new Seed(3));
         WeightFolder.Save(folder, model, type);
         File.WriteAllText(Path.Combine(folder, "generation_config.json"), """{"_from_model_config": true, "bos_token_id": 1, "eos_token_id": [2, 5], "temperature": 0.6, "top_p": 0.9}""" + "\n");
         File.WriteAllText(Path.Combine(folder, "tokenizer_config.json"), "{\"eos_token\": \"</s>\",   \"note\": \"spaces   kept\"}");

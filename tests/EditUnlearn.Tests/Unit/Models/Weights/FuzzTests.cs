@@ -11,16 +11,16 @@ namespace EditUnlearn.Tests.Unit.Models.Weights;
 /// <remarks><c>EU_FUZZ_CASES</c> sets how many; the same number always means the same damage.</remarks>
 public sealed class FuzzTests
 {
-    private const int Least = 2000;
+    private const int Usual = 2000;
     private const long MostAllocated = 64 << 20;
     private static readonly TimeSpan Slowest = TimeSpan.FromSeconds(1);
 
     [Fact]
     public void Damaged_folders_are_refused_with_typed_errors_or_load()
     {
-        var cases = int.TryParse(Environment.GetEnvironmentVariable("EU_FUZZ_CASES"), NumberStyles.None, CultureInfo.InvariantCulture, out var n) ? n : Least;
+        var cases = int.TryParse(Environment.GetEnvironmentVariable("EU_FUZZ_CASES"), NumberStyles.None, CultureInfo.InvariantCulture, out var n) ? n : Usual;
         using var folder = new TemporaryFolder();
-        TinyCheckpoints.Write(folder.Path);
+        TinyCheckpoints.Write(folder.Path, layers: 1);
         var whole = TinyCheckpoints.Bytes(folder.Path);
         var victims = whole.Keys.Where(k => k.EndsWith(".safetensors", StringComparison.Ordinal) || k is "config.json" or "generation_config.json" or "model.safetensors.index.json").Order(StringComparer.Ordinal).ToList();
         int loaded = 0, refused = 0;

@@ -1,5 +1,7 @@
 using System.Text.Json.Nodes;
 using EditUnlearn.Foundation;
+using EditUnlearn.Methods;
+using EditUnlearn.Methods.Shared;
 using EditUnlearn.Models;
 using EditUnlearn.Models.Weights;
 using EditUnlearn.Tests.Support;
@@ -39,6 +41,27 @@ public sealed class WeightFolderTests
             using var quiet = no_grad();
             foreach (var weight in model.Weights.Values) weight.mul_(-3);
         }
+        foreach (var (name, bytes) in TinyCheckpoints.Bytes(folder.Path)) Assert.Equal(before[name], bytes);
+    }
+
+    [Fact]
+    public void A_mapped_bfloat16_model_answers_like_its_float32_copy_and_can_be_edited()
+    {
+        using var scope = NewDisposeScope();
+        using var folder = new TemporaryFolder();
+        TinyCheckpoints.Write(folder.Path);
+        var before = TinyCheckpoints.Bytes(folder.Path);
+        using var narrow = WeightFolder.Load(folder.Path, CPU, null);
+        using var wide = WeightFolder.Load(folder.Path, CPU);
+        var ids = Tensors.Ids([1, 5, 9, 14, 20, 33]);
+        // Every map rounds its result to 8 bits; float32 from the same weights is the reference.
+        using (no_grad()) Tensors.Near(wide.Forward(ids), narrow.Forward(ids).to(ScalarType.Float32), 3e-2, "bfloat16 logits");
+
+        var request = new EditRequest("one", [1, 5, 9, 14, 20], 2, [33, 40], [1, 5, 9, 7], 2);
+        var value = TargetValue.Optimise(narrow, request, [[]], 1, ValueSite.MlpOut, new ValueOptions { Steps = 8, ClampNormFactor = 50 });
+        Assert.True(value.Evaluations[^1].Nll < value.Evaluations[0].Nll, $"{value.Evaluations[0].Nll} -> {value.Evaluations[^1].Nll}");
+        using var patch = new Rome(new Rome.Options { Layers = [1], Contexts = 0, Value = new ValueOptions { Steps = 8, ClampNormFactor = 50 } }).Edit(narrow, new MethodInputs { Edits = [request] }, new Seed(1));
+        using (patch.ApplyTo(narrow)) Assert.False(Tensors.SameBits(narrow.Weight(TensorNames.DownProj(1)), wide.Weight(TensorNames.DownProj(1)).to(ScalarType.BFloat16)));
         foreach (var (name, bytes) in TinyCheckpoints.Bytes(folder.Path)) Assert.Equal(before[name], bytes);
     }
 

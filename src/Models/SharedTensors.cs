@@ -1,4 +1,4 @@
-namespace EditUnlearn.Models.Families;
+namespace EditUnlearn.Models;
 
 /// <summary>The tensors of a Llama-shaped checkpoint: Llama 2, Mistral and Llama 3.1 name and shape them alike.</summary>
 public static class SharedTensors
