@@ -83,7 +83,7 @@ public sealed class ApplyStage : Stage<ApplyStage.Params>
             Cancelled = io.Cancelled,
         };
         var method = entry.Create(options);
-        if (method is GradientMethod gradient) io.Log(TrainingOutputs.Text(gradient.MemoryFor(checkpoint.Model.Config, inputs, TrainingOutputs.WeightBytes(io))));
+        if (method is GradientMethod gradient) TrainingOutputs.Expect(io, gradient.MemoryFor(checkpoint.Model.Config, inputs, TrainingOutputs.WeightBytes(io)));
         using var patch = method.Edit(checkpoint.Model, inputs, seed);
         patch.Save(io.Output("patch"));
         TrainingOutputs.Write(io, $"{entry.Label}: {forget.Count} rows", record, clock);
