@@ -65,7 +65,7 @@ public sealed class ApplyStage : Stage<ApplyStage.Params>
         var clock = Stopwatch.StartNew();
         var inputs = Inputs(parameters, entry, options, checkpoint, io) with { Trained = r => record = r };
         var method = entry.Create(options);
-        if (method is GradientMethod gradient) io.Log(TrainingOutputs.Text(gradient.MemoryFor(checkpoint.Model.Config, inputs, TrainingOutputs.WeightBytes(io))));
+        if (method is GradientMethod gradient) TrainingOutputs.Expect(io, gradient.MemoryFor(checkpoint.Model.Config, inputs, TrainingOutputs.WeightBytes(io)));
         try
         {
             using var patch = method.Edit(checkpoint.Model, inputs, new Seed(parameters.Seed));

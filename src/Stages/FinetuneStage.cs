@@ -70,6 +70,7 @@ public sealed class FinetuneStage : Stage<FinetuneStage.Params>
         var prompts = data.Select(q => checkpoint.Prompt(q.Question)).ToList();
         var limit = rows.Max(r => r.LabelCount) + ExtraTokens;
         using var trained = TrainableModel.Of(checkpoint.Model, parameters.Training.Moves, seed.For("finetune"));
+        TrainingOutputs.Expect(io, MemoryFor(parameters, checkpoint.Model.Config, rows, TrainingOutputs.WeightBytes(io)));
         var clock = Stopwatch.StartNew();
         IReadOnlyList<AnswerRow> Answers(CausalLm model)
         {
@@ -100,6 +101,15 @@ public sealed class FinetuneStage : Stage<FinetuneStage.Params>
         TrainingOutputs.Write(io, $"finetune: {data.Count} answers", record, clock);
         io.Metric("rouge1", last.Rouge1);
         io.Metric("seconds", clock.Elapsed.TotalSeconds);
+    }
+
+    private static TrainingMemory MemoryFor(Params parameters, ModelConfig config, List<TokenRow> rows, int weightBytes)
+    {
+        var together = (int)Math.Ceiling(parameters.Training.BatchSize * (1 + (parameters.Replay?.RowsPerRow ?? 0)));
+        return TrainingMemory.Of(new TrainingPlan
+        {
+            Config = config, Moves = parameters.Training.Moves, Rows = together, Width = rows.Max(r => r.Ids.Count), Labels = together * rows.Max(r => r.LabelCount), WeightBytes = weightBytes,
+        });
     }
 
     // Rows of the corpus the model was pretrained on, fresh in every epoch.

@@ -49,8 +49,16 @@ internal static class TrainingOutputs
     /// <summary>Bytes of a weight in the run's type.</summary>
     public static int WeightBytes(StageIo io) => io.DType == "float32" ? 4 : 2;
 
-    /// <summary>What a run needs, in one line.</summary>
-    public static string Text(TrainingMemory m)
+    /// <summary>Says before a run what it will need, and warns where the machine does not have it.</summary>
+    public static void Expect(StageIo io, TrainingMemory memory)
+    {
+        io.Log(Text(memory));
+        var there = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
+        if (io.Device == "cpu" && memory.Total > there)
+            io.Warn(string.Create(CultureInfo.InvariantCulture, $"training needs about {memory.Total >> 20} MiB, but there are {there >> 20}; gradientCheckpointing, trainable: lora or a smaller batch need less"));
+    }
+
+    private static string Text(TrainingMemory m)
     {
         static string Mega(long bytes) => string.Create(CultureInfo.InvariantCulture, $"{bytes / (double)(1 << 20):0}");
         return $"memory expected [MiB]: {Mega(m.Total)} = weights {Mega(m.Weights)} + moving {Mega(m.Moving)} + gradients {Mega(m.Gradients)} + moments {Mega(m.Moments)}"
