@@ -34,6 +34,9 @@ await new HostBuilder()
         app.UseFilter(new ErrorFilter());
         app.AddCommands<ReproCommand>();
         app.AddCommands<InspectCommands>();
+        app.AddCommands<CheckCommand>();
+        app.AddCommands<ClaimsCommand>();
+        app.AddCommands<DiffCommand>();
         app.AddSubCommand("dataset", x => x.AddCommands<DatasetCommands>()).WithDescription("Check a data set, or generate contracts");
     })
     .RunConsoleAsync(o => o.SuppressStatusMessages = true)

@@ -3,7 +3,7 @@ namespace EditUnlearn.Cli;
 /// <summary>The verbs, checked before Cocona sees them: it answers an unknown one with exit code 1 and no hint.</summary>
 internal static class Verbs
 {
-    private static readonly string[] All = ["repro", "status", "plan", "dag", "show", "log", "dataset", "help"];
+    private static readonly string[] All = ["repro", "status", "plan", "dag", "show", "log", "check", "claims", "diff", "dataset", "help"];
 
     /// <summary>What is wrong with the verb, or null.</summary>
     public static string? Complaint(IReadOnlyList<string> args)

@@ -55,6 +55,14 @@ public sealed class CommandTests
     [InlineData(2, "dag", "--format", "png")]
     [InlineData(0, "dataset", "lint", "data/facts-own.jsonl")]
     [InlineData(2, "dataset", "lint", "nowhere.jsonl")]
+    [InlineData(0, "claims", "--of", "paper")]
+    [InlineData(2, "claims", "--of", "nobody")]
+    [InlineData(2, "claims", "--format", "pdf")]
+    [InlineData(2, "claims")]
+    [InlineData(0, "diff", "paper", "paper")]
+    [InlineData(2, "diff", "paper", "nowhere")]
+    [InlineData(2, "diff", "paper", "paper", "--against", "paper")]
+    [InlineData(2, "check")]
     public void Exit_codes_are_as_documented(int expected, params string[] arguments)
     {
         using var tool = new Tool();
