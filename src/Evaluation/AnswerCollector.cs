@@ -23,11 +23,11 @@ public static class AnswerCollector
     /// <param name="maxNewTokens">Limit of a generation.</param>
     /// <param name="batchRows">Prompts side by side; no result depends on it.</param>
     /// <param name="progress">Told how many are done, of twice their number.</param>
-    /// <param name="cancelled">Looked at between batches.</param>
     /// <param name="paperLength">The paper's limit, prompt and answer together, to be kept as a text of its own; null to leave it out.</param>
+    /// <param name="cancelled">Looked at between batches.</param>
     public static IReadOnlyList<AnswerRow> Collect(
         Checkpoint checkpoint, IReadOnlyList<Asked> questions, (string Model, string Set, string Method) cell, int maxNewTokens, int batchRows, Action<int>? progress = null,
-        CancellationToken cancelled = default, int? paperLength = null)
+        int? paperLength = null, CancellationToken cancelled = default)
     {
         ArgumentNullException.ThrowIfNull(checkpoint);
         ArgumentNullException.ThrowIfNull(questions);

@@ -27,6 +27,14 @@ internal static class Templating
 /// <summary>Text as LaTeX prints it.</summary>
 public static class Latex
 {
+    // Letters that a TeX with its oldest fonts only cannot set.
+    private static readonly Dictionary<string, string> Plain = new(StringComparer.Ordinal)
+    {
+        ["Ą"] = "A", ["ą"] = "a", ["Ę"] = "E", ["ę"] = "e", ["Į"] = "I", ["į"] = "i", ["Ų"] = "U", ["ų"] = "u", ["Đ"] = "D", ["đ"] = "d", ["Ð"] = "D", ["ð"] = "d", ["Þ"] = "Th", ["þ"] = "th",
+        ["Ŋ"] = "N", ["ŋ"] = "n", ["«"] = "''", ["»"] = "''", ["Ħ"] = "H", ["ħ"] = "h", ["ı"] = "i", ["Ĳ"] = "IJ", ["ĳ"] = "ij", ["ĸ"] = "k", ["Ŀ"] = "L", ["ŀ"] = "l", ["ŉ"] = "'n", ["Ŧ"] = "T", ["ŧ"] = "t", ["ſ"] = "s",
+        ["¤"] = "?", ["¦"] = "?", ["¨"] = "?", ["¬"] = "?", ["¯"] = "?", ["´"] = "'", ["¸"] = "?", ["¢"] = "?", ["¥"] = "?",
+    };
+
     /// <summary>Escapes what LaTeX would take for a command; what its fonts may lack becomes a question mark.</summary>
     public static string Escape(string text)
     {
@@ -47,9 +55,11 @@ public static class Latex
                 '–' => "--",
                 '’' or '‘' => "'",
                 '“' or '”' => "''",
+                '†' => @"\dag{}",
                 '\n' or '\r' or '\t' => " ",
-                < 0x20 => "",
-                < 0x180 => rune.ToString(),   // Latin, with what T1 has of its accents
+                < 0x20 or (>= 0x7F and < 0xA1) => "",
+                _ when Plain.TryGetValue(rune.ToString(), out var plain) => plain,
+                < 0x180 => rune.ToString(),   // Latin with its accents
                 _ => "?",
             });
         return latex.ToString();

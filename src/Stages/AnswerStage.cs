@@ -60,7 +60,7 @@ public sealed class AnswerStage : Stage<AnswerStage.Params>
         using var patch = io.HasInput("patch") ? WeightPatch.Load(io.Input("patch")) : null;
         using var applied = patch?.ApplyTo(checkpoint.Model);
         var rows = AnswerCollector.Collect(
-            checkpoint, questions, (parameters.Model, parameters.Set, parameters.Method), parameters.MaxNewTokens, 64, done => io.Progress(done, 2 * questions.Count), io.Cancelled, parameters.PaperLength);
+            checkpoint, questions, (parameters.Model, parameters.Set, parameters.Method), parameters.MaxNewTokens, 64, done => io.Progress(done, 2 * questions.Count), parameters.PaperLength, io.Cancelled);
         ParquetTable.Write(io.Output("answers.parquet"), [.. rows]);
     }
 }

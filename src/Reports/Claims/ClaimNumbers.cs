@@ -48,8 +48,14 @@ public sealed class ClaimNumbers(IScoreBook book, StudyScope scope, IReadOnlyLis
     /// <summary>1 - forget + retain.</summary>
     public double? Score(string table, ScoreKey key) => FigureCatalog.Score(book, table, key);
 
-    /// <summary>Whether a run left no model to speak of; null without numbers.</summary>
-    public bool? IsBroken(string table, ScoreKey key) => Rouge(table, key, "forget") is { } f && Rouge(table, key, "retain") is { } r ? MarkingRule.IsBroken(f, r, 2) : null;
+    /// <summary>Whether a run left no model to speak of; null without numbers, or where there was none to begin with.</summary>
+    public bool? IsBroken(string table, ScoreKey key)
+    {
+        ArgumentNullException.ThrowIfNull(key);
+        var before = key with { Method = ScoreBook.Untouched, Target = "" };
+        if (Rouge(table, before, "forget") is { } f0 && Rouge(table, before, "retain") is { } r0 && MarkingRule.IsBroken(f0, r0, 2)) return null;
+        return Rouge(table, key, "forget") is { } f && Rouge(table, key, "retain") is { } r ? MarkingRule.IsBroken(f, r, 2) : null;
+    }
 
     /// <summary>Whether a run is broken or forgot nothing; null without numbers.</summary>
     public bool? IsGrey(string table, ScoreKey key)

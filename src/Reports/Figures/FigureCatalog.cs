@@ -75,7 +75,7 @@ public static class FigureCatalog
 
         public Figure Radar() => new("figure4-right", $"Three sides of forgetting: {scope.FactsSize} facts, {scope.LabelOf(scope.Main)}", Note,
         [
-            new Panel(PanelKind.Radar, "", "", ["forgotten", "forgotten when rephrased", "kept"], 0, 1,
+            new Panel(PanelKind.Radar, "", "", ["forgotten", "rephrased", "kept"], 0, 1,
                 [.. Selected.Select(m => new Series(scope.MethodLabel(m),
                 [
                     Rouge("table1", Key(scope.Main, scope.Facts, scope.FactsSize, m), "forget", true),

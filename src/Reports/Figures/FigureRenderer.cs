@@ -1,12 +1,13 @@
 using System.Globalization;
 using System.Text;
+using System.Text.RegularExpressions;
 using ScottPlot;
 using SkiaSharp;
 
 namespace EditUnlearn.Reports.Figures;
 
 /// <summary>Draws figures: the same data gives the same bytes, on any machine with this version of the library.</summary>
-public static class FigureRenderer
+public static partial class FigureRenderer
 {
     private const int PanelWidth = 430, PanelHeight = 330, Margin = 14, HeadHeight = 34, LegendHeight = 28, NoteHeight = 20, Scale = 2;
 
@@ -37,8 +38,14 @@ public static class FigureRenderer
             Draw(figure, canvas, width);
         }
         // A viewer does not have the font; these look alike.
-        return Encoding.UTF8.GetString(stream.ToArray()).Replace($"font-family=\"{FigureFont.Name}\"", "font-family=\"DejaVu Sans, Verdana, Arial, sans-serif\"", StringComparison.Ordinal).ReplaceLineEndings("\n");
+        var svg = Encoding.UTF8.GetString(stream.ToArray()).Replace($"font-family=\"{FigureFont.Name}\"", "font-family=\"DejaVu Sans, Verdana, Arial, sans-serif\"", StringComparison.Ordinal);
+        // The library counts its ids over the life of the process; here they count from 1 in each picture.
+        var ids = new Dictionary<string, string>(StringComparer.Ordinal);
+        return Id().Replace(svg, m => m.Groups[1].Value + (ids.TryGetValue(m.Groups[2].Value, out var known) ? known : ids[m.Groups[2].Value] = $"i{ids.Count + 1}") + m.Groups[3].Value).ReplaceLineEndings("\n");
     }
+
+    [GeneratedRegex("""(\bid="|url\(#|href="#)([A-Za-z]+_[0-9]+)(["\)])""")]
+    private static partial Regex Id();
 
     private static (int Width, int Height) Size(Figure figure) =>
         (Math.Max(figure.Panels.Count, 1) * PanelWidth + 2 * Margin, HeadHeight + PanelHeight + LegendHeight + (figure.Note.Length > 0 ? NoteHeight : 0) + Margin);
@@ -47,17 +54,21 @@ public static class FigureRenderer
     {
         FigureFont.Register();
         using var ink = new SKPaint { Color = SKColor.Parse(FigureStyle.Ink.ToHex()), IsAntialias = true };
-        using var title = new SKFont(FigureFont.Bold, FigureStyle.TitleSize);
-        using var text = new SKFont(FigureFont.Regular, FigureStyle.TextSize);
-        using var small = new SKFont(FigureFont.Regular, FigureStyle.NoteSize);
-        canvas.DrawText(figure.Title, width / 2f, 22, SKTextAlign.Center, title, ink);
+        using var title = new SKFont(FigureFont.Bold, FigureStyle.TitleSize) { Subpixel = true };
+        using var text = new SKFont(FigureFont.Regular, FigureStyle.TextSize) { Subpixel = true };
+        using var small = new SKFont(FigureFont.Regular, FigureStyle.NoteSize) { Subpixel = true };
         foreach (var (i, panel) in figure.Panels.Index())
         {
             using var plot = new Plot();
             PanelPlot.Fill(plot, panel);
             var left = Margin + i * PanelWidth;
+            // The library clears all it may draw on.
+            canvas.Save();
+            canvas.ClipRect(SKRect.Create(left, HeadHeight, PanelWidth, PanelHeight));
             plot.Render(canvas, new PixelRect(left, left + PanelWidth, HeadHeight + PanelHeight, HeadHeight));
+            canvas.Restore();
         }
+        canvas.DrawText(figure.Title, width / 2f, 22, SKTextAlign.Center, title, ink);
         Legend(figure, canvas, text, ink, width, HeadHeight + PanelHeight + 18);
         if (figure.Note.Length > 0) canvas.DrawText(figure.Note, width / 2f, HeadHeight + PanelHeight + LegendHeight + 12, SKTextAlign.Center, small, ink);
     }

@@ -45,7 +45,7 @@ internal static class PanelPlot
         var headroom = (panel.High - panel.Low) * 0.06;
         if (panel.Kind == PanelKind.Lines) Lines(plot, panel, positions);
         else Bars(plot, panel);
-        foreach (var (i, line) in panel.References.Index())
+        foreach (var (i, line) in panel.References.Index().Where(_ => panel.Series.Any(s => s.Values.Any(v => v is not null))))
         {
             var rule = plot.Add.HorizontalLine(line.Value, 1.2f, FigureStyle.Ink, LinePattern.Dotted);
             rule.EnableAutoscale = false;
