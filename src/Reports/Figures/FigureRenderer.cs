@@ -44,7 +44,7 @@ public static partial class FigureRenderer
         return Id().Replace(svg, m => m.Groups[1].Value + (ids.TryGetValue(m.Groups[2].Value, out var known) ? known : ids[m.Groups[2].Value] = $"i{ids.Count + 1}") + m.Groups[3].Value).ReplaceLineEndings("\n");
     }
 
-    [GeneratedRegex("""(\bid="|url\(#|href="#)([A-Za-z]+_[0-9]+)(["\)])""")]
+    [GeneratedRegex("""(\bid="|url\(#|href="#)([A-Za-z]+_[0-9a-f]+)(["\)])""")]
     private static partial Regex Id();
 
     private static (int Width, int Height) Size(Figure figure) =>

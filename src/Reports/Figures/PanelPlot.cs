@@ -19,7 +19,11 @@ internal static class PanelPlot
             plot.Title(panel.Title, FigureStyle.TextSize);
             plot.Axes.Title.Label.Bold = false;
         }
-        if (panel.XLabel.Length > 0) plot.XLabel(panel.XLabel, FigureStyle.TextSize);
+        if (panel.XLabel.Length > 0)
+        {
+            plot.XLabel(panel.XLabel, FigureStyle.TextSize);
+            plot.Axes.Bottom.Label.Bold = false;
+        }
         if (panel.Kind == PanelKind.Radar) Radar(plot, panel);
         else Cartesian(plot, panel);
         if (panel.Series.All(s => s.Values.All(v => v is null)))
@@ -49,9 +53,10 @@ internal static class PanelPlot
         {
             var rule = plot.Add.HorizontalLine(line.Value, 1.2f, FigureStyle.Ink, LinePattern.Dotted);
             rule.EnableAutoscale = false;
-            // Names of neighbouring lines stand at different ends.
+            // Bars leave no room for a name: the figure's title has it. Names of neighbouring lines stand at different ends, on different sides.
+            if (panel.Kind == PanelKind.Bars) continue;
             var right = i % 2 == 0;
-            Text(plot, line.Name, right ? positions[^1] + Pad(positions) * 0.9 : positions[0] - Pad(positions) * 0.9, line.Value, 10, right ? Alignment.LowerRight : Alignment.LowerLeft);
+            Text(plot, line.Name, right ? positions[^1] + Pad(positions) * 0.9 : positions[0] - Pad(positions) * 0.9, line.Value, 10, right ? Alignment.LowerRight : Alignment.UpperLeft);
         }
         plot.Axes.SetLimits(positions[0] - Pad(positions), positions[^1] + Pad(positions), panel.Low, panel.High + headroom);
     }
