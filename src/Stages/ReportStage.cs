@@ -37,7 +37,8 @@ public sealed class ReportStage : Stage<ReportStage.Params>
     {
         ArgumentNullException.ThrowIfNull(parameters);
         ArgumentNullException.ThrowIfNull(io);
-        string[] inputs = ["claims", "tables", "cases", .. io.HasInput("paper-profile") ? ["paper-profile"] : Array.Empty<string>()];
+        // The seven tables first, so that their numbers are the paper's.
+        string[] inputs = ["tables", "claims", "cases", .. io.HasInput("paper-profile") ? ["paper-profile"] : Array.Empty<string>()];
         var source = ReportDocument.Latex(
             parameters.Title, parameters.Miniature ? Captions.Miniature : "", inputs.Select(i => File.ReadAllText(io.Input(i))),
             [.. FigureCatalog.Names.Select(n => new ReportDocument.Picture($"../figures/{n}.png", Pictures[n].Caption, Pictures[n].Width))]);

@@ -21,7 +21,7 @@ public static class TableCatalog
         string[] Metrics(bool withRefusals) => withRefusals && refusals ? ["rouge1", "refusal", .. Four[1..]] : Four;
         LayoutColumns Forget(bool more = true) => new("forget", "Forget set (reliability)", false, Metrics(more));
         LayoutColumns Retain(bool more = true) => new("retain", "Retain set (locality)", true, Metrics(more));
-        LayoutColumns Rephrased(string label = "Rephrased forget set") => new("rephrased", label, false, Four);
+        LayoutColumns Rephrased() => new("rephrased", "Rephrased forget set", false, Four);
         LayoutGroup Plain(string model, params LayoutColumns[] columns) => new("", new Where { Model = model, Target = scope.Target }, columns);
         LayoutGroup Named(string model, params LayoutColumns[] columns) => new(scope.LabelOf(model), new Where { Model = model, Target = scope.Target }, columns);
         LayoutBlock Facts(int size, string label) => new(label, new Where { Data = scope.Facts, Size = size }, every);
@@ -41,7 +41,7 @@ public static class TableCatalog
                 Name = "table2",
                 Title = $"The forget set in other words: {scope.FactsSize} facts, {main}",
                 Blocks = [Facts(scope.FactsSize, "")],
-                Groups = [Plain(scope.Main, Rephrased("Rephrased forget set (generalization)"))],
+                Groups = [Plain(scope.Main, Rephrased())],
                 Marks = Marks.Bold,
                 RiseOver = "forget",
             },
