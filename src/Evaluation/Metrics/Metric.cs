@@ -19,7 +19,7 @@ public static class MetricCatalog
         Probability.Metric, Probability.WithoutEnd, Probability.Raw, Probability.OfSaid, Probability.RawOfSaid, Probability.PrefixMaximum, Probability.AmongOptions,
         MeanReciprocalRank.Metric, MeanReciprocalRank.FreeRunning, MeanReciprocalRank.Compat, MeanReciprocalRank.CompatUnfiltered,
         HitRate.Metric, HitRate.FreeRunning, HitRate.Compat, HitRate.CompatUnfiltered,
-        Refusal.Metric, StandIns.Length, StandIns.EntityMention, StandIns.Repetition, StandIns.NonWords,
+        Refusal.Metric, AnswerForm.Length, AnswerForm.EntityMention, AnswerForm.Repetition, AnswerForm.NonWords,
     ];
 
     /// <summary>The metric of that name.</summary>

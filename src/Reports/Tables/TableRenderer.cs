@@ -46,7 +46,7 @@ public static class TableRenderer
     {
         ArgumentNullException.ThrowIfNull(table);
         var layout = table.Layout;
-        var text = new StringBuilder().Append("**").Append(char.ToUpperInvariant(layout.Name[0])).Append(layout.Name.AsSpan(1)).Append(".** ").Append(caption).Append("\n\n|");
+        var text = new StringBuilder().Append($"**Table {layout.Name["table".Length..]}.** ").Append(caption).Append("\n\n|");
         text.Append(" |").AppendJoin(" |", layout.Groups.SelectMany(g => g.Columns.SelectMany(c => c.Metrics.Select(m => $" {(g.Label.Length > 0 ? g.Label + " " : "")}{c.Split} {Label(m)}")))).Append(" |\n|---|");
         text.AppendJoin("", layout.Groups.SelectMany(g => g.Columns).SelectMany(c => c.Metrics).Select(_ => "---:|")).Append('\n');
         foreach (var block in layout.Blocks)

@@ -173,14 +173,14 @@ public sealed class ProfileTests
     public void Stand_ins_look_at_form_only()
     {
         AnswerRow Row(string said, string subject = "Middlemarch") => new() { Generated = said, Subject = subject, Answer = "George Eliot" };
-        Assert.Equal(1, StandIns.EntityMention.Of(Row("I know nothing about Middlemarch.")));
-        Assert.Equal(.5, StandIns.EntityMention.Of(Row("Some jungle there is", "Jungle Book")));
-        Assert.Null(StandIns.EntityMention.Of(Row("anything", "")));
-        Assert.Equal(0, StandIns.Repetition.Of(Row("one two three four")));
-        Assert.Equal(.75, StandIns.Repetition.Of(Row("the the the the the")));
-        Assert.Null(StandIns.Repetition.Of(Row("one")));
-        Assert.Equal(.5, StandIns.NonWords.Of(Row("plain xkcdqz")));
-        Assert.Equal(0, StandIns.NonWords.Of(Row("Mr USA 1998, I have no idea.")));
+        Assert.Equal(1, AnswerForm.EntityMention.Of(Row("I know nothing about Middlemarch.")));
+        Assert.Equal(.5, AnswerForm.EntityMention.Of(Row("Some jungle there is", "Jungle Book")));
+        Assert.Null(AnswerForm.EntityMention.Of(Row("anything", "")));
+        Assert.Equal(0, AnswerForm.Repetition.Of(Row("one two three four")));
+        Assert.Equal(.75, AnswerForm.Repetition.Of(Row("the the the the the")));
+        Assert.Null(AnswerForm.Repetition.Of(Row("one")));
+        Assert.Equal(.5, AnswerForm.NonWords.Of(Row("plain xkcdqz")));
+        Assert.Equal(0, AnswerForm.NonWords.Of(Row("Mr USA 1998, I have no idea.")));
     }
 
     [Fact]

@@ -1,7 +1,7 @@
 namespace EditUnlearn.Evaluation.Metrics;
 
 /// <summary>What can be said about an answer's form without a person reading it: a look before the human study, never mixed with it. Source: evaluation specification, section 10.5.</summary>
-public static class StandIns
+public static class AnswerForm
 {
     /// <summary>Tokens the model said; recall rewards saying much, so it is reported beside it.</summary>
     public static Metric Length { get; } = new("length", "Tokens", row => row.NewTokens);
