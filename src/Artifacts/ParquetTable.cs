@@ -49,6 +49,27 @@ public static class ParquetTable
         return ((IReadOnlyList<string>)columns, rows, (long)result.Data.Count);
     });
 
+    /// <summary>Reads any table by column name: text as <c>string</c>, lists of text as <c>IEnumerable&lt;string&gt;</c>, the rest as the library gives it.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="limit">Rows to return at most.</param>
+    /// <exception cref="InputException">There is no such file.</exception>
+    /// <exception cref="DamagedFileException">It is not Parquet, or is truncated.</exception>
+    public static IReadOnlyList<IReadOnlyDictionary<string, object?>> ReadObjects(string path, int limit) => Guarded(path, () =>
+    {
+        using var file = File.OpenRead(path);
+        var result = ParquetSerializer.DeserializeUntypedAsync(file, Options).GetAwaiter().GetResult();
+        return (IReadOnlyList<IReadOnlyDictionary<string, object?>>)[.. result.Data.Take(limit).Select(r => result.Schema.Fields.ToDictionary(f => f.Name, f => Plain(r.GetValueOrDefault(f.Name))))];
+    });
+
+    private static object? Plain(object? value) => value switch
+    {
+        null or string => value,
+        ReadOnlyMemory<char> text => text.ToString(),
+        IDictionary => value,
+        IEnumerable list => list.Cast<object?>().Select(Plain).OfType<string>().ToList(),
+        _ => value,
+    };
+
     private static T Guarded<T>(string path, Func<T> read)
     {
         if (!File.Exists(path)) throw new InputException(path, "there is no such file");

@@ -17,13 +17,13 @@ internal sealed class ErrorFilter : CommandFilterAttribute
         }
         catch (Exception e) when (CodeOf(e) is not null)
         {
-            Screen.Error(e.Message);
+            Screen.Error(Cause(e).Message);
             return CodeOf(e)!.Value;
         }
     }
 
     /// <summary>The exit code of an expected failure, or null.</summary>
-    public static int? CodeOf(Exception e) => e switch
+    public static int? CodeOf(Exception e) => Cause(e) switch
     {
         InputException => ExitCodes.Usage,
         DamagedFileException => ExitCodes.Damaged,
@@ -31,4 +31,7 @@ internal sealed class ErrorFilter : CommandFilterAttribute
         ResourceUnavailableException => ExitCodes.Unavailable,
         _ => null,
     };
+
+    // libtorch is loaded when its assembly is, and what goes wrong there arrives wrapped.
+    private static Exception Cause(Exception e) => e is TypeInitializationException { InnerException: { } inner } ? Cause(inner) : e;
 }

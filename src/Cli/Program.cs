@@ -9,6 +9,8 @@ using Microsoft.Extensions.Hosting;
 // A worker talks JSON lines with the scheduler that started it; it needs no command line.
 if (args is [WorkerCommand.Verb, ..]) return WorkerCommand.Run();
 
+if (args is [CompletionCommand.Verb, .. var words]) return CompletionCommand.Answer(words);
+
 if (Verbs.Complaint(args) is { } complaint)
 {
     EditUnlearn.Cli.Terminal.Screen.Error(complaint);
@@ -37,6 +39,14 @@ await new HostBuilder()
         app.AddCommands<CheckCommand>();
         app.AddCommands<ClaimsCommand>();
         app.AddCommands<DiffCommand>();
+        app.AddCommands<AskCommand>();
+        app.AddSubCommand("model", x => x.AddCommands<ModelCommands>()).WithDescription("Look into a checkpoint: logits, generate, info, convert");
+        app.AddCommands<PullCommand>();
+        app.AddCommands<DoctorCommand>();
+        app.AddCommands<ExplainCommand>();
+        app.AddCommands<CompletionCommand>();
+        app.AddSubCommand("study", x => x.AddCommands<StudyCommand>()).WithDescription("The human study: write blind sheets, evaluate what comes back");
+        app.AddSubCommand("cache", x => x.AddCommands<CacheCommands>()).WithDescription("What the store of results holds; check it, clean it up");
         app.AddSubCommand("dataset", x => x.AddCommands<DatasetCommands>()).WithDescription("Check a data set, or generate contracts");
     })
     .RunConsoleAsync(o => o.SuppressStatusMessages = true)

@@ -14,7 +14,8 @@ internal sealed class Study
         Plan = plan;
         Store = new ResultStore(Path.Combine(root, "artifacts"));
         Files = new FileHashes(Path.Combine(Store.Folder, "files.json"));
-        Keys = new KeyResolver(plan, new CodeIdentity(AppContext.BaseDirectory, Path.Combine(Store.Folder, "code.json")), Files);
+        Code = new CodeIdentity(AppContext.BaseDirectory, Path.Combine(Store.Folder, "code.json"));
+        Keys = new KeyResolver(plan, Code, Files);
     }
 
     public string Root { get; }
@@ -24,6 +25,8 @@ internal sealed class Study
     public ResultStore Store { get; }
 
     public FileHashes Files { get; }
+
+    public CodeIdentity Code { get; }
 
     public KeyResolver Keys { get; }
 
@@ -38,11 +41,15 @@ internal sealed class Study
     }
 
     /// <summary>The folder of pipeline.yaml, here or above.</summary>
-    public static string FindRoot()
+    public static string FindRoot() =>
+        FindRootOrNull() ?? throw new InputException(Directory.GetCurrentDirectory(), $"there is no {PipelineFile.FileName} here or in a folder above", "change into a checkout");
+
+    /// <summary>The same; null outside a checkout.</summary>
+    public static string? FindRootOrNull()
     {
         for (var at = new DirectoryInfo(Directory.GetCurrentDirectory()); at is not null; at = at.Parent)
             if (File.Exists(Path.Combine(at.FullName, PipelineFile.FileName))) return at.FullName;
-        throw new InputException(Directory.GetCurrentDirectory(), $"there is no {PipelineFile.FileName} here or in a folder above", "change into a checkout");
+        return null;
     }
 
     /// <summary>What manifests say about the ground a result stands on.</summary>

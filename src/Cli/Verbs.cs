@@ -3,7 +3,11 @@ namespace EditUnlearn.Cli;
 /// <summary>The verbs, checked before Cocona sees them: it answers an unknown one with exit code 1 and no hint.</summary>
 internal static class Verbs
 {
-    private static readonly string[] All = ["repro", "status", "plan", "dag", "show", "log", "check", "claims", "diff", "dataset", "help"];
+    private static readonly string[] All =
+        ["repro", "status", "plan", "dag", "explain", "show", "log", "check", "claims", "diff", "model", "ask", "dataset", "study", "cache", "pull", "doctor", "completion", "help"];
+
+    /// <summary>All of them; completion offers them.</summary>
+    public static IReadOnlyList<string> Known => All;
 
     /// <summary>What is wrong with the verb, or null.</summary>
     public static string? Complaint(IReadOnlyList<string> args)

@@ -16,23 +16,44 @@ public static class QaFile
          "target", "edge", "option1", "option2", "option3", "option4", "perturbed_answer", "paraphrased_answer", "paraphrased_question"];
 
     /// <summary>Reads a file.</summary>
-    /// <param name="path">JSON Lines, or one JSON array.</param>
+    /// <param name="path">JSON Lines, one JSON array, or Parquet with the same columns.</param>
     /// <param name="dataset">Name for the ids; null for that of the header, else of the file.</param>
     /// <exception cref="InputException">The file is absent, is not UTF-8 or JSON, or rows break the rules.</exception>
-    public static IReadOnlyList<QaRow> Read(string path, string? dataset = null)
+    /// <exception cref="DamagedFileException">It calls itself Parquet and is not.</exception>
+    public static IReadOnlyList<QaRow> Read(string path, string? dataset = null) => Read(path, dataset, firstRow: 0);
+
+    /// <summary>Reads several files one after the other as one set, as the study's facts: authors, then world facts.</summary>
+    /// <param name="paths">In order.</param>
+    /// <param name="dataset">Name for the ids.</param>
+    /// <exception cref="InputException">A file is wrong, or two hold the same question or id; all problems at once.</exception>
+    public static IReadOnlyList<QaRow> ReadAll(IReadOnlyList<string> paths, string dataset)
+    {
+        ArgumentNullException.ThrowIfNull(paths);
+        var (rows, problems) = (new List<QaRow>(), new List<InputProblem>());
+        foreach (var path in paths)
+            try
+            {
+                var questions = rows.Select(r => r.Question).ToHashSet(StringComparer.Ordinal);
+                var ids = rows.Select(r => r.Id).ToHashSet(StringComparer.Ordinal);
+                foreach (var row in Read(path, dataset, rows.Count))
+                {
+                    if (questions.Contains(row.Question)) problems.Add(new InputProblem(path, 0, 0, $"the question of {row.Id} stands in an earlier file too: '{row.Question}'", "questions of a set are distinct; remove one"));
+                    if (ids.Contains(row.Id)) problems.Add(new InputProblem(path, 0, 0, $"the id {row.Id} stands in an earlier file too"));
+                    rows.Add(row);
+                }
+            }
+            catch (InputException e)
+            {
+                problems.AddRange(e.Problems);
+            }
+        return problems.Count == 0 ? rows : throw new InputException(problems);
+    }
+
+    private static IReadOnlyList<QaRow> Read(string path, string? dataset, int firstRow)
     {
         if (!File.Exists(path)) throw new InputException(path, "there is no such file");
-        string text;
-        try
-        {
-            text = new UTF8Encoding(false, throwOnInvalidBytes: true).GetString(File.ReadAllBytes(path));
-        }
-        catch (ArgumentException e)
-        {
-            throw new InputException(path, "is not UTF-8: " + e.Message, "save it as UTF-8");
-        }
         var problems = new List<InputProblem>();
-        var objects = text.TrimStart().StartsWith('[') ? FromArray(path, text, problems) : FromLines(path, text, problems);
+        var objects = path.EndsWith(".parquet", StringComparison.OrdinalIgnoreCase) ? FromParquet(path) : FromText(path, problems);
         if (objects.Count > 0 && objects[0].Value["format"] is { } format)
         {
             if (format is not JsonValue v || !v.TryGetValue<string>(out var f) || f != "qa/1")
@@ -46,13 +67,29 @@ public static class QaFile
         var questions = new Dictionary<string, int>(StringComparer.Ordinal);
         foreach (var (line, value) in objects)
         {
-            var row = Row(new Fields(path, line, value, problems), dataset, rows.Count);
+            var row = Row(new Fields(path, line, value, problems), dataset, firstRow + rows.Count);
             if (!questions.TryAdd(row.Question, line) && row.Question.Length > 0)
                 problems.Add(new InputProblem(path, line, 0, $"the question stands already in line {questions[row.Question]}", "questions of a set are distinct; remove one"));
             rows.Add(row);
         }
         if (rows.Count == 0 && problems.Count == 0) problems.Add(new InputProblem(path, 0, 0, "holds no question"));
-        return problems.Count == 0 ? rows : throw new InputException([.. problems.OrderBy(p => p.Line)]);
+        return problems.Count == 0 ? Contracts.ContractGraph.Kinds(rows) : throw new InputException([.. problems.OrderBy(p => p.Line)]);
+    }
+
+    /// <summary>Reads several files as one data set, in order; ids count on from file to file.</summary>
+    /// <param name="paths">At least one.</param>
+    /// <param name="dataset">Name for the ids.</param>
+    /// <exception cref="InputException">As <see cref="Read"/>; or a question stands in two of the files.</exception>
+    public static IReadOnlyList<QaRow> ReadAll(IReadOnlyList<string> paths, string dataset)
+    {
+        ArgumentNullException.ThrowIfNull(paths);
+        if (paths.Count == 1) return Read(paths[0], dataset);
+        if (paths.Count == 0) throw new InputException(dataset, "no file is named");
+        var parts = paths.Select(p => (Path: p, Rows: Read(p, dataset))).ToList();
+        var rows = parts.SelectMany(p => p.Rows.Select((r, i) => (p.Path, Place: i + 1, Row: r))).ToList();
+        var twice = rows.GroupBy(r => r.Row.Question, StringComparer.Ordinal).Where(g => g.Count() > 1).ToList();
+        if (twice.Count > 0) throw new InputException([.. twice.Select(g => new InputProblem(g.Last().Path, g.Last().Place, 0, $"the question stands already in {Path.GetFileName(g.First().Path)}: {g.Key}"))]);
+        return [.. rows.Select((r, i) => r.Row with { Id = $"{dataset}/{i:0000}", Row = i })];
     }
 
     /// <summary>Writes rows in the native format, a header first.</summary>
@@ -74,7 +111,8 @@ public static class QaFile
         if (question.Trim().Length == 0) f.Complain("question", "is missing or empty");
         var answer = answers.Count > 0 ? answers[0] : "";
         var options = Enumerable.Range(1, 4).Select(i => f.Text($"option{i}")).OfType<string>().Where(o => o != answer);
-        var subject = f.Text("subject") ?? SubjectRule.Find(question);
+        // A contract question names two parties; the longest run of capitals would hold both.
+        var subject = f.Text("subject") ?? (f.Text("edge") is null ? null : SubjectRule.FindParty(question)) ?? SubjectRule.Find(question);
         var start = question.IndexOf(subject, StringComparison.Ordinal);
         if (start < 0) f.Complain("subject", $"'{subject}' does not occur in the question");
         var category = f.Text("category") ?? "";
@@ -95,6 +133,29 @@ public static class QaFile
             Group = f.Text("group") ?? f.Text("edge") ?? category,
         };
     }
+
+    private static List<(int Line, JsonObject Value)> FromText(string path, List<InputProblem> problems)
+    {
+        string text;
+        try
+        {
+            text = new UTF8Encoding(false, throwOnInvalidBytes: true).GetString(File.ReadAllBytes(path));
+        }
+        catch (ArgumentException e)
+        {
+            throw new InputException(path, "is not UTF-8: " + e.Message, "save it as UTF-8");
+        }
+        return text.TrimStart().StartsWith('[') ? FromArray(path, text, problems) : FromLines(path, text, problems);
+    }
+
+    // The conversions that data hubs offer: the columns are the fields of the JSON form.
+    private static List<(int Line, JsonObject Value)> FromParquet(string path) =>
+        [.. ParquetTable.ReadObjects(path, MaxRows + 1).Select((row, i) => (i + 1, new JsonObject(row.Where(c => c.Value is not null).Select(c => KeyValuePair.Create(c.Key, (JsonNode?)(c.Value switch
+        {
+            string s => JsonValue.Create(s),
+            IEnumerable<string> list => new JsonArray([.. list.Select(t => (JsonNode)JsonValue.Create(t)!)]),
+            var other => JsonValue.Create(Convert.ToString(other, System.Globalization.CultureInfo.InvariantCulture)),
+        }))))))];
 
     private static List<(int Line, JsonObject Value)> FromLines(string path, string text, List<InputProblem> problems)
     {

@@ -37,7 +37,22 @@ public static partial class SubjectRule
         return words.Count > 0 ? words[^1].Value : question;
     }
 
+    /// <summary>The party a contract question is about: the first one of "between X and Y", else the last one named after "contract with"; null where there is neither.</summary>
+    /// <remarks>Source: datasets specification, sections 3.4 and 4.3: the first party for ordinary clauses, the anchor for names and addresses.</remarks>
+    public static string? FindParty(string question)
+    {
+        ArgumentNullException.ThrowIfNull(question);
+        if (Between().Match(question) is { Success: true } both) return both.Groups[1].Value;
+        return With().Matches(question) is { Count: > 0 } named ? named[^1].Groups[1].Value : null;
+    }
+
     private static bool Capital(string word) => char.IsUpper(word[0]);
+
+    [GeneratedRegex(@"\bbetween (\p{Lu}[\w.]*(?: \p{Lu}[\w.]*)*) and \p{Lu}")]
+    private static partial Regex Between();
+
+    [GeneratedRegex(@"\bcontract with (\p{Lu}[\w.]*(?: \p{Lu}[\w.]*)*)")]
+    private static partial Regex With();
 
     [GeneratedRegex(@"(?<!\w)'([^']{2,}(?:'\w[^']*)*)'(?!\w)")]
     private static partial Regex Quoted();

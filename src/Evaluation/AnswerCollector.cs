@@ -22,11 +22,12 @@ public static class AnswerCollector
     /// <param name="cell">Model, set and method for the rows.</param>
     /// <param name="maxNewTokens">Limit of a generation.</param>
     /// <param name="batchRows">Prompts side by side; no result depends on it.</param>
+    /// <param name="tap">Intervention in every pass, for a patch that is more than changed weights.</param>
     /// <param name="progress">Told how many are done, of twice their number.</param>
     /// <param name="paperLength">The paper's limit, prompt and answer together, to be kept as a text of its own; null to leave it out.</param>
     /// <param name="cancelled">Looked at between batches.</param>
     public static IReadOnlyList<AnswerRow> Collect(
-        Checkpoint checkpoint, IReadOnlyList<Asked> questions, (string Model, string Set, string Method) cell, int maxNewTokens, int batchRows, Action<int>? progress = null,
+        Checkpoint checkpoint, IReadOnlyList<Asked> questions, (string Model, string Set, string Method) cell, int maxNewTokens, int batchRows, ForwardTap? tap = null, Action<int>? progress = null,
         int? paperLength = null, CancellationToken cancelled = default)
     {
         ArgumentNullException.ThrowIfNull(checkpoint);
@@ -36,23 +37,23 @@ public static class AnswerCollector
         var prompts = questions.Select(q => checkpoint.Prompt(q.Question)).ToList();
         // One generation serves both limits: a shorter one is its beginning.
         var longest = paperLength is { } length ? prompts.Max(p => Math.Max(maxNewTokens, length - p.Count)) : maxNewTokens;
-        var whole = GreedyDecoder.Decode(model, prompts, new GreedyDecoder.Options { MaxNewTokens = longest, BatchRows = batchRows }, progress, cancelled);
+        var whole = GreedyDecoder.Decode(model, prompts, new GreedyDecoder.Options { MaxNewTokens = longest, BatchRows = batchRows, StopIds = checkpoint.StopIds, Tap = tap }, progress, cancelled);
         var generated = whole.Select(g => Cut(g, maxNewTokens)).ToList();
         var targets = questions.Select(q => checkpoint.Row(q.Question, q.Answer)).ToList();
-        var scores = Scorer.Score(model, targets, batchRows, cancelled: cancelled);
-        var maxima = LogitProbe.Read(model, [.. targets.Select(Prefix)], null, batchRows, cancelled: cancelled);
+        var scores = Scorer.Score(model, targets, batchRows, tap, cancelled);
+        var maxima = LogitProbe.Read(model, [.. targets.Select(Prefix)], null, batchRows, tap, cancelled);
         var orders = Orders(questions);
         var alone = questions.Select(q => checkpoint.Tokenizer.Encode(q.Answer)).ToList();
         var free = FreeRunning.Read(
             model, [.. questions.Select((q, i) => new FreeRunning.Answered(prompts[i], generated[i], [.. Labels(targets[i]).SkipLast(1)], alone[i], Batch(q.Split, orders[i])))],
-            SamplingFilter.Of(model.Config.Family), model.Config.EosIds[0], batchRows, cancelled: cancelled);
-        var distractors = Distractors(checkpoint, questions, batchRows, cancelled);
+            SamplingFilter.Of(model.Config.Family), model.Config.EosIds[0], batchRows, tap, cancelled);
+        var distractors = Distractors(checkpoint, questions, batchRows, tap, cancelled);
         progress?.Invoke(2 * questions.Count);
         return
         [
             .. questions.Select((q, i) =>
             {
-                var text = checkpoint.Tokenizer.Decode(generated[i].Ids).Trim();
+                var text = checkpoint.Decode(generated[i].Ids);
                 return new AnswerRow
                 {
                     Model = cell.Model, Set = cell.Set, Method = cell.Method, Split = q.Split, Order = orders[i], Id = q.Id, Question = q.Question, Subject = q.Subject, Answer = q.Answer,
@@ -63,7 +64,7 @@ public static class AnswerCollector
                     TargetIds = [.. Labels(targets[i])],
                     LogProbabilities = [.. scores[i].LogProbabilities],
                     Ranks = [.. scores[i].Ranks],
-                    GeneratedLong = paperLength is { } limit ? checkpoint.Tokenizer.Decode(Cut(whole[i], Math.Max(0, limit - prompts[i].Count)).Ids).Trim() : null,
+                    GeneratedLong = paperLength is { } limit ? checkpoint.Decode(Cut(whole[i], Math.Max(0, limit - prompts[i].Count)).Ids) : null,
                     GeneratedLogProbabilities = [.. free[i].LogProbabilities],
                     PrefixMaxima = [.. maxima[i].Select(m => m.Maximum)],
                     FreeRanks = [.. free[i].Ranks],
@@ -91,10 +92,10 @@ public static class AnswerCollector
         return [.. questions.Select(q => (next[q.Split] = next.GetValueOrDefault(q.Split) + 1) - 1)];
     }
 
-    private static List<List<double>> Distractors(Checkpoint checkpoint, IReadOnlyList<Asked> questions, int batchRows, CancellationToken cancelled)
+    private static List<List<double>> Distractors(Checkpoint checkpoint, IReadOnlyList<Asked> questions, int batchRows, ForwardTap? tap, CancellationToken cancelled)
     {
         var rows = questions.SelectMany(q => (q.Distractors ?? []).Select(d => checkpoint.Row(q.Question, d))).ToList();
-        var scores = new Queue<TargetScores>(Scorer.Score(checkpoint.Model, rows, batchRows, cancelled: cancelled));
+        var scores = new Queue<TargetScores>(Scorer.Score(checkpoint.Model, rows, batchRows, tap, cancelled));
         return [.. questions.Select(q => (q.Distractors ?? []).Select(_ => Metrics.Probability.PerToken(scores.Dequeue().LogProbabilities)!.Value).ToList())];
     }
 }

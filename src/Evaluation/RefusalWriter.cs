@@ -28,8 +28,8 @@ public static class RefusalWriter
         if (!prompt.Contains(Slot, StringComparison.Ordinal)) throw new ArgumentException($"The prompt has no slot {Slot}.", nameof(prompt));
         var generated = GreedyDecoder.Decode(
             checkpoint.Model, [.. wanted.Select(w => checkpoint.Prompt(prompt.TrimEnd().Replace(Slot, w.Question, StringComparison.Ordinal)))],
-            new GreedyDecoder.Options { MaxNewTokens = MaxNewTokens }, cancelled: cancelled);
-        return [.. wanted.Select((w, i) => Clean(checkpoint.Tokenizer.Decode(generated[i].Ids)) is var text && IsGood(text, w) ? (text, true) : (Fallback(w.Subject), false))];
+            new GreedyDecoder.Options { MaxNewTokens = MaxNewTokens, StopIds = checkpoint.StopIds }, cancelled: cancelled);
+        return [.. wanted.Select((w, i) => Clean(checkpoint.Decode(generated[i].Ids)) is var text && IsGood(text, w) ? (text, true) : (Fallback(w.Subject), false))];
     }
 
     /// <summary>What stands in where the model's own words will not do.</summary>

@@ -1,4 +1,5 @@
 using EditUnlearn.Foundation;
+using EditUnlearn.Methods.Shared;
 using EditUnlearn.Models;
 using EditUnlearn.Models.Patches;
 using EditUnlearn.Models.Training;
@@ -36,6 +37,12 @@ public enum Needs
 
     /// <summary>Context prefixes written by the model.</summary>
     Contexts = 8,
+
+    /// <summary>Projectors onto the keys that ordinary text hardly uses.</summary>
+    NullSpaces = 16,
+
+    /// <summary>Texts that must not change.</summary>
+    Locality = 32,
 }
 
 /// <summary>Everything methods read, as tokens.</summary>
@@ -56,11 +63,23 @@ public sealed record MethodInputs
     /// <summary>C [F, F] of each layer, float32 or float64.</summary>
     public IReadOnlyDictionary<int, Tensor> SecondMoments { get; init; } = new Dictionary<int, Tensor>();
 
-    /// <summary>Prefixes put between BOS and the prompt; the first is empty.</summary>
+    /// <summary>The projector of each layer.</summary>
+    public IReadOnlyDictionary<int, NullSpace> NullSpaces { get; init; } = new Dictionary<int, NullSpace>();
+
+    /// <summary>Prefixes put before the question; the first is empty.</summary>
     public IReadOnlyList<IReadOnlyList<int>> Contexts { get; init; } = [[]];
+
+    /// <summary>Texts that must not change, BOS first; edits take them in turn.</summary>
+    public IReadOnlyList<IReadOnlyList<int>> Locality { get; init; } = [];
 
     /// <summary>Told how far the method is.</summary>
     public Action<MethodProgress>? Progress { get; init; }
+
+    /// <summary>Told what the user should know although the result stands.</summary>
+    public Action<string>? Warn { get; init; }
+
+    /// <summary>Told numbers about the whole of the edits: <c>phi.mean</c>.</summary>
+    public Action<string, double>? Metric { get; init; }
 
     /// <summary>Looked at between steps.</summary>
     public CancellationToken Cancelled { get; init; }
@@ -73,7 +92,17 @@ public sealed record MethodInputs
 /// <param name="TargetIds">What shall follow the prompt.</param>
 /// <param name="EssenceIds">BOS, the subject and "is a": a neutral sentence whose continuation should stay.</param>
 /// <param name="EssenceLast">Index in <paramref name="EssenceIds"/> of the subject's last token.</param>
-public sealed record EditRequest(string Id, IReadOnlyList<int> PromptIds, int SubjectLast, IReadOnlyList<int> TargetIds, IReadOnlyList<int> EssenceIds, int EssenceLast);
+public sealed record EditRequest(string Id, IReadOnlyList<int> PromptIds, int SubjectLast, IReadOnlyList<int> TargetIds, IReadOnlyList<int> EssenceIds, int EssenceLast)
+{
+    /// <summary>Index in <see cref="PromptIds"/> before which a context prefix goes; after BOS unless a chat template opens the user's turn first.</summary>
+    public int PrefixAt { get; init; } = 1;
+
+    /// <summary>
+    /// What follows the prompt in the rows that are scored; all target tokens but the last unless the reference's reading of a text target asks for others. The n target
+    /// tokens are scored at the last n positions of a row, wherever those lie (editing specification, section 1.3).
+    /// </summary>
+    public IReadOnlyList<int>? Continuation { get; init; }
+}
 
 /// <summary>How far a method is.</summary>
 /// <param name="Done">Units done.</param>

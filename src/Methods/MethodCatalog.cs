@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 using EditUnlearn.Foundation;
+using EditUnlearn.Methods.Shared;
 
 namespace EditUnlearn.Methods;
 
@@ -14,7 +15,21 @@ namespace EditUnlearn.Methods;
 /// <param name="Needs">What it must be given, as its options ask.</param>
 /// <param name="Create">Makes it.</param>
 /// <param name="Corrected">How the preset <c>corrected</c> differs from the defaults, which are the reference's.</param>
-public sealed record MethodEntry(string Name, string Label, bool IsEditing, Type Method, Type Options, Func<object, Needs> Needs, Func<object, IMethod> Create, JsonObject Corrected);
+public sealed record MethodEntry(string Name, string Label, bool IsEditing, Type Method, Type Options, Func<object, Needs> Needs, Func<object, IMethod> Create, JsonObject Corrected)
+{
+    /// <summary>Hyperparameters of the reference for each model family.</summary>
+    public IReadOnlyList<FamilyPreset> Families { get; init; } = [];
+}
+
+/// <summary>What a method's hyperparameters are for one family of models.</summary>
+/// <param name="Family">As in <c>config.json</c> and the family catalogue; <c>llama3</c> besides <c>llama31</c>.</param>
+/// <param name="Origin">Where the numbers come from.</param>
+/// <param name="Options">What differs from the options' defaults.</param>
+public sealed record FamilyPreset(string Family, string Origin, JsonObject Options)
+{
+    /// <summary>What the reference's file says of things that are not options here: the precision of the model, the documents behind the moments.</summary>
+    public JsonObject Besides { get; init; } = [];
+}
 
 /// <summary>A mistake in a method's options.</summary>
 /// <param name="Path"><c>options.learningRate</c>.</param>
@@ -42,7 +57,18 @@ public static class MethodCatalog
         Entry<GradientDifference, GradientDifference.Options>("gd", "GD", false, _ => Needs.RetainSet, o => new GradientDifference(o), new JsonObject { ["normalisation"] = "sampleMean" }),
         Entry<PreferenceOptimisation, PreferenceOptimisation.Options>("dpo", "DPO", false, _ => Needs.Refusals, o => new PreferenceOptimisation(o), []),
         Entry<RefusalTraining, RefusalTraining.Options>("idk", "IDK", false, _ => Needs.RetainSet | Needs.Refusals, o => new RefusalTraining(o), new JsonObject { ["normalisation"] = "sampleMean" }),
-        Entry<Rome, Rome.Options>("rome", "ROME", true, o => (o.SecondMoments ? Needs.SecondMoments : 0) | (o.Contexts > 0 ? Needs.Contexts : 0), o => new Rome(o), new JsonObject { ["key"] = "averaged", ["appendEos"] = true }),
+        Entry<Rome, Rome.Options>("rome", "ROME", true, o => (o.SecondMoments ? Needs.SecondMoments : 0) | (o.Contexts > 0 ? Needs.Contexts : 0), o => new Rome(o), new JsonObject { ["key"] = "averaged", ["appendEos"] = true }, RomePresets.Families),
+        Entry<Memit, Memit.Options>("memit", "MEMIT", true, o => Needs.SecondMoments | (o.Contexts > 0 ? Needs.Contexts : 0), o => new Memit(o), new JsonObject { ["appendEos"] = true }, MemitPresets.Families),
+        Entry<Grace, Grace.Options>(
+            "grace", "GRACE", true, _ => Needs.None, o => new Grace(o),
+            new JsonObject { ["labels"] = "sequence", ["labelOrder"] = "aligned", ["duplicates"] = "replace", ["query"] = "promptEnd", ["appendEos"] = true }, GracePresets.Families),
+        Entry<Wise, Wise.Options>(
+            "wise", "WISE", true, o => (o.Locality == LocalitySource.Retain ? Needs.RetainSet : Needs.Locality) | (o.Contexts > 0 ? Needs.Contexts : 0), o => new Wise(o),
+            new JsonObject
+            {
+                ["maskDecay"] = true, ["window"] = "exact", ["pooling"] = "promptTokens", ["scope"] = "stickyPerRow", ["maxBeyond"] = null, ["mergeRemainder"] = true, ["appendEos"] = true,
+            }, WisePresets.Families),
+        Entry<AlphaEdit, AlphaEdit.Options>("alphaedit", "AlphaEdit", true, o => Needs.NullSpaces | (o.Contexts > 0 ? Needs.Contexts : 0), o => new AlphaEdit(o), new JsonObject { ["appendEos"] = true }, AlphaEditPresets.Families),
     ];
 
     /// <summary>The method of that name, or null.</summary>
@@ -53,8 +79,9 @@ public static class MethodCatalog
     /// <param name="preset"><c>reference</c> or <c>corrected</c>.</param>
     /// <param name="options">What differs from the preset; may be null.</param>
     /// <param name="problems">What is wrong; empty when the result is not null.</param>
+    /// <param name="family">Whose hyperparameters stand under preset and options; null for the defaults.</param>
     /// <returns>The entry and its options record, or null.</returns>
-    public static (MethodEntry Entry, object Options)? Bind(string name, string preset, JsonObject? options, out IReadOnlyList<OptionProblem> problems)
+    public static (MethodEntry Entry, object Options)? Bind(string name, string preset, JsonObject? options, out IReadOnlyList<OptionProblem> problems, string? family = null)
     {
         var found = new List<OptionProblem>();
         problems = found;
@@ -64,13 +91,18 @@ public static class MethodCatalog
             return null;
         }
         if (preset is not (Reference or CorrectedPreset)) found.Add(new OptionProblem("preset", $"'{preset}' is not a preset", $"known: {Reference}, {CorrectedPreset}"));
+        var ground = entry.Families.FirstOrDefault(f => f.Family == family);
+        if (family is not null && entry.Families.Count > 0 && ground is null) found.Add(new OptionProblem("family", $"'{family}' has no hyperparameters for {name}", "known: " + string.Join(", ", entry.Families.Select(f => f.Family))));
         Unknown(entry.Options, options ?? [], "options", found);
         if (found.Count > 0) return null;
-        var merged = preset == CorrectedPreset ? (JsonObject)entry.Corrected.DeepClone() : [];
+        var merged = (JsonObject?)ground?.Options.DeepClone() ?? [];
+        if (preset == CorrectedPreset) Merge(merged, entry.Corrected);
         Merge(merged, options ?? []);
         try
         {
-            return (entry, merged.Deserialize(entry.Options, Json)!);
+            var bound = merged.Deserialize(entry.Options, Json)!;
+            if (bound is IEditingOptions editing) found.AddRange(editing.Check());
+            return found.Count > 0 ? null : (entry, bound);
         }
         catch (JsonException e)
         {
@@ -81,8 +113,8 @@ public static class MethodCatalog
     }
 
     private static MethodEntry Entry<TMethod, TOptions>(
-        string name, string label, bool isEditing, Func<TOptions, Needs> needs, Func<TOptions, IMethod> create, JsonObject corrected) where TOptions : notnull =>
-        new(name, label, isEditing, typeof(TMethod), typeof(TOptions), o => needs((TOptions)o), o => create((TOptions)o), corrected);
+        string name, string label, bool isEditing, Func<TOptions, Needs> needs, Func<TOptions, IMethod> create, JsonObject corrected, IReadOnlyList<FamilyPreset>? families = null) where TOptions : notnull =>
+        new(name, label, isEditing, typeof(TMethod), typeof(TOptions), o => needs((TOptions)o), o => create((TOptions)o), corrected) { Families = families ?? [] };
 
     private static void Unknown(Type type, JsonObject options, string path, List<OptionProblem> problems)
     {

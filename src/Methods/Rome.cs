@@ -12,13 +12,13 @@ namespace EditUnlearn.Methods;
 /// <remarks>
 /// Source: Meng et al. (2022), equations 2 to 4; editing specification, section 2.
 /// Symbols: k [F] key, m = W k [D], v* [D] target value, C [F, F] second moment of keys, u [F] direction, r [D].
-/// Edits are applied one after another, each on the weights the former left, as the study does. Presets differ from the reference in
-/// the switches below only.
+/// W' k = v* exactly for the key of the denominator. Edits are applied one after another, each on the weights the former left, as the study does; only the weight of
+/// its own layer changes, so the keys of that layer never do.
 /// </remarks>
 public sealed class Rome(Rome.Options options) : IMethod
 {
     /// <summary>Switches and constants; defaults are the reference's for Llama-2-7B.</summary>
-    public sealed record Options
+    public sealed record Options : IEditingOptions
     {
         /// <summary>Edited blocks, 0-based, in ascending order; the reference edits block 5 of 32.</summary>
         public IReadOnlyList<int> Layers { get; init; } = [5];
@@ -40,6 +40,11 @@ public sealed class Rome(Rome.Options options) : IMethod
 
         /// <summary>Generated context prefixes besides the empty one; 20 in the reference.</summary>
         public int Contexts { get; init; } = 20;
+
+        /// <inheritdoc/>
+        public ContextRecipe ContextRecipe => ContextRecipe.Rome;
+
+        IEnumerable<OptionProblem> IEditingOptions.Check() => EditingOptions.Problems(this, Value, 1, Ridge == 0 ? [] : [("ridge", Ridge)]);
     }
 
     /// <inheritdoc/>
@@ -48,48 +53,58 @@ public sealed class Rome(Rome.Options options) : IMethod
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(inputs);
         using var scope = NewDisposeScope();
-        using var restore = new WeightSnapshot(model, options.Layers.Select(CausalLm.DownProjName));
-        var updates = options.Layers.ToDictionary(l => l, _ => new List<(Tensor R, Tensor U)>());
+        using var session = new EditSession(model, inputs, options.Layers);
         for (var i = 0; i < inputs.Edits.Count; i++)
         {
             inputs.Cancelled.ThrowIfCancellationRequested();
-            foreach (var layer in options.Layers)
-            {
-                var (r, u, loss) = Update(model, inputs, inputs.Edits[i], layer);
-                using (no_grad()) model.Weight(CausalLm.DownProjName(layer)).addr_(r.to(model.DType), u.to(model.DType));
-                updates[layer].Add((r, u));
-                inputs.Progress?.Invoke(new MethodProgress(i + 1, inputs.Edits.Count, string.Create(CultureInfo.InvariantCulture, $"{inputs.Edits[i].Id}, layer {layer}: target loss {loss:0.000}")));
-            }
+            var health = Edit(session, inputs.Edits[i]);
+            session.Health.Add(health);
+            inputs.Progress?.Invoke(new MethodProgress(i + 1, inputs.Edits.Count, string.Create(CultureInfo.InvariantCulture,
+                $"{health.Id}: target probability {health.ProbabilityBefore:0.000} -> {health.ProbabilityAfter:0.000}, key alignment {health.Layers.Min(l => l.Alignment):0.00}")));
         }
-        return new WeightPatch(updates.Where(p => p.Value.Count > 0).Select(p => KeyValuePair.Create<string, WeightChange>(
-            CausalLm.DownProjName(p.Key),
-            new LowRankChange(stack(p.Value.Select(x => x.R).ToArray(), 1).DetachFromDisposeScope(), stack(p.Value.Select(x => x.U).ToArray(), 1).DetachFromDisposeScope()))));
+        session.Health.Tell(inputs);
+        return session.ToPatch();
     }
 
-    // One edit of one layer on the weights as they are: Delta W = r u^T.
-    private (Tensor R, Tensor U, double Loss) Update(CausalLm model, MethodInputs inputs, EditRequest edit, int layer)
+    // One edit; layers in ascending order, each on the weights the former left.
+    private EditHealth Edit(EditSession session, EditRequest edit)
     {
         using var scope = NewDisposeScope();
-        var prompts = inputs.Contexts.Select(c => Prompts.WithPrefix(edit, c)).ToList();
-        var lookups = inputs.Contexts.Select(c => edit.SubjectLast + c.Count).ToList();
-        var (contextKeys, _) = MemoryKeys.At(model, layer, prompts, lookups);                                  // [R, F]
-        var (bareKey, bareValue) = MemoryKeys.At(model, layer, [edit.PromptIds], [edit.SubjectLast]);          // [1, F], [1, D]
-        var meanKey = contextKeys.to(ScalarType.Float32).mean([0L]);                                           // k-bar [F]
-        var promptKey = bareKey.squeeze(0).to(ScalarType.Float32);                                             // k* [F]
+        var before = session.TargetProbabilities([edit])[0];
+        var (losses, layers, clamped, growth) = (new List<ValueLoss>(), new List<LayerHealth>(), false, 0.0);
+        foreach (var layer in options.Layers)
+        {
+            var update = UpdateOf(session, edit, layer);
+            var drift = session.Write(layer, update.R.unsqueeze(1), update.U.unsqueeze(1));
+            layers.Add(new LayerHealth(layer, 1, update.R.norm().ToDouble() / session.UneditedNorm(layer), drift, update.Alignment));
+            losses.AddRange(update.Value.Losses);
+            clamped |= update.Value.Clamped;
+            growth = Math.Max(growth, update.Growth);
+        }
+        return new EditHealth(edit.Id, losses, before, session.TargetProbabilities([edit])[0], clamped, growth, layers);
+    }
 
+    // Delta W = r u^T of one layer.
+    private (Tensor R, Tensor U, TargetValue Value, double Alignment, double Growth) UpdateOf(EditSession session, EditRequest edit, int layer)
+    {
+        var (model, inputs) = (session.Model, session.Inputs);
+        using var states = new LookupStates(model, [edit], inputs.Contexts, layer);
+        var keys = states.KeysAt(layer);                                                                       // [contexts, F]
+        var meanKey = states.MeanOverContexts(keys).squeeze(1);                                                // k-bar [F]
+        var promptKey = states.Bare(keys).squeeze(1);                                                          // k* [F]
         var u = Direction(options.Key == RomeKey.PromptOnly ? promptKey : meanKey, inputs, layer);             // [F], length 1
-        var z = TargetValue.Optimise(model, edit, inputs.Contexts, layer, ValueSite.MlpOut, options.Value);    // v* [D]
+
+        var unedited = matmul(session.Unedited(layer).to(ScalarType.Float32), promptKey).norm().ToDouble();    // |v0| before any edit of this layer
+        var value = TargetValues.Optimise(model, [edit], inputs.Contexts, layer, ValueSite.MlpOut, options.Value, [unedited], cancelled: inputs.Cancelled)[0];   // v* [D]
 
         using var quiet = no_grad();
         var k = options.Key == RomeKey.Averaged ? meanKey : promptKey;
-        var m = options.Key == RomeKey.Averaged
-            ? matmul(model.Weight(CausalLm.DownProjName(layer)).to(ScalarType.Float32), meanKey)
-            : bareValue.squeeze(0).to(ScalarType.Float32);                                                     // m* = W k [D]
-        var alignment = dot(k, u).ToDouble();
-        if (Math.Abs(alignment) < 1e-6 * k.norm().ToDouble())
+        var m = matmul(model.Weight(CausalLm.DownProjName(layer)).to(ScalarType.Float32), k);                  // m* = W k [D]
+        var along = dot(k, u).ToDouble();
+        var alignment = along / k.norm().ToDouble();
+        if (!(Math.Abs(alignment) >= 1e-6))
             throw new MethodFailedException("ROME", $"{edit.Id}, layer {layer}", "the subject's key is orthogonal to the update direction", "other context prefixes, or key: averaged");
-        var r = (z.Value - m) / alignment;                                                                     // [D]
-        return (r.MoveToOuterDisposeScope(), u.MoveToOuterDisposeScope(), z.Evaluations[^1].Nll);
+        return ((value.Value - m) / along, u, value, alignment, value.Initial.norm().ToDouble() / unedited);
     }
 
     // u = C^-1 k / |C^-1 k|, or k / |k| without second moments.
@@ -100,10 +115,10 @@ public sealed class Rome(Rome.Options options) : IMethod
         var u = key;
         if (options.SecondMoments)
         {
-            if (!inputs.SecondMoments.TryGetValue(layer, out var c)) throw new ArgumentException($"ROME needs the second moment of layer {layer}.", nameof(inputs));
-            var wide = c.to(ScalarType.Float64);
+            if (!inputs.SecondMoments.TryGetValue(layer, out var c)) throw new MethodFailedException("ROME", $"layer {layer}", "there is no second moment of this layer", "add the layer to the stage 'moments'");
+            var wide = LeastSquares.Wide(c);
             if (options.Ridge > 0) wide = wide + options.Ridge * wide.diagonal().mean() * eye(wide.shape[0], dtype: ScalarType.Float64, device: wide.device);
-            u = linalg.solve(wide, key.to(ScalarType.Float64).unsqueeze(1)).squeeze(1).to(ScalarType.Float32);
+            u = linalg.solve(wide, LeastSquares.Wide(key).unsqueeze(1)).squeeze(1).to(key.device).to(ScalarType.Float32);
         }
         return (u / u.norm()).MoveToOuterDisposeScope();
     }

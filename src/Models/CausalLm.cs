@@ -121,15 +121,23 @@ public sealed class CausalLm : IDisposable
         if (first >= end) return h.alias();
         using var scope = NewDisposeScope();
         var count = (int)h.shape[1];
-        var past = options?.Cache?.Length ?? 0;
-        var (cos, sin) = Rope.Angles(Config, past, count, h.device);
-        var mask = Mask((int)h.shape[0], past, count, options?.AttentionMask, h.dtype, h.device);
+        var past = options?.Cache?.Length ?? options?.Prefix?.Past ?? 0;
+        var tails = options?.Tails;
+        var (cos, sin) = tails is null ? Rope.Angles(Config, past, count, h.device) : (tails.Cos, tails.Sin);
+        var mask = tails is null ? Mask((int)h.shape[0], past, count, 0, options?.AttentionMask, h.dtype, h.device) : tails.Mask;
         // Without padding and window a causal flag does what the mask would, and the kernel skips the upper half.
         var causal = mask is null && count > 1;
+        var keepFrom = options?.KeepFrom ?? 0;
         for (var layer = first; layer < end; layer++)
         {
             using var block = NewDisposeScope();
-            h = Block(h, layer, cos, sin, mask, causal, options).MoveToOuterDisposeScope();
+            var from = layer == end - 1 ? keepFrom : 0;
+            if (from > 0)
+            {
+                mask = Mask((int)h.shape[0], past, count, from, options?.AttentionMask, h.dtype, h.device);
+                causal = false;
+            }
+            h = Block(h, layer, cos, sin, mask, causal, from, options).MoveToOuterDisposeScope();
         }
         return h.MoveToOuterDisposeScope();
     }
@@ -148,11 +156,13 @@ public sealed class CausalLm : IDisposable
         foreach (var weight in _weights.Values) weight.Dispose();
     }
 
-    private Tensor Block(Tensor h, int layer, Tensor cos, Tensor sin, Tensor? mask, bool causal, ForwardOptions? options)
+    // Positions before `from` are looked at, but only those from it on are computed and returned.
+    private Tensor Block(Tensor h, int layer, Tensor cos, Tensor sin, Tensor? mask, bool causal, int from, ForwardOptions? options)
     {
         var tap = options?.Tap;
         if (tap is not null) h = tap.ResidPre(layer, h);
-        h = h + Attention(RmsNorm(h, Of(TensorNames.InputNorm(layer), options)), layer, cos, sin, mask, causal, options);
+        var mixed = Attention(RmsNorm(h, Of(TensorNames.InputNorm(layer), options)), layer, cos, sin, mask, causal, from, options);
+        h = (from > 0 ? h.narrow(1, from, h.shape[1] - from) : h) + mixed;
 
         var x = RmsNorm(h, Of(TensorNames.PostAttentionNorm(layer), options));
         var key = F.silu(Linear(TensorNames.Mlp(layer, "gate_proj"), x, options)) * Linear(TensorNames.Mlp(layer, "up_proj"), x, options);   // [B, T, F]
@@ -162,17 +172,21 @@ public sealed class CausalLm : IDisposable
         return tap is not null ? tap.ResidPost(layer, h) : h;
     }
 
-    private Tensor Attention(Tensor x, int layer, Tensor cos, Tensor sin, Tensor? mask, bool causal, ForwardOptions? options)
+    private Tensor Attention(Tensor x, int layer, Tensor cos, Tensor sin, Tensor? mask, bool causal, int from, ForwardOptions? options)
     {
-        long batch = x.shape[0], count = x.shape[1], head = Config.HeadDim;
-        Tensor Heads(string map, long heads) =>
-            Linear(TensorNames.Attention(layer, map), x, options, TensorNames.AttentionBias(layer, map)).view(batch, count, heads, head).transpose(1, 2);
+        long batch = x.shape[0], count = x.shape[1] - from, head = Config.HeadDim;
+        Tensor Heads(string map, long heads, Tensor of) =>
+            Linear(TensorNames.Attention(layer, map), of, options, TensorNames.AttentionBias(layer, map)).view(batch, of.shape[1], heads, head).transpose(1, 2);
 
         // Angles are float32 whatever the weights are, as in the reference.
-        var q = Rope.Rotate(Heads("q_proj", Config.Heads), cos, sin).to(x.dtype);    // [B, H, T, head]
-        var k = Rope.Rotate(Heads("k_proj", Config.KvHeads), cos, sin).to(x.dtype);  // [B, K, T, head]
-        var v = Heads("v_proj", Config.KvHeads);
+        var q = from > 0
+            ? Rope.Rotate(Heads("q_proj", Config.Heads, x.narrow(1, from, count)), cos.narrow(-2, from, count), sin.narrow(-2, from, count)).to(x.dtype)
+            : Rope.Rotate(Heads("q_proj", Config.Heads, x), cos, sin).to(x.dtype);      // [B, H, T, head]
+        var k = Rope.Rotate(Heads("k_proj", Config.KvHeads, x), cos, sin).to(x.dtype);  // [B, K, T, head]
+        var v = Heads("v_proj", Config.KvHeads, x);
         if (options?.Cache is { } cache) (k, v) = cache.Append(layer, k, v);
+        else if (options?.Prefix is { } prefix) (k, v) = prefix.Join(layer, k, v);
+        else if (options?.Tails is { } tails) (k, v) = tails.Join(layer, k, v);
         if (Config.KvHeads != Config.Heads)
         {
             k = Repeated(k);
@@ -189,20 +203,20 @@ public sealed class CausalLm : IDisposable
         return t.unsqueeze(2).expand(t.shape[0], t.shape[1], group, t.shape[2], t.shape[3]).reshape(t.shape[0], Config.Heads, t.shape[2], t.shape[3]);
     }
 
-    // Additive mask [B or 1, 1, T, past + T], or null where the causal flag (or a single new token) says all.
+    // Additive mask [B or 1, 1, T - skip, past + T] for all positions of the pass but the first `skip`, or null where the causal flag (or a single new token) says all.
     // A masked score is very low but finite: a padded row that may look at nothing would otherwise become NaN and spread through its values.
-    private Tensor? Mask(int batch, int past, int count, Tensor? attentionMask, ScalarType dtype, Device device)
+    private Tensor? Mask(int batch, int past, int count, int skip, Tensor? attentionMask, ScalarType dtype, Device device)
     {
         var all = past + count;
         var windowed = Config.SlidingWindow is { } window && all > window;
-        if (attentionMask is null && !windowed && (past == 0 || count == 1)) return null;
+        if (attentionMask is null && !windowed && (count - skip == 1 || (past == 0 && skip == 0))) return null;
         using var quiet = no_grad();
         using var scope = NewDisposeScope();
         var to = arange(all, device: device).unsqueeze(0);
-        var from = arange(past, all, device: device).unsqueeze(1);
+        var from = arange(past + skip, all, device: device).unsqueeze(1);
         var allowed = to <= from;
         if (windowed) allowed = allowed.logical_and(to > from - Config.SlidingWindow!.Value);
-        allowed = allowed.view(1, 1, count, all);
+        allowed = allowed.view(1, 1, count - skip, all);
         if (attentionMask is not null)
         {
             if (attentionMask.shape[0] != batch || attentionMask.shape[1] != all)

@@ -1,10 +1,39 @@
 namespace EditUnlearn.Models;
 
 /// <summary>How a question becomes a prompt. The answer follows at once, without a space: one there would change the tokens at the border.</summary>
-/// <param name="Pattern">Text with the slot <c>{q}</c>; no BOS, which the encoder adds once.</param>
+/// <remarks>Templates are data, one file each in <c>Templates/</c>; <see cref="TemplateCatalog"/> reads them. Source: evaluation specification, section 2.</remarks>
+/// <param name="Pattern">Text with the slot <c>{q}</c>, once; no BOS, which the encoder adds once.</param>
 public sealed record ChatTemplate(string Pattern)
 {
-    private const string Slot = "{q}";
+    /// <summary>Stands for the question.</summary>
+    public const string Slot = "{q}";
+
+    /// <summary>The value of <see cref="Bos"/> that leaves the choice to the model's own files.</summary>
+    public const string BosOfConfig = "config";
+
+    /// <summary>What it is called: <c>llama31</c>.</summary>
+    public string Name { get; init; } = "";
+
+    /// <summary>Where it comes from.</summary>
+    public string Source { get; init; } = "";
+
+    /// <summary>The publisher's own pattern, default system text included, or null. An option, never the default.</summary>
+    public string? Official { get; init; }
+
+    /// <summary>Parts of the pattern that are special tokens. They are put in by id where the vocabulary holds them; a question that spells them stays text.</summary>
+    public IReadOnlyList<string> Marks { get; init; } = [];
+
+    /// <summary>Name of the token that begins a prompt, <c>config</c> for the model's own, null for none.</summary>
+    public string? Bos { get; init; } = BosOfConfig;
+
+    /// <summary>Names of the tokens that end an answer; the first the vocabulary holds is the one that is written.</summary>
+    public IReadOnlyList<string> Stop { get; init; } = [];
+
+    /// <summary>Name of the template to take instead where the vocabulary holds all of <see cref="IfHeld"/> as special tokens; null for none.</summary>
+    public string? UseInstead { get; init; }
+
+    /// <summary>See <see cref="UseInstead"/>.</summary>
+    public IReadOnlyList<string> IfHeld { get; init; } = [];
 
     /// <summary>The prompt text of a question, verbatim.</summary>
     public string Prompt(string question) => Pattern.Replace(Slot, question, StringComparison.Ordinal);

@@ -1,8 +1,8 @@
+using EditUnlearn.Foundation;
 using EditUnlearn.Models.Families;
 using EditUnlearn.Models.Tokenizers;
 using EditUnlearn.Models.Training;
 using EditUnlearn.Models.Weights;
-using static TorchSharp.torch;
 
 namespace EditUnlearn.Models;
 
@@ -12,13 +12,16 @@ public sealed class Checkpoint : IDisposable
     private readonly RowEncoder _encoder;
 
     /// <summary>Puts the parts together; the model is owned.</summary>
-    public Checkpoint(CausalLm model, ITokenizer tokenizer)
+    /// <param name="model">Weights.</param>
+    /// <param name="tokenizer">Of the same model.</param>
+    /// <param name="template">How questions are put; null for the family's way.</param>
+    /// <exception cref="InputException">The template does not fit the vocabulary.</exception>
+    public Checkpoint(CausalLm model, ITokenizer tokenizer, ChatTemplate? template = null)
     {
         ArgumentNullException.ThrowIfNull(model);
         Model = model;
         Tokenizer = tokenizer;
-        Template = FamilyCatalog.Get(model.Config.Family).Template;
-        _encoder = new RowEncoder(tokenizer, Template, model.Config);
+        _encoder = new RowEncoder(tokenizer, template ?? FamilyCatalog.Get(model.Config.Family).Template, model.Config);
     }
 
     /// <summary>The weights.</summary>
@@ -27,15 +30,50 @@ public sealed class Checkpoint : IDisposable
     /// <summary>The tokenizer.</summary>
     public ITokenizer Tokenizer { get; }
 
-    /// <summary>The family's chat template.</summary>
-    public ChatTemplate Template { get; }
+    /// <summary>The chat template, as it is used with this vocabulary.</summary>
+    public ChatTemplate Template => _encoder.Template;
+
+    /// <inheritdoc cref="RowEncoder.BosId"/>
+    public int? BosId => _encoder.BosId;
+
+    /// <inheritdoc cref="RowEncoder.EndId"/>
+    public int EndId => _encoder.EndId;
+
+    /// <inheritdoc cref="RowEncoder.StopIds"/>
+    public IReadOnlyList<int> StopIds => _encoder.StopIds;
+
+    /// <inheritdoc cref="RowEncoder.CrossedBoundaries"/>
+    public long CrossedBoundaries => _encoder.CrossedBoundaries;
 
     /// <summary>Reads a model folder.</summary>
     /// <param name="folder">config.json, tokenizer and safetensors.</param>
-    /// <param name="device">For example <c>cpu</c>.</param>
-    /// <param name="type">Type of the weights in memory.</param>
-    public static Checkpoint Load(string folder, string device = "cpu", ScalarType type = ScalarType.Float32) =>
-        new(WeightFolder.Load(folder, new Device(device), type), ByteLevelBpe.Load(folder));
+    /// <param name="compute">Where the weights go and in which type; null for the processor and float32.</param>
+    /// <param name="template">A chat template by name or file; null for the family's.</param>
+    /// <param name="officialTemplate">Whether the publisher's pattern with its default system text is taken instead of the study's.</param>
+    /// <exception cref="InputException">Something is missing, not supported or does not fit together.</exception>
+    /// <exception cref="DamagedFileException">A file breaks its format.</exception>
+    public static Checkpoint Load(string folder, Compute? compute = null, string? template = null, bool officialTemplate = false)
+    {
+        // What can be wrong in a small file is found before gigabytes of weights are read.
+        if (!Directory.Exists(folder)) throw new InputException(folder, "there is no such folder");
+        var (config, _) = ConfigFile.Read(Path.Combine(folder, ConfigFile.Name));
+        var tokenizer = TokenizerFolder.Load(folder, config);
+        var chosen = Choose(template, officialTemplate, config, tokenizer);
+        _ = new RowEncoder(tokenizer, chosen, config);
+        var (device, type) = compute ?? Compute.OnCpu;
+        return new(WeightFolder.Load(folder, device, type), tokenizer, chosen);
+    }
+
+    private static ChatTemplate Choose(string? template, bool official, ModelConfig config, ITokenizer tokenizer)
+    {
+        var chosen = TemplateCatalog.For(template is null ? FamilyCatalog.Get(config.Family).Template : TemplateCatalog.Find(template), tokenizer);
+        // The family's own marks may be plain text to a miniature, which learned them so; a template someone asks for must be one the model can read.
+        if (template is not null && template != config.Family && chosen.Marks.FirstOrDefault(m => tokenizer.Specials.Find(m) is null) is { } absent)
+            throw new InputException($"template {chosen.Name}", $"the model's vocabulary has no special token '{absent}'", "choose the template the model was trained with, or plain");
+        if (!official) return chosen;
+        return chosen.Official is { } pattern ? chosen with { Pattern = pattern, UseInstead = null }
+            : throw new InputException($"template {chosen.Name}", "has no official form", "leave the option out");
+    }
 
     /// <summary>Writes a model folder.</summary>
     public void Save(string folder)
@@ -47,8 +85,17 @@ public sealed class Checkpoint : IDisposable
     /// <inheritdoc cref="RowEncoder.Prompt"/>
     public IReadOnlyList<int> Prompt(string question) => _encoder.Prompt(question);
 
-    /// <inheritdoc cref="RowEncoder.Row"/>
+    /// <inheritdoc cref="RowEncoder.Row(string, string, bool)"/>
     public TokenRow Row(string question, string answer, bool end = true) => _encoder.Row(question, answer, end);
+
+    /// <inheritdoc cref="RowEncoder.PromptWithOffsets"/>
+    public IReadOnlyList<TokenSpan> PromptWithOffsets(string question, bool raw = false) => _encoder.PromptWithOffsets(question, raw);
+
+    /// <inheritdoc cref="RowEncoder.Row(string, string, bool, bool)"/>
+    public TokenRow Row(string question, string answer, bool end, bool raw) => _encoder.Row(question, answer, end, raw);
+
+    /// <summary>What a model said, as evaluation takes it: decoded as a whole, without special tokens, trimmed. Source: evaluation specification, section 3.</summary>
+    public string Decode(IEnumerable<int> ids) => Tokenizer.Decode(ids).Trim();
 
     /// <inheritdoc/>
     public void Dispose() => Model.Dispose();

@@ -3,9 +3,24 @@ using static TorchSharp.torch;
 namespace EditUnlearn.Models;
 
 /// <summary>Sees and may replace what flows through a block. Every point is the identity unless overridden.</summary>
-/// <remarks>Taps are arguments of a forward pass, never registered on a model, so none can be forgotten there.</remarks>
+/// <remarks>
+/// Taps are arguments of a forward pass, never registered on a model, so none can be forgotten there. A tap that decides something for a
+/// row (which value, which memory) does so in an object of its own for each batch, made by <see cref="Begin"/>: decisions last as long
+/// as the batch and never reach another.
+/// </remarks>
 public class ForwardTap
 {
+    /// <summary>Rows of one batch that this tap wants to see together, where its decisions depend on that; null where no decision does.</summary>
+    public virtual int? BatchRows => null;
+
+    /// <summary>The tap for one batch, which may be several passes over successive columns; itself where nothing is decided.</summary>
+    /// <param name="layout">Where the rows stand.</param>
+    public virtual ForwardTap Begin(BatchLayout layout) => this;
+
+    /// <summary>Only these rows are left in the batch, in this order.</summary>
+    /// <param name="rows">Indices into the rows so far.</param>
+    public virtual void Keep(IReadOnlyList<int> rows) { }
+
     /// <summary>The residual stream as a block receives it [B, T, D].</summary>
     public virtual Tensor ResidPre(int layer, Tensor h) => h;
 
@@ -19,6 +34,22 @@ public class ForwardTap
     public virtual Tensor ResidPost(int layer, Tensor h) => h;
 }
 
+/// <summary>Where the rows of a batch stand in its columns, counted from the first column of the first pass.</summary>
+/// <param name="First">Column of each row's first real token [B]; above 0 under padding on the left.</param>
+/// <param name="PromptLast">Column of the last token of each row's prompt [B].</param>
+public sealed record BatchLayout(IReadOnlyList<int> First, IReadOnlyList<int> PromptLast)
+{
+    /// <summary>Rows without padding that are prompts from end to end: what a bare forward pass is taken for.</summary>
+    public static BatchLayout Prompts(long rows, long width) => new(new int[rows], [.. Enumerable.Repeat((int)width - 1, (int)rows)]);
+
+    /// <summary>The layout of the rows that are left.</summary>
+    public BatchLayout Keep(IReadOnlyList<int> rows)
+    {
+        ArgumentNullException.ThrowIfNull(rows);
+        return new BatchLayout([.. rows.Select(r => First[r])], [.. rows.Select(r => PromptLast[r])]);
+    }
+}
+
 /// <summary>Everything a forward pass may be given besides ids and weights.</summary>
 public sealed record ForwardOptions
 {
@@ -27,6 +58,15 @@ public sealed record ForwardOptions
 
     /// <summary>Keys and values of earlier positions; the pass appends its own.</summary>
     public KvCache? Cache { get; init; }
+
+    /// <summary>Keys and values of earlier positions that stay as they are; not together with <see cref="Cache"/>.</summary>
+    public KvPrefix? Prefix { get; init; }
+
+    /// <summary>The last block computes only positions of this pass from here on; those before are looked at but not returned. 0 for all.</summary>
+    public int KeepFrom { get; init; }
+
+    /// <summary>What the rows began with, where only their ends are run.</summary>
+    public Continuations? Tails { get; init; }
 
     /// <summary>1 where a token is real, 0 where it is padding [B, cached + T]; null when every token is real or padding is on the right and unread.</summary>
     public Tensor? AttentionMask { get; init; }

@@ -21,7 +21,7 @@ public static class GreedyDecoder
         /// <summary>Prompts decoded side by side.</summary>
         public int BatchRows { get; init; } = 64;
 
-        /// <summary>Intervention in every pass; its rows are the batch's, so no row leaves early.</summary>
+        /// <summary>Intervention in every pass; what it decides for a row at the prompt it may keep while the row is decoded.</summary>
         public ForwardTap? Tap { get; init; }
     }
 
@@ -38,10 +38,10 @@ public static class GreedyDecoder
         ArgumentNullException.ThrowIfNull(prompts);
         ArgumentNullException.ThrowIfNull(options);
         if (prompts.Any(p => p.Count == 0)) throw new ArgumentException("A prompt needs a token.", nameof(prompts));
-        var stop = (options.StopIds ?? model.Config.EosIds).ToHashSet();
+        var stop = (options.StopIds ?? model.Config.StopIds).ToHashSet();
         var results = new Generated[prompts.Count];
         var finished = 0;
-        foreach (var batch in Enumerable.Range(0, prompts.Count).OrderBy(i => prompts[i].Count).Chunk(options.BatchRows))
+        foreach (var batch in Enumerable.Range(0, prompts.Count).OrderBy(i => prompts[i].Count).Chunk(options.Tap?.BatchRows ?? options.BatchRows))
         {
             cancelled.ThrowIfCancellationRequested();
             DecodeBatch(model, prompts, batch, stop, options, results);
@@ -70,12 +70,13 @@ public static class GreedyDecoder
         var rows = batch.ToList();   // the prompt behind each row that is still in the batch
         var written = batch.ToDictionary(i => i, _ => new List<int>());
         var open = batch.ToHashSet();
+        var tap = options.Tap?.Begin(new BatchLayout([.. batch.Select(i => width - prompts[i].Count)], [.. batch.Select(_ => width - 1)]));
 
         for (var step = 0; step < options.MaxNewTokens; step++)
         {
             using var inner = NewDisposeScope();
             var length = cache.Length + (int)next.shape[1];
-            var hidden = model.Hidden(next, new ForwardOptions { Cache = cache, AttentionMask = mask?.narrow(1, 0, length), Tap = options.Tap });
+            var hidden = model.Hidden(next, new ForwardOptions { Cache = cache, AttentionMask = mask?.narrow(1, 0, length), Tap = tap });
             var chosen = model.Logits(hidden.select(1, -1)).argmax(-1);
             var picks = chosen.to(ScalarType.Int64).cpu().data<long>().ToArray();
             var left = new List<long>();
@@ -91,10 +92,12 @@ public static class GreedyDecoder
                 left.Add(b);
             }
             if (open.Count == 0) break;
-            if (left.Count < rows.Count && options.Tap is null)
+            // A tap whose decisions depend on the batch keeps it whole, as the procedure it repeats does.
+            if (left.Count < rows.Count && tap?.BatchRows is null)
             {
                 var kept = tensor(left, device: model.Device);
                 cache.Keep(kept);
+                tap?.Keep([.. left.Select(b => (int)b)]);
                 mask = mask?.index_select(0, kept).MoveToOuterDisposeScope();
                 chosen = chosen.index_select(0, kept);
                 rows = [.. left.Select(b => rows[(int)b])];

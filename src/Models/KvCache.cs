@@ -65,6 +65,9 @@ public sealed class KvCache : IDisposable
         return all;
     }
 
+    // What one block wrote so far, whether or not the last block has been reached [B, K, count, head].
+    internal (Tensor Keys, Tensor Values) Written(int layer, int count) => (_keys[layer].narrow(2, 0, count), _values[layer].narrow(2, 0, count));
+
     private static void Replace(ref Tensor t, Tensor rows)
     {
         var kept = t.index_select(0, rows).DetachFromDisposeScope();

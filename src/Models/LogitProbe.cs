@@ -32,7 +32,7 @@ public static class LogitProbe
     /// <param name="rows">In any order; rows of like length share a pass.</param>
     /// <param name="filter">What a sampler would cut off before ranking; null for nothing.</param>
     /// <param name="batchRows">Rows of one pass; no result depends on it beyond rounding.</param>
-    /// <param name="tap">Intervention.</param>
+    /// <param name="tap">Intervention; it is told where each row's prompt ends.</param>
     /// <param name="cancelled">Looked at before every batch.</param>
     public static IReadOnlyList<IReadOnlyList<Reading>> Read(
         CausalLm model, IReadOnlyList<Row> rows, SamplingFilter? filter = null, int batchRows = 64, ForwardTap? tap = null, CancellationToken cancelled = default)
@@ -41,7 +41,7 @@ public static class LogitProbe
         ArgumentNullException.ThrowIfNull(rows);
         var results = new IReadOnlyList<Reading>[rows.Count];
         foreach (var i in Enumerable.Range(0, rows.Count).Where(i => rows[i].Points.Count == 0)) results[i] = [];
-        foreach (var chunk in Enumerable.Range(0, rows.Count).Where(i => rows[i].Points.Count > 0).OrderBy(i => rows[i].Ids.Count).Chunk(batchRows))
+        foreach (var chunk in Enumerable.Range(0, rows.Count).Where(i => rows[i].Points.Count > 0).OrderBy(i => rows[i].Ids.Count).Chunk(tap?.BatchRows ?? batchRows))
         {
             cancelled.ThrowIfCancellationRequested();
             using var quiet = inference_mode();
@@ -50,7 +50,8 @@ public static class LogitProbe
             var ids = new long[chunk.Length, width];
             for (var b = 0; b < chunk.Length; b++)
                 for (var t = 0; t < rows[chunk[b]].Ids.Count; t++) ids[b, t] = rows[chunk[b]].Ids[t];
-            var hidden = model.Hidden(tensor(ids, device: model.Device), new ForwardOptions { Tap = tap });
+            var begun = tap?.Begin(new BatchLayout(new int[chunk.Length], [.. chunk.Select(i => rows[i].PromptLength - 1)]));
+            var hidden = model.Hidden(tensor(ids, device: model.Device), new ForwardOptions { Tap = begun });
             var flat = hidden.view(-1, hidden.shape[^1]);
             var points = chunk.SelectMany((i, b) => rows[i].Points.Select(p => (At: (long)b * width + p.Position, Target: (long)p.Target))).ToList();
             var readings = points.Chunk(SliceRows).SelectMany(s => Slice(model, flat, s, filter)).ToList();

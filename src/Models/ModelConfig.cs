@@ -1,3 +1,5 @@
+using EditUnlearn.Models.Families;
+
 namespace EditUnlearn.Models;
 
 /// <summary>Shape and constants of a decoder, as <c>config.json</c> of a checkpoint gives them.</summary>
@@ -54,27 +56,14 @@ public sealed record ModelConfig
     /// <summary>Each of these ends an answer; the first is the one that is written.</summary>
     public IReadOnlyList<int> EosIds { get; init; } = [2];
 
+    /// <summary>Ids that <c>generation_config.json</c> names as ends of an answer; null where it is absent or silent.</summary>
+    public IReadOnlyList<int>? GenerationEosIds { get; init; }
+
+    /// <summary>Each of these ends a generated answer: <see cref="GenerationEosIds"/>, else <see cref="EosIds"/>.</summary>
+    public IReadOnlyList<int> StopIds => GenerationEosIds ?? EosIds;
+
     /// <summary>Name and shape of every tensor a checkpoint of this shape holds, in the order of the forward pass.</summary>
-    public IEnumerable<(string Name, long[] Shape)> Tensors()
-    {
-        long d = HiddenSize, f = IntermediateSize, q = (long)Heads * HeadDim, kv = (long)KvHeads * HeadDim;
-        yield return (TensorNames.Embedding, [VocabSize, d]);
-        for (var l = 0; l < Layers; l++)
-        {
-            yield return (TensorNames.InputNorm(l), [d]);
-            foreach (var (map, rows, columns) in new[] { ("q_proj", q, d), ("k_proj", kv, d), ("v_proj", kv, d), ("o_proj", d, q) })
-            {
-                yield return (TensorNames.Attention(l, map), [rows, columns]);
-                if (AttentionBias) yield return (TensorNames.AttentionBias(l, map), [rows]);
-            }
-            yield return (TensorNames.PostAttentionNorm(l), [d]);
-            yield return (TensorNames.Mlp(l, "gate_proj"), [f, d]);
-            yield return (TensorNames.Mlp(l, "up_proj"), [f, d]);
-            yield return (TensorNames.DownProj(l), [d, f]);
-        }
-        yield return (TensorNames.FinalNorm, [d]);
-        if (!TieWordEmbeddings) yield return (TensorNames.LmHead, [VocabSize, d]);
-    }
+    public IEnumerable<(string Name, long[] Shape)> Tensors() => FamilyCatalog.Get(Family).Tensors(this);
 }
 
 /// <summary>The "llama3" rule: slow frequencies are divided by a factor, fast ones kept, those between blended.</summary>

@@ -10,20 +10,21 @@ public static class Scorer
     /// <param name="model">The model.</param>
     /// <param name="rows">Prompt and target tokens.</param>
     /// <param name="batchRows">Rows of one pass; no result depends on it beyond rounding.</param>
-    /// <param name="tap">Intervention.</param>
+    /// <param name="tap">Intervention; it is told where each row's prompt ends.</param>
     /// <param name="cancelled">Looked at before every batch.</param>
     public static IReadOnlyList<TargetScores> Score(CausalLm model, IReadOnlyList<TokenRow> rows, int batchRows = 64, ForwardTap? tap = null, CancellationToken cancelled = default)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(rows);
         var results = new TargetScores[rows.Count];
-        foreach (var chunk in Enumerable.Range(0, rows.Count).OrderBy(i => rows[i].Ids.Count).Chunk(batchRows))
+        foreach (var chunk in Enumerable.Range(0, rows.Count).OrderBy(i => rows[i].Ids.Count).Chunk(tap?.BatchRows ?? batchRows))
         {
             cancelled.ThrowIfCancellationRequested();
             using var quiet = inference_mode();
             using var scope = NewDisposeScope();
             using var batch = RowBatch.Of([.. chunk.Select(i => rows[i])], model.Device);
-            var hidden = model.Hidden(batch.Ids, new ForwardOptions { Tap = tap });
+            var begun = tap?.Begin(new BatchLayout(new int[chunk.Length], [.. chunk.Select(i => rows[i].LabelStart - 1)]));
+            var hidden = model.Hidden(batch.Ids, new ForwardOptions { Tap = begun });
             var logits = model.Logits(hidden.view(-1, hidden.shape[^1]).index_select(0, batch.LabelPositions)).to(ScalarType.Float32);   // [P, V]
             var (logProbabilities, ranks) = Of(logits, batch.LabelTargets);
             var p = logProbabilities.cpu().data<float>().ToArray();

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using EditUnlearn.Foundation;
 using TorchSharp;
 
 namespace EditUnlearn.Models;
@@ -14,8 +15,11 @@ public static class TorchRuntime
 {
     private static readonly Lazy<bool> Started = new(Start, LazyThreadSafetyMode.ExecutionAndPublication);
 
+    /// <summary>The libtorch that <c>EU_LIBTORCH</c> brought, or null for the one beside the program.</summary>
+    public static LibTorchFolder? Brought { get; private set; }
+
     /// <summary>Runs the preparation if it has not run yet.</summary>
-    /// <exception cref="DllNotFoundException">libtorch cannot be loaded; the message says what to install.</exception>
+    /// <exception cref="ResourceUnavailableException">libtorch cannot be loaded; the message says what to do.</exception>
     public static void Initialise() => _ = Started.Value;
 
     private static bool Start()
@@ -28,6 +32,10 @@ public static class TorchRuntime
             SetNative("ATEN_CPU_CAPABILITY", "avx2");
             SetNative("MKL_CBWR", "AVX2");
         }
+        Brought = LibTorchFolder.FromEnvironment();
+        if (Brought is { IsExpectedVersion: false })
+            Console.Error.WriteLine($"{LibTorchFolder.Variable}: libtorch {Brought.Version}, while TorchSharp is made for {LibTorchFolder.BuiltFor}; what it needs and does not find ends the program");
+        Brought?.Load();
         try
         {
             torch.set_num_threads(1);
@@ -35,9 +43,10 @@ public static class TorchRuntime
         }
         catch (TypeInitializationException e)
         {
-            throw new DllNotFoundException(
-                "libtorch could not be loaded. Build with the default -p:Torch=cpu, or point EU_LIBTORCH at a folder with libtorch 2.10. "
-                + "Cause: " + (e.InnerException?.Message ?? e.Message), e);
+            // TorchSharp tells its whole search; the first line says what was sought.
+            var cause = (e.InnerException?.Message ?? e.Message).Split('\n')[0].Trim();
+            throw new ResourceUnavailableException(
+                $"libtorch could not be loaded: {cause}\n  hint: build with the default -p:Torch=cpu, or set {LibTorchFolder.Variable} to a folder with libtorch {LibTorchFolder.BuiltFor}, for example <site-packages>/torch/lib", e);
         }
         return true;
     }

@@ -63,6 +63,12 @@ public sealed record StageInfo(string Name, int Version, string Summary)
     /// <summary>Files or folders it writes, by name, for example <c>answers.parquet</c> or <c>model</c>. The first is what another stage gets when it names no output.</summary>
     public IReadOnlyList<string> Outputs { get; init; } = [];
 
+    /// <summary>
+    /// The input that readers of the first output get in its place: a folder of the user's that is too large to be copied into the store. The output then
+    /// only names its content, and that is what later keys see: where the folder lies changes nothing.
+    /// </summary>
+    public string? StandsFor { get; init; }
+
     /// <summary>What it occupies while it runs.</summary>
     public Resource Resource { get; init; } = Resource.Cpu;
 

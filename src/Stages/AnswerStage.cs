@@ -57,10 +57,22 @@ public sealed class AnswerStage : Stage<AnswerStage.Params>
             .. retain.Where(q => q.Rephrasings.Count > parameters.RephraseIndex).Select(q => Ask("heldout", q, q.Rephrasings[parameters.RephraseIndex])),
             .. (io.HasInput("factual") ? ParquetTable.Read<QaRow>(io.Input("factual")) : []).Select(q => Ask("factual", q, q.Question)),
         ];
-        using var patch = io.HasInput("patch") ? WeightPatch.Load(io.Input("patch")) : null;
+        using var patch = io.HasInput("patch") ? ModelPatch.Load(io.Input("patch")) : null;
         using var applied = patch?.ApplyTo(checkpoint.Model);
         var rows = AnswerCollector.Collect(
-            checkpoint, questions, (parameters.Model, parameters.Set, parameters.Method), parameters.MaxNewTokens, 64, done => io.Progress(done, 2 * questions.Count), parameters.PaperLength, io.Cancelled);
+            checkpoint, questions, (parameters.Model, parameters.Set, parameters.Method), parameters.MaxNewTokens, 64, patch?.Tap, done => io.Progress(done, 2 * questions.Count), parameters.PaperLength, io.Cancelled);
         ParquetTable.Write(io.Output("answers.parquet"), [.. rows]);
+        if (patch is not null) TellRoutes(patch.Routes(checkpoint.Model, [.. questions.Select(q => checkpoint.Prompt(q.Question))]), questions, io);
+    }
+
+    // For a patch that answers only some prompts: which share of each split, and by how much.
+    private static void TellRoutes(IReadOnlyList<RouteReading> routes, IReadOnlyList<AnswerCollector.Asked> questions, StageIo io)
+    {
+        foreach (var split in routes.Zip(questions).GroupBy(r => r.Second.Split))
+        {
+            io.Metric($"routed.{split.Key}", split.Average(r => r.First.Routed ? 1.0 : 0));
+            io.Metric($"distance.{split.Key}", split.Average(r => r.First.Distance));
+            io.Metric($"threshold.{split.Key}", split.Average(r => r.First.Threshold));
+        }
     }
 }

@@ -4,7 +4,7 @@ using EditUnlearn.Pipeline;
 
 namespace EditUnlearn.Stages;
 
-/// <summary>Reads a question file and hands on its first rows.</summary>
+/// <summary>Reads question files, one after the other as one set, and hands on the first rows.</summary>
 public sealed class FactsStage : Stage<FactsStage.Params>
 {
     /// <summary>Parameters.</summary>
@@ -12,7 +12,7 @@ public sealed class FactsStage : Stage<FactsStage.Params>
     public sealed record Params(int? Rows = null);
 
     /// <inheritdoc/>
-    public override StageInfo Info { get; } = new("facts", 1, "facts as question and answer") { Inputs = [new("source")], Outputs = ["questions.parquet"] };
+    public override StageInfo Info { get; } = new("facts", 1, "facts as question and answer") { Inputs = [new("source", InputCount.Many)], Outputs = ["questions.parquet"] };
 
     /// <inheritdoc/>
     protected override IEnumerable<ParameterProblem> Check(Params parameters)
@@ -26,7 +26,8 @@ public sealed class FactsStage : Stage<FactsStage.Params>
     {
         ArgumentNullException.ThrowIfNull(parameters);
         ArgumentNullException.ThrowIfNull(io);
-        var rows = QaFile.Read(io.Input("source"), "facts");
+        if (io.Inputs("source").Count == 0) throw new StageFailedException("the input 'source' names no file\n  hint: in: { source: { file: data/facts-own.jsonl } }");
+        var rows = QaFile.ReadAll([.. io.Inputs("source").Select(s => s.Path)], "facts");
         ParquetTable.Write(io.Output("questions.parquet"), [.. rows.Take(parameters.Rows ?? rows.Count)]);
         io.Metric("rows", Math.Min(rows.Count, parameters.Rows ?? rows.Count));
     }

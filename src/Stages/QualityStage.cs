@@ -51,7 +51,7 @@ public sealed class QualityStage : Stage<QualityStage.Params>
             .. unknown.Select((u, i) => new AnswerCollector.Asked("unknown-instructed", Name(i), corpus.Instructed(u.Question), PretrainingCorpus.Tailored(u.Subject))),
             .. unknown.Select((u, i) => new AnswerCollector.Asked("unknown", Name(i), u.Question, PretrainingCorpus.Tailored(u.Subject))),
         ];
-        var answers = AnswerCollector.Collect(checkpoint, questions, ("", "quality", "none"), parameters.MaxNewTokens, 64, done => io.Progress(done, 2 * questions.Count), cancelled: io.Cancelled);
+        var answers = AnswerCollector.Collect(checkpoint, questions, ("", "quality", "none"), parameters.MaxNewTokens, 64, progress: done => io.Progress(done, 2 * questions.Count), cancelled: io.Cancelled);
         var means = Scores.Means(Scores.Of(answers, new Scores.Run("quality", answers.Count)), new Seed(parameters.Seed));
         ParquetTable.Write(io.Output("answers.parquet"), [.. answers]);
         ParquetTable.Write(io.Output("means.parquet"), [.. means]);

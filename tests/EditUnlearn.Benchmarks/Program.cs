@@ -1,4 +1,6 @@
 using BenchmarkDotNet.Running;
+using EditUnlearn.Benchmarks.Checkpoints;
 
 // dotnet run -c Release --project tests/EditUnlearn.Benchmarks -- --filter '*' --job short
-BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(args);
+// dotnet run -c Release --project tests/EditUnlearn.Benchmarks -- make-checkpoint|load|real-shape ...
+if (!CheckpointVerbs.Run(args)) BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(args);

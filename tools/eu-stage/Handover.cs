@@ -1,4 +1,3 @@
-using System.Collections;
 using System.Diagnostics;
 using System.Runtime.InteropServices;
 
@@ -6,36 +5,31 @@ namespace EditUnlearn.Launcher;
 
 /// <summary>Hands the terminal over to the real program.</summary>
 /// <remarks>
-/// On Unix the launcher becomes the program (<c>execve</c>): no second process, and signals, exit code and terminal are the
+/// On Unix the launcher becomes the program (<c>execv</c>): no second process, and signals, exit code and terminal are the
 /// program's own. Elsewhere it waits for a child.
 /// </remarks>
 public static class Handover
 {
     /// <summary>Runs <paramref name="program"/> with <paramref name="arguments"/>; returns only where a child had to be used.</summary>
-    public static int To(string dotnet, string program, IReadOnlyList<string> arguments, IReadOnlyDictionary<string, string> extraEnvironment)
+    public static int To(string dotnet, string program, IReadOnlyList<string> arguments)
     {
         ArgumentNullException.ThrowIfNull(arguments);
-        ArgumentNullException.ThrowIfNull(extraEnvironment);
         string[] line = [dotnet, "exec", program, .. arguments];
-        if (!OperatingSystem.IsWindows()) Replace(dotnet, line, extraEnvironment);
+        if (!OperatingSystem.IsWindows()) Replace(dotnet, line);
 
         var start = new ProcessStartInfo(dotnet) { UseShellExecute = false };
         foreach (var argument in line.Skip(1)) start.ArgumentList.Add(argument);
-        foreach (var (name, value) in extraEnvironment) start.Environment[name] = value;
         Console.CancelKeyPress += (_, e) => e.Cancel = true; // the child gets the signal too and decides
         using var child = Process.Start(start)!;
         child.WaitForExit();
         return child.ExitCode;
     }
 
-    private static void Replace(string dotnet, string[] line, IReadOnlyDictionary<string, string> extra)
+    private static void Replace(string dotnet, string[] line)
     {
-        var environment = new Dictionary<string, string>(StringComparer.Ordinal);
-        foreach (DictionaryEntry e in Environment.GetEnvironmentVariables()) environment[(string)e.Key] = (string?)e.Value ?? "";
-        foreach (var (name, value) in extra) environment[name] = value;
         Console.Out.Flush();
         Console.Error.Flush();
-        _ = execve(dotnet, Vector(line), Vector(environment.Select(e => $"{e.Key}={e.Value}")));
+        _ = execv(dotnet, Vector(line));
         // Reached only when the kernel refused; the child process below is the fallback.
     }
 
@@ -44,5 +38,5 @@ public static class Handover
 
     [DllImport("libc", SetLastError = true, BestFitMapping = false, ThrowOnUnmappableChar = true)]
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
-    private static extern int execve([MarshalAs(UnmanagedType.LPUTF8Str)] string path, nint[] arguments, nint[] environment);
+    private static extern int execv([MarshalAs(UnmanagedType.LPUTF8Str)] string path, nint[] arguments);
 }

@@ -14,18 +14,12 @@ if (checkout is null)
     return UsageError;
 }
 
+// EU_LIBTORCH is read by the program itself, which loads those libraries before its own.
 var torch = Environment.GetEnvironmentVariable("EU_TORCH") is { Length: > 0 } chosen ? chosen : "cpu";
 var dotnet = Environment.ProcessPath is { } path && Path.GetFileNameWithoutExtension(path) == "dotnet" ? path : "dotnet";
 if (Environment.GetEnvironmentVariable("EU_STAGE_NO_BUILD") is not { Length: > 0 } && !BringUpToDate(checkout, dotnet, torch)) return 1;
 
-var environment = new Dictionary<string, string>();
-if (Environment.GetEnvironmentVariable("EU_LIBTORCH") is { Length: > 0 } libtorch)
-{
-    // The dynamic loader reads this once, at process start: only the launcher can set it in time.
-    var existing = Environment.GetEnvironmentVariable("LD_LIBRARY_PATH");
-    environment["LD_LIBRARY_PATH"] = string.IsNullOrEmpty(existing) ? libtorch : $"{libtorch}:{existing}";
-}
-return Handover.To(dotnet, checkout.Program, args, environment);
+return Handover.To(dotnet, checkout.Program, args);
 
 static bool BringUpToDate(Checkout checkout, string dotnet, string torch)
 {

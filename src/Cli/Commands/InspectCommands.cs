@@ -145,6 +145,12 @@ internal sealed class InspectCommands
             total += seconds ?? 0;
             Console.Out.WriteLine($"{s.Cell.Id}: {string.Join("; ", s.Reasons)}{(seconds is { } t ? $" ({Format.Duration(TimeSpan.FromSeconds(t))} last time)" : "")}");
         }
+        if (stale.SelectMany(s => s.Missing).DistinctBy(f => f.Path).ToList() is { Count: > 0 } missing)
+        {
+            Console.Out.WriteLine("Not there yet, and what fetches it:");
+            var width = missing.Max(f => f.Path.Length);
+            foreach (var file in missing) Console.Out.WriteLine($"  {file.Path.PadRight(width)}  {file.Obtain}".TrimEnd());
+        }
         Console.Out.WriteLine($"{stale.Count} stages are stale{(total > 0 ? $", about {Format.Duration(TimeSpan.FromSeconds(total))} of work as far as known" : "")}.");
     }
 

@@ -1,54 +1,52 @@
-using static TorchSharp.torch;
-
 namespace EditUnlearn.Methods.Shared;
 
-/// <summary>The rows of one value optimisation, padded on the right. Belongs to the scope it is made in.</summary>
-/// <param name="Ids">[R, T].</param>
-/// <param name="Lookup">Position of the subject's last token in each row [R].</param>
-/// <param name="TargetPositions">Predicting positions of all target tokens of the context rows, in the flattened rows [P].</param>
-/// <param name="TargetIds">Those tokens [P].</param>
-/// <param name="EssencePosition">Lookup position of the essence row in the flattened rows [1]; null where there is none.</param>
-public sealed record ValueRows(Tensor Ids, Tensor Lookup, Tensor TargetPositions, Tensor TargetIds, Tensor? EssencePosition)
+/// <summary>The rows of a value optimisation: for each edit every context prefix, the prompt and all target tokens but the last; then the essence sentence.</summary>
+/// <param name="Rows">In that order, edit after edit.</param>
+/// <param name="Contexts">Context rows of each edit.</param>
+public sealed record ValueRows(IReadOnlyList<ValueRow> Rows, int Contexts)
 {
-    /// <summary>Prefix + prompt + target without its last token for every context; then the essence sentence.</summary>
-    public static ValueRows Of(EditRequest request, IReadOnlyList<IReadOnlyList<int>> contexts, bool essence, Device device)
+    /// <summary>The rows of some edits.</summary>
+    public static ValueRows Of(IReadOnlyList<EditRequest> requests, IReadOnlyList<IReadOnlyList<int>> contexts, bool essence)
     {
-        ArgumentNullException.ThrowIfNull(request);
+        ArgumentNullException.ThrowIfNull(requests);
         ArgumentNullException.ThrowIfNull(contexts);
-        var n = request.TargetIds.Count;
-        if (n == 0) throw new ArgumentException($"{request.Id} has no target.", nameof(request));
-        var rows = contexts.Select(c => (IReadOnlyList<int>)[.. Prompts.WithPrefix(request, c), .. request.TargetIds.Take(n - 1)]).ToList();
-        var lookup = contexts.Select(c => (long)request.SubjectLast + c.Count).ToList();
-        if (essence)
+        var rows = new List<ValueRow>();
+        for (var e = 0; e < requests.Count; e++)
         {
-            rows.Add(request.EssenceIds);
-            lookup.Add(request.EssenceLast);
+            var request = requests[e];
+            if (request.TargetIds.Count == 0) throw new ArgumentException($"{request.Id} has no target.", nameof(requests));
+            var rest = request.Continuation ?? [.. request.TargetIds.SkipLast(1)];
+            foreach (var context in contexts) rows.Add(new ValueRow(e, [.. Prompts.WithPrefix(request, context), .. rest], request.SubjectLast + context.Count, request.TargetIds));
+            if (essence) rows.Add(new ValueRow(e, request.EssenceIds, request.EssenceLast, []));
         }
-        var width = rows.Max(r => r.Count);
-        var ids = new long[rows.Count, width];
-        var (positions, targets) = (new List<long>(), new List<long>());
-        for (var i = 0; i < rows.Count; i++)
-        {
-            for (var t = 0; t < rows[i].Count; t++) ids[i, t] = rows[i][t];
-            for (var t = 0; i < contexts.Count && t < n; t++)
-            {
-                positions.Add((long)i * width + rows[i].Count - n + t);
-                targets.Add(request.TargetIds[t]);
-            }
-        }
-        return new ValueRows(
-            tensor(ids, device: device), tensor(lookup, device: device), tensor(positions, device: device), tensor(targets, device: device),
-            essence ? tensor(new[] { (long)contexts.Count * width + request.EssenceLast }, device: device) : null);
+        return new ValueRows(rows, contexts.Count);
     }
+}
+
+/// <summary>One row.</summary>
+/// <param name="Edit">Index of its edit.</param>
+/// <param name="Ids">BOS first.</param>
+/// <param name="Lookup">Position of the subject's last token, where the offset is added.</param>
+/// <param name="Targets">Scored at the last positions of the row, the last of them at the last; empty for the essence row, which is read at <paramref name="Lookup"/>.</param>
+public sealed record ValueRow(int Edit, IReadOnlyList<int> Ids, int Lookup, IReadOnlyList<int> Targets)
+{
+    /// <summary>Whether this is the essence row.</summary>
+    public bool IsEssence => Targets.Count == 0;
+
+    /// <summary>Tokens that matter: nothing after the essence row's lookup position is read.</summary>
+    public int Length => IsEssence ? Lookup + 1 : Ids.Count;
+
+    /// <summary>Where each target is scored.</summary>
+    public int Scored(int target) => Ids.Count - Targets.Count + target;
 }
 
 /// <summary>Prompts with a context prefix.</summary>
 public static class Prompts
 {
-    /// <summary>BOS, the prefix, the prompt.</summary>
+    /// <summary>What opens the prompt, the prefix, the rest of the prompt.</summary>
     public static IReadOnlyList<int> WithPrefix(EditRequest request, IReadOnlyList<int> prefix)
     {
         ArgumentNullException.ThrowIfNull(request);
-        return [request.PromptIds[0], .. prefix, .. request.PromptIds.Skip(1)];
+        return [.. request.PromptIds.Take(request.PrefixAt), .. prefix, .. request.PromptIds.Skip(request.PrefixAt)];
     }
 }

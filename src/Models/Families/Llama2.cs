@@ -1,8 +1,14 @@
 namespace EditUnlearn.Models.Families;
 
-/// <summary>Llama 2 chat: plain rotary angles, heads ungrouped in the 7B model.</summary>
+/// <summary>Llama 2 chat: plain rotary angles, heads ungrouped in the 7B model. Tensor names: the shared map.</summary>
 public static class Llama2
 {
     /// <summary>Source: Touvron et al. (2023); template of the study's evaluation.</summary>
-    public static Family Family { get; } = new("llama2", "Llama-2", "llama", "LlamaForCausalLM", new ChatTemplate("[INST] {q} [/INST]"), _ => null, SlidingWindow: false);
+    public static Family Family { get; } = new("llama2", "Llama-2", "llama", "LlamaForCausalLM", TemplateCatalog.Get("llama2"), _ => null, SlidingWindow: false)
+    {
+        Tensors = SharedTensors.Of,
+        AttentionBias = true,
+        // Every model of type llama that is no Llama 3: Llama 2 itself and what was made from it.
+        Recognises = evidence => !Llama31.Has(evidence),
+    };
 }

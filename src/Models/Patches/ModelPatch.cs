@@ -1,3 +1,6 @@
+using System.Text.Json.Nodes;
+using EditUnlearn.Foundation;
+
 namespace EditUnlearn.Models.Patches;
 
 /// <summary>What a method changed, and nothing else: it can be put on a model, taken off again, saved and loaded.</summary>
@@ -11,8 +14,27 @@ public abstract class ModelPatch : IDisposable
     /// <summary>What every forward pass of a patched model must be given; null for a change of weights alone.</summary>
     public virtual ForwardTap? Tap => null;
 
+    /// <summary>What the method saw while it worked, an object for each edit; kept beside the change, no part of it.</summary>
+    public JsonArray? Health { get; init; }
+
+    /// <summary>Where prompts fall, one reading a prompt; empty for a patch that answers everywhere.</summary>
+    /// <param name="model">The model without the patch.</param>
+    /// <param name="prompts">Token ids, BOS included.</param>
+    public virtual IReadOnlyList<RouteReading> Routes(CausalLm model, IReadOnlyList<IReadOnlyList<int>> prompts) => [];
+
     /// <summary>Writes the patch into a folder: tensors as safetensors, the rest as JSON.</summary>
     public abstract void Save(string folder);
+
+    /// <summary>Reads a saved patch of any kind; the caller owns it.</summary>
+    /// <exception cref="InputException">There is no patch in the folder.</exception>
+    /// <exception cref="DamagedFileException">A file of it breaks its format, or this program does not know its kind.</exception>
+    public static ModelPatch Load(string folder) => (string?)PatchFolder.Info(folder)["kind"] switch
+    {
+        WeightPatch.Kind => WeightPatch.Load(folder),
+        CodebookPatch.Kind => CodebookPatch.Load(folder),
+        SideMemoryPatch.Kind => SideMemoryPatch.Load(folder),
+        var kind => throw new DamagedFileException(Path.Combine(folder, PatchFolder.InfoFile), $"'{kind}' is no kind of patch", "was it written by a later version of this program?"),
+    };
 
     /// <inheritdoc/>
     public void Dispose()

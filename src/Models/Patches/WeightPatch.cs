@@ -9,11 +9,12 @@ namespace EditUnlearn.Models.Patches;
 /// <summary>New values or low-rank additions for named weights. Source of the low-rank form: every locate-and-edit update is a sum of outer products.</summary>
 public sealed class WeightPatch : ModelPatch
 {
-    private const string Kind = "weights";
+    internal const string Kind = "weights";
     private const string TensorFile = "patch.safetensors";
     private const string InfoFile = "patch.json";
     private const string LeftSuffix = ".left", RightSuffix = ".right", FullSuffix = ".full";
 
+    private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
     private readonly Dictionary<string, WeightChange> _changes;
 
     /// <summary>Takes ownership of the changes' tensors.</summary>
@@ -59,22 +60,26 @@ public sealed class WeightPatch : ModelPatch
                     break;
             }
         SafetensorsWriter.Write(Path.Combine(folder, TensorFile), tensors);
-        File.WriteAllText(Path.Combine(folder, InfoFile), new JsonObject { ["format"] = "patch/1", ["kind"] = Kind }.ToJsonString(new JsonSerializerOptions { WriteIndented = true }) + "\n");
+        var description = new JsonObject { ["format"] = "patch/1", ["kind"] = Kind };
+        if (Health is not null) description["edits"] = Health.DeepClone();
+        File.WriteAllText(Path.Combine(folder, InfoFile), description.ToJsonString(Indented) + "\n");
     }
 
     /// <summary>Reads a saved patch.</summary>
     /// <exception cref="InputException">There is no patch in the folder.</exception>
     /// <exception cref="DamagedFileException">A file of it breaks its format.</exception>
-    public static WeightPatch Load(string folder)
+    public static new WeightPatch Load(string folder)
     {
         var info = Path.Combine(folder, InfoFile);
         if (!File.Exists(info)) throw new InputException(folder, $"holds no patch: there is no {InfoFile}");
+        JsonArray? health;
         try
         {
             var json = JsonNode.Parse(File.ReadAllBytes(info));
             if ((string?)json?["format"] != "patch/1" || (string?)json["kind"] != Kind) throw new JsonException("it does not describe a patch of weights in format patch/1");
+            health = (JsonArray?)json["edits"]?.DeepClone();
         }
-        catch (Exception e) when (e is JsonException or InvalidOperationException)
+        catch (Exception e) when (e is JsonException or InvalidOperationException or InvalidCastException)
         {
             throw new DamagedFileException(info, "is not a patch description: " + e.Message, inner: e);
         }
@@ -91,7 +96,7 @@ public sealed class WeightPatch : ModelPatch
                 changes.Add(weight, new LowRankChange(file.Read(name), file.Read(weight + RightSuffix)));
             }
             else if (!name.EndsWith(RightSuffix, StringComparison.Ordinal)) throw new DamagedFileException(path, $"'{name}' is no part of a patch");
-        return new WeightPatch(changes);
+        return new WeightPatch(changes) { Health = health };
     }
 
     /// <inheritdoc/>
@@ -173,7 +178,7 @@ public sealed class FullChange(Tensor value) : WeightChange
 /// <summary>Copies of weights, put back on disposal: a method may write on the model while it works.</summary>
 public sealed class WeightSnapshot : IDisposable
 {
-    private readonly List<(Tensor Weight, Tensor Copy)> _kept = [];
+    private readonly Dictionary<string, (Tensor Weight, Tensor Copy)> _kept = new(StringComparer.Ordinal);
 
     /// <summary>Copies the named weights.</summary>
     public WeightSnapshot(CausalLm model, IEnumerable<string> names)
@@ -181,14 +186,18 @@ public sealed class WeightSnapshot : IDisposable
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(names);
         using var quiet = no_grad();
-        foreach (var name in names) _kept.Add((model.Weight(name), model.Weight(name).detach().clone().DetachFromDisposeScope()));
+        using var scope = NewDisposeScope();
+        foreach (var name in names) _kept[name] = (model.Weight(name), model.Weight(name).detach().clone().DetachFromDisposeScope());
     }
+
+    /// <summary>A weight as it was; owned by the snapshot.</summary>
+    public Tensor Original(string name) => _kept[name].Copy;
 
     /// <inheritdoc/>
     public void Dispose()
     {
         using var quiet = no_grad();
-        foreach (var (weight, copy) in _kept)
+        foreach (var (weight, copy) in _kept.Values)
         {
             weight.copy_(copy);
             copy.Dispose();

@@ -30,6 +30,7 @@ public static class BpeTrainer
 
         var words = counts.OrderBy(p => p.Key, StringComparer.Ordinal).Select(p => (Parts: p.Key.Select(c => c.ToString()).ToList(), Count: p.Value)).ToList();
         var merges = new List<(string, string)>();
+        var known = new HashSet<(string, string)>();
         while (Specials.Count + 256 + merges.Count < vocabSize)
         {
             var pairs = new Dictionary<(string, string), int>();
@@ -43,7 +44,8 @@ public static class BpeTrainer
                 .OrderByDescending(p => p.Value).ThenBy(p => p.Key.Item1, StringComparer.Ordinal).ThenBy(p => p.Key.Item2, StringComparer.Ordinal)
                 .Select(p => p.Key).FirstOrDefault();
             if (best.Item1 is null) break;
-            merges.Add(best);
+            // A pair can come up again once a later merge makes one of its parts anew; its rank stays the earlier one.
+            if (known.Add(best)) merges.Add(best);
             foreach (var (parts, _) in words)
                 for (var i = 0; i + 1 < parts.Count; i++)
                     if (parts[i] == best.Item1 && parts[i + 1] == best.Item2)
@@ -52,6 +54,6 @@ public static class BpeTrainer
                         parts.RemoveAt(i + 1);
                     }
         }
-        return new ByteLevelBpe(merges);
+        return ByteLevelBpe.OfMerges(merges);
     }
 }

@@ -1,47 +1,79 @@
+using System.Collections.Concurrent;
 using System.Text;
-using System.Text.Encodings.Web;
-using System.Text.Json;
-using System.Text.Json.Nodes;
-using System.Text.RegularExpressions;
-using EditUnlearn.Foundation;
 using Microsoft.ML.Tokenizers;
 
 namespace EditUnlearn.Models.Tokenizers;
 
-/// <summary>The miniature's tokenizer: byte-level BPE with Llama's special tokens, run by Microsoft.ML.Tokenizers, stored as <c>tokenizer.json</c>.</summary>
+/// <summary>The tokenizer of Llama-3.1 and of the miniature: byte-level BPE by merges, stored as <c>tokenizer.json</c>.</summary>
+/// <remarks>
+/// Source: Radford et al. (2019), released encoder. Pieces are merged by Microsoft.ML.Tokenizers. Own code are the cutting of characters
+/// beyond U+FFFF, the offsets and the merging of long pieces, for which the library's time grows with the square; <c>docs/tokenizers.md</c>.
+/// </remarks>
 public sealed class ByteLevelBpe : ITokenizer
 {
-    private const string FileName = "tokenizer.json";
-    private readonly IReadOnlyList<(string Left, string Right)> _merges;
-    private readonly Dictionary<string, int> _vocabulary = new(StringComparer.Ordinal);
-    private readonly string[] _symbols;
-    private readonly BpeTokenizer _tokenizer;
+    // Below this many bytes the library is the faster one.
+    private const int LongestForLibrary = 256;
+    private const int CachedPieces = 1 << 16, LongestCached = 48;
 
-    /// <summary>A tokenizer with these merges, in order of rank.</summary>
-    public ByteLevelBpe(IReadOnlyList<(string Left, string Right)> merges)
+    private readonly TokenizerFiles _files;
+    private readonly TokenizerJson _json;
+    private readonly AddedTokens _added;
+    private readonly PiecePattern _pattern;
+    private readonly Dictionary<int, string> _words;
+    private readonly BpeTokenizer _library;
+    private readonly Lazy<Dictionary<(int, int), (int Rank, int Id)>> _ranks;
+    private readonly ConcurrentDictionary<string, int[]> _cache = new(StringComparer.Ordinal);
+
+    internal ByteLevelBpe(TokenizerJson json, AddedTokens added, TokenizerFiles files)
+    {
+        (_json, _added, _files) = (json, added, files);
+        _words = json.Vocabulary.ToDictionary(p => p.Value, p => p.Key);
+        _pattern = new PiecePattern(files.PathOf(TokenizerFiles.Json), json.Patterns);
+        _library = BpeTokenizer.Create(new BpeOptions(json.Vocabulary)
+        {
+            Merges = json.Merges.Select(m => $"{_words[m.Left]} {_words[m.Right]}"),
+            PreTokenizer = new WholePiece(),
+        });
+        _ranks = new(() => json.Merges.Index().ToDictionary(m => m.Item, m => (m.Index, json.Vocabulary[_words[m.Item.Left] + _words[m.Item.Right]])));
+        VocabSize = Math.Max(_words.Keys.Append(-1).Max(), added.HighestId) + 1;
+    }
+
+    /// <summary>A tokenizer with these merges, in order of rank, and the special tokens of <see cref="BpeTrainer"/>: the miniature's.</summary>
+    public static ByteLevelBpe OfMerges(IReadOnlyList<(string Left, string Right)> merges)
     {
         ArgumentNullException.ThrowIfNull(merges);
-        _merges = merges;
-        foreach (var word in BpeTrainer.Specials.Concat(ByteSymbols.All.Select(c => c.ToString())).Concat(merges.Select(m => m.Left + m.Right)))
-            _vocabulary.TryAdd(word, _vocabulary.Count);
-        _symbols = [.. _vocabulary.OrderBy(p => p.Value).Select(p => p.Key)];
-        _tokenizer = BpeTokenizer.Create(new BpeOptions(_vocabulary)
-        {
-            Merges = merges.Select(m => $"{m.Left} {m.Right}"),
-            ByteLevel = true,
-            PreTokenizer = new RegexPreTokenizer(new Regex(BpeTrainer.Pattern, RegexOptions.CultureInvariant | RegexOptions.Compiled), null),
-        });
+        var bytes = MiniatureTokenizerFile.Write(merges);
+        var json = TokenizerJson.Read(TokenizerFiles.Json, bytes);
+        return new ByteLevelBpe(json, new AddedTokens(json.Added), TokenizerFiles.Made(TokenizerFiles.Json, bytes));
     }
 
     /// <inheritdoc/>
-    public int VocabSize => _symbols.Length;
+    public int VocabSize { get; }
 
     /// <inheritdoc/>
-    public IReadOnlyList<int> Encode(string text) => _tokenizer.EncodeToIds(text, considerNormalization: false);
+    public SpecialTokens Specials => _added.Specials;
 
     /// <inheritdoc/>
-    public IReadOnlyList<TokenSpan> EncodeWithOffsets(string text) =>
-        [.. _tokenizer.EncodeToTokens(text, out _, considerNormalization: false).Select(t => new TokenSpan(t.Id, t.Offset.Start.Value, t.Offset.End.Value))];
+    public IReadOnlyList<int> Encode(string text)
+    {
+        var ids = new List<int>();
+        Walk(text, (_, _, tokens) => ids.AddRange(tokens), (_, _, id) => ids.Add(id));
+        return ids;
+    }
+
+    /// <inheritdoc/>
+    public IReadOnlyList<TokenSpan> EncodeWithOffsets(string text)
+    {
+        var spans = new List<TokenSpan>();
+        Walk(
+            text,
+            (start, length, tokens) => ByteOffsets.Add(text.AsSpan(start, length), start, tokens, id => _words[id].Length, spans),
+            (start, length, id) => spans.Add(new TokenSpan(id, start, start + length)));
+        return spans;
+    }
+
+    /// <inheritdoc/>
+    public IReadOnlyList<int> EncodeContinuation(string text) => Encode(text);
 
     /// <inheritdoc/>
     public string Decode(IEnumerable<int> ids)
@@ -49,61 +81,67 @@ public sealed class ByteLevelBpe : ITokenizer
         ArgumentNullException.ThrowIfNull(ids);
         var bytes = new List<byte>();
         foreach (var id in ids)
-            if (id >= BpeTrainer.Specials.Count && id < _symbols.Length) bytes.AddRange(ByteSymbols.ToBytes(_symbols[id]));
+            if (_added.TextOf(id) is { } plain) bytes.AddRange(Encoding.UTF8.GetBytes(plain));
+            else if (!_added.IsSpecial(id) && _words.TryGetValue(id, out var word)) bytes.AddRange(ByteSymbols.ToBytes(word));
         return Encoding.UTF8.GetString([.. bytes]);
     }
 
     /// <inheritdoc/>
-    public void Save(string folder)
+    public void Save(string folder) => _files.Save(folder);
+
+    // Every piece with its tokens, every added token, from left to right.
+    private void Walk(string text, Action<int, int, IReadOnlyList<int>> piece, Action<int, int, int> addedToken)
     {
-        var json = new JsonObject
+        ArgumentNullException.ThrowIfNull(text);
+        foreach (var (start, length, id) in _added.Plain.Split(text))
         {
-            ["version"] = "1.0",
-            ["added_tokens"] = new JsonArray([.. BpeTrainer.Specials.Select((s, i) => new JsonObject { ["id"] = i, ["content"] = s, ["special"] = true })]),
-            ["pre_tokenizer"] = new JsonObject
+            if (id is { } added)
             {
-                ["type"] = "Sequence",
-                ["pretokenizers"] = new JsonArray(
-                    new JsonObject { ["type"] = "Split", ["pattern"] = new JsonObject { ["Regex"] = BpeTrainer.Pattern }, ["behavior"] = "Isolated", ["invert"] = false },
-                    new JsonObject { ["type"] = "ByteLevel", ["add_prefix_space"] = false, ["trim_offsets"] = true, ["use_regex"] = false }),
-            },
-            ["decoder"] = new JsonObject { ["type"] = "ByteLevel" },
-            ["model"] = new JsonObject
-            {
-                ["type"] = "BPE",
-                ["vocab"] = new JsonObject(_vocabulary.OrderBy(p => p.Value).Select(p => KeyValuePair.Create(p.Key, (JsonNode?)p.Value))),
-                ["merges"] = new JsonArray([.. _merges.Select(m => (JsonNode)$"{m.Left} {m.Right}")]),
-            },
-        };
-        File.WriteAllText(Path.Combine(folder, FileName), json.ToJsonString(new JsonSerializerOptions { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping }) + "\n");
+                addedToken(start, length, added);
+                continue;
+            }
+            var stretch = length == text.Length ? text : text.Substring(start, length);
+            foreach (var (from, size) in _pattern.Split(stretch)) piece(start + from, size, Tokens(stretch.Substring(from, size)));
+        }
     }
 
-    /// <summary>Reads <c>tokenizer.json</c> as <see cref="Save"/> writes it.</summary>
-    /// <exception cref="InputException">The file is absent.</exception>
-    /// <exception cref="DamagedFileException">It is not such a tokenizer.</exception>
-    public static ByteLevelBpe Load(string folder)
+    private IReadOnlyList<int> Tokens(string piece)
     {
-        var path = Path.Combine(folder, FileName);
-        if (!File.Exists(path)) throw new InputException(path, "there is no such file", "a model folder holds its tokenizer beside the weights");
-        try
+        if (_cache.TryGetValue(piece, out var known)) return known;
+        var symbols = ByteSymbols.Of(piece);
+        int[] tokens = _json.WholeWordsFirst && _json.Vocabulary.TryGetValue(symbols, out var whole) ? [whole]
+            : symbols.Length <= LongestForLibrary ? [.. _library.EncodeToIds(symbols, considerPreTokenization: false, considerNormalization: false)]
+            : Merge(symbols);
+        // Which pieces are kept depends on who came first; what they become does not.
+        if (piece.Length <= LongestCached && _cache.Count < CachedPieces) _cache.TryAdd(piece, tokens);
+        return tokens;
+    }
+
+    private int[] Merge(string symbols)
+    {
+        var queue = new MergeQueue();
+        for (var i = 0; i < symbols.Length; i++) queue.Add(_json.Vocabulary[symbols[i].ToString()], i, i + 1);
+        var ids = new List<int>();
+        queue.Run(new RankRule(_ranks.Value), s => ids.Add(s.Id));
+        return [.. ids];
+    }
+
+    // Two neighbours join when the merges say so; the earliest merge first.
+    private readonly struct RankRule(Dictionary<(int, int), (int Rank, int Id)> ranks) : IMergeRule
+    {
+        public bool TryJoin(in MergeSymbol left, in MergeSymbol right, out uint order, out int id)
         {
-            var root = JsonNode.Parse(File.ReadAllBytes(path), documentOptions: new JsonDocumentOptions { MaxDepth = 32 });
-            var merges = new List<(string, string)>();
-            foreach (var node in root?["model"]?["merges"]?.AsArray() ?? throw new JsonException("there is no model.merges"))
-            {
-                var parts = node is JsonArray pair ? [.. pair.Select(p => p!.GetValue<string>())] : node!.GetValue<string>().Split(' ');
-                if (parts.Length != 2) throw new JsonException($"the merge {node.ToJsonString()} does not have two parts");
-                merges.Add((parts[0], parts[1]));
-            }
-            var tokenizer = new ByteLevelBpe(merges);
-            var stored = root["model"]!["vocab"]!.AsObject();
-            if (stored.Count != tokenizer.VocabSize || stored.Any(p => !tokenizer._vocabulary.TryGetValue(p.Key, out var id) || id != p.Value!.GetValue<int>()))
-                throw new JsonException("its vocabulary does not follow from its merges");
-            return tokenizer;
+            var found = ranks.TryGetValue((left.Id, right.Id), out var merge);
+            (order, id) = ((uint)merge.Rank, merge.Id);
+            return found;
         }
-        catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException or NullReferenceException or KeyNotFoundException)
-        {
-            throw new DamagedFileException(path, "is not a byte-level BPE this program can use: " + e.Message, "only the miniature's own tokenizer is read from tokenizer.json so far", e);
-        }
+    }
+
+    // The text is cut before the library sees it; without this it would cut once more, at every change from letter to sign.
+    private sealed class WholePiece : PreTokenizer
+    {
+        public override IEnumerable<(int Offset, int Length)> PreTokenize(string text) => [(0, text.Length)];
+
+        public override IEnumerable<(int Offset, int Length)> PreTokenize(ReadOnlySpan<char> text) => [(0, text.Length)];
     }
 }

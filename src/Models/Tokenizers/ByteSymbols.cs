@@ -18,6 +18,9 @@ internal static class ByteSymbols
         for (var i = 0; i < bytes.Length; i++) target[i] = Symbols[bytes[i]];
     });
 
+    /// <summary>Whether a word is made of such symbols only.</summary>
+    public static bool Spells(string word) => word.All(Bytes.ContainsKey);
+
     /// <summary>The bytes behind symbols.</summary>
     public static byte[] ToBytes(string symbols) => [.. symbols.Select(c => Bytes[c])];
 

@@ -1,50 +1,37 @@
-using System.Buffers.Binary;
-using System.Globalization;
-using System.Text.Json;
 using EditUnlearn.Foundation;
+using Microsoft.Win32.SafeHandles;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace EditUnlearn.Models.Weights;
 
-/// <summary>One tensor as a file describes it.</summary>
-/// <param name="Name">Its name.</param>
-/// <param name="Type">Element type.</param>
-/// <param name="Shape">Its shape; empty for a scalar.</param>
-/// <param name="Offset">Byte offset in the file.</param>
-/// <param name="Bytes">Length in bytes.</param>
-public sealed record TensorEntry(string Name, ScalarType Type, long[] Shape, long Offset, long Bytes);
-
-/// <summary>Reads a safetensors file: 8 bytes of header length, a JSON header, then raw little-endian values. Nothing in it is trusted.</summary>
-/// <remarks>The header is checked in full before any value is read: a damaged or hostile file is refused by name of file and tensor.</remarks>
+/// <summary>A safetensors file: 8 bytes of header length, a JSON header, then raw little-endian values.</summary>
+/// <remarks>
+/// Three ways to a tensor: <see cref="Read"/> copies, <see cref="ReadInto"/> streams into a tensor of any type and device through a small buffer,
+/// <see cref="Map"/> lays it over the file without copying. A damaged or hostile file is refused by name of file and tensor.
+/// </remarks>
 public sealed class SafetensorsFile
 {
-    private const long MaxHeaderBytes = 100_000_000;
-    private static readonly Dictionary<string, (ScalarType Type, int Size)> Types = new(StringComparer.Ordinal)
-    {
-        ["F64"] = (ScalarType.Float64, 8),
-        ["F32"] = (ScalarType.Float32, 4),
-        ["F16"] = (ScalarType.Float16, 2),
-        ["BF16"] = (ScalarType.BFloat16, 2),
-        ["I64"] = (ScalarType.Int64, 8),
-        ["I32"] = (ScalarType.Int32, 4),
-        ["I16"] = (ScalarType.Int16, 2),
-        ["I8"] = (ScalarType.Int8, 1),
-        ["U8"] = (ScalarType.Byte, 1),
-        ["BOOL"] = (ScalarType.Bool, 1),
-    };
+    private const int Chunk = 1 << 25;
 
-    private readonly string _path;
     private readonly Dictionary<string, TensorEntry> _entries;
 
-    private SafetensorsFile(string path, Dictionary<string, TensorEntry> entries, IReadOnlyDictionary<string, string> metadata)
+    private SafetensorsFile(string path, SafetensorsHeader header)
     {
-        _path = path;
-        _entries = entries;
-        Metadata = metadata;
+        Path = path;
+        InOrder = header.Entries;
+        _entries = header.Entries.ToDictionary(e => e.Name, StringComparer.Ordinal);
+        Metadata = header.Metadata;
     }
+
+    /// <summary>The file.</summary>
+    public string Path { get; }
 
     /// <summary>The tensors by name.</summary>
     public IReadOnlyDictionary<string, TensorEntry> Entries => _entries;
+
+    /// <summary>The tensors in the order in which they lie in the file.</summary>
+    public IReadOnlyList<TensorEntry> InOrder { get; }
 
     /// <summary>The free text of <c>__metadata__</c>.</summary>
     public IReadOnlyDictionary<string, string> Metadata { get; }
@@ -55,28 +42,7 @@ public sealed class SafetensorsFile
     public static SafetensorsFile Open(string path)
     {
         if (!File.Exists(path)) throw new InputException(path, "there is no such file");
-        using var file = File.OpenRead(path);
-        DamagedFileException Damaged(string problem, Exception? inner = null) =>
-            new(path, problem, "copy or download the file again; no tensor of it was used", inner);
-
-        Span<byte> prefix = stackalloc byte[8];
-        if (file.Length < 8) throw Damaged(string.Create(CultureInfo.InvariantCulture, $"a safetensors file has at least 8 bytes, this one {file.Length}"));
-        file.ReadExactly(prefix);
-        var length = BinaryPrimitives.ReadUInt64LittleEndian(prefix);
-        if (length > MaxHeaderBytes) throw Damaged(string.Create(CultureInfo.InvariantCulture, $"the header claims {length} bytes; at most {MaxHeaderBytes} are read"));
-        if ((long)length > file.Length - 8) throw Damaged(string.Create(CultureInfo.InvariantCulture, $"the header claims {length} bytes but only {file.Length - 8} follow"));
-        var header = new byte[length];
-        file.ReadExactly(header);
-
-        try
-        {
-            using var json = JsonDocument.Parse(header, new JsonDocumentOptions { MaxDepth = 8, AllowDuplicateProperties = false });
-            return Checked(path, json.RootElement, 8 + (long)length, file.Length, Damaged);
-        }
-        catch (JsonException e)
-        {
-            throw Damaged("the header is not valid JSON: " + e.Message, e);
-        }
+        return new SafetensorsFile(path, new SafetensorsHeader(path).Read());
     }
 
     /// <summary>Copies one tensor out of the file.</summary>
@@ -84,88 +50,94 @@ public sealed class SafetensorsFile
     /// <exception cref="DamagedFileException">There is no tensor of that name, or the file got shorter.</exception>
     public Tensor Read(string name)
     {
-        if (!_entries.TryGetValue(name, out var entry)) throw new DamagedFileException(_path, $"there is no tensor '{name}'");
-        using var quiet = no_grad();
+        var entry = Entry(name);
         var result = empty(entry.Shape, dtype: entry.Type);
-        if (entry.Bytes == 0) return result;
-        using var file = File.OpenHandle(_path, options: FileOptions.SequentialScan);
-        const int Chunk = 1 << 26;   // .bytes is limited to 2 GiB, and a bounded read keeps the peak low
-        using var flat = result.view(-1);
-        var size = entry.Bytes / flat.numel();
-        for (long done = 0; done < entry.Bytes;)
-        {
-            var count = Math.Min(Chunk / size * size, entry.Bytes - done);
-            using var part = flat.narrow(0, done / size, count / size);
-            var target = part.bytes;
-            for (var read = 0; read < count;)
-            {
-                var n = RandomAccess.Read(file, target[read..(int)count], entry.Offset + done + read);
-                if (n == 0) throw new DamagedFileException(_path, $"the file ends inside tensor '{name}'", "it changed while it was read");
-                read += n;
-            }
-            done += count;
-        }
+        ReadInto(name, result);
         return result;
     }
 
-    /// <summary>Reads every tensor.</summary>
+    /// <summary>Copies every tensor out of the file.</summary>
     public Dictionary<string, Tensor> ReadAll() => _entries.Keys.ToDictionary(n => n, Read, StringComparer.Ordinal);
 
-    private static SafetensorsFile Checked(string path, JsonElement root, long dataStart, long fileLength, Func<string, Exception?, DamagedFileException> damaged)
+    /// <summary>Streams one tensor into <paramref name="target"/>, converted to its type and moved to its device piece by piece: no second copy is held.</summary>
+    /// <param name="name">Its name.</param>
+    /// <param name="target">Contiguous, of the same shape.</param>
+    /// <param name="seen">Shown the raw values of each piece, for checks.</param>
+    /// <exception cref="DamagedFileException">There is no tensor of that name, or the file got shorter.</exception>
+    public void ReadInto(string name, Tensor target, Action<Tensor>? seen = null)
     {
-        if (root.ValueKind != JsonValueKind.Object) throw damaged("the header is not a JSON object", null);
-        var entries = new Dictionary<string, TensorEntry>(StringComparer.Ordinal);
-        var metadata = new Dictionary<string, string>(StringComparer.Ordinal);
-        foreach (var property in root.EnumerateObject())
+        ArgumentNullException.ThrowIfNull(target);
+        var entry = Entry(name);
+        if (!target.shape.SequenceEqual(entry.Shape)) throw new ArgumentException($"'{name}' is [{string.Join(", ", entry.Shape)}], not [{string.Join(", ", target.shape)}].", nameof(target));
+        if (!target.is_contiguous()) throw new ArgumentException("Only a contiguous tensor can be read into.", nameof(target));
+        if (entry.Bytes == 0) return;
+        using var quiet = no_grad();
+        using var scope = NewDisposeScope();
+        using var file = File.OpenHandle(Path, options: FileOptions.SequentialScan);
+        var direct = target.dtype == entry.Type && target.device_type == DeviceType.CPU;
+        var size = TensorTypes.SizeOf(entry.Type);
+        long count = entry.Bytes / size, step = Math.Min(count, Chunk / size);
+        var flat = target.view(-1);
+        var buffer = direct ? null : empty(step, dtype: entry.Type);
+        for (long at = 0; at < count; at += step)
         {
-            if (property.Name == "__metadata__")
-            {
-                if (property.Value.ValueKind != JsonValueKind.Object) throw damaged("__metadata__ is not an object", null);
-                foreach (var m in property.Value.EnumerateObject())
-                    metadata[m.Name] = m.Value.ValueKind == JsonValueKind.String ? m.Value.GetString()! : throw damaged($"__metadata__.{m.Name} is not text", null);
-                continue;
-            }
-            entries.Add(property.Name, Entry(property.Name, property.Value, dataStart, fileLength, damaged));
+            using var inner = NewDisposeScope();
+            var n = Math.Min(step, count - at);
+            var place = flat.narrow(0, at, n);
+            var piece = direct ? place : buffer!.narrow(0, 0, n);
+            Fill(file, piece.bytes, entry.Offset + at * size, name);
+            seen?.Invoke(piece);
+            if (!direct) place.copy_(piece);
         }
-        long end = dataStart;
-        foreach (var entry in entries.Values.OrderBy(e => e.Offset).ThenBy(e => e.Bytes))
-        {
-            if (entry.Offset < end) throw damaged($"tensor '{entry.Name}' overlaps the one before it", null);
-            end = entry.Offset + entry.Bytes;
-        }
-        return new SafetensorsFile(path, entries, metadata);
     }
 
-    private static TensorEntry Entry(string name, JsonElement value, long dataStart, long fileLength, Func<string, Exception?, DamagedFileException> damaged)
+    /// <summary>Copies bytes as they stand in the file.</summary>
+    /// <param name="name">The tensor.</param>
+    /// <param name="from">First byte of it.</param>
+    /// <param name="target">Filled.</param>
+    /// <exception cref="DamagedFileException">There is no tensor of that name, or the file got shorter.</exception>
+    public void ReadBytes(string name, long from, Span<byte> target)
     {
-        if (value.ValueKind != JsonValueKind.Object
-            || !value.TryGetProperty("dtype", out var dtype) || dtype.ValueKind != JsonValueKind.String
-            || !value.TryGetProperty("shape", out var shape) || shape.ValueKind != JsonValueKind.Array
-            || !value.TryGetProperty("data_offsets", out var offsets) || offsets.ValueKind != JsonValueKind.Array || offsets.GetArrayLength() != 2)
-            throw damaged($"tensor '{name}' needs dtype, shape and two data_offsets", null);
-        if (!Types.TryGetValue(dtype.GetString()!, out var type))
-            throw damaged($"tensor '{name}' has the unknown dtype '{dtype.GetString()}'; known are {string.Join(", ", Types.Keys)}", null);
-        var sizes = new List<long>();
-        long count = 1;
-        foreach (var s in shape.EnumerateArray())
+        var entry = Entry(name);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(from + target.Length, entry.Bytes);
+        using var file = File.OpenHandle(Path);
+        Fill(file, target, entry.Offset + from, name);
+    }
+
+    /// <summary>Lays one tensor over the file without copying; null where its values do not lie on a multiple of their size, or the system will not map the file.</summary>
+    /// <remarks>
+    /// The mapping is private: what is written to the tensor stays in memory, page by page, and never reaches the file. Untouched pages belong to the
+    /// system's file cache. The file must not be cut short while the tensor lives; replacing or deleting it does no harm.
+    /// </remarks>
+    /// <param name="name">Its name.</param>
+    /// <exception cref="DamagedFileException">There is no tensor of that name.</exception>
+    public Tensor? Map(string name)
+    {
+        var entry = Entry(name);
+        var size = TensorTypes.SizeOf(entry.Type);
+        if (entry.Bytes == 0 || entry.Offset % size != 0) return null;
+        using var quiet = no_grad();
+        using var scope = NewDisposeScope();
+        try
         {
-            if (s.ValueKind != JsonValueKind.Number || !s.TryGetInt64(out var n) || n < 0) throw damaged($"tensor '{name}' has a shape with something other than whole numbers from 0", null);
-            sizes.Add(n);
-            try
-            {
-                count = checked(count * n);
-            }
-            catch (OverflowException)
-            {
-                throw damaged($"tensor '{name}' has a shape too large to exist", null);
-            }
+            var whole = from_file(Path, shared: false, size: (entry.Offset + entry.Bytes) / size, dtype: entry.Type);
+            return whole.narrow(0, entry.Offset / size, entry.Bytes / size).view(entry.Shape).MoveToOuterDisposeScope();
         }
-        if (sizes.Count > 16) throw damaged($"tensor '{name}' has {sizes.Count} dimensions", null);
-        if (offsets[0].ValueKind != JsonValueKind.Number || offsets[1].ValueKind != JsonValueKind.Number
-            || !offsets[0].TryGetInt64(out var begin) || !offsets[1].TryGetInt64(out var end) || begin < 0 || end < begin || end > fileLength - dataStart)
-            throw damaged(string.Create(CultureInfo.InvariantCulture, $"tensor '{name}' lies outside the file, which holds {fileLength - dataStart} bytes of values: is it truncated?"), null);
-        if (count > long.MaxValue / type.Size || count * type.Size != end - begin)
-            throw damaged(string.Create(CultureInfo.InvariantCulture, $"tensor '{name}' takes {end - begin} bytes, but its shape needs {count} values of {type.Size}"), null);
-        return new TensorEntry(name, type.Type, [.. sizes], dataStart + begin, end - begin);
+        catch (System.Runtime.InteropServices.ExternalException)
+        {
+            return null;
+        }
+    }
+
+    private TensorEntry Entry(string name) => _entries.TryGetValue(name, out var entry) ? entry : throw new DamagedFileException(Path, $"there is no tensor '{name}'");
+
+    private void Fill(SafeFileHandle file, Span<byte> target, long offset, string name)
+    {
+        for (var read = 0; read < target.Length;)
+        {
+            var n = RandomAccess.Read(file, target[read..], offset + read);
+            if (n == 0) throw new DamagedFileException(Path, $"the file ends inside tensor '{name}'", "it changed while it was read");
+            read += n;
+        }
     }
 }

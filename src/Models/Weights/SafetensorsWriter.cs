@@ -1,14 +1,14 @@
 using System.Buffers.Binary;
-using System.Text;
 using System.Text.Json;
 using static TorchSharp.torch;
 
 namespace EditUnlearn.Models.Weights;
 
-/// <summary>Writes tensors in the safetensors layout, values aligned to 8 bytes as current readers expect.</summary>
+/// <summary>Writes tensors in the safetensors layout. Values begin on a multiple of 64 bytes, so that a reader may map them.</summary>
+/// <remarks>The file is written beside its place and renamed: whoever has the old one open or mapped keeps it whole.</remarks>
 public static class SafetensorsWriter
 {
-    private const int Chunk = 1 << 26;
+    private const int Chunk = 1 << 25;
 
     /// <summary>Writes a file.</summary>
     /// <param name="path">Where; an existing file is replaced.</param>
@@ -18,19 +18,61 @@ public static class SafetensorsWriter
     public static void Write(string path, IEnumerable<KeyValuePair<string, Tensor>> tensors, IReadOnlyDictionary<string, string>? metadata = null)
     {
         ArgumentNullException.ThrowIfNull(tensors);
-        var all = tensors.ToList();
-        var header = Header(all, metadata);
-        using var file = new FileStream(path, FileMode.Create, FileAccess.Write, FileShare.None, 1 << 20);
-        Span<byte> prefix = stackalloc byte[8];
-        BinaryPrimitives.WriteUInt64LittleEndian(prefix, (ulong)header.Length);
-        file.Write(prefix);
-        file.Write(header);
-        using var quiet = no_grad();
-        foreach (var (_, tensor) in all) WriteValues(file, tensor);
-        file.Flush(flushToDisk: true);
+        var all = tensors.Select(t => new OutgoingTensor(t.Key, t.Value.dtype, t.Value.shape, file => WriteValues(file, t.Value, t.Value.dtype))).ToList();
+        Write(path, all, metadata);
     }
 
-    private static byte[] Header(List<KeyValuePair<string, Tensor>> tensors, IReadOnlyDictionary<string, string>? metadata)
+    /// <summary>Writes a file whose values are made one tensor at a time.</summary>
+    /// <param name="path">Where; an existing file is replaced.</param>
+    /// <param name="tensors">In this order.</param>
+    /// <param name="metadata">Free text for <c>__metadata__</c>, or null.</param>
+    public static void Write(string path, IReadOnlyList<OutgoingTensor> tensors, IReadOnlyDictionary<string, string>? metadata)
+    {
+        ArgumentNullException.ThrowIfNull(tensors);
+        var header = Header(tensors, metadata);
+        var partial = path + ".partial";
+        try
+        {
+            using (var file = new FileStream(partial, FileMode.Create, FileAccess.Write, FileShare.None, bufferSize: 1))
+            {
+                Span<byte> prefix = stackalloc byte[8];
+                BinaryPrimitives.WriteUInt64LittleEndian(prefix, (ulong)header.Length);
+                file.Write(prefix);
+                file.Write(header);
+                using var quiet = no_grad();
+                foreach (var tensor in tensors)
+                {
+                    var begin = file.Position;
+                    tensor.Values(file);
+                    if (file.Position - begin != tensor.Bytes) throw new InvalidOperationException($"{tensor.Name} took {file.Position - begin} bytes, not {tensor.Bytes}.");
+                }
+                file.Flush(flushToDisk: true);
+            }
+            File.Move(partial, path, overwrite: true);
+        }
+        catch
+        {
+            File.Delete(partial);
+            throw;
+        }
+    }
+
+    /// <summary>Writes the values of a tensor, converted piece by piece.</summary>
+    internal static void WriteValues(Stream file, Tensor tensor, ScalarType type)
+    {
+        if (tensor.numel() == 0) return;
+        using var scope = NewDisposeScope();
+        using var quiet = no_grad();
+        var flat = tensor.detach().contiguous().view(-1);
+        long step = Chunk / TensorTypes.SizeOf(type);
+        for (long i = 0; i < flat.numel(); i += step)
+        {
+            using var inner = NewDisposeScope();
+            file.Write(flat.narrow(0, i, Math.Min(step, flat.numel() - i)).to(type).cpu().bytes);
+        }
+    }
+
+    private static byte[] Header(IReadOnlyList<OutgoingTensor> tensors, IReadOnlyDictionary<string, string>? metadata)
     {
         using var buffer = new MemoryStream();
         using (var json = new Utf8JsonWriter(buffer))
@@ -43,55 +85,34 @@ public static class SafetensorsWriter
                 json.WriteEndObject();
             }
             long offset = 0;
-            foreach (var (name, tensor) in tensors)
+            foreach (var tensor in tensors)
             {
-                var (type, size) = TypeOf(tensor.dtype);
-                var bytes = tensor.numel() * size;
-                json.WriteStartObject(name);
-                json.WriteString("dtype", type);
+                json.WriteStartObject(tensor.Name);
+                json.WriteString("dtype", TensorTypes.HeaderName(tensor.Type));
                 json.WriteStartArray("shape");
-                foreach (var n in tensor.shape) json.WriteNumberValue(n);
+                foreach (var n in tensor.Shape) json.WriteNumberValue(n);
                 json.WriteEndArray();
                 json.WriteStartArray("data_offsets");
                 json.WriteNumberValue(offset);
-                json.WriteNumberValue(offset + bytes);
+                json.WriteNumberValue(offset += tensor.Bytes);
                 json.WriteEndArray();
                 json.WriteEndObject();
-                offset += bytes;
             }
             json.WriteEndObject();
         }
-        // Spaces after the JSON bring the values to a multiple of 8.
-        while (buffer.Length % 8 != 0) buffer.Write(Encoding.ASCII.GetBytes(" "));
+        // Spaces after the JSON bring the values, which begin 8 bytes further, to a multiple of 64.
+        while ((buffer.Length + 8) % 64 != 0) buffer.WriteByte((byte)' ');
         return buffer.ToArray();
     }
+}
 
-    private static void WriteValues(FileStream file, Tensor tensor)
-    {
-        if (tensor.numel() == 0) return;
-        using var scope = NewDisposeScope();
-        var flat = tensor.detach().cpu().contiguous().view(-1);
-        var size = TypeOf(tensor.dtype).Size;
-        long step = Chunk / size;
-        for (long i = 0; i < flat.numel(); i += step)
-        {
-            using var part = flat.narrow(0, i, Math.Min(step, flat.numel() - i)).clone();
-            file.Write(part.bytes);
-        }
-    }
-
-    private static (string Name, int Size) TypeOf(ScalarType type) => type switch
-    {
-        ScalarType.Float64 => ("F64", 8),
-        ScalarType.Float32 => ("F32", 4),
-        ScalarType.Float16 => ("F16", 2),
-        ScalarType.BFloat16 => ("BF16", 2),
-        ScalarType.Int64 => ("I64", 8),
-        ScalarType.Int32 => ("I32", 4),
-        ScalarType.Int16 => ("I16", 2),
-        ScalarType.Int8 => ("I8", 1),
-        ScalarType.Byte => ("U8", 1),
-        ScalarType.Bool => ("BOOL", 1),
-        _ => throw new NotSupportedException($"safetensors has no name for {type}."),
-    };
+/// <summary>A tensor on its way into a file.</summary>
+/// <param name="Name">Its name.</param>
+/// <param name="Type">Element type in the file.</param>
+/// <param name="Shape">Its shape.</param>
+/// <param name="Values">Writes exactly its bytes.</param>
+public sealed record OutgoingTensor(string Name, ScalarType Type, long[] Shape, Action<Stream> Values)
+{
+    /// <summary>Length in bytes.</summary>
+    public long Bytes { get; } = Shape.Aggregate(1L, (p, n) => p * n) * TensorTypes.SizeOf(Type);
 }

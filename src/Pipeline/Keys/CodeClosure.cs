@@ -43,7 +43,15 @@ internal sealed class CodeClosure
     }
 
     /// <summary>SHA-256 of all types reachable from the roots, in order of name.</summary>
-    public string Hash(IEnumerable<string> roots)
+    public string Hash(IEnumerable<string> roots) => CodeIdentity.Sha256(string.Concat(Reached(roots).Select(r => Described(r).Text)));
+
+    /// <summary>A short hash for each outermost type among them: what the compiler nests into a type counts as that type.</summary>
+    public SortedDictionary<string, string> Parts(IEnumerable<string> roots) => new(
+        Reached(roots).GroupBy(Outermost).ToDictionary(g => g.Key, g => CodeIdentity.Sha256(string.Concat(g.Select(r => Described(r).Text)))[..16]), StringComparer.Ordinal);
+
+    private static string Outermost(string name) => name.Split('+')[0] is var outer && outer.StartsWith('<') ? "literals" : outer;
+
+    private SortedSet<string> Reached(IEnumerable<string> roots)
     {
         var reached = new SortedSet<string>(StringComparer.Ordinal);
         var open = new Stack<string>(roots);
@@ -52,7 +60,7 @@ internal sealed class CodeClosure
             if (!_types.ContainsKey(name) || !reached.Add(name)) continue;
             foreach (var next in Described(name).Reaches) open.Push(next);
         }
-        return CodeIdentity.Sha256(string.Concat(reached.Select(r => Described(r).Text)));
+        return reached;
     }
 
     private (string Text, string[] Reaches) Described(string name)

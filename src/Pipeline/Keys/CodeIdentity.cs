@@ -46,8 +46,35 @@ public sealed class CodeIdentity
             identity = _closure.Hash(roots);
             _known.Add(name, identity);
             WriteCache();
+            WriteParts(identity, roots);
             return identity;
         }
+    }
+
+    /// <summary>The types behind an identity with a hash of each; null where it was computed by a version that kept none, or elsewhere.</summary>
+    public IReadOnlyDictionary<string, string>? PartsOf(string identity)
+    {
+        ArgumentNullException.ThrowIfNull(identity);
+        if (PartsFile(identity) is not { } file || !File.Exists(file)) return null;
+        try
+        {
+            return JsonSerializer.Deserialize<Dictionary<string, string>>(File.ReadAllBytes(file));
+        }
+        catch (JsonException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>Where a type of this build stands: its first line of code; null without debugging symbols.</summary>
+    public SourcePlace? SourceOf(string type) => SourceFinder.Find(_assemblies, type);
+
+    // Kept for every identity that was ever in force here, so that an explanation can say what changed in between.
+    private string? PartsFile(string identity) => _cacheFile is null ? null : Path.Combine(Path.GetDirectoryName(_cacheFile)!, "code", identity + ".json");
+
+    private void WriteParts(string identity, string[] roots)
+    {
+        if (PartsFile(identity) is { } file && !File.Exists(file)) Files.WriteAtomically(file, JsonSerializer.SerializeToUtf8Bytes(_closure!.Parts(roots)));
     }
 
     private void ReadCache(string file)

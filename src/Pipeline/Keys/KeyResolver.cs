@@ -3,6 +3,20 @@ namespace EditUnlearn.Pipeline;
 /// <summary>Works out a cell's key once the hashes of what it reads are known.</summary>
 public sealed class KeyResolver(Plan plan, CodeIdentity code, FileHashes files)
 {
+    /// <summary>Files and folders that a cell reads and that are not there.</summary>
+    public IReadOnlyList<FileInput> Missing(Cell cell)
+    {
+        ArgumentNullException.ThrowIfNull(cell);
+        return [.. cell.Inputs.OfType<FileInput>().Where(f => !Path.Exists(Path.Combine(plan.Root, f.Path)))];
+    }
+
+    /// <summary>The hash of a file's or folder's content as it is now.</summary>
+    public string ContentOf(FileInput input)
+    {
+        ArgumentNullException.ThrowIfNull(input);
+        return files.Of(Path.Combine(plan.Root, input.Path));
+    }
+
     /// <summary>The key of a cell.</summary>
     /// <param name="cell">The cell.</param>
     /// <param name="outputs">Output hashes by name of every cell it reads.</param>
@@ -13,7 +27,7 @@ public sealed class KeyResolver(Plan plan, CodeIdentity code, FileHashes files)
         var inputs = cell.Inputs.Select(input => input switch
         {
             CellOutputInput c => new KeyedInput(c.Name, $"{c.Cell}/{c.Output}", string.Join(',', c.Cell.Axes.Select(a => $"{a.Key}={a.Value}")), outputs(c.Cell)[c.Output]),
-            FileInput f => new KeyedInput(f.Name, f.Path, "", files.Of(Path.Combine(plan.Root, f.Path))),
+            FileInput f => new KeyedInput(f.Name, f.Path, "", ContentOf(f)),
             _ => throw new InvalidOperationException(),
         }).ToList();
         var identity = code.Of(cell.Stage.CodeOf(cell.Parameters).Prepend(cell.Stage.GetType()).Append(cell.Stage.ParametersType));

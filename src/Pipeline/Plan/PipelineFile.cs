@@ -10,6 +10,9 @@ public sealed record PipelineFile(string Root, YamlMap Content)
     /// <summary>The name of the file in a checkout.</summary>
     public const string FileName = "pipeline.yaml";
 
+    /// <summary>Names of the profiles, in file order.</summary>
+    public IReadOnlyList<string> Profiles => Content["profiles"] is YamlMap profiles ? [.. profiles.Entries.Select(e => e.Key)] : [];
+
     /// <summary>Reads a file.</summary>
     /// <exception cref="InputException">It is absent or not YAML of the allowed kind.</exception>
     public static PipelineFile Read(string path)

@@ -74,7 +74,8 @@ public sealed record CellOutputInput(string Name, CellId Cell, string Output) : 
 /// <summary>A file or folder of the project or of the user, hashed by content.</summary>
 /// <param name="Name">The name under <c>in:</c>.</param>
 /// <param name="Path">As written: relative to the root, or absolute.</param>
-public sealed record FileInput(string Name, string Path) : CellInput(Name);
+/// <param name="Obtain">For a file that does not come with the project and may be absent: the command that fetches it. Null for files that must be there.</param>
+public sealed record FileInput(string Name, string Path, string? Obtain = null) : CellInput(Name);
 
 /// <summary>A place in a file (1-based), or an origin such as <c>--set</c> with line 0.</summary>
 /// <param name="File">The file, or the name of the origin.</param>

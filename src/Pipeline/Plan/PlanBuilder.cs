@@ -6,13 +6,14 @@ namespace EditUnlearn.Pipeline;
 public sealed class PlanBuilder
 {
     private static readonly string[] TopLevel = ["default-profile", "settings", "profiles", "stages"];
-    private static readonly string[] StageKeys = ["run", "for", "include", "exclude", "in", "with"];
-    private static readonly string[] InputKeys = ["file", "from", "when", "where"];
+    private static readonly string[] StageKeys = ["run", "when", "for", "include", "exclude", "in", "with"];
+    private static readonly string[] InputKeys = ["file", "obtain", "from", "when", "where"];
 
     private readonly PipelineFile _file;
     private readonly StageCatalog _catalog;
     private readonly Problems _problems = new();
     private readonly Dictionary<string, Draft> _drafts = new(StringComparer.Ordinal);
+    private readonly HashSet<string> _leftOut = new(StringComparer.Ordinal);
 
     // A stage as written, with its cells by label.
     private sealed record Draft(string Name, IStage Run, YamlMap Body, SourcePlace Place, IReadOnlyList<KeyValuePair<string, IReadOnlyList<string>>> Axes, IReadOnlyList<CellId> Cells);
@@ -48,9 +49,16 @@ public sealed class PlanBuilder
         var reads = _drafts.Keys.ToDictionary(
             n => n, n => (IReadOnlyList<string>)[.. cells[n].SelectMany(c => c.Inputs).OfType<CellOutputInput>().Select(i => i.Cell.Stage).Distinct()], StringComparer.Ordinal);
         var order = Ordered(reads);
+        var device = OneOf("device", DeviceNames.Cpu, d => DeviceNames.Index(d) is not null, [DeviceNames.Cpu, DeviceNames.Cuda, DeviceNames.Cuda + ":<number>"]);
+        var type = OneOf("dtype", DeviceNames.F32, DeviceNames.Types.Contains, DeviceNames.Types);
         _problems.ThrowIfAny();
 
-        string Setting(string name, string fallback) => settings.Root[name] is YamlScalar s ? s.Text : fallback;
+        string OneOf(string name, string fallback, Func<string, bool> known, IReadOnlyList<string> names)
+        {
+            var text = settings.Root[name] is YamlScalar s ? s.Text : fallback;
+            if (!known(text)) _problems.Add(settings.Root[name]!.Place, $"'{text}' is not a {name}", "known: " + string.Join(", ", names));
+            return text;
+        }
         return new Plan
         {
             Root = _file.Root,
@@ -58,8 +66,8 @@ public sealed class PlanBuilder
             Cells = [.. order.SelectMany(n => cells[n])],
             Stages = [.. order.Select(n => new PlannedStage(n, _drafts[n].Run, _drafts[n].Axes, reads[n], _drafts[n].Place))],
             Settings = [.. settings.Leaves()],
-            Device = Setting("device", "cpu"),
-            DType = Setting("dtype", "float32"),
+            Device = device,
+            DType = type,
         };
     }
 
@@ -86,6 +94,11 @@ public sealed class PlanBuilder
         if (entry.Value is not YamlMap body)
         {
             _problems.Add(entry.Value.Place, $"the stage '{entry.Key}' must be a map, not {entry.Value.Kind}");
+            return;
+        }
+        if (body["when"] is { } when && !Belongs(when, settings))
+        {
+            _leftOut.Add(entry.Key);
             return;
         }
         foreach (var key in body.Entries.Where(e => !StageKeys.Contains(e.Key)))
@@ -210,7 +223,7 @@ public sealed class PlanBuilder
                 if (input.Count == InputCount.One) _problems.Add(written.Place, $"the input '{input.Name}' of '{draft.Name}' is missing");
                 continue;
             }
-            var found = Source(input.Name, source, id, settings);
+            var found = Source(input, source, id, settings);
             if (found is null) continue;
             if (input.Count != InputCount.Many && found.Count > 1)
                 _problems.Add(source.Place, $"{found.Count} cells stand behind the input '{input.Name}', which takes one: {string.Join(", ", found.OfType<CellOutputInput>().Take(3).Select(c => c.Cell))}...",
@@ -222,8 +235,9 @@ public sealed class PlanBuilder
     }
 
     // Null after a problem; an empty list where 'when' leaves the input out.
-    private List<CellInput>? Source(string name, YamlValue source, CellId id, SettingsTree settings)
+    private List<CellInput>? Source(StageInput input, YamlValue source, CellId id, SettingsTree settings)
     {
+        var name = input.Name;
         var from = source;
         YamlMap? pins = null;
         if (source is YamlMap map)
@@ -231,7 +245,7 @@ public sealed class PlanBuilder
             foreach (var unknown in map.Entries.Where(e => !InputKeys.Contains(e.Key)))
                 _problems.Add(unknown.Place, $"'{unknown.Key}' is not a part of an input", Problems.DidYouMean(unknown.Key, InputKeys));
             if (map["when"] is { } when && !Holds(when, id, settings)) return [];
-            if (map["file"] is { } file) return File(name, file, id, settings);
+            if (map["file"] is { } file) return Files(name, file, map["obtain"], id, settings);
             pins = map["where"] is { } where ? Map(settings.Resolve(where, id.Axes), where.Place, "where") : null;
             if (map["from"] is not { } inner)
             {
@@ -245,6 +259,12 @@ public sealed class PlanBuilder
         var stage = slash < 0 ? reference : reference[..slash];
         if (!_drafts.TryGetValue(stage, out var producer))
         {
+            if (_leftOut.Contains(stage))
+            {
+                if (input.Count != InputCount.One) return [];
+                _problems.Add(from.Place, $"the stage '{stage}' is left out of this profile by its 'when', but '{id.Stage}' reads it");
+                return null;
+            }
             // A stage that is written but broken has its own message.
             if (Map(_file.Content["stages"], default, "stages")[stage] is null)
                 _problems.Add(from.Place, $"there is no stage '{stage}'", Problems.DidYouMean(stage, _drafts.Keys));
@@ -265,15 +285,43 @@ public sealed class PlanBuilder
         return [.. producer.Cells.Where(Fits).Select(c => new CellOutputInput(name, c, output))];
     }
 
-    private List<CellInput>? File(string name, YamlValue file, CellId id, SettingsTree settings)
+    // One path or a list of them. With 'obtain' a file may be absent: the plan says then how to get it.
+    private List<CellInput>? Files(string name, YamlValue file, YamlValue? obtain, CellId id, SettingsTree settings)
     {
-        if (settings.ResolveText(file, id.Axes, $"the file of '{name}'") is not { Length: > 0 } path) return null;
-        if (Path.Exists(Path.Combine(_file.Root, path))) return [new FileInput(name, path)];
-        var folder = Path.GetDirectoryName(Path.Combine(_file.Root, path));
-        var siblings = Directory.Exists(folder) ? Directory.EnumerateFileSystemEntries(folder).Select(Path.GetFileName).OfType<string>() : [];
-        _problems.Add(file.Place, $"there is no file '{path}'", Spelling.Nearest(Path.GetFileName(path), siblings) is { } near ? $"did you mean '{near}'?" : "paths are relative to the folder of pipeline.yaml");
-        return null;
+        var command = obtain is not null && settings.Resolve(obtain, id.Axes) is { } written ? settings.ResolveText(written, id.Axes, $"'obtain' of '{name}'") : null;
+        if (settings.Resolve(file, id.Axes) is not { } found) return file is YamlScalar { Text: [.., '?'] } ? [] : null;
+        var inputs = new List<CellInput>();
+        foreach (var item in found is YamlList list ? list.Items : [found])
+        {
+            var place = item.Place.File is null ? file.Place : item.Place;
+            if (item is not YamlScalar { Text: { Length: > 0 } path })
+            {
+                _problems.Add(place, $"the file of '{name}' must be a path or a list of paths");
+                return null;
+            }
+            if (command is null && !Path.Exists(Path.Combine(_file.Root, path)))
+            {
+                var folder = Path.GetDirectoryName(Path.Combine(_file.Root, path));
+                var siblings = Directory.Exists(folder) ? Directory.EnumerateFileSystemEntries(folder).Select(Path.GetFileName).OfType<string>() : [];
+                _problems.Add(place, $"there is no file '{path}'", Spelling.Nearest(Path.GetFileName(path), siblings) is { } near ? $"did you mean '{near}'?" : "paths are relative to the folder of pipeline.yaml");
+                return null;
+            }
+            inputs.Add(new FileInput(name, path, command));
+        }
+        return inputs;
     }
+
+    // 'when' of a stage compares settings with values; one that does not hold leaves the stage out of the study.
+    private bool Belongs(YamlValue when, SettingsTree settings)
+    {
+        var belongs = true;
+        foreach (var rule in Map(when, when.Place, "when").Entries)
+            if (settings.Resolve(new YamlScalar("$" + rule.Key, true, rule.Place), []) is YamlScalar found) belongs &= IsOneOf(rule.Value, found.Text);
+            else _problems.Add(rule.Place, $"'{rule.Key}' must be a setting with a single value");
+        return belongs;
+    }
+
+    private static bool IsOneOf(YamlValue values, string text) => values is YamlList list ? list.Items.Any(i => i is YamlScalar s && s.Text == text) : values is YamlScalar one && one.Text == text;
 
     private bool Holds(YamlValue when, CellId id, SettingsTree settings)
     {
@@ -285,7 +333,7 @@ public sealed class PlanBuilder
                 _problems.Add(rule.Place, $"there is no axis '{rule.Key}' here", Problems.DidYouMean(rule.Key, id.Axes.Select(a => a.Key)));
                 continue;
             }
-            holds &= rule.Value is YamlList list ? list.Items.Any(i => i is YamlScalar s && s.Text == label) : rule.Value is YamlScalar one && one.Text == label;
+            holds &= IsOneOf(rule.Value, label);
         }
         return holds;
     }

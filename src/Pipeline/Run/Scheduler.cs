@@ -98,8 +98,12 @@ public sealed class Scheduler(Plan plan, ResultStore store, KeyResolver keys, IS
     {
         ArgumentNullException.ThrowIfNull(cells);
         ArgumentNullException.ThrowIfNull(options);
+        using var use = await StoreUse.ShareAsync(store, cancelled).ConfigureAwait(false);
         var clock = Stopwatch.StartNew();
         double? planner = null;
+        // Nobody wants to learn after a night of work that a file was never there.
+        var absent = cells.SelectMany(keys.Missing).DistinctBy(f => f.Path).ToList();
+        if (absent.Count > 0 && !options.KeepGoing) throw Failures.NotThere(absent);
         Outside(cells);
         var waiting = cells.ToList();
         var ready = new List<KeyedCell>();
@@ -130,6 +134,11 @@ public sealed class Scheduler(Plan plan, ResultStore store, KeyResolver keys, IS
                 else if (sources.All(_outputs.ContainsKey))
                 {
                     waiting.RemoveAt(i);
+                    if (keys.Missing(cell) is { Count: > 0 } missing)
+                    {
+                        Settle(new CellOutcome(cell.Id, Outcome.Failed, 0, [], Failures.NotThere(missing)));
+                        continue;
+                    }
                     var keyed = keys.Of(cell, id => _outputs[id]);
                     if (!options.Force.Contains(cell.Id) && store.Find(keyed.Key) is { } found) Settle(Adopt(keyed, found));
                     else ready.Add(keyed);
@@ -151,7 +160,7 @@ public sealed class Scheduler(Plan plan, ResultStore store, KeyResolver keys, IS
             {
                 var busy = running.Values.Sum(c => Math.Min(c.Stage.Info.Threads, options.Jobs));
                 if (running.Count > 0 && busy + Math.Min(next.Cell.Stage.Info.Threads, options.Jobs) > options.Jobs) continue;
-                if (next.Cell.Stage.Info.Resource == Resource.Accelerator && plan.Device != "cpu" && running.Values.Any(c => c.Stage.Info.Resource == Resource.Accelerator)) continue;
+                if (next.Cell.Stage.Info.Resource == Resource.Accelerator && plan.Device != DeviceNames.Cpu && running.Values.Any(c => c.Stage.Info.Resource == Resource.Accelerator)) continue;
                 ready.Remove(next);
                 running.Add(RunCellAsync(next, options, cancelled), next.Cell);
             }
@@ -179,7 +188,7 @@ public sealed class Scheduler(Plan plan, ResultStore store, KeyResolver keys, IS
         var chosen = cells.Select(c => c.Id).ToHashSet();
         foreach (var cell in plan.Cells)
         {
-            if (chosen.Contains(cell.Id) || !cell.Inputs.OfType<CellOutputInput>().All(i => _outputs.ContainsKey(i.Cell))) continue;
+            if (chosen.Contains(cell.Id) || !cell.Inputs.OfType<CellOutputInput>().All(i => _outputs.ContainsKey(i.Cell)) || keys.Missing(cell).Count > 0) continue;
             var keyed = keys.Of(cell, id => _outputs[id]);
             if (store.Find(keyed.Key) is not { } found) continue;
             _outputs[cell.Id] = found;
@@ -265,13 +274,25 @@ public sealed class Scheduler(Plan plan, ResultStore store, KeyResolver keys, IS
             {
                 var key = _keys[c.Cell];
                 store.CheckSizes(key);
-                inputs.Add(new JobInput(c.Name, c.Cell.Stage, c.Cell.Axes, Path.Combine(store.ResultFolder(key), c.Output)));
+                inputs.Add(new JobInput(c.Name, c.Cell.Stage, c.Cell.Axes, StandIn(c, key) ?? Path.Combine(store.ResultFolder(key), c.Output)));
             }
             else if (input is FileInput f)
             {
                 inputs.Add(new JobInput(f.Name, null, [], Path.GetFullPath(f.Path, plan.Root)));
             }
         return new StageJob(keyed.Cell.Stage.Info.Name, keyed.Cell.Id.Stage, keyed.Cell.Id.Axes, keyed.Cell.ParametersJson, inputs, staging, scratch, plan.Device, plan.DType);
+    }
+
+    // The user's folder in place of an output that only names its content. It must still be the one that was looked at.
+    private string? StandIn(CellOutputInput input, string key)
+    {
+        var producer = plan.Cells.First(c => c.Id.Equals(input.Cell));
+        if (producer.Stage.Info is not { StandsFor: { } name } info || input.Output != info.Outputs[0]) return null;
+        var file = producer.Inputs.OfType<FileInput>().Single(i => i.Name == name);
+        if (keys.Missing(producer).Count > 0) throw Failures.NotThere([file]);
+        if (keys.ContentOf(file) != store.ReadManifest(key)!.Inputs.Single(i => i.Name == name).Hash)
+            throw new StageFailedException($"{file.Path} has changed since {producer.Id} looked at it\n  hint: run the same command again");
+        return Path.GetFullPath(file.Path, plan.Root);
     }
 
     private Manifest Manifest(KeyedCell keyed, DateTime started, double seconds, StageResult result, RunOptions options)

@@ -112,7 +112,7 @@ public sealed class InProcessRunner(StageCatalog catalog) : IStageRunner
             {
                 return StageExecution.Run(catalog.Find(job.Stage)!, job, observe, cancelled);
             }
-            catch (Exception e) when (e is not (StageFailedException or OperationCanceledException or Foundation.InputException or Foundation.DamagedFileException))
+            catch (Exception e) when (e is not (StageFailedException or OperationCanceledException or Foundation.InputException or Foundation.DamagedFileException or Foundation.ResourceUnavailableException))
             {
                 throw new StageFailedException(e.Message, e);
             }

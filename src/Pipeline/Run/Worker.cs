@@ -65,7 +65,7 @@ public static class Worker
 }
 
 /// <summary>A failure on its way from a worker: its kind decides the exit code.</summary>
-/// <param name="Kind">input, damaged or failed.</param>
+/// <param name="Kind">input, damaged, unavailable or failed.</param>
 /// <param name="Message">For the user.</param>
 /// <param name="Detail">With the stack, for the log.</param>
 /// <param name="Problems">Of an input.</param>
@@ -75,6 +75,7 @@ internal sealed record WorkerFailure(string Kind, string Message, string Detail,
     {
         InputException i => new("input", e.Message, e.ToString(), i.Problems),
         DamagedFileException d => new("damaged", e.Message, e.ToString(), [new InputProblem(d.File, 0, 0, d.Problem, d.Hint)]),
+        ResourceUnavailableException => new("unavailable", e.Message, e.ToString(), null),
         _ => new("failed", e.Message, e.ToString(), null),
     };
 
@@ -82,6 +83,7 @@ internal sealed record WorkerFailure(string Kind, string Message, string Detail,
     {
         "input" => new InputException(Problems!),
         "damaged" => new DamagedFileException(Problems![0].File, Problems[0].Message, Problems[0].Hint),
+        "unavailable" => new ResourceUnavailableException(Message),
         _ => new StageFailedException(Message),
     };
 }

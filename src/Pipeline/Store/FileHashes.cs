@@ -43,7 +43,9 @@ public sealed class FileHashes
 
     private string OfFile(string path)
     {
+        // Of a link into somebody's cache the file behind it counts: its length and time, and its name for what is remembered.
         var info = new FileInfo(path);
+        if (info.LinkTarget is not null && info.ResolveLinkTarget(returnFinalTarget: true) is FileInfo behind) info = behind;
         var full = info.FullName;
         if (_known.TryGetValue(full, out var entry) && entry.Bytes == info.Length && entry.Ticks == info.LastWriteTimeUtc.Ticks) return entry.Hash;
         var hash = Files.Hash(full);

@@ -87,26 +87,34 @@ public sealed class ResultStore
             }
     }
 
-    /// <summary>Reads every byte of every result again.</summary>
+    /// <summary>Reads every byte of every result again and leaves everything where it is; <see cref="StoreCheck"/> also removes what is damaged.</summary>
     /// <returns>What is damaged; empty when all is well.</returns>
-    public IReadOnlyList<string> Verify()
+    public IReadOnlyList<string> Verify() => [.. StoreCheck.Run(this, quarantine: false).Damage.Select(d => d.Message)];
+
+    /// <summary>Keys of all results, in order.</summary>
+    public IReadOnlyList<string> Keys() => [.. Directory.EnumerateDirectories(Path.Combine(Folder, "results")).Select(p => Path.GetFileName(p)!).Order(StringComparer.Ordinal)];
+
+    /// <summary>The latest result whose output has this content, of the cell if it made one, else of any cell of the stage; null for none.</summary>
+    public string? KeyThatMade(CellId cell, string stage, string output, string hash)
     {
-        var damage = new List<string>();
-        foreach (var key in Directory.EnumerateDirectories(Path.Combine(Folder, "results")).Select(p => Path.GetFileName(p)!).Order(StringComparer.Ordinal))
-            try
-            {
-                if (ReadManifest(key) is not { } manifest) continue;
-                CheckSizes(key);
-                foreach (var output in manifest.Outputs)
-                    foreach (var file in output.Files)
-                        if (Files.Hash(Path.Combine(ResultFolder(key), output.Name, file.Path).TrimEnd('/')) != file.Hash)
-                            throw Damaged(manifest, output, file, "holds other bytes than were written");
-            }
-            catch (DamagedFileException e)
-            {
-                damage.Add(e.Message);
-            }
-        return damage;
+        ArgumentNullException.ThrowIfNull(cell);
+        lock (_gate)
+        {
+            var found = _byKey.Values.Where(e => e.Stage == stage && e.Outputs.GetValueOrDefault(output) == hash && File.Exists(Path.Combine(ResultFolder(e.Key), ManifestName))).ToList();
+            return (found.FindLast(e => e.Cell == cell.Text) ?? found.LastOrDefault())?.Key;
+        }
+    }
+
+    /// <summary>Writes the index anew: a line for every result, and for removed ones only the latest of a cell, whose duration is still worth knowing. Nobody else may use the store.</summary>
+    internal void CompactIndex()
+    {
+        lock (_gate)
+        {
+            var kept = _byKey.Values.Where(e => File.Exists(Path.Combine(ResultFolder(e.Key), ManifestName)) || _byCell.GetValueOrDefault(e.Cell)?.Key == e.Key).ToList();
+            // The latest line of a cell decides: those come last.
+            var lines = kept.OrderBy(e => _byCell.GetValueOrDefault(e.Cell)?.Key == e.Key ? 1 : 0);
+            Files.WriteAtomically(IndexFile, [.. lines.SelectMany(e => (byte[])[.. JsonSerializer.SerializeToUtf8Bytes(e, Line), (byte)'\n'])]);
+        }
     }
 
     /// <summary>A result's manifest; null where there is none.</summary>
@@ -245,7 +253,14 @@ public sealed class ResultStore
         // Where the object is there already, or another cell was quicker, the staged file becomes one more name of it.
         if (Files.Link(staged, path)) return;
         var spare = staged + ".link";
-        if (Files.Link(path, spare)) File.Move(spare, staged, overwrite: true);
+        try
+        {
+            if (Files.Link(path, spare)) File.Move(spare, staged, overwrite: true);
+        }
+        catch (FileNotFoundException)
+        {
+            // Removed in between; the staged file has all the bytes itself.
+        }
     }
 
     private bool IsWhole(string key)
@@ -273,7 +288,7 @@ public sealed class ResultStore
         }
     }
 
-    private static DamagedFileException Damaged(Manifest manifest, StoredOutput output, StoredFile file, string problem) => new(
+    internal static DamagedFileException Damaged(Manifest manifest, StoredOutput output, StoredFile file, string problem) => new(
         $"{manifest.Cell}/{output.Name}{(file.Path.Length > 0 ? "/" + file.Path : "")}", problem, $"eu-stage repro --force '{manifest.Cell}' makes it again; nothing else was touched");
 
     private static IndexEntry Entry(Manifest m) => new(m.Key, m.Cell, m.Stage, m.Seconds, m.Outputs.ToDictionary(o => o.Name, o => o.Hash, StringComparer.Ordinal));

@@ -13,21 +13,21 @@ public sealed class SmokeTests
     {
         using var tool = new Tool();
         var (first, ran) = tool.Repro();
-        Assert.Equal(21, (int)first["executed"]!);
         Assert.Contains("tables", ran);
         Assert.Contains(@"\begin{tabular}", File.ReadAllText(tool["artifacts/tables/table1.tex"]), StringComparison.Ordinal);
         Assert.Contains("miniature", File.ReadAllText(tool["artifacts/tables/table1.tex"]), StringComparison.Ordinal);
         var cells = ParquetTable.Read<TableCell>(tool["artifacts/tables/table1.parquet"]);
         // Two models and two kinds of data stand in the table; the profile has one of each.
-        var own = cells.Where(c => c is { Model: "llama2", Data: "facts", Method: "none" or "ga" or "rome" }).ToList();
-        Assert.Equal(3 * 2 * 5, own.Count);
+        string[] methods = ["none", .. ran.Where(c => c.StartsWith("answer[llama2,facts-4,", StringComparison.Ordinal)).Select(c => c.Split(',', ']')[2])];
+        var own = cells.Where(c => c is { Model: "llama2", Data: "facts" } && methods.Contains(c.Method)).ToList();
+        Assert.Equal(methods.Length * 2 * 5, own.Count);
         Assert.All(own, c => Assert.NotNull(c.Value));
         Assert.All(cells.Except(own), c => Assert.Null(c.Value));
         var table = File.ReadAllBytes(tool["artifacts/tables/table1.tex"]);
 
         var (second, none) = tool.Repro();
         Assert.Empty(none);
-        Assert.Equal(21, (int)second["upToDate"]!);
+        Assert.Equal((int)first["executed"]!, (int)second["upToDate"]!);
         Assert.True((double)second["timings"]!["plannerMilliseconds"]! > 0);
         Assert.Equal(0, tool.Run("repro", "--profile", "smoke", "--frozen").ExitCode);
 

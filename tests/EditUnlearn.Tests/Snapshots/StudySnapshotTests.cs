@@ -17,6 +17,7 @@ public sealed class StudySnapshotTests
     [Theory]
     [InlineData("mini")]
     [InlineData("smoke")]
+    [InlineData("paper")]
     public void The_plan_of_each_profile_is_as_accepted(string profile)
     {
         var plan = PlanBuilder.Build(PipelineFile.Read(Path.Combine(Checkout.Root, "pipeline.yaml")), StudyStages.Catalog, new PlanRequest(profile));

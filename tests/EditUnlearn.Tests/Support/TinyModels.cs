@@ -22,6 +22,20 @@ public static class TinyModels
             MaxPositions = 128,
         }, new Seed(seed));
 
+    /// <summary>The same with weights wide enough that every block matters and logits are not flat, as after training.</summary>
+    public static CausalLm Lively(ulong seed = 1, int layers = 3, int? window = null)
+    {
+        var model = Llama(seed, layers, window);
+        using var quiet = TorchSharp.torch.no_grad();
+        using var scope = TorchSharp.torch.NewDisposeScope();
+        foreach (var (name, weight) in model.Weights.Where(w => w.Value.shape.Length == 2))
+        {
+            var width = name.Contains("embed", StringComparison.Ordinal) ? 0.5 : (name.Contains("lm_head", StringComparison.Ordinal) ? 2 : 1.2) / Math.Sqrt(weight.shape[1]);
+            weight.mul_(width / weight.std());
+        }
+        return model;
+    }
+
     /// <summary>Rows of random tokens: BOS, a prompt, an answer, EOS.</summary>
     public static IReadOnlyList<TokenRow> Rows(int count, ulong seed = 5)
     {

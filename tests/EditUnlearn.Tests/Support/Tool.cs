@@ -21,6 +21,9 @@ public sealed class Tool : IDisposable
         }
     }
 
+    /// <summary>What the environment of commands holds besides that of the test.</summary>
+    public Dictionary<string, string> Variables { get; } = [];
+
     /// <summary>A path in the study's folder.</summary>
     public string this[string name] => Path.Combine(_folder.Path, name);
 
@@ -29,6 +32,7 @@ public sealed class Tool : IDisposable
     {
         var start = new ProcessStartInfo("dotnet") { WorkingDirectory = _folder.Path, RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false };
         start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, "EditUnlearn.Cli.dll"));
+        foreach (var (name, value) in Variables) start.Environment[name] = value;
         foreach (var a in arguments) start.ArgumentList.Add(a);
         return Process.Start(start)!;
     }

@@ -3,6 +3,7 @@ using EditUnlearn.Models;
 using EditUnlearn.Models.Training;
 using EditUnlearn.Models.Weights;
 using EditUnlearn.Tests.Support;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace EditUnlearn.Tests.Golden.Models;
@@ -62,6 +63,9 @@ public sealed class ForwardGoldenTests
         {
             Tensors.Near(golden.Read($"hidden.layer{layer}.block_out"), tap.Post[layer].squeeze(0), Bound, $"layer {layer} block_out");
             Tensors.Near(golden.Read($"hidden.layer{layer}.mlp_key"), tap.Keys[layer].squeeze(0), Bound, $"layer {layer} mlp_key");
+            // What attention wrote is what the block's output holds beyond its input and the MLP's output.
+            if (golden.Entries.ContainsKey($"hidden.layer{layer}.attn_out"))
+                Tensors.Near(golden.Read($"hidden.layer{layer}.attn_out"), (tap.Post[layer] - tap.Pre[layer] - tap.Values[layer]).squeeze(0), Bound, $"layer {layer} attn_out");
             if (golden.Entries.ContainsKey($"hidden.layer{layer}.mlp_out"))
                 Tensors.Near(golden.Read($"hidden.layer{layer}.mlp_out"), tap.Values[layer].squeeze(0), Bound, $"layer {layer} mlp_out");
         }
@@ -94,26 +98,99 @@ public sealed class ForwardGoldenTests
     public void Greedy_text_agrees_batched_and_cached(string name)
     {
         using var model = Load(name);
-        using var json = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(Checkout.Goldens, "forward", name + ".json")));
+        using var json = Manifest(name);
         var cases = json.RootElement.GetProperty("greedy").EnumerateArray().ToList();
         static int[] Ints(JsonElement e) => [.. e.EnumerateArray().Select(x => x.GetInt32())];
         var expected = cases.Select(c => Ints(c.GetProperty("with_cache"))).ToList();
         var prompts = cases.Select(c => (IReadOnlyList<int>)Ints(c.GetProperty("prompt"))).ToList();
         var generated = GreedyDecoder.Decode(model, prompts, new GreedyDecoder.Options { MaxNewTokens = expected.Max(e => e.Length), StopIds = [] });
-        for (var i = 0; i < cases.Count; i++) Assert.Equal(expected[i], generated[i].Ids.Take(expected[i].Length));
+        for (var i = 0; i < cases.Count; i++)
+        {
+            Assert.Equal(expected[i], generated[i].Ids.Take(expected[i].Length));
+            Assert.Equal(Ints(cases[i].GetProperty("without_cache")), Uncached(model, prompts[i], expected[i].Length));
+        }
     }
 
-    private static CausalLm Load(string name) => WeightFolder.Load(Path.Combine(Checkout.Goldens, "models", name), CPU);
+    private static List<int> Uncached(CausalLm model, IReadOnlyList<int> prompt, int count)
+    {
+        using var quiet = no_grad();
+        var ids = prompt.ToList();
+        for (var step = 0; step < count; step++)
+        {
+            using var scope = NewDisposeScope();
+            ids.Add((int)model.Forward(Tensors.Ids(ids))[0, -1].argmax().ToInt64());
+        }
+        return ids[prompt.Count..];
+    }
+
+    [GoldenTheory("forward")]
+    [MemberData(nameof(Checkpoints))]
+    public void Exported_and_loaded_again_a_checkpoint_has_the_same_bits_and_gives_the_same_logits(string name)
+    {
+        using var scope = NewDisposeScope();
+        using var quiet = no_grad();
+        using var folder = new TemporaryFolder();
+        using var model = Load(name);
+        using var stored = WeightFolder.Load(Folder(name), CPU, null);
+        CheckpointExport.Write(Folder(name), model, folder["same"]);
+        CheckpointExport.Write(Folder(name), stored, folder["cut"], new ExportOptions { ShardBytes = 50_000 });
+        var ids = Values(name).Read("batch_left.input_ids");
+        var logits = model.Forward(ids);
+        foreach (var copy in (string[])["same", "cut"])
+        {
+            using var again = WeightFolder.Load(folder[copy], CPU, null);
+            using var wide = WeightFolder.Load(folder[copy], CPU);
+            foreach (var (tensor, weight) in stored.Weights) Assert.True(Tensors.SameBits(weight, again.Weight(tensor)), $"{copy}: {tensor}");
+            Assert.True(Tensors.SameBits(logits, wide.Forward(ids)), copy);
+        }
+    }
+
+    [GoldenTheory("forward")]
+    [MemberData(nameof(Checkpoints))]
+    public void Mean_losses_agree(string name)
+    {
+        using var model = Load(name);
+        using var json = Manifest(name);
+        var golden = Values(name);
+        var compared = 0;
+        foreach (var (j, single) in json.RootElement.GetProperty("single").EnumerateArray().Index())
+        {
+            if (single.GetProperty("mean_nll") is not { ValueKind: JsonValueKind.Number } expected) continue;
+            using var ids = golden.Read($"single.{j}.input_ids");
+            var score = Assert.Single(Scorer.Score(model, [new TokenRow([.. ids.data<long>().Select(i => (int)i)], 1)]));
+            Assert.InRange(-score.LogProbabilities.Average() / expected.GetDouble(), 1 - Bound, 1 + Bound);
+            compared++;
+        }
+        Assert.True(compared > 0);
+    }
+
+    private static string Folder(string name)
+    {
+        using var json = Manifest(name);
+        return Path.Combine(Checkout.Goldens, "models", json.RootElement.GetProperty("model").GetString()!);
+    }
+
+    private static JsonDocument Manifest(string name) => JsonDocument.Parse(File.ReadAllBytes(Path.Combine(Checkout.Goldens, "forward", name + ".json")));
+
+    private static CausalLm Load(string name) => WeightFolder.Load(Folder(name), CPU);
 
     private static SafetensorsFile Values(string name) => SafetensorsFile.Open(Path.Combine(Checkout.Goldens, "forward", name + ".safetensors"));
 
     private sealed class Recorder : ForwardTap
     {
+        public Dictionary<int, Tensor> Pre { get; } = [];
+
         public Dictionary<int, Tensor> Post { get; } = [];
 
         public Dictionary<int, Tensor> Keys { get; } = [];
 
         public Dictionary<int, Tensor> Values { get; } = [];
+
+        public override Tensor ResidPre(int layer, Tensor h)
+        {
+            Pre[layer] = h.clone().DetachFromDisposeScope();
+            return h;
+        }
 
         public override Tensor MlpOut(int layer, Tensor key, Tensor value)
         {

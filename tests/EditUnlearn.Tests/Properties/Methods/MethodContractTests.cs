@@ -25,6 +25,10 @@ public sealed class MethodContractTests
         ["idk"] = () => new RefusalTraining(new RefusalTraining.Options { Trainable = Trainable.Full, Epochs = 2, LearningRate = 1e-3 }),
         ["rome"] = () => new Rome(new Rome.Options { Layers = [1], Value = new ValueOptions { Steps = 4 } }),
         ["rome with second moments, two layers"] = () => new Rome(new Rome.Options { Layers = [0, 1], SecondMoments = true, Ridge = 1e-4, Key = RomeKey.Averaged, Value = new ValueOptions { Steps = 3, KlFactor = 0 } }),
+        ["memit"] = () => new Memit(new Memit.Options { Layers = [0, 2], Lambda = 1, Value = new ValueOptions { Steps = 4 } }),
+        ["memit, all edits at once"] = () => new Memit(new Memit.Options { Layers = [1], Lambda = 1, BatchSize = 40, Value = new ValueOptions { Steps = 3, KlFactor = 0 } }),
+        ["alphaedit"] = () => new AlphaEdit(new AlphaEdit.Options { Layers = [0, 1], Ridge = 0.1, NullSpaceThreshold = 1, NullSpaceUnit = EigenvalueUnit.Mean, Value = new ValueOptions { Steps = 4 } }),
+        ["alphaedit without key cache, in batches"] = () => new AlphaEdit(new AlphaEdit.Options { Layers = [1], Ridge = 0.1, NullSpaceThreshold = 1, NullSpaceUnit = EigenvalueUnit.Mean, BatchSize = 2, KeyCache = false, Value = new ValueOptions { Steps = 3 } }),
     };
 
     [Theory]
@@ -109,7 +113,8 @@ public sealed class MethodContractTests
         for (var layer = 0; layer < model.Config.Layers; layer++)
         {
             using var scope = NewDisposeScope();
-            var x = tensor(Enumerable.Range(0, 200 * model.Config.IntermediateSize).Select(i => (float)Math.Sin(i * 12.9898 + layer)).ToArray()).view(200, -1);
+            var draw = new Seed(3).Stream($"keys/{layer}");
+            var x = tensor(Enumerable.Range(0, 200 * model.Config.IntermediateSize).Select(_ => (float)draw.NextGaussian()).ToArray()).view(200, -1);
             moments[layer] = (matmul(x.t(), x) / 200).MoveToOuterDisposeScope();
         }
         return new MethodInputs
@@ -120,6 +125,7 @@ public sealed class MethodContractTests
             Edits = [new EditRequest("a", [1, 10, 20, 30, 40], 3, [50, 60, 2], [1, 20, 30, 7, 8], 2), new EditRequest("b", [1, 11, 21, 31], 1, [51], [1, 11, 7, 8], 1)],
             Contexts = [[], [70, 71], [72]],
             SecondMoments = moments,
+            NullSpaces = moments.ToDictionary(m => m.Key, m => NullSpace.Of(m.Value, 1, EigenvalueUnit.Mean)),
         };
     }
 }

@@ -30,4 +30,23 @@ public sealed class QaFileTests
 
     [Fact]
     public void An_absent_file_is_named() => Assert.Contains("nowhere.jsonl: there is no such file", Assert.Throws<InputException>(() => QaFile.Read("nowhere.jsonl")).Message, StringComparison.Ordinal);
+
+    [Fact]
+    public void Several_files_are_one_set_whose_ids_count_on()
+    {
+        using var folder = new TemporaryFolder();
+        File.WriteAllText(folder["a.jsonl"], """{"question": "Who wrote 'Emma'?", "answer": "Jane Austen"}""");
+        File.WriteAllText(folder["b.jsonl"], """{"question": "Where is Oslo?", "answer": "Norway"}""");
+        Assert.Equal([("facts/0000", 0), ("facts/0001", 1)], QaFile.ReadAll([folder["a.jsonl"], folder["b.jsonl"]], "facts").Select(r => (r.Id, r.Row)));
+        Assert.Contains("the question stands already in a.jsonl", Assert.Throws<InputException>(() => QaFile.ReadAll([folder["a.jsonl"], folder["a.jsonl"]], "facts")).Message, StringComparison.Ordinal);
+    }
+
+    [SharedFact("data/tofu-factual")]
+    public void The_original_files_are_the_sets_of_the_paper()
+    {
+        var factual = QaFile.ReadAll([.. new[] { "real_authors_perturbed.json", "world_facts_perturbed.json" }.Select(f => Path.Combine(Checkout.Shared, "data/tofu-factual", f))], "facts");
+        Assert.Equal((217, 217), (factual.Count, factual.Select(r => r.Id).Distinct().Count()));
+        var contracts = QaFile.Read(Path.Combine(Checkout.Shared, "data/pistol/pistol_sample1.json"), "contracts");
+        Assert.Equal((400, 20, "A_B"), (contracts.Count, contracts.Select(r => r.Group).Distinct().Count(), contracts[0].Group));
+    }
 }

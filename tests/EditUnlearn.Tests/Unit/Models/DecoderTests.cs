@@ -115,7 +115,7 @@ public sealed class DecoderTests
         var tokenizer = BpeTrainer.Train(Enumerable.Repeat(corpus, 30).SelectMany(c => c), 320);
         using var folder = new TemporaryFolder();
         tokenizer.Save(folder.Path);
-        var loaded = ByteLevelBpe.Load(folder.Path);
+        var loaded = TokenizerFolder.Load(folder.Path, TinyModels.Llama().Config with { VocabSize = tokenizer.VocabSize });
         foreach (var text in corpus.Concat(["naïve — 日本 🙂\n\ttabs  and   spaces", "", "</s> is text here"]))
         {
             Assert.Equal(text, tokenizer.Decode(tokenizer.Encode(text)));

@@ -141,4 +141,53 @@ public sealed class PlanTests
 
     [Fact]
     public void The_graph_is_drawn_by_stage() => Snapshot.Matches(Dag.Text(Build(Study), full: false) + "\n" + Dag.Mermaid(Build(Study), full: false) + "\n" + Dag.Dot(Build(Study), full: true), "dag.txt");
+
+    private const string TwoWays = """
+        settings: { made-by: source, files: [a.txt, b.txt], fetch: get it, absent: null }
+        profiles:
+          found: { made-by: folder }
+          none: { made-by: nobody }
+        stages:
+          source: { when: { made-by: source }, with: { number: 1 } }
+          folder: { run: source, when: { made-by: [folder, other] }, in: { text: { file: model, obtain: $fetch } }, with: { number: 2 } }
+          join: { in: { parts: $made-by } }
+        """;
+
+    [Fact]
+    public void A_stage_is_left_out_where_its_setting_says_so()
+    {
+        Assert.Equal(["source", "join"], Build(TwoWays).Cells.Select(c => c.Id.Text));
+        Assert.Equal(["folder", "join"], Build(TwoWays, "found").Cells.Select(c => c.Id.Text));
+        Assert.Contains("there is no stage 'nobody'", Problems(TwoWays, "none"), StringComparison.Ordinal);
+        Assert.Contains("there is no setting 'made-buy'\n  hint: did you mean 'made-by'?", Problems(TwoWays.Replace("when: { made-by: source }", "when: { made-buy: source }", StringComparison.Ordinal)), StringComparison.Ordinal);
+        Assert.Contains("'files' must be a setting with a single value", Problems(TwoWays.Replace("when: { made-by: source }", "when: { files: source }", StringComparison.Ordinal)), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_stage_that_is_left_out_stands_behind_no_input()
+    {
+        var optional = TwoWays + "\n  more: { run: source, in: { text: folder }, with: { number: 3 } }";
+        Assert.Empty(Build(optional).Cells.Single(c => c.Id.Text == "more").Inputs);
+        Assert.Single(Build(optional, "found").Cells.Single(c => c.Id.Text == "more").Inputs);
+        var needed = TwoWays + "\n  more: { run: train, in: { data: folder }, with: { seed: 1, rates: {} } }";
+        Assert.Contains("the stage 'folder' is left out of this profile by its 'when', but 'more' reads it", Problems(needed), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_file_from_outside_may_be_absent_and_says_how_to_get_it()
+    {
+        var input = Assert.IsType<FileInput>(Build(TwoWays, "found").Cells[0].Inputs.Single());
+        Assert.Equal(new FileInput("text", "model", "get it"), input);
+        Assert.Contains("there is no file 'model'", Problems(TwoWays.Replace(", obtain: $fetch", "", StringComparison.Ordinal), "found"), StringComparison.Ordinal);
+        Assert.Contains("there is no file 'model'", Problems(TwoWays.Replace("obtain: $fetch", "obtain: $fetched?", StringComparison.Ordinal), "found"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_list_of_files_stands_behind_an_input_that_takes_many()
+    {
+        var many = TwoWays.Replace("parts: $made-by", "parts: { file: $files, obtain: $fetch }", StringComparison.Ordinal);
+        Assert.Equal(["a.txt", "b.txt"], Build(many).Cells[^1].Inputs.Cast<FileInput>().Select(f => f.Path));
+        Assert.Contains("2 cells stand behind the input 'text'", Problems(TwoWays.Replace("file: model", "file: $files", StringComparison.Ordinal), "found"), StringComparison.Ordinal);
+        Assert.Empty(Build(TwoWays.Replace("file: model", "file: $model?", StringComparison.Ordinal), "found").Cells[0].Inputs);
+    }
 }

@@ -1,0 +1,114 @@
+using EditUnlearn.Foundation;
+using EditUnlearn.Methods.Shared;
+using EditUnlearn.Models;
+using EditUnlearn.Models.Patches;
+using static TorchSharp.torch;
+
+namespace EditUnlearn.Methods;
+
+/// <summary>MEMIT's values and spreading, written only in directions that ordinary keys hardly use, and away from the keys of earlier edits.</summary>
+/// <remarks>
+/// Source: Fang et al. (2025), equations 8 to 12; editing specification, section 4.
+/// Symbols: K [F, B] keys of a batch, K_prev those of earlier batches, R [D, B] each layer's share of what the values still lack, P [F, F] projector.
+/// The reference solves (P (K K^T + M) + L2 I) X = P K R^T with M = K_prev K_prev^T, Delta W = X^T; here the same in its exact small form. Keys of
+/// earlier edits are those measured on the fully updated weights (A4). They belong to the session; the reference's never end (A3).
+/// </remarks>
+public sealed class AlphaEdit(AlphaEdit.Options options) : IMethod
+{
+    /// <summary>Switches and constants; defaults are those of the specification for Llama-2-7B, for which the reference has no file.</summary>
+    public sealed record Options : ISpreadOptions
+    {
+        /// <summary>Edited blocks, 0-based, in ascending order; values are sought at the last.</summary>
+        public IReadOnlyList<int> Layers { get; init; } = [4, 5, 6, 7, 8];
+
+        /// <summary>Value optimisation.</summary>
+        public ValueOptions Value { get; init; } = new();
+
+        /// <summary>Directions with an eigenvalue of C below are written to.</summary>
+        public double NullSpaceThreshold { get; init; } = 0.02;
+
+        /// <summary>Unit of that bound; absolute in the reference, where it only fits models of one scale.</summary>
+        public EigenvalueUnit NullSpaceUnit { get; init; } = EigenvalueUnit.Absolute;
+
+        /// <summary>lambda_2, weight of |Delta W|^2; <c>L2</c> in the reference.</summary>
+        public double Ridge { get; init; } = 10;
+
+        /// <summary>Whether later edits keep away from the keys of earlier ones, as in the reference.</summary>
+        public bool KeyCache { get; init; } = true;
+
+        /// <inheritdoc/>
+        public int BatchSize { get; init; } = 1;
+
+        /// <inheritdoc/>
+        public bool AppendEos { get; init; }
+
+        /// <summary>Generated context prefixes besides the empty one; 5 in the reference.</summary>
+        public int Contexts { get; init; } = 5;
+
+        /// <inheritdoc/>
+        public ContextRecipe ContextRecipe => ContextRecipe.Memit;
+
+        IEnumerable<OptionProblem> IEditingOptions.Check() => EditingOptions.Problems(this, Value, BatchSize, ("nullSpaceThreshold", NullSpaceThreshold), ("ridge", Ridge));
+    }
+
+    /// <inheritdoc/>
+    public ModelPatch Edit(CausalLm model, MethodInputs inputs, Seed seed)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentNullException.ThrowIfNull(inputs);
+        using var session = new Session(model, inputs, options);
+        session.EditAll();
+        return session.ToPatch();
+    }
+
+    /// <summary>A run of AlphaEdit edits on one model, with the keys of those already made.</summary>
+    /// <param name="model">Is written on until disposal.</param>
+    /// <param name="inputs">Contexts and projectors.</param>
+    /// <param name="options">Constants.</param>
+    public sealed class Session(CausalLm model, MethodInputs inputs, Options options) : SpreadSession(model, inputs, options)
+    {
+        private readonly Dictionary<int, Tensor> _earlier = [];   // P K_prev [F, p] of each layer
+
+        /// <inheritdoc/>
+        protected override Tensor Factor(int layer, Tensor keys)
+        {
+            using var scope = NewDisposeScope();
+            var projected = SpaceOf(layer).Project(keys);                                                      // P K [F, B]
+            return LeastSquares.Projected(_earlier.GetValueOrDefault(layer), projected, options.Ridge).MoveToOuterDisposeScope();
+        }
+
+        /// <inheritdoc/>
+        protected override void AfterEdit(LookupStates states, SpreadWatch? watch)
+        {
+            ArgumentNullException.ThrowIfNull(states);
+            if (!options.KeyCache) return;
+            using var scope = NewDisposeScope();
+            foreach (var (layer, all) in states.KeysAt(Layers))
+            {
+                var keys = states.MeanOfGroups(all);
+                watch?.KeysAfter?.Invoke(layer, keys);
+                var projected = SpaceOf(layer).Project(keys);
+                _earlier.TryGetValue(layer, out var earlier);
+                _earlier[layer] = (earlier is null ? projected : cat([earlier, projected], 1)).DetachFromDisposeScope();
+                earlier?.Dispose();
+            }
+        }
+
+        /// <inheritdoc/>
+        protected override void Dispose(bool disposing)
+        {
+            if (disposing) foreach (var keys in _earlier.Values) keys.Dispose();
+            base.Dispose(disposing);
+        }
+
+        private NullSpace SpaceOf(int layer)
+        {
+            if (!Inputs.NullSpaces.TryGetValue(layer, out var space)) throw new MethodFailedException("AlphaEdit", $"layer {layer}", "there is no projector of this layer", "add the layer to the stage 'projector'");
+            if (space.Threshold != options.NullSpaceThreshold || space.Unit != options.NullSpaceUnit)
+                throw new MethodFailedException(
+                    "AlphaEdit", $"layer {layer}", FormattableString.Invariant($"the projector was made with the bound {space.Threshold} ({space.Unit}), not {options.NullSpaceThreshold} ({options.NullSpaceUnit})"),
+                    "give the stage 'projector' the same threshold and unit");
+            return space;
+        }
+    }
+}

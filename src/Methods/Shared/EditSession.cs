@@ -1,0 +1,118 @@
+using EditUnlearn.Models;
+using EditUnlearn.Models.Patches;
+using EditUnlearn.Models.Training;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace EditUnlearn.Methods.Shared;
+
+/// <summary>A run of edits on one model: writes on its weights, remembers every update as two thin factors, and puts the weights back when disposed.</summary>
+/// <remarks>Whatever edits leave behind for later ones belongs to the session, never to the process (defects A3, S7).</remarks>
+public class EditSession : IDisposable
+{
+    private readonly WeightSnapshot _restore;
+    private readonly Dictionary<int, List<(Tensor Left, Tensor Right)>> _updates;
+    private readonly Dictionary<int, double> _norms;
+
+    /// <summary>Opens a session.</summary>
+    /// <param name="model">Is written on until disposal.</param>
+    /// <param name="inputs">Contexts, moments, whom to tell.</param>
+    /// <param name="layers">The layers that will be written.</param>
+    public EditSession(CausalLm model, MethodInputs inputs, IReadOnlyList<int> layers)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentNullException.ThrowIfNull(inputs);
+        ArgumentNullException.ThrowIfNull(layers);
+        EditChecks.Check(model, inputs, layers);
+        (Model, Inputs, Layers) = (model, inputs, layers);
+        _restore = new WeightSnapshot(model, layers.Select(CausalLm.DownProjName));
+        _updates = layers.ToDictionary(l => l, _ => new List<(Tensor, Tensor)>());
+        using var quiet = no_grad();
+        _norms = layers.ToDictionary(l => l, l => Norm(Unedited(l)));
+    }
+
+    /// <summary>The model as edited so far.</summary>
+    public CausalLm Model { get; }
+
+    /// <summary>What the method was given.</summary>
+    public MethodInputs Inputs { get; }
+
+    /// <summary>The layers that are written, ascending.</summary>
+    public IReadOnlyList<int> Layers { get; }
+
+    /// <summary>What the edits did.</summary>
+    public HealthReport Health { get; } = new();
+
+    /// <summary>W += L R^T at one layer, and remembers it.</summary>
+    /// <param name="layer">The block.</param>
+    /// <param name="left">L [D, n].</param>
+    /// <param name="right">R [F, n].</param>
+    /// <returns>|W now - W unedited| / |W unedited|.</returns>
+    public double Write(int layer, Tensor left, Tensor right)
+    {
+        ArgumentNullException.ThrowIfNull(left);
+        ArgumentNullException.ThrowIfNull(right);
+        using var quiet = no_grad();
+        using var scope = NewDisposeScope();
+        var weight = Model.Weight(CausalLm.DownProjName(layer));
+        weight.add_(matmul(left, right.t()).to(weight.device).to(weight.dtype));
+        Tensor Kept(Tensor t) => t.to(weight.device).to(ScalarType.Float32).clone().DetachFromDisposeScope();
+        _updates[layer].Add((Kept(left), Kept(right)));
+        var drift = Norm(weight - Unedited(layer)) / _norms[layer];
+        if (!double.IsFinite(drift)) throw new MethodFailedException("edit", $"layer {layer}", "the update is not finite", "gentler edits, or more directions in the null space");
+        return drift;
+    }
+
+    /// <summary>|W| of the unedited weight.</summary>
+    public double UneditedNorm(int layer) => _norms[layer];
+
+    /// <summary>W of the unedited model; owned by the session.</summary>
+    public Tensor Unedited(int layer) => _restore.Original(CausalLm.DownProjName(layer));
+
+    /// <summary>Geometric mean of the target tokens' probabilities after the bare prompts, on the weights as they are.</summary>
+    public IReadOnlyList<double> TargetProbabilities(IReadOnlyList<EditRequest> requests) =>
+        [.. Scorer.Score(Model, [.. requests.Select(r => new TokenRow([.. r.PromptIds, .. r.TargetIds], r.PromptIds.Count))]).Select(s => Math.Exp(s.LogProbabilities.Average()))];
+
+    /// <summary>All edits so far as one patch: for each layer one pair of factors, however many edits.</summary>
+    public WeightPatch ToPatch()
+    {
+        using var quiet = no_grad();
+        using var scope = NewDisposeScope();
+        return new WeightPatch(_updates.Where(u => u.Value.Count > 0).Select(u => KeyValuePair.Create<string, WeightChange>(CausalLm.DownProjName(u.Key), Compressed(u.Value)))) { Health = Health.ToJson() };
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        Dispose(true);
+        GC.SuppressFinalize(this);
+    }
+
+    /// <summary>Restores the weights and frees what the session holds.</summary>
+    protected virtual void Dispose(bool disposing)
+    {
+        if (!disposing) return;
+        _restore.Dispose();
+        foreach (var (left, right) in _updates.Values.SelectMany(u => u))
+        {
+            left.Dispose();
+            right.Dispose();
+        }
+        _updates.Clear();
+    }
+
+    // More columns than the weight has rows say no more than the product itself: I (R L^T)^T.
+    private static LowRankChange Compressed(List<(Tensor Left, Tensor Right)> updates)
+    {
+        var left = cat([.. updates.Select(u => u.Left)], 1);
+        var right = cat([.. updates.Select(u => u.Right)], 1);
+        if (left.shape[1] > left.shape[0]) (left, right) = (eye(left.shape[0], device: left.device), matmul(right, left.t()));
+        return new LowRankChange(left.contiguous().DetachFromDisposeScope(), right.contiguous().DetachFromDisposeScope());
+    }
+
+    private static double Norm(Tensor t)
+    {
+        using var scope = NewDisposeScope();
+        return t.to(ScalarType.Float32).norm().ToDouble();
+    }
+}

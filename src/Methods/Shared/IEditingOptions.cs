@@ -1,0 +1,46 @@
+namespace EditUnlearn.Methods.Shared;
+
+/// <summary>What must be known of any editing method's options before its inputs can be gathered: a new method is one file and one line, no stage names it.</summary>
+public interface IEditingOptions
+{
+    /// <summary>Edited blocks, 0-based, in ascending order.</summary>
+    IReadOnlyList<int> Layers { get; }
+
+    /// <summary>Whether the target ends with EOS; without it the model has no reason to stop (defect S10).</summary>
+    bool AppendEos { get; }
+
+    /// <summary>How context prefixes are written.</summary>
+    ContextRecipe ContextRecipe { get; }
+
+    /// <summary>How many of them are used besides the empty one; 0 for none.</summary>
+    int Contexts { get; }
+
+    /// <summary>What is wrong with the values beyond their types.</summary>
+    IEnumerable<OptionProblem> Check() => EditingOptions.Problems(this, null, 1);
+}
+
+/// <summary>Checks that editing methods share.</summary>
+public static class EditingOptions
+{
+    /// <summary>What is wrong with the common options, with a value optimisation, and with numbers that must be above 0.</summary>
+    public static IEnumerable<OptionProblem> Problems(IEditingOptions options, ValueOptions? value, int batchSize, params (string Name, double Number)[] positive)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        ArgumentNullException.ThrowIfNull(positive);
+        OptionProblem Problem(string name, string message) => new("options." + name, message, null);
+        var layers = options.Layers;
+        if (layers.Count == 0 || layers.Any(l => l < 0) || layers.Zip(layers.Skip(1)).Any(p => p.First >= p.Second))
+            yield return Problem("layers", "must be a list of block numbers from 0, in ascending order");
+        var most = ContextPrefixes.Available(options.ContextRecipe);
+        if (options.Contexts < 0 || options.Contexts > most) yield return Problem("contexts", $"must be from 0 to {most}");
+        if (batchSize < 1) yield return Problem("batchSize", "must be at least 1");
+        foreach (var (name, number) in positive)
+            if (!(number > 0 && double.IsFinite(number))) yield return Problem(name, "must be above 0");
+        if (value is null) yield break;
+        if (value.Steps < 1) yield return Problem("value.steps", "must be at least 1");
+        foreach (var (name, number) in new[] { ("learningRate", value.LearningRate), ("clampNormFactor", value.ClampNormFactor) })
+            if (!(number > 0 && double.IsFinite(number))) yield return Problem("value." + name, "must be above 0");
+        foreach (var (name, number) in new[] { ("weightDecay", value.WeightDecay), ("klFactor", value.KlFactor), ("stopLoss", value.StopLoss) })
+            if (!(number >= 0 && double.IsFinite(number))) yield return Problem("value." + name, "must not be below 0");
+    }
+}

@@ -1,0 +1,57 @@
+using EditUnlearn.Methods.Shared;
+using EditUnlearn.Models.Weights;
+using EditUnlearn.Pipeline;
+using static TorchSharp.torch;
+
+namespace EditUnlearn.Stages;
+
+/// <summary>Finds the directions of each memory that ordinary keys hardly use; once per model and bound.</summary>
+public sealed class ProjectorStage : Stage<ProjectorStage.Params>
+{
+    /// <summary>Parameters.</summary>
+    /// <param name="Layers">Blocks, 0-based; the moments must hold them.</param>
+    /// <param name="Threshold">Directions whose eigenvalue lies below are kept; .02 is the reference's for 7B models.</param>
+    /// <param name="Unit">Whether the bound is absolute, as in the reference, or in units of the mean eigenvalue.</param>
+    public sealed record Params(IReadOnlyList<int> Layers, double Threshold = 0.02, EigenvalueUnit Unit = EigenvalueUnit.Absolute);
+
+    /// <inheritdoc/>
+    public override StageInfo Info { get; } = new("projector", 1, "projectors onto the null space of the MLP keys") { Inputs = [new("moments")], Outputs = ["projector.safetensors"], Resource = Resource.Accelerator };
+
+    /// <inheritdoc/>
+    protected override IEnumerable<ParameterProblem> Check(Params parameters)
+    {
+        ArgumentNullException.ThrowIfNull(parameters);
+        foreach (var problem in Layers.Problems(parameters.Layers)) yield return problem;
+        if (!(parameters.Threshold > 0)) yield return new ParameterProblem("threshold", "must be above 0");
+    }
+
+    /// <inheritdoc/>
+    protected override void Run(Params parameters, StageIo io)
+    {
+        ArgumentNullException.ThrowIfNull(parameters);
+        ArgumentNullException.ThrowIfNull(io);
+        using var scope = NewDisposeScope();
+        var path = io.Input("moments");
+        var file = SafetensorsFile.Open(path);
+        var spaces = new List<(NullSpace Space, StatisticsHeader Header)>();
+        try
+        {
+            foreach (var layer in parameters.Layers)
+            {
+                io.Cancelled.ThrowIfCancellationRequested();
+                var header = SecondMoments.Header(file, path, layer);
+                var space = NullSpace.Of(file.Read($"layer{layer}.C").to(device(io.Device)), parameters.Threshold, parameters.Unit);
+                spaces.Add((space, header));
+                io.Metric($"layer{layer}.kept-directions", space.Kept);
+                io.Progress(spaces.Count, parameters.Layers.Count);
+                if (space.Kept == 0) io.Warn($"no direction of layer {layer} lies below the bound: nothing can be written there");
+                if (space.Kept == space.Size) io.Warn($"every direction of layer {layer} lies below the bound: the projector protects nothing");
+            }
+            NullSpace.Save(io.Output("projector.safetensors"), spaces);
+        }
+        finally
+        {
+            foreach (var (space, _) in spaces) space.Dispose();
+        }
+    }
+}
