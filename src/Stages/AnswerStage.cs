@@ -17,7 +17,8 @@ public sealed class AnswerStage : Stage<AnswerStage.Params>
     /// <param name="RephraseIndex">Which rephrasing makes the rephrased split, and the split <c>heldout</c>: what is kept, in those words.</param>
     /// <param name="PaperLength">Limit of the paper's profile, prompt and answer together; null to leave its text out.</param>
     /// <param name="Distractors">Whether the wrong answers are scored too.</param>
-    public sealed record Params(string Model, string Set, string Method, int MaxNewTokens = 200, int RephraseIndex = 0, int? PaperLength = null, bool Distractors = false);
+    /// <param name="HeldOut">Whether what is kept is asked in other words too, which doubles the work on it.</param>
+    public sealed record Params(string Model, string Set, string Method, int MaxNewTokens = 200, int RephraseIndex = 0, int? PaperLength = null, bool Distractors = false, bool HeldOut = true);
 
     /// <inheritdoc/>
     public override StageInfo Info { get; } = new("answer", 2, "what a model answers, with log-probabilities and ranks")
@@ -54,7 +55,7 @@ public sealed class AnswerStage : Stage<AnswerStage.Params>
             .. forget.Select(q => Ask(Splits.Forget, q, q.Question)),
             .. retain.Select(q => Ask(Splits.Retain, q, q.Question)),
             .. rephrased.Select(q => Ask("rephrased", q, q.Rephrasings[parameters.RephraseIndex])),
-            .. retain.Where(q => q.Rephrasings.Count > parameters.RephraseIndex).Select(q => Ask("heldout", q, q.Rephrasings[parameters.RephraseIndex])),
+            .. retain.Where(q => parameters.HeldOut && q.Rephrasings.Count > parameters.RephraseIndex).Select(q => Ask("heldout", q, q.Rephrasings[parameters.RephraseIndex])),
             .. (io.HasInput("factual") ? ParquetTable.Read<QaRow>(io.Input("factual")) : []).Select(q => Ask("factual", q, q.Question)),
         ];
         using var patch = io.HasInput("patch") ? ModelPatch.Load(io.Input("patch")) : null;
