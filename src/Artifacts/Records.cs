@@ -35,14 +35,20 @@ public sealed record AnswerRow
     /// <summary>The method, or <c>none</c>.</summary>
     public string Method { get; set; } = "";
 
-    /// <summary><c>forget</c>, <c>retain</c>, <c>rephrased</c>.</summary>
+    /// <summary><c>forget</c>, <c>retain</c>, <c>rephrased</c>, <c>heldout</c> (retain in other words), <c>factual</c> (another data set).</summary>
     public string Split { get; set; } = "";
+
+    /// <summary>0-based place in its split, in the order of the data: profile <c>paper</c> takes the first rows and weighs them by it.</summary>
+    public int Order { get; set; }
 
     /// <summary>Of the question.</summary>
     public string Id { get; set; } = "";
 
     /// <summary>As asked.</summary>
     public string Question { get; set; } = "";
+
+    /// <summary>What the question is about.</summary>
+    public string Subject { get; set; } = "";
 
     /// <summary>The true answer.</summary>
     public string Answer { get; set; } = "";
@@ -67,94 +73,28 @@ public sealed record AnswerRow
 
     /// <summary>Rank of each, 1 being the top.</summary>
     public List<int> Ranks { get; set; } = [];
-}
 
-/// <summary>The metrics of one question.</summary>
-public sealed record ScoreRow
-{
-    /// <inheritdoc cref="AnswerRow.Model"/>
-    public string Model { get; set; } = "";
+    /// <summary>What the model said under the paper's limit (prompt and answer together); null where that limit was not asked for.</summary>
+    public string? GeneratedLong { get; set; }
 
-    /// <inheritdoc cref="AnswerRow.Set"/>
-    public string Set { get; set; } = "";
+    /// <summary>Natural log-probability of each token the model said, the stop token left out.</summary>
+    public List<double> GeneratedLogProbabilities { get; set; } = [];
 
-    /// <inheritdoc cref="AnswerRow.Method"/>
-    public string Method { get; set; } = "";
+    /// <summary>Highest probability at each of the first positions of the row, from BOS on, as many as there are <see cref="TargetIds"/>: what the paper's code averages.</summary>
+    public List<double> PrefixMaxima { get; set; } = [];
 
-    /// <inheritdoc cref="AnswerRow.Split"/>
-    public string Split { get; set; } = "";
+    /// <summary>Rank of each in-context target but EOS at the same step of the model's own answer; 0 where the answer had ended.</summary>
+    public List<int> FreeRanks { get; set; } = [];
 
-    /// <inheritdoc cref="AnswerRow.Id"/>
-    public string Id { get; set; } = "";
+    /// <summary>The true answer encoded by itself, as the paper's code does.</summary>
+    public List<int> AloneIds { get; set; } = [];
 
-    /// <summary>Name of the metric.</summary>
-    public string Metric { get; set; } = "";
+    /// <summary>Rank of each of <see cref="AloneIds"/> at the same step of the batch of 16 the row is in. Empty for rows that profile <c>paper</c> leaves out.</summary>
+    public List<int> CompatRanks { get; set; } = [];
 
-    /// <summary>Its value; null where it is not defined for the row.</summary>
-    public double? Value { get; set; }
-}
+    /// <summary>The same after the sampling filter of the family's checkpoints; equal where it has none.</summary>
+    public List<int> CompatFilteredRanks { get; set; } = [];
 
-/// <summary>The mean of one metric over the questions of one split.</summary>
-public sealed record CellScore
-{
-    /// <inheritdoc cref="AnswerRow.Model"/>
-    public string Model { get; set; } = "";
-
-    /// <inheritdoc cref="AnswerRow.Set"/>
-    public string Set { get; set; } = "";
-
-    /// <inheritdoc cref="AnswerRow.Method"/>
-    public string Method { get; set; } = "";
-
-    /// <inheritdoc cref="AnswerRow.Split"/>
-    public string Split { get; set; } = "";
-
-    /// <inheritdoc cref="ScoreRow.Metric"/>
-    public string Metric { get; set; } = "";
-
-    /// <summary>Over the rows that have a value.</summary>
-    public double Mean { get; set; }
-
-    /// <summary>Standard error of the mean; 0 for a single row.</summary>
-    public double StandardError { get; set; }
-
-    /// <summary>Rows that have a value.</summary>
-    public int Count { get; set; }
-
-    /// <summary>Rows that have none.</summary>
-    public int Excluded { get; set; }
-}
-
-/// <summary>One printed number of a table.</summary>
-public sealed record TableCell
-{
-    /// <summary>The table.</summary>
-    public string Table { get; set; } = "";
-
-    /// <summary>The setting: model and forget set.</summary>
-    public string Setting { get; set; } = "";
-
-    /// <summary>The method's label.</summary>
-    public string Method { get; set; } = "";
-
-    /// <summary><c>forget</c> or <c>retain</c>.</summary>
-    public string Split { get; set; } = "";
-
-    /// <summary>The metric.</summary>
-    public string Metric { get; set; } = "";
-
-    /// <summary>Not rounded; null where the method was not run.</summary>
-    public double? Value { get; set; }
-
-    /// <summary>As printed.</summary>
-    public string Printed { get; set; } = "";
-
-    /// <summary>Best of its family.</summary>
-    public bool Bold { get; set; }
-
-    /// <summary>Among the two best of all.</summary>
-    public bool Underlined { get; set; }
-
-    /// <summary>The method broke the model or did not forget here: no mark.</summary>
-    public bool Grey { get; set; }
+    /// <summary>Probability per token, EOS included, of each wrong answer; empty where there are none or they were not asked for.</summary>
+    public List<double> DistractorProbabilities { get; set; } = [];
 }

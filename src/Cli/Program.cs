@@ -36,6 +36,9 @@ await new HostBuilder()
         app.UseFilter(new ErrorFilter());
         app.AddCommands<ReproCommand>();
         app.AddCommands<InspectCommands>();
+        app.AddCommands<CheckCommand>();
+        app.AddCommands<ClaimsCommand>();
+        app.AddCommands<DiffCommand>();
         app.AddCommands<AskCommand>();
         app.AddSubCommand("model", x => x.AddCommands<ModelCommands>()).WithDescription("Look into a checkpoint: logits, generate, info, convert");
         app.AddCommands<PullCommand>();

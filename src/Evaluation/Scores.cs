@@ -1,33 +1,114 @@
 using EditUnlearn.Artifacts;
 using EditUnlearn.Evaluation.Metrics;
+using EditUnlearn.Foundation;
 
 namespace EditUnlearn.Evaluation;
 
-/// <summary>From evidence to numbers: a row per question and metric, then means that never travel without them.</summary>
+/// <summary>From evidence to numbers: a row per question and metric, then means in both profiles that never travel without them.</summary>
 public static class Scores
 {
-    /// <summary>Every metric of every row.</summary>
-    public static IReadOnlyList<ScoreRow> Of(IEnumerable<AnswerRow> answers) =>
+    private const int Resamples = 2000;
+    private const double LowerTail = 0.025;
+
+    /// <summary>What the evidence does not say of its run.</summary>
+    /// <param name="Data">Where the forget set was taken from.</param>
+    /// <param name="Size">Questions to be forgotten.</param>
+    /// <param name="Target"><c>plain</c>, <c>self-improved</c>, or empty where the method has no use for it.</param>
+    /// <param name="Merge">Questions merged into one.</param>
+    /// <param name="Diverged">Whether training left the finite numbers.</param>
+    public sealed record Run(string Data, int Size, string Target = "", int Merge = 1, bool Diverged = false);
+
+    /// <summary>Every metric of every row, by split, place and metric.</summary>
+    public static IReadOnlyList<ScoreRow> Of(IEnumerable<AnswerRow> answers, Run run)
+    {
+        ArgumentNullException.ThrowIfNull(run);
+        return
+        [
+            .. answers.GroupBy(a => (a.Model, a.Method, a.Split)).SelectMany(g => g.OrderBy(a => a.Order).ThenBy(a => a.Id, StringComparer.Ordinal)).SelectMany(a => MetricCatalog.All.Select(m => new ScoreRow
+            {
+                Model = a.Model, Data = run.Data, Size = run.Size, Method = a.Method, Target = run.Target, Merge = run.Merge,
+                Split = a.Split, Order = a.Order, Id = a.Id, Metric = m.Name, Value = m.Of(a),
+            })),
+        ];
+    }
+
+    /// <summary>Means by run, split, metric and profile, with standard error and bootstrap interval.</summary>
+    /// <param name="rows">In any order.</param>
+    /// <param name="seed">Of the bootstrap. Every cell draws the same resamples of its split, so cells can be compared pair by pair.</param>
+    /// <param name="diverged">Passed on.</param>
+    public static IReadOnlyList<CellScore> Means(IEnumerable<ScoreRow> rows, Seed seed, bool diverged = false) =>
     [
-        .. answers.SelectMany(a => MetricCatalog.All.Select(m => new ScoreRow
+        .. rows.GroupBy(r => (r.Model, r.Data, r.Size, r.Method, r.Target, r.Merge, r.Split)).SelectMany(split => MetricProfile.All.SelectMany(profile =>
         {
-            Model = a.Model, Set = a.Set, Method = a.Method, Split = a.Split, Id = a.Id, Metric = m.Name, Value = m.Of(a),
+            var metrics = split.GroupBy(r => r.Metric).Select(g => (Name: g.Key, Rows: (IReadOnlyList<ScoreRow>)[.. g.OrderBy(r => r.Order).ThenBy(r => r.Id, StringComparer.Ordinal).Take(profile.Rows ?? int.MaxValue)])).ToList();
+            var columns = metrics.Select(m => new Column([.. m.Rows.Select(r => r.Value)], Weights(m.Name, m.Rows.Count, profile))).ToList();
+            var intervals = Intervals(columns, seed.Stream("bootstrap/" + split.Key.Split));
+            return metrics.Select((m, i) => new CellScore
+            {
+                Model = split.Key.Model, Data = split.Key.Data, Size = split.Key.Size, Method = split.Key.Method, Target = split.Key.Target, Merge = split.Key.Merge, Split = split.Key.Split,
+                Metric = m.Name, Profile = profile.Name,
+                Mean = columns[i].Mean, StandardError = columns[i].StandardError, CiLow = intervals[i].Low, CiHigh = intervals[i].High,
+                Count = columns[i].Count, Excluded = m.Rows.Count - columns[i].Count, Diverged = diverged,
+            });
         })),
     ];
 
-    /// <summary>Means by model, set, method, split and metric, in order of first appearance.</summary>
-    public static IReadOnlyList<CellScore> Means(IEnumerable<ScoreRow> rows) =>
-    [
-        .. rows.GroupBy(r => (r.Model, r.Set, r.Method, r.Split, r.Metric)).Select(g =>
+    private static int[] Weights(string metric, int count, MetricProfile profile) =>
+        profile.BatchRows is { } batch && MetricCatalog.All.Any(m => m.Name == metric && m.WeighedByBatch) ? [.. MetricProfile.CumulativeWeights(count, batch)] : [.. Enumerable.Repeat(1, count)];
+
+    // Values and weights of one metric, row by row; a row without a value has no weight.
+    private sealed class Column(IReadOnlyList<double?> values, int[] weights)
+    {
+        public double[] Weighted { get; } = [.. values.Select((v, i) => v is { } x ? x * weights[i] : 0)];
+
+        public double[] Weights { get; } = [.. values.Select((v, i) => v is null ? 0.0 : weights[i])];
+
+        public int Count { get; } = values.Count(v => v is not null);
+
+        public double? Mean => Weights.Sum() is > 0 and var w ? Weighted.Sum() / w : null;
+
+        // Of a weighted mean: sqrt(n/(n-1) sum w^2 (x - m)^2) / sum w, which for equal weights is the usual one.
+        public double StandardError
         {
-            var values = g.Where(r => r.Value is not null).Select(r => r.Value!.Value).ToList();
-            var mean = values.Count == 0 ? 0 : values.Average();
-            var variance = values.Count < 2 ? 0 : values.Sum(v => (v - mean) * (v - mean)) / (values.Count - 1);
-            return new CellScore
+            get
             {
-                Model = g.Key.Model, Set = g.Key.Set, Method = g.Key.Method, Split = g.Key.Split, Metric = g.Key.Metric,
-                Mean = mean, StandardError = values.Count < 2 ? 0 : Math.Sqrt(variance / values.Count), Count = values.Count, Excluded = g.Count() - values.Count,
-            };
-        }),
-    ];
+                if (Count < 2 || Mean is not { } mean) return 0;
+                var squares = values.Select((v, i) => v is { } x ? weights[i] * (x - mean) * weights[i] * (x - mean) : 0).Sum();
+                return Math.Sqrt(squares * Count / (Count - 1)) / Weights.Sum();
+            }
+        }
+    }
+
+    // Rows are drawn once per resample for all metrics of a split.
+    private static (double? Low, double? High)[] Intervals(List<Column> columns, SplitMix64 draw)
+    {
+        var n = columns.Count == 0 ? 0 : columns[0].Weights.Length;
+        var means = columns.Select(_ => new List<double>(Resamples)).ToList();
+        var times = new int[n];
+        for (var b = 0; b < Resamples && n > 0; b++)
+        {
+            Array.Clear(times);
+            for (var i = 0; i < n; i++) times[draw.Below(n)]++;
+            for (var c = 0; c < columns.Count; c++)
+            {
+                double sum = 0, weight = 0;
+                for (var i = 0; i < n; i++)
+                {
+                    sum += times[i] * columns[c].Weighted[i];
+                    weight += times[i] * columns[c].Weights[i];
+                }
+                if (weight > 0) means[c].Add(sum / weight);
+            }
+        }
+        return [.. means.Select(m => m.Count == 0 ? ((double?)null, (double?)null) : (Percentile(m, LowerTail), Percentile(m, 1 - LowerTail)))];
+    }
+
+    private static double Percentile(List<double> values, double share)
+    {
+        values.Sort();
+        var at = share * (values.Count - 1);
+        var below = (int)Math.Floor(at);
+        var above = Math.Min(below + 1, values.Count - 1);
+        return values[below] + (at - below) * (values[above] - values[below]);
+    }
 }

@@ -59,11 +59,11 @@ public sealed class QualityStage : Stage<QualityStage.Params>
             .. unknown.Select((u, i) => new AnswerCollector.Asked("unknown", Name(i), u.Question, PretrainingCorpus.Tailored(u.Subject))),
         ];
         var answers = AnswerCollector.Collect(checkpoint, questions, ("", "quality", "none"), parameters.MaxNewTokens, 64, progress: done => io.Progress(done, 2 * questions.Count), cancelled: io.Cancelled);
-        var means = Scores.Means(Scores.Of(answers));
+        var means = Scores.Means(Scores.Of(answers, new Scores.Run("quality", answers.Count)), new Seed(parameters.Seed));
         ParquetTable.Write(io.Output("answers.parquet"), [.. answers]);
         ParquetTable.Write(io.Output("means.parquet"), [.. means]);
 
-        double Mean(string split, string metric) => means.Single(m => m.Split == split && m.Metric == metric).Mean;
+        double Mean(string split, string metric) => means.Single(m => m.Split == split && m.Metric == metric && m.Profile == "strict").Mean ?? 0;
         foreach (var split in means.Select(m => m.Split).Distinct()) io.Metric($"rouge1.{split}", Mean(split, "rouge1"));
         // A refusal counts as naming its subject when every word of the name is in it.
         void Refusals(string split, IEnumerable<string> subjects)

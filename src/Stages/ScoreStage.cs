@@ -1,27 +1,60 @@
 using EditUnlearn.Artifacts;
 using EditUnlearn.Evaluation;
 using EditUnlearn.Evaluation.Metrics;
+using EditUnlearn.Foundation;
+using EditUnlearn.Methods;
 using EditUnlearn.Pipeline;
 
 namespace EditUnlearn.Stages;
 
-/// <summary>Turns evidence into metrics: a row per question, and the means.</summary>
+/// <summary>Turns evidence into metrics: a row per question, and means in both profiles.</summary>
 public sealed class ScoreStage : Stage<ScoreStage.Params>
 {
-    /// <summary>No parameters: every metric is computed.</summary>
-    public sealed record Params;
+    /// <summary>What the tables know a run by, and the evidence does not say.</summary>
+    /// <param name="Data">Where the forget set was taken from: <c>facts</c>, <c>contracts</c>.</param>
+    /// <param name="Size">Questions to be forgotten.</param>
+    /// <param name="Target">Where the refusals come from: <c>list</c> (plain) or <c>model</c> (self-improved).</param>
+    /// <param name="Merge">Questions merged into one; 1 for none.</param>
+    /// <param name="Seed">Of the bootstrap.</param>
+    /// <param name="Json">Whether every split is also written as JSON.</param>
+    public sealed record Params(string Data, int Size, TargetsStage.RefusalSource Target, int Merge = 1, ulong Seed = 17, bool Json = false);
 
     /// <inheritdoc/>
-    public override StageInfo Info { get; } = new("score", 1, "metrics of the evidence") { Inputs = [new("answers")], Outputs = ["means.parquet", "scores.parquet"] };
+    public override StageInfo Info { get; } = new("score", 2, "metrics of the evidence")
+    {
+        Inputs = [new("answers"), new("training", InputCount.Optional)],
+        Outputs = ["means.parquet", "scores.parquet", "rows.csv", "results"],
+    };
+
+    /// <inheritdoc/>
+    protected override IEnumerable<ParameterProblem> Check(Params parameters)
+    {
+        ArgumentNullException.ThrowIfNull(parameters);
+        if (parameters.Size < 1) yield return new ParameterProblem("size", "must be at least 1");
+        if (parameters.Merge < 1) yield return new ParameterProblem("merge", "must be at least 1");
+    }
 
     /// <inheritdoc/>
     protected override void Run(Params parameters, StageIo io)
     {
+        ArgumentNullException.ThrowIfNull(parameters);
         ArgumentNullException.ThrowIfNull(io);
-        var scores = Scores.Of(ParquetTable.Read<AnswerRow>(io.Input("answers")));
-        var means = Scores.Means(scores);
+        var answers = ParquetTable.Read<AnswerRow>(io.Input("answers"));
+        var diverged = io.HasInput("training") && ParquetTable.Read<TrainingEnd>(io.Input("training")).Any(t => t.Diverged);
+        var target = answers.Count > 0 && UsesRefusals(answers[0].Method) ? parameters.Target == TargetsStage.RefusalSource.Model ? "self-improved" : "plain" : "";
+        var scores = Scores.Of(answers, new Scores.Run(parameters.Data, parameters.Size, target, parameters.Merge, diverged));
+        var means = Scores.Means(scores, new Seed(parameters.Seed), diverged);
         ParquetTable.Write(io.Output("scores.parquet"), [.. scores]);
         ParquetTable.Write(io.Output("means.parquet"), [.. means]);
-        foreach (var mean in means.Where(m => m.Metric == Rouge1.Metric.Name)) io.Metric($"rouge1.{mean.Split}", mean.Mean);
+        File.WriteAllText(io.Output("rows.csv"), RowsCsv.Of(answers, scores));
+        Directory.CreateDirectory(io.Output("results"));
+        foreach (var split in parameters.Json ? answers.GroupBy(a => a.Split) : [])
+            File.WriteAllText(Path.Combine(io.Output("results"), split.Key + ".json"),
+                ResultFile.Json([.. split], [.. scores.Where(s => s.Split == split.Key)], [.. means.Where(m => m.Split == split.Key)]));
+        foreach (var mean in means.Where(m => m.Metric == Rouge1.Metric.Name && m is { Profile: "strict", Mean: not null })) io.Metric($"rouge1.{mean.Split}", mean.Mean!.Value);
     }
+
+    // GA, GD and KL never see a refusal: their scores are the same whatever the refusals are.
+    private static bool UsesRefusals(string method) =>
+        MethodCatalog.Find(method) is { } entry && (entry.IsEditing || (MethodCatalog.Bind(method, "reference", null, out _) is { } bound && entry.Needs(bound.Options).HasFlag(Needs.Refusals)));
 }

@@ -27,5 +27,9 @@ public static class StudyStages
         new AnswerStage(),
         new ScoreStage(),
         new TablesStage(),
+        new FiguresStage(),
+        new CasesStage(),
+        new ClaimsStage(),
+        new ReportStage(),
     ]);
 }

@@ -1,54 +1,51 @@
 using EditUnlearn.Artifacts;
-using EditUnlearn.Evaluation.Metrics;
-using EditUnlearn.Methods;
-using EditUnlearn.Models.Families;
 using EditUnlearn.Pipeline;
 using EditUnlearn.Reports;
+using EditUnlearn.Reports.Tables;
 
 namespace EditUnlearn.Stages;
 
-/// <summary>Renders the study's tables from the scores: LaTeX, CSV and Parquet.</summary>
-public sealed class TablesStage : Stage<TablesStage.Params>
+/// <summary>Renders the study's tables from the scores: LaTeX, Markdown, CSV and Parquet, and every number beyond the paper's columns.</summary>
+public sealed class TablesStage : Stage<ReportParams>
 {
-    /// <summary>Parameters.</summary>
-    /// <param name="Models">In print order.</param>
-    /// <param name="Sets">In print order.</param>
-    /// <param name="Methods">In print order.</param>
-    /// <param name="Miniature">Whether the models are miniatures; the caption says so.</param>
-    public sealed record Params(IReadOnlyList<string> Models, IReadOnlyList<string> Sets, IReadOnlyList<string> Methods, bool Miniature);
+    private static readonly string[] Tables = [.. Enumerable.Range(1, 7).Select(n => $"table{n}")];
 
     /// <inheritdoc/>
-    public override StageInfo Info { get; } = new("tables", 1, "the study's tables")
+    public override StageInfo Info { get; } = new("tables", 2, "the study's tables")
     {
         Inputs = [new("scores", InputCount.Many), new("before", InputCount.Many)],
-        Outputs = ["table1.tex", "table1.csv", "table1.parquet", "table1.standalone.tex"],
+        Outputs = ["tables.tex", "cells.parquet", "standalone.tex", "scores.csv", "beyond.csv", .. Tables.SelectMany(t => ((string[])["tex", "csv", "md", "parquet"]).Select(e => $"{t}.{e}"))],
     };
 
     /// <inheritdoc/>
-    protected override IEnumerable<ParameterProblem> Check(Params parameters)
-    {
-        ArgumentNullException.ThrowIfNull(parameters);
-        foreach (var method in parameters.Methods.Where(m => MethodCatalog.Find(m) is null)) yield return new ParameterProblem("methods", $"names '{method}', which is not a method");
-    }
+    protected override IEnumerable<ParameterProblem> Check(ReportParams parameters) => ReportInputs.Check(parameters);
 
     /// <inheritdoc/>
-    protected override void Run(Params parameters, StageIo io)
+    protected override void Run(ReportParams parameters, StageIo io)
     {
         ArgumentNullException.ThrowIfNull(parameters);
         ArgumentNullException.ThrowIfNull(io);
-        IEnumerable<CellScore> Means(string input) => io.Inputs(input).SelectMany(i => ParquetTable.Read<CellScore>(i.Path));
-        var settings = parameters.Sets.SelectMany(s => parameters.Models.Select(m => new TableSetting(m, s, $"{s}, {Label(m)}{(parameters.Miniature ? " miniature" : "")}"))).ToList();
-        var methods = parameters.Methods.Select(m => MethodCatalog.Find(m)!).Select(m => new TableMethod(m.Name, m.Label, m.IsEditing)).ToList();
-        var metrics = MetricCatalog.All.Where(m => m.InTables).Select(m => new TableMetric(m.Name, m.Label)).ToList();
-        var table = ForgettingTable.Of("table1", settings, methods, metrics, Means("scores"), Means("before"));
-        var caption = (parameters.Miniature ? "Forgetting and retention on miniature models that the pipeline pretrained itself; not the paper's numbers. " : "Forgetting and retention. ")
-            + "Metrics of profile strict. Bold: best of its family; underlined: two best of all; gray: the model collapsed, or nothing was forgotten.";
-        var latex = TableRenderer.Latex(table, caption);
-        File.WriteAllText(io.Output("table1.tex"), latex);
-        File.WriteAllText(io.Output("table1.standalone.tex"), TableRenderer.Document(latex));
-        File.WriteAllText(io.Output("table1.csv"), TableRenderer.Csv(table));
-        ParquetTable.Write(io.Output("table1.parquet"), [.. table.Cells]);
+        var scope = ReportInputs.Scope(parameters);
+        var scores = ReportInputs.Scores(io);
+        var book = ReportInputs.Book(scores, parameters);
+        var latex = new List<string>();
+        var cells = new List<TableCell>();
+        foreach (var layout in TableCatalog.All(scope))
+        {
+            var table = Table.Of(layout, book, scope);
+            var caption = Captions.Of(table, scope);
+            latex.Add(TableRenderer.Latex(table, caption));
+            cells.AddRange(table.Cells);
+            File.WriteAllText(io.Output($"{layout.Name}.tex"), latex[^1]);
+            File.WriteAllText(io.Output($"{layout.Name}.md"), TableRenderer.Markdown(table, caption));
+            File.WriteAllText(io.Output($"{layout.Name}.csv"), CellFile.Write(table.Cells));
+            ParquetTable.Write(io.Output($"{layout.Name}.parquet"), [.. table.Cells]);
+            io.Metric($"{layout.Name}.filled", table.Cells.Count(c => c.Value is not null) / (double)table.Cells.Count);
+        }
+        File.WriteAllText(io.Output("tables.tex"), string.Join('\n', latex));
+        File.WriteAllText(io.Output("standalone.tex"), TableRenderer.Document(latex));
+        ParquetTable.Write(io.Output("cells.parquet"), cells);
+        File.WriteAllText(io.Output("scores.csv"), ScoreCsv.All(scores));
+        File.WriteAllText(io.Output("beyond.csv"), ScoreCsv.Beyond(scores, parameters.Profile));
     }
-
-    private static string Label(string model) => FamilyCatalog.All.FirstOrDefault(f => f.Name == model)?.Label ?? model;
 }

@@ -14,7 +14,7 @@ namespace EditUnlearn.Cli.Commands;
 /// <summary>Commands that look and change nothing: <c>status</c>, <c>plan</c>, <c>dag</c>, <c>show</c>, <c>log</c>.</summary>
 internal sealed class InspectCommands
 {
-    private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    internal static readonly JsonSerializerOptions Indented = new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     /// <summary>Every cell and whether its result is there.</summary>
     [Command("status", Description = "What is stale, and why")]

@@ -8,14 +8,23 @@ public static class HitRate
     /// <summary>m of the paper's tables.</summary>
     public const int Cutoff = 100;
 
-    /// <summary>Teacher forced, on in-context ids.</summary>
-    public static Metric Metric { get; } = new("hit", "Hit-Rate", row => Of(Ranks.WithoutEnd(row), Cutoff), InTables: true);
+    /// <summary>Teacher forced, on in-context ids: what <c>strict</c> prints.</summary>
+    public static Metric Metric { get; } = new("hit", "Hit-Rate", row => Of(Ranks.WithoutEnd(row), Cutoff), WeighedByBatch: true);
 
-    /// <summary>(1/n) sum [rank &lt;= m]; null without tokens.</summary>
+    /// <inheritdoc cref="MeanReciprocalRank.FreeRunning"/>
+    public static Metric FreeRunning { get; } = new("hit.free", "Hit-Rate, free running", row => Of(row.FreeRanks, Cutoff), WeighedByBatch: true);
+
+    /// <inheritdoc cref="MeanReciprocalRank.Compat"/>
+    public static Metric Compat { get; } = new("hit.compat", "Hit-Rate (paper)", row => Of(row.CompatFilteredRanks, Cutoff), WeighedByBatch: true);
+
+    /// <inheritdoc cref="MeanReciprocalRank.CompatUnfiltered"/>
+    public static Metric CompatUnfiltered { get; } = new("hit.compat.unfiltered", "Hit-Rate (paper), no filter", row => Of(row.CompatRanks, Cutoff), WeighedByBatch: true);
+
+    /// <summary>(1/n) sum [rank &lt;= m], a rank of 0 counting as nothing; null without tokens.</summary>
     public static double? Of(IReadOnlyList<int> ranks, int cutoff)
     {
         ArgumentNullException.ThrowIfNull(ranks);
-        return ranks.Count == 0 ? null : ranks.Average(r => r <= cutoff ? 1.0 : 0.0);
+        return ranks.Count == 0 ? null : ranks.Average(r => r > 0 && r <= cutoff ? 1.0 : 0.0);
     }
 }
 

@@ -3,13 +3,22 @@ namespace EditUnlearn.Evaluation.Metrics;
 /// <summary>Mean of 1 / rank over the true answer's tokens, EOS left out. Source: the study's section 4.1; evaluation specification, section 6.</summary>
 public static class MeanReciprocalRank
 {
-    /// <summary>Teacher forced, on in-context ids.</summary>
-    public static Metric Metric { get; } = new("mrr", "MRR", row => Of(Ranks.WithoutEnd(row)), InTables: true);
+    /// <summary>Teacher forced, on in-context ids: what <c>strict</c> prints.</summary>
+    public static Metric Metric { get; } = new("mrr", "MRR", row => Of(Ranks.WithoutEnd(row)), WeighedByBatch: true);
 
-    /// <summary>(1/n) sum 1 / rank; null without tokens.</summary>
+    /// <summary>At the steps of the model's own answer; steps after its end count as nothing.</summary>
+    public static Metric FreeRunning { get; } = new("mrr.free", "MRR, free running", row => Of(row.FreeRanks), WeighedByBatch: true);
+
+    /// <summary>As the paper's code does it: free running, stand-alone ids, in a batch, after the family's filter.</summary>
+    public static Metric Compat { get; } = new("mrr.compat", "MRR (paper)", row => Of(row.CompatFilteredRanks), WeighedByBatch: true);
+
+    /// <summary>The same without the filter.</summary>
+    public static Metric CompatUnfiltered { get; } = new("mrr.compat.unfiltered", "MRR (paper), no filter", row => Of(row.CompatRanks), WeighedByBatch: true);
+
+    /// <summary>(1/n) sum 1 / rank, a rank of 0 counting as nothing; null without tokens.</summary>
     public static double? Of(IReadOnlyList<int> ranks)
     {
         ArgumentNullException.ThrowIfNull(ranks);
-        return ranks.Count == 0 ? null : ranks.Average(r => 1.0 / r);
+        return ranks.Count == 0 ? null : ranks.Average(r => r == 0 ? 0 : 1.0 / r);
     }
 }

@@ -4,5 +4,5 @@ namespace EditUnlearn.Evaluation.Metrics;
 public static class Refusal
 {
     /// <summary>1 for a refusal without the true answer in it.</summary>
-    public static Metric Metric { get; } = new("refusal", "Refusals", row => row.Refused ? 1 : 0, InTables: false);
+    public static Metric Metric { get; } = new("refusal", "Refusals", row => row.Refused ? 1 : 0);
 }

@@ -4,10 +4,13 @@ namespace EditUnlearn.Evaluation.Metrics;
 public static class Rouge1
 {
     /// <summary>Recall; what the tables print.</summary>
-    public static Metric Metric { get; } = new("rouge1", "Rouge1", row => Recall(row.Answer, row.Generated), InTables: true);
+    public static Metric Metric { get; } = new("rouge1", "Rouge1", row => Recall(row.Answer, row.Generated));
+
+    /// <summary>Recall of what was said under the paper's limit; the same text where that was not asked for.</summary>
+    public static Metric UnderPaperLimit { get; } = new("rouge1.long", "Rouge1 (paper)", row => Recall(row.Answer, row.GeneratedLong ?? row.Generated));
 
     /// <summary>F1, because recall rewards saying much.</summary>
-    public static Metric F1 { get; } = new("rouge1F1", "Rouge1 F1", row => Score(row.Answer, row.Generated).F1, InTables: false);
+    public static Metric F1 { get; } = new("rouge1.f1", "Rouge1 F1", row => Score(row.Answer, row.Generated).F1);
 
     /// <summary>sum_v min(c_ref(v), c_gen(v)) / sum_v c_ref(v); 0 for an empty reference.</summary>
     public static double Recall(string reference, string candidate) => Score(reference, candidate).Recall;

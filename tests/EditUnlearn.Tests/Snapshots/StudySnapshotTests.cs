@@ -56,9 +56,10 @@ public sealed class StudySnapshotTests
     public void Every_file_of_a_catalogued_folder_is_listed(string folder, string ending)
     {
         var listed = StudyStages.Catalog.All.Select(s => s.GetType().Name)
-            .Concat(["Rouge1", "Probability", "MeanReciprocalRank", "HitRate", "Refusal", "Metric", "Llama2", "Mistral", "Llama31", "Family"]).ToHashSet(StringComparer.Ordinal);
+            .Concat(["Rouge1", "Probability", "MeanReciprocalRank", "HitRate", "Refusal", "AnswerForm", "Metric", "MetricProfile", "Llama2", "Mistral", "Llama31", "Family"]).ToHashSet(StringComparer.Ordinal);
         Assert.Empty(Directory.EnumerateFiles(Path.Combine(Checkout.Root, folder), "*" + ending).Select(Path.GetFileNameWithoutExtension).Where(n => n is not null && !listed.Contains(n)));
-        Assert.Equal(6, MetricCatalog.All.Count);
+        Assert.Equal(MetricCatalog.All.Count, MetricCatalog.All.Select(m => m.Name).Distinct().Count());
+        Assert.All(MetricProfile.All.SelectMany(p => p.Columns), c => Assert.Contains(MetricCatalog.All, m => m.Name == c.Value));
         Assert.Equal(["llama2", "mistral", "llama31"], FamilyCatalog.All.Select(f => f.Name));
     }
 

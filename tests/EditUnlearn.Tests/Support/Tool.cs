@@ -8,11 +8,12 @@ public sealed class Tool : IDisposable
 {
     private readonly TemporaryFolder _folder = new();
 
-    /// <summary>Copies pipeline.yaml and the data.</summary>
+    /// <summary>Copies pipeline.yaml, the data, the paper's numbers and the tolerances.</summary>
     public Tool()
     {
         File.Copy(Path.Combine(Checkout.Root, "pipeline.yaml"), this["pipeline.yaml"]);
-        foreach (var file in Directory.EnumerateFiles(Path.Combine(Checkout.Root, "data"), "*", SearchOption.AllDirectories))
+        string[] shipped = [.. Directory.EnumerateFiles(Path.Combine(Checkout.Root, "data"), "*", SearchOption.AllDirectories), .. Directory.EnumerateFiles(Path.Combine(Checkout.Root, "paper")), Path.Combine(Checkout.Root, "accepted", "tolerances.csv")];
+        foreach (var file in shipped)
         {
             var copy = this[Path.GetRelativePath(Checkout.Root, file)];
             Directory.CreateDirectory(Path.GetDirectoryName(copy)!);

@@ -55,7 +55,7 @@ public sealed class MetricGoldenTests
             var optimistic = Ints(expected, "rank_optimistic");
             var pessimistic = Ints(expected, "rank_pessimistic");
             for (var i = 0; i < r.Length; i++) Assert.InRange(r[i], optimistic[i], pessimistic[i]);   // ties are settled by id, in between
-            Assert.Equal(expected.GetProperty("length_normalised_probability").GetDouble(), Probability.Normalised(p)!.Value, 1e-5);
+            Assert.Equal(expected.GetProperty("length_normalised_probability").GetDouble(), Probability.PerToken(p)!.Value, 1e-5);
             if (!expected.GetProperty("ties").GetBoolean())
             {
                 Assert.Equal(expected.GetProperty("mrr").GetDouble(), MeanReciprocalRank.Of(r)!.Value, 1e-9);

@@ -1,0 +1,44 @@
+using static TorchSharp.torch;
+
+namespace EditUnlearn.Models;
+
+/// <summary>What a sampler leaves of a distribution: temperature, then the k largest, then the smallest set that holds a share of the probability.</summary>
+/// <remarks>
+/// Source: evaluation specification, section 6.2. The paper's ranks are taken after this filter for the Llama families, because their chat
+/// checkpoints ship it as a default: everything cut off has probability zero, and zeros are ranked by id.
+/// </remarks>
+/// <param name="Temperature">Divides the logits.</param>
+/// <param name="TopK">Largest logits kept.</param>
+/// <param name="TopP">Probability the kept set must reach; at least one token stays.</param>
+public sealed record SamplingFilter(double Temperature, int TopK, double TopP)
+{
+    /// <summary>The defaults shipped with the Llama chat checkpoints.</summary>
+    public static SamplingFilter LlamaDefaults { get; } = new(0.6, 50, 0.9);
+
+    /// <summary>The filter of a family's checkpoints; null where they ship none.</summary>
+    public static SamplingFilter? Of(string family) => family is "llama2" or "llama31" ? LlamaDefaults : null;
+
+    /// <summary>Ranks after the filter [P].</summary>
+    /// <param name="logits">[P, V].</param>
+    /// <param name="targets">[P].</param>
+    /// <param name="ranks">Ranks before it [P].</param>
+    public Tensor Ranks(Tensor logits, Tensor targets, Tensor ranks)
+    {
+        ArgumentNullException.ThrowIfNull(logits);
+        ArgumentNullException.ThrowIfNull(targets);
+        ArgumentNullException.ThrowIfNull(ranks);
+        using var scope = NewDisposeScope();
+        var (top, ids) = logits.topk((int)Math.Min(TopK, logits.shape[1]), 1);   // [P, k], falling
+        var p = nn.functional.softmax(top / Temperature, 1);
+        // A token stays while those before it have not reached the share.
+        var kept = (p.cumsum(1) - p) < TopP;
+        var count = kept.sum(1);
+        var column = targets.unsqueeze(1);
+        var isKept = (ids == column).logical_and(kept).any(1);
+        var keptBelow = (ids < column).logical_and(kept).sum(1);
+        var cutOff = count + 1 + targets - keptBelow;
+        var filtered = where(isKept, ranks, cutOff);
+        var broken = logits.isnan().any(1);
+        return where(broken, ranks, filtered).MoveToOuterDisposeScope();
+    }
+}

@@ -1,0 +1,104 @@
+using System.Globalization;
+using EditUnlearn.Artifacts;
+
+namespace EditUnlearn.Reports.Tables;
+
+/// <summary>A layout with its numbers in place: rounded, marked, named.</summary>
+public sealed class Table
+{
+    /// <summary>What a place without a number prints.</summary>
+    public const string Dash = "—";
+
+    /// <summary>The column that no method competes in: it may be read either way.</summary>
+    private const string Refusals = "refusal";
+
+    private readonly Dictionary<(LayoutBlock, LayoutRow, LayoutGroup, LayoutColumns, string), TableCell> _cells = [];
+
+    private Table(TableLayout layout, string profile)
+    {
+        Layout = layout;
+        Profile = profile;
+    }
+
+    /// <summary>What stands where.</summary>
+    public TableLayout Layout { get; }
+
+    /// <summary>Of the metrics.</summary>
+    public string Profile { get; }
+
+    /// <summary>In print order.</summary>
+    public IReadOnlyList<TableCell> Cells { get; private set; } = [];
+
+    /// <summary>The cell of one place.</summary>
+    public TableCell this[LayoutBlock block, LayoutRow row, LayoutGroup group, LayoutColumns columns, string metric] => _cells[(block, row, group, columns, metric)];
+
+    /// <summary>Puts numbers in their places and marks them.</summary>
+    /// <param name="layout">The declaration.</param>
+    /// <param name="book">The numbers; what is missing prints a dash.</param>
+    /// <param name="scope">Gives methods their labels.</param>
+    /// <param name="relative">Whether "nothing forgotten" is measured against the untouched model, as for our own runs; else against 1, as the paper's preset does.</param>
+    public static Table Of(TableLayout layout, IScoreBook book, StudyScope scope, bool relative = true)
+    {
+        ArgumentNullException.ThrowIfNull(layout);
+        ArgumentNullException.ThrowIfNull(book);
+        ArgumentNullException.ThrowIfNull(scope);
+        var table = new Table(layout, (book as ScoreBook)?.Profile ?? "paper");
+        var cells = new List<TableCell>();
+        foreach (var block in layout.Blocks)
+        {
+            foreach (var row in block.Rows)
+                foreach (var group in layout.Groups)
+                    foreach (var columns in group.Columns)
+                        foreach (var metric in columns.Metrics)
+                        {
+                            var where = row.Where.And(block.Where).And(group.Where);
+                            var cell = table.Cell(where, columns, metric, book, scope);
+                            cell.Grey = row.Family is not null && table.IsGrey(where, book, relative);
+                            if (!cell.Grey && layout.RiseOver is { } over && row.Family is not null) cell.Rise = table.Rise(cell, where, over, metric, book);
+                            table._cells.Add((block, row, group, columns, metric), cell);
+                            cells.Add(cell);
+                        }
+            foreach (var group in layout.Groups)
+                MarkingRule.Mark(
+                    block.Rows.Where(r => r.Family is not null).SelectMany(r => group.Columns.SelectMany(c => c.Metrics.Where(m => m != Refusals).Select(m =>
+                        new MarkingRule.Entry(table[block, r, group, c, m], r.Label, r.Family!, c.Split + "." + m, c.HigherIsBetter)))),
+                    layout.Marks, layout.Decimals);
+        }
+        table.Cells = cells;
+        return table;
+    }
+
+    private TableCell Cell(Where where, LayoutColumns columns, string metric, IScoreBook book, StudyScope scope)
+    {
+        var key = where.Key(columns.Split, metric);
+        var score = book.Find(Layout.Name, key);
+        var cell = new TableCell
+        {
+            Table = Layout.Name, Profile = Profile, Model = key.Model, Data = key.Data, Size = key.Size, Method = key.Method, Target = key.Target, Merge = key.Merge, Split = key.Split, Metric = metric,
+            Variant = (book as ScoreBook)?.Variant(metric) ?? metric,
+            Value = score?.Mean, StandardError = score?.StandardError ?? 0, CiLow = score?.CiLow, CiHigh = score?.CiHigh, Count = score?.Count ?? 0, Excluded = score?.Excluded ?? 0,
+            Diverged = score?.Diverged ?? false,
+            Printed = score?.Mean is { } mean ? Print(mean, Layout.Decimals) : Dash,
+        };
+        cell.Name = CellName.Of(cell, key.Method == ScoreBook.Untouched ? "before" : scope.MethodLabel(key.Method), Layout.NamesTarget);
+        return cell;
+    }
+
+    private bool IsGrey(Where where, IScoreBook book, bool relative)
+    {
+        double? Rouge(string method, string split) => book.Find(Layout.Name, (where with { Method = method }).Key(split, "rouge1"))?.Mean;
+        var before = relative ? book.Find(Layout.Name, (where with { Method = ScoreBook.Untouched, Target = "", Merge = 1 }).Key("forget", "rouge1"))?.Mean : null;
+        return MarkingRule.IsGrey(Rouge(where.Method!, "forget"), Rouge(where.Method!, "retain"), before, Layout.Decimals);
+    }
+
+    private string Rise(TableCell cell, Where where, string over, string metric, IScoreBook book)
+    {
+        if (cell.Value is not { } value || book.Find(Layout.Name, where.Key(over, metric))?.Mean is not { } other) return "";
+        var rise = MarkingRule.Round(value - other, Layout.Decimals);
+        return rise > 0 ? Print(rise, Layout.Decimals) : "";
+    }
+
+    /// <summary>A number as a table prints it.</summary>
+    public static string Print(double value, int decimals) =>
+        double.IsFinite(value) ? MarkingRule.Round(value, decimals).ToString("F" + decimals.ToString(CultureInfo.InvariantCulture), CultureInfo.InvariantCulture) : "n/a";
+}

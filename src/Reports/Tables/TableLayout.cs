@@ -1,0 +1,105 @@
+namespace EditUnlearn.Reports.Tables;
+
+/// <summary>What a row, a block or a group of columns says about the runs in it; what it leaves open another part says.</summary>
+public sealed record Where
+{
+    /// <summary>Nothing.</summary>
+    public static Where Nothing { get; } = new();
+
+    /// <inheritdoc cref="ScoreKey"/>
+    public string? Model { get; init; }
+
+    /// <inheritdoc cref="ScoreKey"/>
+    public string? Data { get; init; }
+
+    /// <inheritdoc cref="ScoreKey"/>
+    public int? Size { get; init; }
+
+    /// <inheritdoc cref="ScoreKey"/>
+    public string? Method { get; init; }
+
+    /// <inheritdoc cref="ScoreKey"/>
+    public string? Target { get; init; }
+
+    /// <inheritdoc cref="ScoreKey"/>
+    public int? Merge { get; init; }
+
+    /// <summary>This, and the other where this is silent.</summary>
+    public Where And(Where other)
+    {
+        ArgumentNullException.ThrowIfNull(other);
+        return new Where { Model = Model ?? other.Model, Data = Data ?? other.Data, Size = Size ?? other.Size, Method = Method ?? other.Method, Target = Target ?? other.Target, Merge = Merge ?? other.Merge };
+    }
+
+    /// <summary>The place of one number.</summary>
+    /// <exception cref="InvalidOperationException">Something is still open.</exception>
+    public ScoreKey Key(string split, string metric) => this is { Model: { } model, Data: { } data, Size: { } size, Method: { } method, Target: { } target }
+        ? new ScoreKey(model, data, size, method, target, Merge ?? 1, split, metric)
+        : throw new InvalidOperationException($"A layout leaves a run open: {this}.");
+}
+
+/// <summary>A row of a block.</summary>
+/// <param name="Label">In print.</param>
+/// <param name="Where">What it says of its runs.</param>
+/// <param name="Family">Rows of one family compete for bold; null for a row that takes no part.</param>
+public sealed record LayoutRow(string Label, Where Where, string? Family);
+
+/// <summary>Rows below each other under one heading.</summary>
+/// <param name="Label">In print; empty for no heading.</param>
+/// <param name="Where">What all its rows share.</param>
+/// <param name="Rows">In print order.</param>
+public sealed record LayoutBlock(string Label, Where Where, IReadOnlyList<LayoutRow> Rows);
+
+/// <summary>Columns of one split.</summary>
+/// <param name="Split">In the scores.</param>
+/// <param name="Label">In print.</param>
+/// <param name="HigherIsBetter">Direction of its columns.</param>
+/// <param name="Metrics">Columns, in print order.</param>
+public sealed record LayoutColumns(string Split, string Label, bool HigherIsBetter, IReadOnlyList<string> Metrics);
+
+/// <summary>Columns side by side under one heading.</summary>
+/// <param name="Label">In print; empty for no heading.</param>
+/// <param name="Where">What all its columns share.</param>
+/// <param name="Columns">By split, in print order.</param>
+public sealed record LayoutGroup(string Label, Where Where, IReadOnlyList<LayoutColumns> Columns);
+
+/// <summary>Which marks a table shows; grey is shown by all. Source: evaluation specification, section 9.1.</summary>
+public enum Marks
+{
+    /// <summary>None of its own.</summary>
+    Grey,
+
+    /// <summary>The best of each family in bold.</summary>
+    Bold,
+
+    /// <summary>Bold, and the two best of all underlined.</summary>
+    All,
+}
+
+/// <summary>A table declared: what stands where. Numbers, marks and text follow from it and a score book.</summary>
+public sealed record TableLayout
+{
+    /// <summary><c>table1</c>.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>What it shows, one sentence.</summary>
+    public required string Title { get; init; }
+
+    /// <summary>Below each other.</summary>
+    public required IReadOnlyList<LayoutBlock> Blocks { get; init; }
+
+    /// <summary>Side by side, the same in every block.</summary>
+    public required IReadOnlyList<LayoutGroup> Groups { get; init; }
+
+    /// <summary>Digits after the point.</summary>
+    public int Decimals { get; init; } = 2;
+
+    /// <summary>Its marks.</summary>
+    public Marks Marks { get; init; } = Marks.All;
+
+    /// <summary>The split over which a rise is printed in brackets, for methods that are not grey; null for none.</summary>
+    public string? RiseOver { get; init; }
+
+    /// <summary>Whether the table compares refusals, so that a cell's name must say them.</summary>
+    public bool NamesTarget { get; init; }
+}

@@ -1,0 +1,53 @@
+using EditUnlearn.Artifacts;
+using EditUnlearn.Methods;
+using EditUnlearn.Pipeline;
+using EditUnlearn.Reports;
+
+namespace EditUnlearn.Stages;
+
+/// <summary>Puts the answers of all methods to the same questions beside each other: the paper's Figure 5.</summary>
+public sealed class CasesStage : Stage<CasesStage.Params>
+{
+    /// <summary>Parameters.</summary>
+    /// <param name="Title">What is shown, one sentence without a full stop.</param>
+    /// <param name="Miniature">Whether the models are miniatures; the caption says so.</param>
+    /// <param name="Count">Questions to show, from the first of the forget set.</param>
+    public sealed record Params(string Title, bool Miniature, int Count = 4);
+
+    private static readonly string[] Known = ["model", "set", "method"];
+
+    /// <inheritdoc/>
+    public override StageInfo Info { get; } = new("cases", 1, "answers side by side")
+    {
+        Inputs = [new("answers", InputCount.Many), new("before", InputCount.Many)],
+        Outputs = ["figure5.tex", "figure5.md", "figure5.csv"],
+    };
+
+    /// <inheritdoc/>
+    protected override IEnumerable<ParameterProblem> Check(Params parameters)
+    {
+        ArgumentNullException.ThrowIfNull(parameters);
+        if (parameters.Count < 1) yield return new ParameterProblem("count", "must be at least 1");
+    }
+
+    /// <inheritdoc/>
+    protected override void Run(Params parameters, StageIo io)
+    {
+        ArgumentNullException.ThrowIfNull(parameters);
+        ArgumentNullException.ThrowIfNull(io);
+        var runs = io.Inputs("before").Take(1).Select(i => ("before", ParquetTable.Read<AnswerRow>(i.Path)))
+            .Concat(io.Inputs("answers").Select(i => (Who(i.Source), ParquetTable.Read<AnswerRow>(i.Path)))).ToList();
+        var cases = CaseTable.Of(runs, parameters.Count, parameters.Title, new StudyScope { Miniature = parameters.Miniature });
+        File.WriteAllText(io.Output("figure5.tex"), cases.Latex());
+        File.WriteAllText(io.Output("figure5.md"), cases.Markdown());
+        File.WriteAllText(io.Output("figure5.csv"), cases.Csv());
+    }
+
+    // The method, and in brackets what else tells the run apart: its refusals, its merge factor.
+    private static string Who(CellId? cell)
+    {
+        if (cell?.Axis("method") is not { } method) return cell?.Text ?? "?";
+        var rest = cell.Axes.Where(a => !Known.Contains(a.Key)).Select(a => a.Value).ToList();
+        return (MethodCatalog.Find(method)?.Label ?? method) + (rest.Count > 0 ? $" ({string.Join(", ", rest)})" : "");
+    }
+}

@@ -1,0 +1,77 @@
+using EditUnlearn.Reports;
+using EditUnlearn.Reports.Figures;
+using EditUnlearn.Tests.Support;
+
+namespace EditUnlearn.Tests.Unit.Reports;
+
+public sealed class FigureTests
+{
+    private static IReadOnlyList<Figure> All(ulong shuffle = 0, IReadOnlyList<RatedMean>? ratings = null) => FigureCatalog.All(SyntheticScores.Book(shuffle: shuffle), SyntheticScores.Scope, ratings ?? []);
+
+    [Fact]
+    public void What_is_drawn_is_as_accepted()
+    {
+        Assert.Equal(FigureCatalog.Names, All().Select(f => f.Name));
+        Snapshot.Matches(string.Concat(All().Select(FigureCsv.Of)), "figures.csv");
+    }
+
+    [Fact]
+    public void Figures_are_the_same_bytes_whatever_the_order_of_scores()
+    {
+        foreach (var (a, b) in All().Zip(All(shuffle: 7)))
+        {
+            Assert.Equal(FigureRenderer.Svg(a), FigureRenderer.Svg(b));
+            Assert.Equal(FigureRenderer.Png(a), FigureRenderer.Png(b));
+        }
+    }
+
+    [Fact]
+    public void Every_picture_is_well_formed_and_says_that_models_are_miniatures()
+    {
+        foreach (var figure in All())
+        {
+            var svg = System.Xml.Linq.XDocument.Parse(FigureRenderer.Svg(figure));
+            Assert.Contains("Miniature models", string.Concat(svg.Descendants().Where(e => e.Name.LocalName == "text").Select(e => e.Value)), StringComparison.Ordinal);
+            Assert.Equal([0x89, (byte)'P', (byte)'N', (byte)'G'], FigureRenderer.Png(figure)[..4]);
+        }
+    }
+
+    [Fact]
+    public void Without_ratings_left_figure_6_shows_stand_ins_and_says_so()
+    {
+        var figure = All().First(f => f.Name == "figure6-left");
+        Assert.Contains("not judgements of people", figure.Note, StringComparison.Ordinal);
+        Assert.Equal(2, figure.Panels.Count(p => p.Title.StartsWith("stand-in:", StringComparison.Ordinal)));
+    }
+
+    [Fact]
+    public void With_ratings_left_figure_6_shows_them_and_nothing_else()
+    {
+        RatedMean[] ratings = [new() { Method = "wise", Variant = "after", Measure = "trustworthiness", Raters = "all", Mean = 4.25, CiLow = 4, CiHigh = 4.5 }, new() { Method = "wise", Variant = "after", Measure = "trustworthiness", Raters = "unflagged", Mean = 4.4 }];
+        var figure = All(ratings: ratings).First(f => f.Name == "figure6-left");
+        Assert.DoesNotContain(figure.Panels, p => p.Title.StartsWith("stand-in", StringComparison.Ordinal));
+        var trust = figure.Panels[1];
+        Assert.Equal((1, 5), (trust.Low, trust.High));
+        Assert.Equal(4.4, trust.Series[1].Values[2]!.Value);   // raters who failed the attention items are left out where that is known
+    }
+
+    [Fact]
+    public void A_study_that_ran_nothing_still_has_its_figures()
+    {
+        var empty = FigureCatalog.All(new ScoreBook([], "strict", []), SyntheticScores.Scope, []);
+        Assert.All(empty, f => Assert.True(FigureRenderer.Png(f).Length > 1000));
+        Assert.Contains("not run", FigureRenderer.Svg(empty[0]), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Right_figure_6_starts_without_merging_and_compares_with_what_is_not_merged()
+    {
+        var panel = FigureCatalog.All(SyntheticScores.Paper, StudyScope.Paper, []).First(f => f.Name == "figure6-right").Panels[0];
+        Assert.Equal(["1", "2", "4", "5", "8", "10"], panel.Categories);
+        Assert.Equal([1.005, .995, 1.400, 1.622, 1.539, 1.179], panel.Series[0].Values.Select(v => Math.Round(v!.Value, 3)));
+        Assert.Equal([("AlphaEdit, not merged", 1.636), ("GD, not merged", 1.596), ("DPO, not merged", 1.123)], panel.References.Select(r => (r.Name, Math.Round(r.Value, 3))));
+    }
+
+    [Fact]
+    public void Distance_to_the_ideal_is_that_of_the_plane() => Assert.Equal(0.5, FigureCatalog.DistanceToIdeal(0.3, 0.6), 1e-12);
+}

@@ -1,0 +1,147 @@
+using System.Diagnostics;
+using System.Globalization;
+using EditUnlearn.Artifacts;
+using EditUnlearn.Evaluation.Metrics;
+using EditUnlearn.Reports;
+using EditUnlearn.Reports.Tables;
+using EditUnlearn.Tests.Support;
+
+namespace EditUnlearn.Tests.Unit.Reports;
+
+public sealed class TableTests
+{
+    private static IReadOnlyList<Table> All(MetricProfile? profile = null, ulong shuffle = 0)
+    {
+        var book = SyntheticScores.Book(profile, shuffle);
+        return [.. TableCatalog.All(SyntheticScores.Scope).Select(l => Table.Of(l, book, SyntheticScores.Scope))];
+    }
+
+    private static string Text(IEnumerable<Table> tables) => string.Join('\n', tables.Select(t =>
+        TableRenderer.Latex(t, Captions.Of(t, SyntheticScores.Scope)) + TableRenderer.Markdown(t, Captions.Of(t, SyntheticScores.Scope)) + CellFile.Write(t.Cells)));
+
+    [Theory]
+    [InlineData("table1")]
+    [InlineData("table2")]
+    [InlineData("table3")]
+    [InlineData("table4")]
+    [InlineData("table5")]
+    [InlineData("table6")]
+    [InlineData("table7")]
+    public void Each_table_is_as_accepted(string name)
+    {
+        var table = All().First(t => t.Layout.Name == name);
+        Snapshot.Matches(TableRenderer.Latex(table, Captions.Of(table, SyntheticScores.Scope)), name + ".tex");
+    }
+
+    [Fact]
+    public void A_table_as_csv_and_markdown_is_as_accepted()
+    {
+        var table = All(MetricProfile.Paper)[1];
+        Snapshot.Matches(CellFile.Write(table.Cells), "table2.csv");
+        Snapshot.Matches(TableRenderer.Markdown(table, Captions.Of(table, SyntheticScores.Scope)), "table2.md");
+    }
+
+    [Fact]
+    public void Tables_do_not_depend_on_culture_or_on_the_order_of_scores()
+    {
+        var expected = Text(All());
+        var before = CultureInfo.CurrentCulture;
+        try
+        {
+            // The tool runs in the invariant culture; even where it did not, no separator of a culture may reach a table.
+            var foreign = (CultureInfo)CultureInfo.InvariantCulture.Clone();
+            foreign.NumberFormat.NumberDecimalSeparator = ",";
+            foreign.NumberFormat.NegativeSign = "−";
+            CultureInfo.CurrentCulture = foreign;
+            Assert.Equal("0,5", (0.5).ToString("0.0", CultureInfo.CurrentCulture));
+            foreach (var shuffle in (ulong[])[1, 2, 3]) Assert.Equal(expected, Text(All(shuffle: shuffle)));
+        }
+        finally
+        {
+            CultureInfo.CurrentCulture = before;
+        }
+    }
+
+    [Fact]
+    public void A_cell_that_was_not_run_prints_a_dash_and_takes_no_mark()
+    {
+        var cells = All()[0].Cells.Where(c => c is { Method: "memit", Model: "mistral" }).ToList();
+        Assert.Equal(2 * 2 * 5, cells.Count);
+        Assert.All(cells, c => Assert.Equal((Table.Dash, false, false, false), (c.Printed, c.Bold, c.Underlined, c.Grey)));
+        Assert.Contains("MEMIT & 0.", TableRenderer.Latex(All()[0], ""), StringComparison.Ordinal);
+        Assert.Contains("& --- & ---", TableRenderer.Latex(All()[0], ""), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_study_that_ran_nothing_still_has_seven_tables()
+    {
+        var book = new ScoreBook([], "strict", MetricProfile.Strict.Columns);
+        var tables = TableCatalog.All(SyntheticScores.Scope).Select(l => Table.Of(l, book, SyntheticScores.Scope)).ToList();
+        Assert.Equal(7, tables.Count);
+        Assert.All(tables.SelectMany(t => t.Cells), c => Assert.Equal(Table.Dash, c.Printed));
+        Assert.All(tables, t => Assert.Contains("—: not run", Captions.Of(t, SyntheticScores.Scope), StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Refusals_count_only_where_a_method_uses_them()
+    {
+        var tables = All();
+        var gd = tables[0].Cells.First(c => c is { Method: "gd", Metric: "rouge1" });
+        Assert.NotNull(gd.Value);
+        var halves = tables[5].Cells.Where(c => c is { Method: "wise", Split: "forget", Metric: "rouge1" }).ToList();
+        Assert.Equal(["plain", "self-improved"], halves.Select(c => c.Target));
+        Assert.NotEqual(halves[0].Value, halves[1].Value);
+        Assert.Equal("table6[WISE,llama2,facts-20,self-improved,forget.rouge1]", halves[1].Name);
+    }
+
+    [Fact]
+    public void Captions_say_miniature_profile_and_divergence()
+    {
+        var (strict, paper) = (All()[0], All(MetricProfile.Paper)[0]);
+        Assert.Contains(Captions.Miniature, Captions.Of(strict, SyntheticScores.Scope), StringComparison.Ordinal);
+        Assert.Contains("profile strict", Captions.Of(strict, SyntheticScores.Scope), StringComparison.Ordinal);
+        Assert.DoesNotContain("does not measure forgetting", Captions.Of(strict, SyntheticScores.Scope), StringComparison.Ordinal);
+        Assert.Contains("profile paper", Captions.Of(paper, SyntheticScores.Scope), StringComparison.Ordinal);
+        Assert.Contains("does not measure forgetting", Captions.Of(paper, SyntheticScores.Scope), StringComparison.Ordinal);
+        Assert.Contains("training diverged", Captions.Of(strict, SyntheticScores.Scope), StringComparison.Ordinal);
+        Assert.DoesNotContain(Captions.Miniature, Captions.Of(strict, SyntheticScores.Scope with { Miniature = false }), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Names_of_cells_are_unique_over_all_tables_and_profiles() =>
+        Assert.Empty(All().Concat(All(MetricProfile.Paper)).SelectMany(t => t.Cells).GroupBy(c => c.Name).Where(g => g.Count() > 1).Select(g => g.Key));
+
+    [Fact]
+    public void Cells_survive_a_round_trip_through_csv_and_parquet()
+    {
+        var cells = All()[0].Cells;
+        Assert.Equal(cells, CellFile.Parse(CellFile.Write(cells), "t.csv"));
+        using var folder = new TemporaryFolder();
+        ParquetTable.Write(folder["t.parquet"], [.. cells]);
+        Assert.Equal(cells, ParquetTable.Read<TableCell>(folder["t.parquet"]));
+    }
+
+    [Fact]
+    public void A_damaged_file_of_cells_is_reported_line_by_line()
+    {
+        var text = "table,model,data,size,method,target,merge,split,metric,printed,value\ntable1,m,facts,many,ga,plain,1,forget,rouge1,0.10,0.1\ntable1,m,facts,4,gd,plain,1,forget,rouge1,0.10,a tenth\n";
+        var problems = Assert.Throws<EditUnlearn.Foundation.InputException>(() => CellFile.Parse(text, "x.csv")).Problems;
+        Assert.Equal(["x.csv(2): 'size' must be a whole number, not 'many'", "x.csv(3): 'value' must be a number, not 'a tenth'"], problems.Select(p => p.ToString()));
+        Assert.Throws<EditUnlearn.Foundation.InputException>(() => CellFile.Parse("table,model\ntable1,m\n", "x.csv"));
+        Assert.Throws<EditUnlearn.Foundation.InputException>(() => CellFile.Parse("", "x.csv"));
+    }
+
+    [ProgramFact("pdflatex")]
+    [Trait("Category", "Latex")]
+    public void All_tables_claims_and_cases_compile_in_a_stock_tex_without_an_overfull_line()
+    {
+        using var folder = new TemporaryFolder();
+        string[] more = [TableRenderer.Latex(All()[2], "A caption_with 100 % of & the # odd $ characters { } ~ ^ \\ < > | é ł ★.")];
+        File.WriteAllText(folder["t.tex"], TableRenderer.Document([.. All().Concat(All(MetricProfile.Paper)).Select(t => TableRenderer.Latex(t, Captions.Of(t, SyntheticScores.Scope))), .. more, ClaimTests.Latex(), CaseTableTests.Example().Latex()]));
+        using var tex = Process.Start(new ProcessStartInfo("pdflatex", ["-interaction=nonstopmode", "-halt-on-error", "t.tex"]) { WorkingDirectory = folder.Path, RedirectStandardOutput = true })!;
+        var log = tex.StandardOutput.ReadToEnd();
+        tex.WaitForExit();
+        Assert.True(tex.ExitCode == 0, log);
+        Assert.DoesNotContain("Overfull \\hbox", log, StringComparison.Ordinal);
+    }
+}
