@@ -51,7 +51,11 @@ internal static class ConfigFields
     /// <summary>Neutral values of <see cref="MustBeNeutral"/> fields other than nothing.</summary>
     public static IReadOnlyDictionary<string, double> NeutralNumbers { get; } = new Dictionary<string, double>(StringComparer.Ordinal)
     {
-        ["repetition_penalty"] = 1, ["encoder_repetition_penalty"] = 1, ["embedding_multiplier"] = 1, ["logits_scaling"] = 1, ["residual_multiplier"] = 1,
+        ["repetition_penalty"] = 1,
+        ["encoder_repetition_penalty"] = 1,
+        ["embedding_multiplier"] = 1,
+        ["logits_scaling"] = 1,
+        ["residual_multiplier"] = 1,
     };
 
     /// <summary>Fields refused whatever they say, with the reason and what to do.</summary>

@@ -19,8 +19,18 @@ public static class TinyCheckpoints
     {
         var config = new ModelConfig
         {
-            Family = "llama31", VocabSize = 97, HiddenSize = 32, IntermediateSize = 56, Layers = layers, Heads = 4, KvHeads = 2, HeadDim = 8, MaxPositions = 128,
-            RopeTheta = 500000, RopeScaling = new Llama3RopeScaling(8, 1, 4, 64), TieWordEmbeddings = tied,
+            Family = "llama31",
+            VocabSize = 97,
+            HiddenSize = 32,
+            IntermediateSize = 56,
+            Layers = layers,
+            Heads = 4,
+            KvHeads = 2,
+            HeadDim = 8,
+            MaxPositions = 128,
+            RopeTheta = 500000,
+            RopeScaling = new Llama3RopeScaling(8, 1, 4, 64),
+            TieWordEmbeddings = tied,
         };
         using var model = CausalLm.Random(config, new Seed(3));
         WeightFolder.Save(folder, model, type);
