@@ -33,7 +33,7 @@ public sealed record MemoryEstimate(IReadOnlyList<MemoryPart> Parts)
 /// </remarks>
 public static class StageMemory
 {
-    /// <summary>The process with its libraries and no model. Measured: workers of the smoke study peak at 0.2 to 0.4 GB.</summary>
+    /// <summary>The process with its libraries and no model: a round number, to be held against the column <c>seen</c> of <c>doctor</c>.</summary>
     public const long RuntimeBytes = 400_000_000;
 
     /// <summary>Tokens of a row: prompt and answer.</summary>

@@ -1,11 +1,11 @@
 using System.Security.Cryptography;
+using EditUnlearn.Cli.Terminal;
 using EditUnlearn.Foundation;
 using EditUnlearn.Hub;
 using EditUnlearn.Models;
 using EditUnlearn.Models.Weights;
 using EditUnlearn.Pipeline;
 using EditUnlearn.Stages;
-using EditUnlearn.Cli.Terminal;
 
 namespace EditUnlearn.Cli.Doctor;
 

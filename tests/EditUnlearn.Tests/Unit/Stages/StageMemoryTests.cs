@@ -31,7 +31,14 @@ public sealed class StageMemoryTests
         var s = SourceCatalog.Read(Path.Combine(Checkout.Root, SourceCatalog.FileName)).Find(name)!.Shape!;
         Assert.Equal(expected, StageMemory.Parameters(new ModelConfig
         {
-            Family = name, VocabSize = s.Vocabulary, HiddenSize = s.Width, IntermediateSize = s.MlpWidth, Layers = s.Layers, Heads = s.Heads, KvHeads = s.KvHeads, HeadDim = s.Width / s.Heads,
+            Family = name,
+            VocabSize = s.Vocabulary,
+            HiddenSize = s.Width,
+            IntermediateSize = s.MlpWidth,
+            Layers = s.Layers,
+            Heads = s.Heads,
+            KvHeads = s.KvHeads,
+            HeadDim = s.Width / s.Heads,
         }));
     }
 
