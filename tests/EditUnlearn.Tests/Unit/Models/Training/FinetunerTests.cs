@@ -13,7 +13,7 @@ public sealed class FinetunerTests
 
     private static Finetuner.Options Fast(Trainable trainable = Trainable.Full) => new()
     {
-        LearningRate = 1e-2, Epochs = 30, MaxEpochs = 40, BatchSize = 4, Moves = new TrainableModel.Options { Trainable = trainable, Lora = new LoraAdapter.Options { Dropout = 0 } },
+        LearningRate = trainable == Trainable.Lora ? 2e-2 : 1e-2, Epochs = 60, MaxEpochs = 90, CheckFromEpoch = 12, BatchSize = 4, Moves = new TrainableModel.Options { Trainable = trainable, Lora = new LoraAdapter.Options { Dropout = 0 } },
     };
 
     // Share of rows whose greedy answer is exactly theirs.
@@ -81,7 +81,7 @@ public sealed class FinetunerTests
         using var start = TinyModels.Llama();
         byte[] Bytes(TrainableModel t) => t.Parameters.Weights.bytes.ToArray();
         TrainingStore Store() => new(folder.Path, "run", new TrainingStore.Interval(3, 0));
-        var options = Fast(Trainable.Lora) with { Epochs = 12 };
+        var options = Fast(Trainable.Lora) with { Epochs = 12, MaxEpochs = 12 };
         using var whole = TrainableModel.Of(start, options.Moves, new Seed(1));
         var expected = Train(whole, options, Exact);
         using (var first = TrainableModel.Of(start, options.Moves, new Seed(1)))
