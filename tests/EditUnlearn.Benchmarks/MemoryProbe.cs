@@ -1,7 +1,7 @@
+using System.Diagnostics;
 using System.Globalization;
 using EditUnlearn.Foundation;
 using EditUnlearn.Methods;
-using EditUnlearn.Methods.Gradient;
 using EditUnlearn.Models;
 using EditUnlearn.Models.Training;
 

@@ -58,8 +58,8 @@ public sealed class WeightFolderTests
         using (no_grad()) Tensors.Near(wide.Forward(ids), narrow.Forward(ids).to(ScalarType.Float32), 3e-2, "bfloat16 logits");
 
         var request = new EditRequest("one", [1, 5, 9, 14, 20], 2, [33, 40], [1, 5, 9, 7], 2);
-        var value = TargetValue.Optimise(narrow, request, [[]], 1, ValueSite.MlpOut, new ValueOptions { Steps = 8, ClampNormFactor = 50 });
-        Assert.True(value.Evaluations[^1].Nll < value.Evaluations[0].Nll, $"{value.Evaluations[0].Nll} -> {value.Evaluations[^1].Nll}");
+        var value = TargetValues.Optimise(narrow, [request], [[]], 1, ValueSite.MlpOut, new ValueOptions { Steps = 8, ClampNormFactor = 50 })[0];
+        Assert.True(value.Losses[^1].Nll < value.Losses[0].Nll, $"{value.Losses[0].Nll} -> {value.Losses[^1].Nll}");
         using var patch = new Rome(new Rome.Options { Layers = [1], Contexts = 0, Value = new ValueOptions { Steps = 8, ClampNormFactor = 50 } }).Edit(narrow, new MethodInputs { Edits = [request] }, new Seed(1));
         using (patch.ApplyTo(narrow)) Assert.False(Tensors.SameBits(narrow.Weight(TensorNames.DownProj(1)), wide.Weight(TensorNames.DownProj(1)).to(ScalarType.BFloat16)));
         foreach (var (name, bytes) in TinyCheckpoints.Bytes(folder.Path)) Assert.Equal(before[name], bytes);
