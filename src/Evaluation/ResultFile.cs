@@ -27,14 +27,25 @@ public static class ResultFile
         foreach (var profile in means.GroupBy(m => m.Profile))
             metrics[profile.Key] = new JsonObject(profile.Select(m => KeyValuePair.Create(m.Metric, (JsonNode?)new JsonObject
             {
-                ["mean"] = Number(m.Mean), ["se"] = Number(m.StandardError), ["ciLow"] = Number(m.CiLow), ["ciHigh"] = Number(m.CiHigh), ["n"] = m.Count, ["excluded"] = m.Excluded,
+                ["mean"] = Number(m.Mean),
+                ["se"] = Number(m.StandardError),
+                ["ciLow"] = Number(m.CiLow),
+                ["ciHigh"] = Number(m.CiHigh),
+                ["n"] = m.Count,
+                ["excluded"] = m.Excluded,
             })));
         return new JsonObject
         {
             ["run"] = new JsonObject
             {
                 ["id"] = $"{first.Model}/{first.Data}-{first.Size}/{first.Method}" + (first.Target.Length > 0 ? "/" + first.Target : "") + (first.Merge > 1 ? $"/k={first.Merge}" : ""),
-                ["method"] = first.Method, ["model"] = first.Model, ["dataset"] = first.Data, ["nForget"] = first.Size, ["target"] = first.Target, ["merge"] = first.Merge, ["diverged"] = first.Diverged,
+                ["method"] = first.Method,
+                ["model"] = first.Model,
+                ["dataset"] = first.Data,
+                ["nForget"] = first.Size,
+                ["target"] = first.Target,
+                ["merge"] = first.Merge,
+                ["diverged"] = first.Diverged,
             },
             ["split"] = first.Split,
             ["n"] = answers.Count,
@@ -48,8 +59,15 @@ public static class ResultFile
     {
         var row = new JsonObject
         {
-            ["id"] = a.Id, ["question"] = a.Question, ["answer"] = a.Answer, ["generated"] = a.Generated, ["stopReason"] = a.StopReason, ["nNew"] = a.NewTokens,
-            ["targetIds"] = Numbers(a.TargetIds), ["logProbabilities"] = new JsonArray([.. a.LogProbabilities.Select(x => Number(x))]), ["ranks"] = Numbers(a.Ranks),
+            ["id"] = a.Id,
+            ["question"] = a.Question,
+            ["answer"] = a.Answer,
+            ["generated"] = a.Generated,
+            ["stopReason"] = a.StopReason,
+            ["nNew"] = a.NewTokens,
+            ["targetIds"] = Numbers(a.TargetIds),
+            ["logProbabilities"] = new JsonArray([.. a.LogProbabilities.Select(x => Number(x))]),
+            ["ranks"] = Numbers(a.Ranks),
         };
         foreach (var score in scores) row[score.Metric] = Number(score.Value);
         return row;

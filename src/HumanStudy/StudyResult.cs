@@ -79,7 +79,13 @@ public sealed record StudyResult(
             let interval = TwoWayBootstrap.Interval(counted, _names, _questions, new Seed(_key.Seed).Stream($"study/bootstrap/{_raters}/{measure}/{source.System}"))
             select new RatingMean
             {
-                Model = source.Model, Set = source.Set, Method = source.Method, Variant = source.Variant, Split = _key.Split, Measure = measure, Raters = _raters,
+                Model = source.Model,
+                Set = source.Set,
+                Method = source.Method,
+                Variant = source.Variant,
+                Split = _key.Split,
+                Measure = measure,
+                Raters = _raters,
                 Mean = counted.Count == 0 ? null : counted.Average(c => c.Value),
                 MeanOfRaterMeans = counted.Count == 0 ? null : counted.GroupBy(c => c.Rater).Average(g => g.Average(c => c.Value)),
                 CiLow = interval?.Low,
@@ -102,7 +108,11 @@ public sealed record StudyResult(
                             .OrderBy(p => p.Key.Rater, StringComparer.Ordinal).ThenBy(p => p.Key.Id, StringComparer.Ordinal).Select(p => p.Value!.Value - values[b].Of[p.Key]!.Value).ToList();
                         pairs.Add(new RatingPair
                         {
-                            Measure = measure, Raters = _raters, First = values[a].System, Second = values[b].System, Pairs = differences.Count,
+                            Measure = measure,
+                            Raters = _raters,
+                            First = values[a].System,
+                            Second = values[b].System,
+                            Pairs = differences.Count,
                             Difference = differences.Count == 0 ? null : differences.Average(),
                             P = SignFlip.P(differences, new Seed(_key.Seed).Stream($"study/signs/{_raters}/{measure}/{values[a].System}/{values[b].System}")),
                         });

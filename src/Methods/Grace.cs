@@ -120,7 +120,8 @@ public sealed class Grace(Grace.Options options) : IMethod
         Tell(inputs, builder, places, health);
         return new CodebookPatch(
             options.Layer, new Codebook(builder.Keys(), values, [.. builder.Radii], [.. builder.Entries]), options.Replacement, options.Query,
-            edits[^1].PromptIds.Count - 1) { Health = new JsonArray([.. health]) };
+            edits[^1].PromptIds.Count - 1)
+        { Health = new JsonArray([.. health]) };
     }
 
     // Numbers about the whole.

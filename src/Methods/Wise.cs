@@ -169,7 +169,8 @@ public sealed class Wise(Wise.Options options) : IMethod
         if (options.Retrieve)
             return new SideMemoryPatch(
                 options.Layer, [.. store.All().Select(m => m with { Weight = m.Weight.clone() })],
-                new Routing { Scope = options.Scope, ActRatio = options.ActRatio, MaxBeyond = options.MaxBeyond, BatchRows = options.RouteBatch }) { Health = new JsonArray([.. health]) };
+                new Routing { Scope = options.Scope, ActRatio = options.ActRatio, MaxBeyond = options.MaxBeyond, BatchRows = options.RouteBatch })
+            { Health = new JsonArray([.. health]) };
         if (options.MergeRemainder) store.SaveRemainder();
         else if (inputs.Edits.Count % options.SaveFrequency is var lost and > 0)
             inputs.Warn?.Invoke(string.Create(CultureInfo.InvariantCulture, $"the last {lost} of {inputs.Edits.Count} edits were never stored and have no effect, as in the reference; set mergeRemainder or a smaller saveFrequency"));

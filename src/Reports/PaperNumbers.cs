@@ -39,6 +39,15 @@ public sealed class PaperNumbers : IScoreBook
 
     private static CellScore Score(TableCell c) => new()
     {
-        Model = c.Model, Data = c.Data, Size = c.Size, Method = c.Method, Target = c.Target, Merge = c.Merge, Split = c.Split, Metric = c.Metric, Profile = "paper", Mean = c.Value,
+        Model = c.Model,
+        Data = c.Data,
+        Size = c.Size,
+        Method = c.Method,
+        Target = c.Target,
+        Merge = c.Merge,
+        Split = c.Split,
+        Metric = c.Metric,
+        Profile = "paper",
+        Mean = c.Value,
     };
 }

@@ -108,7 +108,12 @@ public sealed class FinetuneStage : Stage<FinetuneStage.Params>
         var together = (int)Math.Ceiling(parameters.Training.BatchSize * (1 + (parameters.Replay?.RowsPerRow ?? 0)));
         return TrainingMemory.Of(new TrainingPlan
         {
-            Config = config, Moves = parameters.Training.Moves, Rows = together, Width = rows.Max(r => r.Ids.Count), Labels = together * rows.Max(r => r.LabelCount), WeightBytes = weightBytes,
+            Config = config,
+            Moves = parameters.Training.Moves,
+            Rows = together,
+            Width = rows.Max(r => r.Ids.Count),
+            Labels = together * rows.Max(r => r.LabelCount),
+            WeightBytes = weightBytes,
         });
     }
 

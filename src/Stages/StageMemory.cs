@@ -3,8 +3,8 @@ using System.Text.Json.Nodes;
 using EditUnlearn.Methods;
 using EditUnlearn.Methods.Gradient;
 using EditUnlearn.Models;
-using EditUnlearn.Pipeline;
 using EditUnlearn.Models.Training;
+using EditUnlearn.Pipeline;
 
 namespace EditUnlearn.Stages;
 

@@ -48,9 +48,18 @@ internal static class ReportInputs
 
     public static StudyScope Scope(ReportParams p) => new()
     {
-        Main = p.Study.Main, Second = p.Study.Second, Third = p.Study.Third, Facts = p.Study.Facts, Contracts = p.Study.Contracts,
-        FactsSize = p.Study.FactsSize, ContractsSize = p.Study.ContractsSize, LargeContractsSize = p.Study.LargeContractsSize,
-        Sizes = p.Study.Sizes ?? StudyScope.Paper.Sizes, ImprovedSize = p.Study.ImprovedSize, MergedSize = p.Study.MergedSize, Merges = p.Study.Merges ?? StudyScope.Paper.Merges,
+        Main = p.Study.Main,
+        Second = p.Study.Second,
+        Third = p.Study.Third,
+        Facts = p.Study.Facts,
+        Contracts = p.Study.Contracts,
+        FactsSize = p.Study.FactsSize,
+        ContractsSize = p.Study.ContractsSize,
+        LargeContractsSize = p.Study.LargeContractsSize,
+        Sizes = p.Study.Sizes ?? StudyScope.Paper.Sizes,
+        ImprovedSize = p.Study.ImprovedSize,
+        MergedSize = p.Study.MergedSize,
+        Merges = p.Study.Merges ?? StudyScope.Paper.Merges,
         Target = p.Target == TargetsStage.RefusalSource.Model ? "self-improved" : "plain",
         Miniature = p.Miniature,
         Methods = StudyScope.WithPaperMethods([.. p.Methods.Select(m => MethodCatalog.Find(m)!).Select(m => new ReportMethod(m.Name, m.Label, m.IsEditing))]),

@@ -73,8 +73,14 @@ internal static class TrainingOutputs
         foreach (var p in curve)
             rows.Add(new TrainingRow
             {
-                Step = p.Step, Loss = p.Loss, GradientNorm = p.GradientNorm, LearningRate = p.Rate, Tokens = tokens += p.Tokens,
-                ForgetLoss = Value(p.ForgetLoss), RetainLoss = Value(p.RetainLoss), Rouge1 = Value(p.Rouge1),
+                Step = p.Step,
+                Loss = p.Loss,
+                GradientNorm = p.GradientNorm,
+                LearningRate = p.Rate,
+                Tokens = tokens += p.Tokens,
+                ForgetLoss = Value(p.ForgetLoss),
+                RetainLoss = Value(p.RetainLoss),
+                Rouge1 = Value(p.Rouge1),
             });
         return rows;
     }

@@ -34,7 +34,16 @@ public class ValueBenchmarks
         _model = CausalLm.Random(
             new ModelConfig
             {
-                Family = "llama2", VocabSize = 1024, HiddenSize = Width, IntermediateSize = Width == 128 ? 768 : 1024, Layers = 4, Heads = Width / 32, KvHeads = Width / 64, HeadDim = 32, TieWordEmbeddings = true, MaxPositions = 512,
+                Family = "llama2",
+                VocabSize = 1024,
+                HiddenSize = Width,
+                IntermediateSize = Width == 128 ? 768 : 1024,
+                Layers = 4,
+                Heads = Width / 32,
+                KvHeads = Width / 64,
+                HeadDim = 32,
+                TieWordEmbeddings = true,
+                MaxPositions = 512,
             }, new Seed(1));
         var draw = new Seed(2).Stream("edits");
         int[] Tokens(int n) => [.. Enumerable.Range(0, n).Select(_ => 3 + draw.Below(1000))];

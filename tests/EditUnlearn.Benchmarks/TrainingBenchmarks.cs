@@ -35,7 +35,16 @@ public class TrainingBenchmarks
     {
         var config = new ModelConfig
         {
-            Family = "llama2", VocabSize = 1024, HiddenSize = Width, IntermediateSize = 6 * Width, Layers = 4, Heads = Width / 32, KvHeads = Width / 32, HeadDim = 32, TieWordEmbeddings = true, MaxPositions = 512,
+            Family = "llama2",
+            VocabSize = 1024,
+            HiddenSize = Width,
+            IntermediateSize = 6 * Width,
+            Layers = 4,
+            Heads = Width / 32,
+            KvHeads = Width / 32,
+            HeadDim = 32,
+            TieWordEmbeddings = true,
+            MaxPositions = 512,
         };
         using var model = Pretrainer.Train(config, _rows, new Pretrainer.Options { Steps = Steps, Batch = Batch, Warmup = 1, Threads = Threads }, new Seed(1)).Model;
     }

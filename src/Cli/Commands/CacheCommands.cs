@@ -52,7 +52,8 @@ internal sealed class CacheCommands(Stopping stopping)
         if (json)
             InspectCommands.PrintJson(new JsonObject
             {
-                ["results"] = result.Results, ["bytes"] = result.Bytes,
+                ["results"] = result.Results,
+                ["bytes"] = result.Bytes,
                 ["damage"] = new JsonArray([.. result.Damage.Select(d => new JsonObject { ["cell"] = d.Cell, ["key"] = d.Key, ["message"] = d.Message, ["removed"] = d.Removed })]),
             });
         else
@@ -90,7 +91,12 @@ internal sealed class CacheCommands(Stopping stopping)
         if (json)
             InspectCommands.PrintJson(new JsonObject
             {
-                ["dryRun"] = dryRun, ["removed"] = new JsonArray([.. cleaning.Results.Select(e => Entry(e, inForce))]), ["leftovers"] = cleaning.Leftovers.Count, ["bytesFreed"] = freed, ["kept"] = cleaning.Kept, ["bytesKept"] = cleaning.KeptBytes,
+                ["dryRun"] = dryRun,
+                ["removed"] = new JsonArray([.. cleaning.Results.Select(e => Entry(e, inForce))]),
+                ["leftovers"] = cleaning.Leftovers.Count,
+                ["bytesFreed"] = freed,
+                ["kept"] = cleaning.Kept,
+                ["bytesKept"] = cleaning.KeptBytes,
             });
         else
         {
@@ -138,7 +144,13 @@ internal sealed class CacheCommands(Stopping stopping)
 
     private static JsonObject Entry(StoreEntry e, HashSet<string> inForce) => new()
     {
-        ["key"] = e.Manifest.Key, ["cell"] = e.Manifest.Cell, ["stage"] = e.Manifest.Stage, ["bytes"] = e.Bytes, ["started"] = e.Manifest.Started, ["seconds"] = e.Manifest.Seconds, ["inForce"] = inForce.Contains(e.Manifest.Key),
+        ["key"] = e.Manifest.Key,
+        ["cell"] = e.Manifest.Cell,
+        ["stage"] = e.Manifest.Stage,
+        ["bytes"] = e.Bytes,
+        ["started"] = e.Manifest.Started,
+        ["seconds"] = e.Manifest.Seconds,
+        ["inForce"] = inForce.Contains(e.Manifest.Key),
     };
 
     /// <summary><c>20GB</c> as bytes; null where it is no size.</summary>

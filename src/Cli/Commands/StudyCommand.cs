@@ -40,8 +40,14 @@ internal sealed class StudyCommand
         if (json)
             InspectCommands.PrintJson(new System.Text.Json.Nodes.JsonObject
             {
-                ["folder"] = output, ["raters"] = design.Sheets.Count, ["methods"] = design.Groups.Count, ["items"] = design.Items.Count(i => i.Attention is null),
-                ["smallestSheet"] = loads.Min(), ["largestSheet"] = loads.Max(), ["standIns"] = StandInsJson(groups.StandIns), ["warnings"] = new System.Text.Json.Nodes.JsonArray([.. notes.Select(n => (System.Text.Json.Nodes.JsonNode)n)]),
+                ["folder"] = output,
+                ["raters"] = design.Sheets.Count,
+                ["methods"] = design.Groups.Count,
+                ["items"] = design.Items.Count(i => i.Attention is null),
+                ["smallestSheet"] = loads.Min(),
+                ["largestSheet"] = loads.Max(),
+                ["standIns"] = StandInsJson(groups.StandIns),
+                ["warnings"] = new System.Text.Json.Nodes.JsonArray([.. notes.Select(n => (System.Text.Json.Nodes.JsonNode)n)]),
             });
         else
         {
@@ -89,7 +95,12 @@ internal sealed class StudyCommand
         return new StudyOptions
         {
             Raters = counted ? StudyOptions.Numbered(Math.Min(count, 1000)) : raters.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries),
-            Items = items == 0 ? null : items, RatersPerItem = perItem, Attention = attention, Seed = new Seed((ulong)seed), Salt = salt, Split = split,
+            Items = items == 0 ? null : items,
+            RatersPerItem = perItem,
+            Attention = attention,
+            Seed = new Seed((ulong)seed),
+            Salt = salt,
+            Split = split,
         };
     }
 

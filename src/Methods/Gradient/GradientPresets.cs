@@ -48,7 +48,12 @@ internal static class GradientPresets
 
     private static JsonObject Full(int epochs) => new()
     {
-        ["learningRate"] = 1e-5, ["epochs"] = epochs, ["batchSize"] = 4, ["accumulation"] = 8, ["warmupEpochs"] = 1, ["trainable"] = "full",
+        ["learningRate"] = 1e-5,
+        ["epochs"] = epochs,
+        ["batchSize"] = 4,
+        ["accumulation"] = 8,
+        ["warmupEpochs"] = 1,
+        ["trainable"] = "full",
     };
 
     private static JsonObject With(JsonObject settings, JsonObject more)

@@ -16,7 +16,20 @@ internal static class WisePresets
 
     private static FamilyPreset Of(string family, string origin, int layer, double rate, int steps, double alpha, double beta, double ratio) => new(family, origin, new JsonObject
     {
-        ["layer"] = layer, ["learningRate"] = rate, ["steps"] = steps, ["alpha"] = alpha, ["beta"] = beta, ["gamma"] = 10, ["actRatio"] = ratio,
-        ["maskRatio"] = 0.2, ["normConstraint"] = 1.0, ["saveFrequency"] = 500, ["mergeFrequency"] = 1000, ["merge"] = "ties", ["density"] = 0.53, ["mergeWeight"] = 1.0, ["retrieve"] = true,
+        ["layer"] = layer,
+        ["learningRate"] = rate,
+        ["steps"] = steps,
+        ["alpha"] = alpha,
+        ["beta"] = beta,
+        ["gamma"] = 10,
+        ["actRatio"] = ratio,
+        ["maskRatio"] = 0.2,
+        ["normConstraint"] = 1.0,
+        ["saveFrequency"] = 500,
+        ["mergeFrequency"] = 1000,
+        ["merge"] = "ties",
+        ["density"] = 0.53,
+        ["mergeWeight"] = 1.0,
+        ["retrieve"] = true,
     });
 }

@@ -130,7 +130,8 @@ public sealed class CodebookPatch : ModelPatch
                 PatchFolder.GetList<string>(e, "ids"), PatchFolder.GetList<int>(e, "label"))).ToList();
             return new CodebookPatch(
                 PatchFolder.Get<int>(json, "layer"), new Codebook(file.Read("keys"), file.Read("values"), radii.data<float>().ToArray(), entries),
-                PatchFolder.GetEnum<CodebookReplacement>(json, "replacement"), PatchFolder.GetEnum<CodebookQuery>(json, "query"), PatchFolder.Get<int>(json, "staleColumn")) { Health = PatchFolder.Health(json) };
+                PatchFolder.GetEnum<CodebookReplacement>(json, "replacement"), PatchFolder.GetEnum<CodebookQuery>(json, "query"), PatchFolder.Get<int>(json, "staleColumn"))
+            { Health = PatchFolder.Health(json) };
         });
     }
 

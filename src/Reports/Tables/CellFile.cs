@@ -67,11 +67,29 @@ public static class CellFile
             }
             var cell = new TableCell
             {
-                Table = Field("table"), Profile = fields.GetValueOrDefault("profile", "paper"), Model = Field("model"), Data = Field("data"), Size = Whole("size", 0), Method = Field("method"),
-                Target = Field("target"), Merge = Whole("merge", 1), Split = Field("split"), Metric = Field("metric"), Variant = Field("variant"),
+                Table = Field("table"),
+                Profile = fields.GetValueOrDefault("profile", "paper"),
+                Model = Field("model"),
+                Data = Field("data"),
+                Size = Whole("size", 0),
+                Method = Field("method"),
+                Target = Field("target"),
+                Merge = Whole("merge", 1),
+                Split = Field("split"),
+                Metric = Field("metric"),
+                Variant = Field("variant"),
                 Value = fields.ContainsKey("value") ? Number("value") : Field("printed") is Table.Dash or "" ? null : Number("printed"),
-                StandardError = Number("se") ?? 0, CiLow = Number("ci_low"), CiHigh = Number("ci_high"), Count = Whole("n", 0), Excluded = Whole("excluded", 0),
-                Printed = Field("printed"), Rise = Field("rise"), Bold = Yes("bold"), Underlined = Yes("underlined"), Grey = Yes("grey"), Diverged = Yes("diverged"),
+                StandardError = Number("se") ?? 0,
+                CiLow = Number("ci_low"),
+                CiHigh = Number("ci_high"),
+                Count = Whole("n", 0),
+                Excluded = Whole("excluded", 0),
+                Printed = Field("printed"),
+                Rise = Field("rise"),
+                Bold = Yes("bold"),
+                Underlined = Yes("underlined"),
+                Grey = Yes("grey"),
+                Diverged = Yes("diverged"),
             };
             cell.Name = Field("name") is { Length: > 0 } name ? name : CellName.Of(cell, StudyScope.Paper.MethodLabel(cell.Method), cell.Table == "table6");
             cells.Add(cell);

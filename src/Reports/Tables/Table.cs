@@ -74,9 +74,23 @@ public sealed class Table
         var score = book.Find(Layout.Name, key);
         var cell = new TableCell
         {
-            Table = Layout.Name, Profile = Profile, Model = key.Model, Data = key.Data, Size = key.Size, Method = key.Method, Target = key.Target, Merge = key.Merge, Split = key.Split, Metric = metric,
+            Table = Layout.Name,
+            Profile = Profile,
+            Model = key.Model,
+            Data = key.Data,
+            Size = key.Size,
+            Method = key.Method,
+            Target = key.Target,
+            Merge = key.Merge,
+            Split = key.Split,
+            Metric = metric,
             Variant = (book as ScoreBook)?.Variant(metric) ?? metric,
-            Value = score?.Mean, StandardError = score?.StandardError ?? 0, CiLow = score?.CiLow, CiHigh = score?.CiHigh, Count = score?.Count ?? 0, Excluded = score?.Excluded ?? 0,
+            Value = score?.Mean,
+            StandardError = score?.StandardError ?? 0,
+            CiLow = score?.CiLow,
+            CiHigh = score?.CiHigh,
+            Count = score?.Count ?? 0,
+            Excluded = score?.Excluded ?? 0,
             Diverged = score?.Diverged ?? false,
             Printed = score?.Mean is { } mean ? Print(mean, Layout.Decimals) : Dash,
         };

@@ -30,8 +30,21 @@ public static class SyntheticScores
                         if (method == "ga" && metric.Name.StartsWith("rouge1", StringComparison.Ordinal)) mean *= 0.05;
                         scores.Add(new CellScore
                         {
-                            Model = model, Data = data, Size = size, Method = method, Target = target, Merge = merge, Split = split, Metric = metric.Name, Profile = profile.Name,
-                            Mean = mean, StandardError = 0.02, CiLow = Math.Max(0, mean - 0.04), CiHigh = mean + 0.04, Count = 40, Diverged = diverged,
+                            Model = model,
+                            Data = data,
+                            Size = size,
+                            Method = method,
+                            Target = target,
+                            Merge = merge,
+                            Split = split,
+                            Metric = metric.Name,
+                            Profile = profile.Name,
+                            Mean = mean,
+                            StandardError = 0.02,
+                            CiLow = Math.Max(0, mean - 0.04),
+                            CiHigh = mean + 0.04,
+                            Count = 40,
+                            Diverged = diverged,
                         });
                     }
         }

@@ -44,7 +44,8 @@ public sealed class GradientGoldenTests
         ["KL"] = s => new KlMinimisation(s.Apply(new KlMinimisation.Options
         {
             Kl = new KlMinimisation.KlTerm { Positions = KlPositions.PaddedCompat, PaddedLength = s.RetainWidth, Reference = s.Reference },
-        })) { Observer = s.Observer, Places = s.Places },
+        }))
+        { Observer = s.Observer, Places = s.Places },
     };
 
     [GoldenTheory("unlearn")]

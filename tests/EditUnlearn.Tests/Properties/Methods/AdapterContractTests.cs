@@ -35,8 +35,16 @@ public sealed class AdapterContractTests
         ["grace reference"] = steps => new Grace(new Grace.Options { Layer = 1, Steps = steps ?? 6, Radius = 0.05 }),
         ["grace corrected"] = steps => new Grace(new Grace.Options
         {
-            Layer = 1, Steps = steps ?? 30, Radius = 1e-3, LearningRate = 0.3, Start = ValueStart.Warm,
-            Labels = LabelComparison.Sequence, LabelOrder = LabelOrder.Aligned, Duplicates = DuplicatePrompt.Replace, Query = CodebookQuery.PromptEnd, AppendEos = true,
+            Layer = 1,
+            Steps = steps ?? 30,
+            Radius = 1e-3,
+            LearningRate = 0.3,
+            Start = ValueStart.Warm,
+            Labels = LabelComparison.Sequence,
+            LabelOrder = LabelOrder.Aligned,
+            Duplicates = DuplicatePrompt.Replace,
+            Query = CodebookQuery.PromptEnd,
+            AppendEos = true,
         }),
         ["grace all positions"] = steps => new Grace(new Grace.Options { Layer = 0, Steps = steps ?? 5, Radius = 0.05, Replacement = CodebookReplacement.All, Query = CodebookQuery.PromptEnd }),
         ["wise reference"] = steps => new Wise(new Wise.Options { Layer = 1, Steps = steps ?? 4, Alpha = 0.1, Beta = 0.6, Gamma = 0.3 }),
@@ -46,8 +54,20 @@ public sealed class AdapterContractTests
 
     private static Wise.Options Corrected => new()
     {
-        Layer = 1, Steps = 25, LearningRate = 3, Unit = MarginUnit.OutputNorm, Alpha = 0.1, Beta = 0.6, Gamma = 0.3,
-        MaskDecay = true, Window = LabelWindow.Exact, Pooling = DistancePooling.PromptTokens, Scope = RouteScope.StickyPerRow, MaxBeyond = null, MergeRemainder = true, AppendEos = true,
+        Layer = 1,
+        Steps = 25,
+        LearningRate = 3,
+        Unit = MarginUnit.OutputNorm,
+        Alpha = 0.1,
+        Beta = 0.6,
+        Gamma = 0.3,
+        MaskDecay = true,
+        Window = LabelWindow.Exact,
+        Pooling = DistancePooling.PromptTokens,
+        Scope = RouteScope.StickyPerRow,
+        MaxBeyond = null,
+        MergeRemainder = true,
+        AppendEos = true,
     };
 
     [Theory]

@@ -15,8 +15,15 @@ public sealed class GraceTests
 {
     private static readonly Grace.Options Corrected = new()
     {
-        Layer = 1, Steps = 60, Radius = 1e-3, LearningRate = 0.3, Start = ValueStart.Warm,
-        Labels = LabelComparison.Sequence, LabelOrder = LabelOrder.Aligned, Duplicates = DuplicatePrompt.Replace, Query = CodebookQuery.PromptEnd,
+        Layer = 1,
+        Steps = 60,
+        Radius = 1e-3,
+        LearningRate = 0.3,
+        Start = ValueStart.Warm,
+        Labels = LabelComparison.Sequence,
+        LabelOrder = LabelOrder.Aligned,
+        Duplicates = DuplicatePrompt.Replace,
+        Query = CodebookQuery.PromptEnd,
     };
 
     private static readonly EditRequest A = new("a", [1, 10, 20, 30, 40], 3, [50, 60, 2], [], 0), B = new("b", [1, 11, 21, 31], 1, [51, 2], [], 0);

@@ -146,8 +146,14 @@ public sealed class GradientPropertyTests
 
         static T Like<T>(T options, TrainingOptions like) where T : TrainingOptions => options with
         {
-            Normalisation = like.Normalisation, BatchSize = like.BatchSize, Accumulation = like.Accumulation, AccumulationMode = like.AccumulationMode,
-            Trainable = like.Trainable, Steps = like.Steps, LearningRate = like.LearningRate, WarmupShare = like.WarmupShare,
+            Normalisation = like.Normalisation,
+            BatchSize = like.BatchSize,
+            Accumulation = like.Accumulation,
+            AccumulationMode = like.AccumulationMode,
+            Trainable = like.Trainable,
+            Steps = like.Steps,
+            LearningRate = like.LearningRate,
+            WarmupShare = like.WarmupShare,
         };
     }
 

@@ -15,8 +15,18 @@ public sealed class WiseTests
 {
     private static readonly Wise.Options Corrected = new()
     {
-        Layer = 1, Steps = 6, LearningRate = 2, Alpha = 0.05, Beta = 0.5, Gamma = 0.2,
-        MaskDecay = true, Window = LabelWindow.Exact, Pooling = DistancePooling.PromptTokens, Scope = RouteScope.StickyPerRow, MaxBeyond = null, MergeRemainder = true,
+        Layer = 1,
+        Steps = 6,
+        LearningRate = 2,
+        Alpha = 0.05,
+        Beta = 0.5,
+        Gamma = 0.2,
+        MaskDecay = true,
+        Window = LabelWindow.Exact,
+        Pooling = DistancePooling.PromptTokens,
+        Scope = RouteScope.StickyPerRow,
+        MaxBeyond = null,
+        MergeRemainder = true,
     };
 
     private static readonly MethodInputs Inputs = new()

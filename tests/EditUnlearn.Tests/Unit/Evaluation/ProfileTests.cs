@@ -61,8 +61,17 @@ public sealed class ProfileTests
     {
         var rows = Enumerable.Range(0, 240).Select(i => new AnswerRow
         {
-            Model = "m", Method = "ga", Split = "retain", Order = i, Id = $"facts/{i:0000}", Answer = "yes", Generated = i < 200 ? "yes" : "no",
-            LogProbabilities = [0, 0], Ranks = [1, 1], PrefixMaxima = [i < 16 ? 1 : 0], CompatFilteredRanks = i < 200 ? [i < 16 ? 1 : 1_000_000_000] : [],
+            Model = "m",
+            Method = "ga",
+            Split = "retain",
+            Order = i,
+            Id = $"facts/{i:0000}",
+            Answer = "yes",
+            Generated = i < 200 ? "yes" : "no",
+            LogProbabilities = [0, 0],
+            Ranks = [1, 1],
+            PrefixMaxima = [i < 16 ? 1 : 0],
+            CompatFilteredRanks = i < 200 ? [i < 16 ? 1 : 1_000_000_000] : [],
         }).ToList();
         var means = Scores.Means(Scores.Of(rows, new Scores.Run("facts", 40)), new Seed(1));
         CellScore Of(string profile, string metric) => means.First(m => m.Profile == profile && m.Metric == metric);
@@ -82,7 +91,10 @@ public sealed class ProfileTests
     {
         var row = new AnswerRow
         {
-            LogProbabilities = [Math.Log(.5), Math.Log(.5), Math.Log(.125)], GeneratedLogProbabilities = [Math.Log(.25), Math.Log(.04)], PrefixMaxima = [.2, .4, .9], DistractorProbabilities = [.25, .25],
+            LogProbabilities = [Math.Log(.5), Math.Log(.5), Math.Log(.125)],
+            GeneratedLogProbabilities = [Math.Log(.25), Math.Log(.04)],
+            PrefixMaxima = [.2, .4, .9],
+            DistractorProbabilities = [.25, .25],
         };
         Assert.Equal(Math.Pow(.5 * .5 * .125, 1.0 / 3), Probability.Metric.Of(row)!.Value, 1e-12);
         Assert.Equal(.5, Probability.WithoutEnd.Of(row)!.Value, 1e-12);

@@ -13,7 +13,12 @@ public sealed class FinetunerTests
 
     private static Finetuner.Options Fast(Trainable trainable = Trainable.Full) => new()
     {
-        LearningRate = trainable == Trainable.Lora ? 2e-2 : 1e-2, Epochs = 60, MaxEpochs = 90, CheckFromEpoch = 12, BatchSize = 4, Moves = new TrainableModel.Options { Trainable = trainable, Lora = new LoraAdapter.Options { Dropout = 0 } },
+        LearningRate = trainable == Trainable.Lora ? 2e-2 : 1e-2,
+        Epochs = 60,
+        MaxEpochs = 90,
+        CheckFromEpoch = 12,
+        BatchSize = 4,
+        Moves = new TrainableModel.Options { Trainable = trainable, Lora = new LoraAdapter.Options { Dropout = 0 } },
     };
 
     // Share of rows whose greedy answer is exactly theirs.

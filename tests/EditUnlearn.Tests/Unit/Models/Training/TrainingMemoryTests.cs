@@ -14,7 +14,12 @@ public sealed class TrainingMemoryTests
 
     private static TrainingPlan Plan(ModelConfig config, Trainable trainable, bool recompute = false, int rows = 4) => new()
     {
-        Config = config, Moves = new TrainableModel.Options { Trainable = trainable, GradientCheckpointing = recompute }, Rows = rows, Width = 60, Labels = 6 * rows, WeightBytes = 2,
+        Config = config,
+        Moves = new TrainableModel.Options { Trainable = trainable, GradientCheckpointing = recompute },
+        Rows = rows,
+        Width = 60,
+        Labels = 6 * rows,
+        WeightBytes = 2,
     };
 
     [Fact]
