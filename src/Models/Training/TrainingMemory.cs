@@ -34,7 +34,7 @@ public sealed record TrainingPlan
 /// <summary>Bytes a training run needs at its peak, by what they are for. A pure function of the plan: nothing is allocated to find out.</summary>
 /// <remarks>
 /// Source: unlearning specification, section 9, for weights and states; for activations, what autograd keeps of this decoder's blocks,
-/// counted operation by operation. Checked against measured peaks (docs/log.md).
+/// counted operation by operation.
 /// </remarks>
 /// <param name="Weights">The model as it came.</param>
 /// <param name="Moving">What moves: a copy of the weights, or adapter factors in float32.</param>

@@ -10,7 +10,7 @@ public sealed class CommandTests
     [Theory]
     [InlineData("steps: 950", "stepz: 950", "'stepz' is not a parameter here\n  hint: did you mean 'steps'?")]
     [InlineData("steps: 950", "steps: many", "'size.steps' must be a whole number, not 'many'")]
-    [InlineData("methods: [ga, rome,", "methods: [ga, roma,", "'roma' is not a method\n  hint: did you mean 'rome'?")]
+    [InlineData("idk, rome, memit", "idk, roma, memit", "'roma' is not a method\n  hint: did you mean 'rome'?")]
     [InlineData("data/facts-own.jsonl", "data/facts-owm.jsonl", "there is no file 'data/facts-owm.jsonl'\n  hint: did you mean 'facts-own.jsonl'?")]
     [InlineData("learningRate: 5.0e-5", "lerningRate: 5.0e-5", "'options.lerningRate' is not an option of this method\n  hint: did you mean 'learningRate'?")]
     [InlineData("trainable: full", "trainable: some", "has a value of the wrong type for ga")]
