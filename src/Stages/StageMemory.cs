@@ -57,6 +57,9 @@ public static class StageMemory
             QualityStage.Params p => Answer(config, typeBytes, p.MaxNewTokens),
             TargetsStage.Params { From: TargetsStage.RefusalSource.Model } => Answer(config, typeBytes, ShortAnswer),
             TargetsStage.Params => new MemoryEstimate([new("runtime", RuntimeBytes)]),
+            ContextsStage.Params => Answer(config, typeBytes, AnswerTokens),
+            ProjectorStage.Params p => Projectors(config, p.Layers.Count),
+            FinetuneStage.Params p => Finetuning(config, typeBytes, p),
             MomentsStage.Params p => Moments(config, typeBytes, p.Layers.Count),
             PretrainStage.Params p => Pretraining(config, p.Size.Batch),
             ApplyStage.Params p => MethodCatalog.Bind(p.Method, p.Preset, p.Options, out _) is { } bound ? Apply(config, typeBytes, bound.Entry, bound.Options) : null,
@@ -100,6 +103,22 @@ public static class StageMemory
         return new MemoryEstimate([new("runtime", RuntimeBytes), new("weights", parameters * 4), new("training state", parameters * 4 * 5), new("activations", tokens * config.Layers * PerToken(config, 4)), new("logits", tokens * config.VocabSize * 4 * 3)]);
     }
 
+    /// <summary>Projectors from second moments: C, its eigenvectors and their workspace in float64, and of each layer a factor of at most half of that. No model is loaded.</summary>
+    public static MemoryEstimate Projectors(ModelConfig config, int layers)
+    {
+        ArgumentNullException.ThrowIfNull(config);
+        var square = (long)config.IntermediateSize * config.IntermediateSize * 8;
+        return new MemoryEstimate([new("runtime", RuntimeBytes), new("moments", square * 4 + square * layers / 2)]);
+    }
+
+    // Contracts and the rows of the pretraining text shown beside them, as the planner of training counts them.
+    private static MemoryEstimate Finetuning(ModelConfig config, int typeBytes, FinetuneStage.Params parameters)
+    {
+        var rows = parameters.Training.BatchSize * (1 + (int)Math.Ceiling((parameters.Replay?.RowsPerRow ?? 0)));
+        var memory = TrainingMemory.Of(new TrainingPlan { Config = config, Moves = parameters.Training.Moves, Rows = rows, Width = RowTokens, Labels = rows * AnswerTokens, WeightBytes = typeBytes });
+        return new MemoryEstimate([new("runtime", RuntimeBytes), new("weights", memory.Weights), new("training state", memory.Moving + memory.Gradients + memory.Moments), new("activations", memory.Activations), new("logits", memory.Logits)]);
+    }
+
     /// <summary>A method at work.</summary>
     public static MemoryEstimate? Apply(ModelConfig config, int typeBytes, MethodEntry entry, object options)
     {
@@ -128,8 +147,9 @@ public static class StageMemory
     private static MemoryEstimate? Editing(ModelConfig config, int typeBytes, MethodEntry entry, object options)
     {
         if (JsonSerializer.SerializeToNode(options, options.GetType(), ParameterBinder.Json) is not JsonObject named) return null;
-        if (named["layers"] is not JsonArray { Count: > 0 } list) return null;
-        var layers = list.Select(l => (int)l!).ToList();
+        // Adapters sit on one block and name it alone.
+        var layers = named["layers"] is JsonArray list ? list.Select(l => (int)l!).ToList() : named["layer"] is JsonValue one ? [(int)one] : new List<int>();
+        if (layers.Count == 0) return null;
         var rows = 2L + (named["contexts"] is JsonValue c && c.TryGetValue<int>(out var contexts) ? contexts : 0);   // contexts, the bare prompt, the essence sentence
         var square = (long)config.IntermediateSize * config.IntermediateSize;
         var moments = entry.Needs(options).HasFlag(Needs.SecondMoments) ? square * (4L * layers.Count + 16) : 0;

@@ -38,7 +38,7 @@ public sealed class QaFileTests
         File.WriteAllText(folder["a.jsonl"], """{"question": "Who wrote 'Emma'?", "answer": "Jane Austen"}""");
         File.WriteAllText(folder["b.jsonl"], """{"question": "Where is Oslo?", "answer": "Norway"}""");
         Assert.Equal([("facts/0000", 0), ("facts/0001", 1)], QaFile.ReadAll([folder["a.jsonl"], folder["b.jsonl"]], "facts").Select(r => (r.Id, r.Row)));
-        Assert.Contains("the question stands already in a.jsonl", Assert.Throws<InputException>(() => QaFile.ReadAll([folder["a.jsonl"], folder["a.jsonl"]], "facts")).Message, StringComparison.Ordinal);
+        Assert.Contains("the question of facts/0001 stands in an earlier file too", Assert.Throws<InputException>(() => QaFile.ReadAll([folder["a.jsonl"], folder["a.jsonl"]], "facts")).Message, StringComparison.Ordinal);
     }
 
     [SharedFact("data/tofu-factual")]
