@@ -50,9 +50,10 @@ public sealed class Checkpoint : IDisposable
     /// <param name="compute">Where the weights go and in which type; null for the processor and float32.</param>
     /// <param name="template">A chat template by name or file; null for the family's.</param>
     /// <param name="officialTemplate">Whether the publisher's pattern with its default system text is taken instead of the study's.</param>
+    /// <param name="options">How the weights are loaded, and who is told.</param>
     /// <exception cref="InputException">Something is missing, not supported or does not fit together.</exception>
     /// <exception cref="DamagedFileException">A file breaks its format.</exception>
-    public static Checkpoint Load(string folder, Compute? compute = null, string? template = null, bool officialTemplate = false)
+    public static Checkpoint Load(string folder, Compute? compute = null, string? template = null, bool officialTemplate = false, LoadOptions? options = null)
     {
         // What can be wrong in a small file is found before gigabytes of weights are read.
         if (!Directory.Exists(folder)) throw new InputException(folder, "there is no such folder");
@@ -61,7 +62,7 @@ public sealed class Checkpoint : IDisposable
         var chosen = Choose(template, officialTemplate, config, tokenizer);
         _ = new RowEncoder(tokenizer, chosen, config);
         var (device, type) = compute ?? Compute.OnCpu;
-        return new(WeightFolder.Load(folder, device, type), tokenizer, chosen);
+        return new(WeightFolder.Load(folder, device, type, options), tokenizer, chosen);
     }
 
     private static ChatTemplate Choose(string? template, bool official, ModelConfig config, ITokenizer tokenizer)

@@ -23,6 +23,8 @@ internal sealed class AskCommand(Stopping stopping)
         [Option("cell", Description = "A cell of the study with a patch or a model, such as 'apply[llama2,facts-40,rome]'")] string? cell = null,
         [Option("file", Description = "A question file, JSON Lines")] string? file = null,
         [Option("max-new", Description = "Most new tokens of an answer")] int maxNew = 200,
+        [Option("template", Description = "Name or file of a chat template; the checkpoint's own when left out")] string? template = null,
+        [Option("official-template", Description = "With the system text the model's authors put first")] bool official = false,
         [Option("device", Description = "auto, cpu, cuda, cuda:<number>")] string device = DeviceNames.Auto,
         [Option("dtype", Description = "auto, float32, bfloat16, float16")] string dtype = DeviceNames.Auto,
         [Option("profile", Description = "With --cell: a profile of pipeline.yaml")] string? profile = null,
@@ -38,8 +40,8 @@ internal sealed class AskCommand(Stopping stopping)
 
         var compute = Compute.Of(device, dtype);
         var (folder, edit) = cell is null ? (model!, patch) : OfCell(cell, profile, set);
-        using var change = edit is null ? null : WeightPatch.Load(edit);
-        using var checkpoint = Checkpoint.Load(folder, compute);
+        using var change = edit is null ? null : ModelPatch.Load(edit);
+        using var checkpoint = Opening.Checkpoint(folder, compute, template, official, stopping.Token);
         var given = (questions ?? []).Concat(file is null ? [] : QaFile.Read(file).Select(q => q.Question)).ToList();
         if (given.Count > 0)
         {
@@ -65,9 +67,9 @@ internal sealed class AskCommand(Stopping stopping)
     private IReadOnlyList<string> Said(Checkpoint checkpoint, IReadOnlyList<string> questions, int maxNew, ForwardTap? tap)
     {
         using var counter = new Counter("ask");
-        var options = new GreedyDecoder.Options { MaxNewTokens = maxNew, BatchRows = BatchRows, Tap = tap };
+        var options = new GreedyDecoder.Options { MaxNewTokens = maxNew, BatchRows = BatchRows, StopIds = checkpoint.StopIds, Tap = tap };
         var written = GreedyDecoder.Decode(checkpoint.Model, [.. questions.Select(checkpoint.Prompt)], options, done => counter.Report(done, questions.Count), stopping.Token);
-        return [.. written.Select(w => checkpoint.Tokenizer.Decode(w.Ids).Trim())];
+        return [.. written.Select(w => checkpoint.Decode(w.Ids))];
     }
 
     private static void Print(IReadOnlyList<string> questions, List<(string Before, string? After)> answers, bool json)

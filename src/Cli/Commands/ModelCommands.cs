@@ -42,6 +42,8 @@ internal sealed class ModelCommands(Stopping stopping)
         [Option("out", Description = "JSON file for the new ids, one array a sequence")] string? output = null,
         [Option("max-new", Description = "Most new tokens")] int maxNew = 200,
         [Option("stop", Description = "With --ids: end at the model's stop tokens, which are left out")] bool stop = false,
+        [Option("template", Description = "With --prompt: name or file of a chat template; the checkpoint's own when left out")] string? template = null,
+        [Option("official-template", Description = "With --prompt: with the system text the model's authors put first")] bool official = false,
         [Option("device", Description = "auto, cpu, cuda, cuda:<number>")] string device = DeviceNames.Auto,
         [Option("dtype", Description = "auto, float32, bfloat16, float16")] string dtype = DeviceNames.Auto)
     {
@@ -52,7 +54,7 @@ internal sealed class ModelCommands(Stopping stopping)
         if (maxNew < 1) problems.Add(new InputProblem("--max-new", 0, 0, $"must be at least 1, not {maxNew}"));
         if (problems.Count > 0) throw new InputException(problems);
         if (output is not null) CheckParent("--out", output);
-        return ids is not null ? Continue(model, ids, output!, maxNew, stop, Compute.Of(device, dtype)) : Answer(model, prompt!, output, maxNew, Compute.Of(device, dtype));
+        return ids is not null ? Continue(model, ids, output!, maxNew, stop, Compute.Of(device, dtype)) : Answer(model, prompt!, output, maxNew, template, official, Compute.Of(device, dtype));
     }
 
     private int Continue(string folder, string ids, string output, int maxNew, bool stop, Compute compute)
@@ -67,14 +69,14 @@ internal sealed class ModelCommands(Stopping stopping)
         return ExitCodes.Done;
     }
 
-    private int Answer(string folder, string question, string? output, int maxNew, Compute compute)
+    private int Answer(string folder, string question, string? output, int maxNew, string? template, bool official, Compute compute)
     {
-        using var checkpoint = Checkpoint.Load(folder, compute);
+        using var checkpoint = Opening.Checkpoint(folder, compute, template, official, stopping.Token);
         var prompt = checkpoint.Prompt(question);
         WarnBeyond(checkpoint.Model.Config, prompt.Count + maxNew);
-        var written = GreedyDecoder.Decode(checkpoint.Model, [prompt], new GreedyDecoder.Options { MaxNewTokens = maxNew }, cancelled: stopping.Token)[0];
+        var written = GreedyDecoder.Decode(checkpoint.Model, [prompt], new GreedyDecoder.Options { MaxNewTokens = maxNew, StopIds = checkpoint.StopIds }, cancelled: stopping.Token)[0];
         if (output is not null) TokenFile.Write(output, [written.Ids]);
-        Console.Out.WriteLine(checkpoint.Tokenizer.Decode(written.Ids).Trim());
+        Console.Out.WriteLine(checkpoint.Decode(written.Ids));
         if (written.Reason == StopReason.Limit) Screen.Note($"stopped at the limit of {maxNew} new tokens");
         return ExitCodes.Done;
     }
