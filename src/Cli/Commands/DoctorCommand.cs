@@ -2,6 +2,7 @@ using Cocona;
 using EditUnlearn.Cli.Doctor;
 using EditUnlearn.Cli.Terminal;
 using EditUnlearn.Hub;
+using EditUnlearn.Pipeline;
 
 namespace EditUnlearn.Cli.Commands;
 
@@ -18,9 +19,13 @@ internal sealed class DoctorCommand
         var study = Study.Open(profile, set);
         var cache = HubSettings.FromEnvironment(Environment.GetEnvironmentVariable, Environment.GetFolderPath(Environment.SpecialFolder.UserProfile)).Cache;
         var sources = SourceCatalog.Read(Path.Combine(study.Root, SourceCatalog.FileName));
-        var diagnosis = new Examination(study.Plan, MachineFacts.Look(study.Root, cache), sources, cell => study.Store.LastKey(cell) is { } key ? study.Store.ReadManifest(key)?.PeakBytes : null).Run();
+        var diagnosis = new Examination(study.Plan, MachineFacts.Look(study.Root, cache), sources, cell => SeenPeak(study, cell)).Run();
         if (json) InspectCommands.PrintJson(DiagnosisView.Json(diagnosis));
         else DiagnosisView.Write(Screen.Out, diagnosis);
         return diagnosis.ExitCode;
     }
+
+    // A cell of the same name under another profile, on another device or in another type, was another computation.
+    private static long? SeenPeak(Study study, CellId cell) =>
+        study.Store.LastKey(cell) is { } key && study.Store.ReadManifest(key) is { } last && (last.Device, last.DType) == (study.Plan.Device, study.Plan.DType) ? last.PeakBytes : null;
 }

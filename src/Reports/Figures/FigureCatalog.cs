@@ -66,7 +66,7 @@ public static class FigureCatalog
                 PanelKind.Bars, title, "", [.. scope.Methods.Select(m => m.Label)], 0, 2,
                 [new Series("unlearning", Family(model, data, size, false)), new Series("editing", Family(model, data, size, true))], [new("useless or unforgetting", 1)]);
             PlottedValue?[] Family(string model, string data, int size, bool editing) => [.. scope.Methods.Select(m => m.IsEditing == editing ? Score("table1", Key(model, data, size, m.Name)) : null)];
-            return new Figure("figure4-left", "Score: 1 − Rouge1 on the forget set + Rouge1 on the retain set; 2 is ideal, 1 (dotted) is useless or unforgetting", Note,
+            return new Figure("figure4-left", "Score: 1 − Rouge1 forget + Rouge1 retain (2 ideal, 1 useless)", Note,
             [
                 Of($"{scope.FactsSize} facts (pretrained), {scope.LabelOf(scope.Main)}", scope.Main, scope.Facts, scope.FactsSize),
                 Of($"{scope.ContractsSize} contract questions (finetuned), {scope.LabelOf(scope.Second)}", scope.Second, scope.Contracts, scope.ContractsSize),
