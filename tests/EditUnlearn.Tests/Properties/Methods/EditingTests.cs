@@ -239,6 +239,7 @@ public sealed class EditingTests
     public void Tensors_do_not_pile_up_over_a_sequence() => NothingPilesUp(20);
 
     [SlowFact("200 edits one after another")]
+    [Trait("Category", "Slow")]
     public void Tensors_do_not_pile_up_over_a_long_sequence() => NothingPilesUp(200);
 
     private static void NothingPilesUp(int edits)
