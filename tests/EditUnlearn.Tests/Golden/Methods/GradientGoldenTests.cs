@@ -65,7 +65,6 @@ public sealed class GradientGoldenTests
         var norms = entry.GetProperty("grad_norms").EnumerateArray().Select(x => x.GetDouble()).ToArray();
         var sensitivity = entry.GetProperty("sensitivity");
         var noisy = entry.GetProperty("loss_type").GetString() == "KL" && StartsAtReference(entry);
-        var weightBound = Math.Max(1e-3, 3 * sensitivity.GetProperty("down_proj_change_rel").GetDouble());
         var lossBound = noisy ? 1e-3 : Math.Max(1e-4, 3 * sensitivity.GetProperty("losses").GetDouble());
 
         // The change after one step comes from a run of one step, that after all from the whole run.
@@ -85,8 +84,10 @@ public sealed class GradientGoldenTests
             {
                 var weight = key[(key.IndexOf('.', StringComparison.Ordinal) + 1)..];
                 var before = model.Weight(weight);
-                var told = steps == 1 ? Told(golden.Read("grad_step1." + weight)) : ones_like(before);
-                Tensors.Near((golden.Read(key) - before) * told, (((FullChange)patch.Changes[weight]).Value - before) * told, weightBound, $"{name} change of {weight} after {steps}");
+                var (wanted, got) = (golden.Read(key) - before, ((FullChange)patch.Changes[weight]).Value - before);
+                var told = Told(golden.Read("grad_step1." + weight));
+                if (steps == 1) Tensors.Near(wanted * told, got * told, 1e-4, $"{name} first change of {weight}");   // ten times closer than asked for, but for entries without a sign
+                else Tensors.Near(wanted, got, 1e-3, $"{name} change of {weight} after {steps}");
             }
             Statistics(name, $"step{steps}", model, patch);
             var probes = $"step{steps}.probe_logits";
@@ -183,7 +184,8 @@ public sealed class GradientGoldenTests
         Assert.Equal(rows.Select((r, b) => table[b].Skip(r.LabelStart - 1).Take(r.LabelCount).Average()).Average(), Kl(KlPositions.AnswerOnly), 1e-6);
     }
 
-    // 1 where an entry's gradient stands above rounding, or is 0 by construction. In between Adam's first step is a coin toss of up to twice the rate.
+    // 1 where an entry's gradient stands above rounding, or is 0 by construction. In between Adam's first step is a coin toss of up to twice the rate:
+    // seen in one entry of 11,264 (kl_other_reference, down_proj: 5.7e-8 at an rms of 3.5e-2), which alone makes 3.2e-3 of relative L2.
     private static Tensor Told(Tensor gradient)
     {
         var noise = 1e-5 * gradient.norm().ToDouble() / Math.Sqrt(gradient.numel());
