@@ -240,7 +240,7 @@ public sealed class CausalLm : IDisposable
     {
         using var scope = NewDisposeScope();
         var wide = x.to(ScalarType.Float32);
-        var normed = wide * rsqrt(wide.square().mean([-1L], keepdim: true) + Config.RmsNormEps);
+        var normed = wide * rsqrt((wide * wide).mean([-1L], keepdim: true) + Config.RmsNormEps);
         return (normed.to(x.dtype) * gain).MoveToOuterDisposeScope();
     }
 

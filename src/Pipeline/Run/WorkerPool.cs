@@ -89,6 +89,7 @@ public sealed class WorkerPool(IReadOnlyList<string> program, int threads = 1) :
         var start = new ProcessStartInfo(program[0]) { UseShellExecute = false, RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
         foreach (var argument in program.Skip(1)) start.ArgumentList.Add(argument);
         start.Environment["OMP_NUM_THREADS"] = "1";
+        start.Environment["DOTNET_GCgen0size"] = "0x8000000"; // docs/decisions/0010: a collection must not meet a number on its way into libtorch
         start.Environment["EU_THREADS"] = threads.ToString(CultureInfo.InvariantCulture);
         var worker = Process.Start(start) ?? throw new ResourceUnavailableException($"cannot start a worker: {program[0]}");
         worker.BeginErrorReadLine();
