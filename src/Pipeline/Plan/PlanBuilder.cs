@@ -111,35 +111,45 @@ public sealed class PlanBuilder
             _problems.Add(body["run"]?.Place ?? entry.Place, $"there is no kind of stage '{kind}'", Problems.DidYouMean(kind, _catalog.All.Select(s => s.Info.Name)));
             return;
         }
-        var axes = Axes(body, settings);
-        _drafts.Add(entry.Key, new Draft(entry.Key, stage, body, entry.Place, axes, Cells(entry.Key, body, axes, settings)));
+        var (axes, combinations) = Product(body, settings);
+        _drafts.Add(entry.Key, new Draft(entry.Key, stage, body, entry.Place, axes, Cells(entry.Key, body, axes, combinations, settings)));
     }
 
-    private List<KeyValuePair<string, IReadOnlyList<string>>> Axes(YamlMap body, SettingsTree settings)
+    // Every combination of labels in the order of the axes; the labels of an axis may depend on those before it ($sets.$model).
+    private (List<KeyValuePair<string, IReadOnlyList<string>>> Axes, List<List<KeyValuePair<string, string>>> Combinations) Product(YamlMap body, SettingsTree settings)
     {
         var axes = new List<KeyValuePair<string, IReadOnlyList<string>>>();
-        if (body["for"] is not { } loop) return axes;
+        List<List<KeyValuePair<string, string>>> combinations = [[]];
+        if (body["for"] is not { } loop) return (axes, combinations);
         foreach (var axis in Map(loop, loop.Place, "for").Entries)
         {
-            var labels = new List<string>();
-            if (settings.Resolve(axis.Value, []) is not YamlList list)
-            {
-                _problems.Add(axis.Value.Place, $"the axis '{axis.Key}' must be a list of labels");
-                continue;
-            }
-            foreach (var item in list.Items)
-                if (item is not YamlScalar s || !IsLabel(s.Text)) _problems.Add(item.Place, $"a label of the axis '{axis.Key}' may hold letters, digits, '.', '_' and '-' only");
-                else if (labels.Contains(s.Text)) _problems.Add(item.Place, $"the label '{s.Text}' stands twice on the axis '{axis.Key}'");
-                else labels.Add(s.Text);
-            axes.Add(new(axis.Key, labels));
+            var labels = combinations.Select(c => Labels(axis, c, settings)).ToList();
+            if (labels.Any(l => l is null)) continue;   // said already; the rest of the stage is checked without it
+            combinations = [.. combinations.Zip(labels).SelectMany(c => c.Second!.Select(l => (List<KeyValuePair<string, string>>)[.. c.First, new(axis.Key, l)]))];
+            axes.Add(new(axis.Key, [.. labels.SelectMany(l => l!).Distinct()]));
         }
-        return axes;
+        return (axes, combinations);
     }
 
-    private List<CellId> Cells(string stage, YamlMap body, List<KeyValuePair<string, IReadOnlyList<string>>> axes, SettingsTree settings)
+    // A list of labels, or a map of lists: then every label of any of them, once.
+    private List<string>? Labels(YamlEntry axis, IReadOnlyList<KeyValuePair<string, string>> before, SettingsTree settings)
     {
-        List<List<KeyValuePair<string, string>>> combinations = [[]];
-        foreach (var (axis, labels) in axes) combinations = [.. combinations.SelectMany(c => labels.Select(l => (List<KeyValuePair<string, string>>)[.. c, new(axis, l)]))];
+        var labels = new List<string>();
+        var value = settings.Resolve(axis.Value, before);
+        if (value is not YamlList && (value is not YamlMap lists || lists.Entries.Any(e => e.Value is not YamlList)))
+        {
+            _problems.Add(axis.Value.Place, $"the axis '{axis.Key}' must be a list of labels");
+            return null;
+        }
+        foreach (var item in value is YamlList one ? one.Items : ((YamlMap)value).Entries.SelectMany(e => ((YamlList)e.Value).Items))
+            if (item is not YamlScalar s || !IsLabel(s.Text)) _problems.Add(item.Place, $"a label of the axis '{axis.Key}' may hold letters, digits, '.', '_' and '-' only");
+            else if (!labels.Contains(s.Text)) labels.Add(s.Text);
+            else if (value is YamlList) _problems.Add(item.Place, $"the label '{s.Text}' stands twice on the axis '{axis.Key}'");
+        return labels;
+    }
+
+    private List<CellId> Cells(string stage, YamlMap body, List<KeyValuePair<string, IReadOnlyList<string>>> axes, List<List<KeyValuePair<string, string>>> combinations, SettingsTree settings)
+    {
         // A rule may find nothing: a smaller profile need not have the labels of a larger one.
         foreach (var (rule, _) in Rules(body["exclude"], axes, settings, whole: false)) combinations.RemoveAll(c => rule.All(r => c.Any(a => a.Key == r.Key && a.Value == r.Value)));
         foreach (var (rule, place) in Rules(body["include"], axes, settings, whole: true))

@@ -6,6 +6,9 @@ namespace EditUnlearn.Pipeline;
 /// <summary>The settings in force: those of the file, changed by a profile, changed by <c>--set</c>. References (<c>$a.b</c>) are looked up here.</summary>
 internal sealed partial class SettingsTree(YamlMap root, Problems problems)
 {
+    private const int MaxDepth = 8;   // a study's settings refer once or twice
+    private int _depth;
+
     public YamlMap Root { get; private set; } = root;
 
     /// <summary>Puts a profile's values over the file's. Maps are merged, everything else is replaced.</summary>
@@ -62,9 +65,9 @@ internal sealed partial class SettingsTree(YamlMap root, Problems problems)
                 return new YamlList([.. list.Items.Select(i => Resolve(i, axes)).OfType<YamlValue>()], list.Place);
             case YamlScalar { Plain: true } s when WholeReference().IsMatch(s.Text):
                 var optional = s.Text.EndsWith('?');
-                return Find(s.Text.TrimStart('$').TrimEnd('?'), axes, s.Place, optional) is not { } found ? null
-                    // A label or a single value is shown where it is used; a map keeps the places of its own lines.
-                    : found is YamlScalar scalar ? scalar with { Place = scalar.Place.File is null ? s.Place : scalar.Place } : found;
+                if (Find(s.Text.TrimStart('$').TrimEnd('?'), axes, s.Place, optional) is not { } found) return null;
+                // A label or a single value is shown where it is used; a map keeps the places of its own lines.
+                return Followed(found is YamlScalar scalar ? scalar with { Place = scalar.Place.File is null ? s.Place : scalar.Place } : found, axes);
             case YamlScalar s when s.Text.Contains('$', StringComparison.Ordinal):
                 var text = Reference().Replace(s.Text, m => m.Value == "$$" ? "$" : Find(m.Groups[1].Value, axes, s.Place, false) switch
                 {
@@ -75,6 +78,25 @@ internal sealed partial class SettingsTree(YamlMap root, Problems problems)
                 return s with { Text = text };
             default:
                 return value;
+        }
+    }
+
+    // A setting may refer to another one: forget-sets.facts-40.methods: $methods.
+    private YamlValue? Followed(YamlValue found, IReadOnlyList<KeyValuePair<string, string>> axes)
+    {
+        if (_depth == MaxDepth)
+        {
+            problems.Add(found.Place, "the settings refer to each other in a circle");
+            return null;
+        }
+        _depth++;
+        try
+        {
+            return Resolve(found, axes);
+        }
+        finally
+        {
+            _depth--;
         }
     }
 

@@ -17,7 +17,6 @@ public static class TableCatalog
         LayoutRow Row(ReportMethod m) => new(m.Label, new Where { Method = m.Name }, m.IsEditing ? Editing : Unlearning);
         List<LayoutRow> untouched = before ? [new("before", new Where { Method = ScoreBook.Untouched, Target = "", Merge = 1 }, null)] : [];
         List<LayoutRow> every = [.. untouched, .. scope.Methods.Select(Row)];
-        List<LayoutRow> Only(params string[] names) => [.. untouched, .. names.Select(n => Row(scope.Methods.FirstOrDefault(m => m.Name == n) ?? StudyScope.PaperMethods.First(m => m.Name == n)))];
         string[] Metrics(bool withRefusals) => withRefusals && refusals ? ["rouge1", "refusal", .. Four[1..]] : Four;
         LayoutColumns Forget(bool more = true) => new("forget", "Forget set (reliability)", false, Metrics(more));
         LayoutColumns Retain(bool more = true) => new("retain", "Retain set (locality)", true, Metrics(more));
@@ -49,7 +48,7 @@ public static class TableCatalog
             {
                 Name = "table3",
                 Title = $"A further model: {scope.FactsSize} facts, {scope.LabelOf(scope.Third)}",
-                Blocks = [new("", new Where { Data = scope.Facts, Size = scope.FactsSize }, Only("gd", "dpo", "wise", "alphaedit"))],
+                Blocks = [Facts(scope.FactsSize, "")],   // the paper has GD, DPO, WISE and AlphaEdit only
                 Groups = [Plain(scope.Third, Forget(), Retain())],
                 Decimals = 3,
             },

@@ -57,6 +57,28 @@ public sealed class PlanTests
     }
 
     [Fact]
+    public void Labels_of_an_axis_may_depend_on_the_axes_before_it_and_settings_on_settings()
+    {
+        const string uneven = """
+            settings:
+              models: [a, b]
+              sets: { a: [small, large], b: [small] }
+              sizes: { small: { number: 1, methods: $every }, large: { number: $big, methods: [x] } }
+              every: [x, y]
+              big: 7
+            stages:
+              source: { for: { set: $sets }, with: { number: $sizes.$set.number } }
+              train: { for: { model: $models, set: $sets.$model, method: $sizes.$set.methods }, in: { data: source }, with: { seed: 1, rates: {} } }
+            """;
+        var plan = Build(uneven);
+        Assert.Equal(["source[small]", "source[large]", "train[a,small,x]", "train[a,small,y]", "train[a,large,x]", "train[b,small,x]", "train[b,small,y]"], plan.Cells.Select(c => c.Id.Text));
+        Assert.Equal(7, ((FakeStages.Source.Params)plan.Cells[1].Parameters).Number);
+        Assert.Equal(["small", "large"], plan.Stages[1].Axes[1].Value);
+        Assert.Contains("there is no setting 'sets.c'", Problems(uneven, null, "models=[a, c]"), StringComparison.Ordinal);
+        Assert.Contains("the settings refer to each other in a circle", Problems(uneven, null, "big=$sizes.large.number"), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void The_order_of_keys_does_not_change_the_parameters()
     {
         var turned = Study.Replace("peak: 2e-5, steps: 40", "steps: 40, peak: 2e-5", StringComparison.Ordinal);
