@@ -41,7 +41,7 @@ public sealed class ScoreStage : Stage<ScoreStage.Params>
         ArgumentNullException.ThrowIfNull(io);
         var answers = ParquetTable.Read<AnswerRow>(io.Input("answers"));
         var diverged = io.HasInput("training") && ParquetTable.Read<TrainingEnd>(io.Input("training")).Any(t => t.Diverged);
-        var target = answers.Count > 0 && UsesRefusals(answers[0].Method) ? parameters.Target == TargetsStage.RefusalSource.Model ? "self-improved" : "plain" : "";
+        var target = answers.Count > 0 ? TargetName(answers[0].Method, parameters.Target) : "";
         var scores = Scores.Of(answers, new Scores.Run(parameters.Data, parameters.Size, target, parameters.Merge, diverged));
         var means = Scores.Means(scores, new Seed(parameters.Seed), diverged);
         ParquetTable.Write(io.Output("scores.parquet"), [.. scores]);
@@ -54,7 +54,10 @@ public sealed class ScoreStage : Stage<ScoreStage.Params>
         foreach (var mean in means.Where(m => m.Metric == Rouge1.Metric.Name && m is { Profile: "strict", Mean: not null })) io.Metric($"rouge1.{mean.Split}", mean.Mean!.Value);
     }
 
-    // GA, GD and KL never see a refusal: their scores are the same whatever the refusals are.
+    /// <summary>Where a run's refusals came from, as its scores say it. GA, GD and KL never see a refusal: their scores are the same whatever the refusals are.</summary>
+    internal static string TargetName(string method, TargetsStage.RefusalSource target) =>
+        !UsesRefusals(method) ? "" : target == TargetsStage.RefusalSource.Model ? "self-improved" : "plain";
+
     private static bool UsesRefusals(string method) =>
         MethodCatalog.Find(method) is { } entry && (entry.IsEditing || (MethodCatalog.Bind(method, "reference", null, out _) is { } bound && entry.Needs(bound.Options).HasFlag(Needs.Refusals)));
 }

@@ -248,6 +248,7 @@ public sealed class PlanBuilder
     private List<CellInput>? Source(StageInput input, YamlValue source, CellId id, SettingsTree settings)
     {
         var name = input.Name;
+        if (source is YamlScalar && settings.Resolve(source, id.Axes) is YamlMap whole) source = whole;   // a setting may hold a whole input: { file: .., obtain: .. }
         var from = source;
         YamlMap? pins = null;
         if (source is YamlMap map)

@@ -1,0 +1,51 @@
+using EditUnlearn.Artifacts;
+using EditUnlearn.Evaluation.Metrics;
+using EditUnlearn.Pipeline;
+using EditUnlearn.Reports;
+using EditUnlearn.Reports.Tables;
+using EditUnlearn.Stages;
+using EditUnlearn.Tests.Support;
+
+namespace EditUnlearn.Tests.Unit.Stages;
+
+/// <summary>The study runs what its tables print: a number for every cell of all seven, and no run that two rows claim.</summary>
+public sealed class StudyCoverageTests
+{
+    [Theory]
+    [InlineData("mini", 125)]
+    [InlineData("paper", 125)]
+    public void Every_cell_of_the_tables_is_scored_by_some_cell_of_the_plan(string profile, int cells)
+    {
+        var plan = PlanBuilder.Build(PipelineFile.Read(Path.Combine(Checkout.Root, "pipeline.yaml")), StudyStages.Catalog, new PlanRequest(profile, []));
+        Assert.Equal(cells, plan.Cells.Count(c => c.Id.Stage == "apply"));
+        var scope = ReportInputs.Scope((ReportParams)plan.Cells.Single(c => c.Id.Stage == "tables").Parameters);
+        var scores = plan.Cells.Where(c => c.Stage is ScoreStage).SelectMany(c => Scores(c, plan)).ToList();
+        var book = new ScoreBook(scores, "strict", MetricProfile.Strict.Columns);
+        var missing = TableCatalog.All(scope).SelectMany(l => Table.Of(l, book, scope).Cells).Where(c => c.Value is null).Select(c => c.Name).ToList();
+        Assert.True(missing.Count == 0, string.Join('\n', missing.Take(20)));
+    }
+
+    // A score of 1 for everything that the cell's evidence holds.
+    private static IEnumerable<CellScore> Scores(Cell cell, Plan plan)
+    {
+        var p = (ScoreStage.Params)cell.Parameters;
+        var answers = plan.Cells.Single(c => c.Id == cell.Inputs.OfType<CellOutputInput>().Single(i => i.Name == "answers").Cell);
+        string[] splits = answers.Inputs.Any(i => i.Name == "factual") ? ["forget", "retain", "rephrased", "factual"] : ["forget", "retain", "rephrased"];
+        var method = ((AnswerStage.Params)answers.Parameters).Method;
+        foreach (var split in splits)
+            foreach (var (_, metric) in MetricProfile.Strict.Columns)
+                yield return new CellScore
+                {
+                    Model = ((AnswerStage.Params)answers.Parameters).Model,
+                    Data = p.Data,
+                    Size = p.Size,
+                    Method = method,
+                    Target = ScoreStage.TargetName(method, p.Target),
+                    Merge = p.Merge,
+                    Split = split,
+                    Metric = metric,
+                    Profile = "strict",
+                    Mean = 1,
+                };
+    }
+}
