@@ -1,3 +1,4 @@
+using EditUnlearn.Cli.Terminal;
 using EditUnlearn.Artifacts;
 using EditUnlearn.Foundation;
 using EditUnlearn.Pipeline;
@@ -24,7 +25,7 @@ internal static class TableResults
     {
         var status = Status.Of(study.Plan, study.Store, study.Keys).Single(s => s.Cell.Id.Equals(cell.Id));
         if (status.State != CellState.UpToDate)
-            throw new InputException(cell.Id.Text, "has no result for the present settings: " + string.Join("; ", status.Reasons), $"eu-stage repro{Profile(study)} '{cell.Id}'");
+            throw new InputException(cell.Id.Text, "has no result for the present settings: " + Format.Reasons(status.Reasons), $"eu-stage repro{Profile(study)} '{cell.Id}'");
         study.Store.CheckSizes(status.Key!);
         return Path.Combine(study.Store.ResultFolder(status.Key!), file);
     }

@@ -110,7 +110,7 @@ internal sealed class AskCommand(Stopping stopping)
         var status = Status.Of(study.Plan, study.Store, study.Keys).ToDictionary(s => s.Cell.Id);
         string Result(CellId id, string output)
         {
-            if (status[id].State != CellState.UpToDate) throw new InputException(id.Text, "has no result for the present settings: " + string.Join("; ", status[id].Reasons), $"eu-stage repro '{id}'");
+            if (status[id].State != CellState.UpToDate) throw new InputException(id.Text, "has no result for the present settings: " + Format.Reasons(status[id].Reasons), $"eu-stage repro '{id}'");
             study.Store.CheckSizes(status[id].Key!);
             return Path.Combine(study.Store.ResultFolder(status[id].Key!), output);
         }

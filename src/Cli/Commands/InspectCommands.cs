@@ -89,7 +89,7 @@ internal sealed class InspectCommands
         var cells = Targets.Named(study.Plan, [isFile ? target[..cut] : target]);
         if (cells.Count > 1) throw new InputException(target, $"means {cells.Count} cells", "name one: " + string.Join(", ", cells.Take(4).Select(c => c.Id)));
         var status = Status.Of(study.Plan, study.Store, study.Keys).Single(s => s.Cell.Id.Equals(cells[0].Id));
-        if (status.State != CellState.UpToDate) throw new InputException(cells[0].Id.Text, "has no result for the present settings: " + string.Join("; ", status.Reasons), $"eu-stage repro '{cells[0].Id}'");
+        if (status.State != CellState.UpToDate) throw new InputException(cells[0].Id.Text, "has no result for the present settings: " + Format.Reasons(status.Reasons), $"eu-stage repro '{cells[0].Id}'");
         var manifest = study.Store.ReadManifest(status.Key!)!;
         if (!isFile)
         {
@@ -143,7 +143,7 @@ internal sealed class InspectCommands
         {
             var seconds = store.ExpectedSeconds(s.Cell.Id, s.Cell.Stage.Info.Name);
             total += seconds ?? 0;
-            Console.Out.WriteLine($"{s.Cell.Id}: {string.Join("; ", s.Reasons)}{(seconds is { } t ? $" ({Format.Duration(TimeSpan.FromSeconds(t))} last time)" : "")}");
+            Console.Out.WriteLine($"{s.Cell.Id}: {Format.Reasons(s.Reasons)}{(seconds is { } t ? $" ({Format.Duration(TimeSpan.FromSeconds(t))} last time)" : "")}");
         }
         if (stale.SelectMany(s => s.Missing).DistinctBy(f => f.Path).ToList() is { Count: > 0 } missing)
         {

@@ -149,7 +149,7 @@ internal sealed class StudyCommand
         {
             var output = cell.Stage.Info.Outputs.FirstOrDefault(o => o == "answers.parquet");
             if (output is null) problems.Add(new InputProblem(cell.Id.Text, 0, 0, "has no answers", "cells of answer have"));
-            else if (status[cell.Id] is not { State: CellState.UpToDate, Key: { } key }) problems.Add(new InputProblem(cell.Id.Text, 0, 0, "has no result for the present settings: " + string.Join("; ", status[cell.Id].Reasons), $"eu-stage repro '{cell.Id}'"));
+            else if (status[cell.Id] is not { State: CellState.UpToDate, Key: { } key }) problems.Add(new InputProblem(cell.Id.Text, 0, 0, "has no result for the present settings: " + Format.Reasons(status[cell.Id].Reasons), $"eu-stage repro '{cell.Id}'"));
             else files.Add((Path.Combine(study.Store.ResultFolder(key), output), $"{cell.Id}/{output}", ""));
         }
         return problems.Count == 0 ? files : throw new InputException(problems);

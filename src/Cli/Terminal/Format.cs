@@ -5,6 +5,9 @@ namespace EditUnlearn.Cli.Terminal;
 /// <summary>Numbers as people read them.</summary>
 internal static class Format
 {
+    /// <summary>Why something is stale, on one line: the first three reasons and how many more there are.</summary>
+    public static string Reasons(IReadOnlyList<string> reasons) => string.Join("; ", reasons.Take(3)) + (reasons.Count > 3 ? $"; and {reasons.Count - 3} more" : "");
+
     /// <summary><c>0.4 s</c>, <c>12 s</c>, <c>3 m 05 s</c>, <c>2 h 10 m</c>.</summary>
     public static string Duration(TimeSpan t) => t.TotalSeconds switch
     {

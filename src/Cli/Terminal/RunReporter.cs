@@ -24,7 +24,7 @@ internal sealed class RunReporter : IRunObserver, IAsyncDisposable
         _board.Started(cell);
         if (!_plain) return;
         var left = _board.Look().Left is { } t ? $", about {Format.Duration(t)} left" : "";
-        Screen.Note($"{cell}: {string.Join("; ", reasons.Take(3))}{(reasons.Count > 3 ? $"; and {reasons.Count - 3} more" : "")}{left}");
+        Screen.Note($"{cell}: {Format.Reasons(reasons)}{left}");
     }
 
     public void Told(CellId cell, StageMessage message)
