@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
+using System.Text.Json.Serialization.Metadata;
 using EditUnlearn.Foundation;
 using EditUnlearn.Methods.Gradient;
 using EditUnlearn.Methods.Shared;
@@ -52,6 +53,7 @@ public static class MethodCatalog
         PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
         UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
         Converters = { new JsonStringEnumConverter(JsonNamingPolicy.CamelCase) },
+        TypeInfoResolver = new DefaultJsonTypeInfoResolver { Modifiers = { OnlySettable } },
     };
 
     /// <summary>One line a method.</summary>
@@ -117,6 +119,20 @@ public static class MethodCatalog
             found.Add(new OptionProblem(path, $"has a value of the wrong type for {name}", e.Message.Split(". Path")[0]));
             return null;
         }
+    }
+
+    /// <summary>Every option with the value in force, as <see cref="Bind"/> reads it back to the same record under any preset.</summary>
+    public static JsonObject ToJson(object options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        return (JsonObject)JsonSerializer.SerializeToNode(options, options.GetType(), Json)!;
+    }
+
+    // What follows from other options is not one.
+    private static void OnlySettable(JsonTypeInfo type)
+    {
+        for (var i = type.Properties.Count - 1; i >= 0; i--)
+            if (type.Properties[i].Set is null) type.Properties.RemoveAt(i);
     }
 
     private static MethodEntry Entry<TMethod, TOptions>(

@@ -96,7 +96,8 @@ public sealed class ApplyStage : Stage<ApplyStage.Params>
             Retain = Splits.Of(data, splits, Splits.Retain),
             Targets = ParquetTable.Read<TargetRow>(io.Input("targets")).ToDictionary(t => t.Id, t => t.Target, StringComparer.Ordinal),
         };
-        return MethodMaterial.Statistics(MethodMaterial.Rows(entry, options, checkpoint, rows, Needed), entry, options, checkpoint.Model, Needed) with
+        var tokens = MethodMaterial.Rows(entry, options, checkpoint, rows, Needed);
+        return MethodMaterial.Statistics(tokens, MethodMaterial.Needed(entry, options), options, checkpoint.Model, Needed) with
         {
             OpenReference = io.HasInput("reference") ? () => io.LoadModel("reference").Model : null,
             Store = TrainingOutputs.Store(io),

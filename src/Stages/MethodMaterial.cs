@@ -78,24 +78,27 @@ public static class MethodMaterial
         return encoder.Problems.Count == 0 ? inputs : throw new InputException(encoder.Problems);
     }
 
-    /// <summary>Adds the statistics of the model that the method asks for and does not have yet.</summary>
-    /// <param name="inputs">Is not changed. Owns what it holds; <see cref="Free"/> frees it.</param>
-    /// <param name="entry">The method.</param>
-    /// <param name="options">Its options record.</param>
+    /// <summary>Adds statistics of the model.</summary>
+    /// <param name="inputs">Is not changed. The result owns tensors; <see cref="Free"/> frees them.</param>
+    /// <param name="names">Which, as <see cref="Needed"/> lists them.</param>
+    /// <param name="options">The method's options record.</param>
     /// <param name="model">The untouched model.</param>
     /// <param name="file">The file of a kind of statistics, asked for by name; throws where there is none.</param>
     /// <exception cref="InputException">Statistics are of another model or lack a block.</exception>
-    public static MethodInputs Statistics(MethodInputs inputs, MethodEntry entry, object options, CausalLm model, Func<string, string> file)
+    public static MethodInputs Statistics(MethodInputs inputs, IEnumerable<string> names, object options, CausalLm model, Func<string, string> file)
     {
         ArgumentNullException.ThrowIfNull(inputs);
-        ArgumentNullException.ThrowIfNull(entry);
+        ArgumentNullException.ThrowIfNull(names);
         ArgumentNullException.ThrowIfNull(file);
         if (options is not IEditingOptions editing) return inputs;
-        var needs = entry.Needs(options);
-        if (needs.HasFlag(Needs.SecondMoments) && inputs.SecondMoments.Count == 0) inputs = inputs with { SecondMoments = SecondMoments.Load(file(Moments), model, editing.Layers) };
-        if (needs.HasFlag(Needs.NullSpaces) && inputs.NullSpaces.Count == 0) inputs = inputs with { NullSpaces = NullSpace.Load(file(Projector), model, editing.Layers) };
-        if (needs.HasFlag(Needs.Contexts) && inputs.Contexts is [[]])
-            inputs = inputs with { Contexts = ContextFile.Read(file(Contexts), WeightFingerprint.Of(model), editing.ContextRecipe, editing.Contexts) };
+        foreach (var name in names)
+            inputs = name switch
+            {
+                Moments => inputs with { SecondMoments = SecondMoments.Load(file(name), model, editing.Layers) },
+                Projector => inputs with { NullSpaces = NullSpace.Load(file(name), model, editing.Layers) },
+                Contexts => inputs with { Contexts = ContextFile.Read(file(name), WeightFingerprint.Of(model), editing.ContextRecipe, editing.Contexts) },
+                _ => inputs,
+            };
         return inputs;
     }
 

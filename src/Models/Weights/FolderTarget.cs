@@ -59,7 +59,7 @@ internal sealed class FolderTarget : IDisposable
             if (!overwrite) throw new InputException(place, "is not empty", "name a new folder, or ask for it to be overwritten");
             if (from.StartsWith(to + Path.DirectorySeparatorChar, StringComparison.Ordinal)) throw new InputException(place, "holds the model's own folder, which would be removed", "name another folder");
             if (!Ours.Any(n => File.Exists(Path.Combine(place, n))) || Directory.EnumerateDirectories(place).Any())
-                throw new InputException(place, $"is not a plain model or patch folder (neither {string.Join(" nor ", Ours)}, or folders in it) and will not be removed", "empty it by hand, or name another folder");
+                throw new InputException(place, $"is not a plain model folder or patch (neither {string.Join(" nor ", Ours)}, or folders in it) and will not be removed", "empty it by hand, or name another folder");
         }
         return place;
     }
