@@ -97,6 +97,12 @@ public static class MethodCatalog
             found.Add(new OptionProblem("method", $"'{name}' is not a method", Spelling.Nearest(name, All.Select(m => m.Name)) is { } near ? $"did you mean '{near}'?" : "known: " + string.Join(", ", All.Select(m => m.Name))));
             return null;
         }
+        return BindTo(entry, preset, options, found, family);
+    }
+
+    internal static (MethodEntry Entry, object Options)? BindTo(MethodEntry entry, string preset, JsonObject? options, List<OptionProblem> found, string? family)
+    {
+        var name = entry.Name;
         string[] presets = [Reference, CorrectedPreset, .. entry.Published.Keys];
         if (!presets.Contains(preset))
             found.Add(new OptionProblem("preset", $"'{preset}' is not a preset of {name}", Spelling.Nearest(preset, presets) is { } like ? $"did you mean '{like}'?" : "known: " + string.Join(", ", presets)));

@@ -46,6 +46,15 @@ public sealed class ApplyStage : Stage<ApplyStage.Params>
     }
 
     /// <inheritdoc/>
+    /// <remarks>Presets and hyperparameters of families lie in the catalogue, whose code no key follows; their values must stand in the key themselves.</remarks>
+    protected override Params Complete(Params parameters)
+    {
+        ArgumentNullException.ThrowIfNull(parameters);
+        var (_, options) = MethodCatalog.Bind(parameters.Method, parameters.Preset, parameters.Options, out _, parameters.Family)!.Value;
+        return parameters with { Options = MethodCatalog.ToJson(options) };
+    }
+
+    /// <inheritdoc/>
     protected override IEnumerable<Type> CodeOf(Params parameters)
     {
         ArgumentNullException.ThrowIfNull(parameters);

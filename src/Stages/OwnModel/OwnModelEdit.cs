@@ -140,7 +140,8 @@ public sealed class OwnModelEdit
         ArgumentNullException.ThrowIfNull(checkpoint);
         using var scope = NewDisposeScope();
         using var work = new Work(this, checkpoint.Model, checkpoint, listener);
-        var inputs = MethodMaterial.Rows(_entry, _options, checkpoint, _rows, work.Ready);   // before anything that takes time
+        // Whatever can be refused is refused before the first answer.
+        var inputs = work.Complete(MethodMaterial.Rows(_entry, _options, checkpoint, _rows, work.Ready));
         var questions = Asked();
         var before = work.Timed("answers before", () => OwnQuestions.Ask(checkpoint, questions, "none", _request.MaxNewTokens, null, work.Asking("before"), listener.Cancelled));
         using var patch = work.Edit(inputs);
@@ -173,6 +174,7 @@ public sealed class OwnModelEdit
                 ? inputs with { NullSpaces = moments.ToDictionary(m => m.Key, m => NullSpace.Of(m.Value, bound.NullSpaceThreshold, bound.NullSpaceUnit)) }
                 : inputs with { SecondMoments = moments };
         EditRows(edits);
+        inputs = work.Complete(inputs);
         var before = work.Timed("answers before", () => Look(model, edits, null, listener.Cancelled));
         using var patch = work.Edit(inputs);
         IReadOnlyList<(double Probability, IReadOnlyList<int> Ids)> after;
@@ -268,10 +270,10 @@ public sealed class OwnModelEdit
             }
         }
 
-        public ModelPatch Edit(MethodInputs tokens)
+        public MethodInputs Complete(MethodInputs tokens)
         {
             var request = edit._request;
-            _owned = Timed("statistics", () => MethodMaterial.Statistics(tokens, edit._needed, edit._options, model, Ready)) with
+            return _owned = Timed("statistics", () => MethodMaterial.Statistics(tokens, edit._needed, edit._options, model, Ready)) with
             {
                 OpenReference = request.Reference is { } folder ? () => WeightFolder.Load(folder, request.Compute.Device, request.Compute.DType) : null,
                 Progress = p => listener.Progress?.Invoke($"{edit._entry.Label} ({p.What})", p.Done, p.Total),
@@ -280,8 +282,9 @@ public sealed class OwnModelEdit
                 Metric = (name, value) => _metrics[name] = value,
                 Cancelled = listener.Cancelled,
             };
-            return Timed("edit", () => edit._entry.Create(edit._options).Edit(model, _owned, new Seed(request.Seed)));
         }
+
+        public ModelPatch Edit(MethodInputs inputs) => Timed("edit", () => edit._entry.Create(edit._options).Edit(model, inputs, new Seed(edit._request.Seed)));
 
         public ApplyReport Report(ModelPatch patch)
         {
