@@ -1,6 +1,7 @@
 using Cocona.Filters;
 using EditUnlearn.Cli.Terminal;
 using EditUnlearn.Foundation;
+using EditUnlearn.Methods;
 using EditUnlearn.Pipeline;
 
 namespace EditUnlearn.Cli;
@@ -27,7 +28,7 @@ internal sealed class ErrorFilter : CommandFilterAttribute
     {
         InputException => ExitCodes.Usage,
         DamagedFileException => ExitCodes.Damaged,
-        StageFailedException => ExitCodes.StageFailed,
+        StageFailedException or MethodFailedException => ExitCodes.StageFailed,
         ResourceUnavailableException => ExitCodes.Unavailable,
         _ => null,
     };

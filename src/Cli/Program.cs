@@ -39,7 +39,9 @@ await new HostBuilder()
         app.AddCommands<CheckCommand>();
         app.AddCommands<ClaimsCommand>();
         app.AddCommands<DiffCommand>();
+        app.AddCommands<ApplyCommand>();
         app.AddCommands<AskCommand>();
+        app.AddCommands<EvalCommand>();
         app.AddSubCommand("model", x => x.AddCommands<ModelCommands>()).WithDescription("Look into a checkpoint: logits, generate, info, convert");
         app.AddCommands<PullCommand>();
         app.AddCommands<DoctorCommand>();

@@ -4,7 +4,7 @@ namespace EditUnlearn.Cli;
 internal static class Verbs
 {
     private static readonly string[] All =
-        ["repro", "status", "plan", "dag", "explain", "show", "log", "check", "claims", "diff", "model", "ask", "dataset", "study", "cache", "pull", "doctor", "completion", "help"];
+        ["repro", "status", "plan", "dag", "explain", "show", "log", "check", "claims", "diff", "apply", "ask", "eval", "model", "dataset", "study", "cache", "pull", "doctor", "completion", "help"];
 
     /// <summary>All of them; completion offers them.</summary>
     public static IReadOnlyList<string> Known => All;

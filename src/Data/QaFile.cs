@@ -6,6 +6,12 @@ using EditUnlearn.Foundation;
 
 namespace EditUnlearn.Data;
 
+/// <summary>A question of a file with what the file says of it beyond the study's rows.</summary>
+/// <param name="Row">The question.</param>
+/// <param name="Line">1-based, for messages.</param>
+/// <param name="Target">What shall be answered instead; null where the file leaves it open.</param>
+public sealed record PlacedQuestion(QaRow Row, int Line, string? Target);
+
 /// <summary>Reads question files: our own JSON Lines, the published TOFU and PISTOL forms, and what users hand in. The form shows in the keys.</summary>
 /// <remarks>Source: datasets specification, sections 1 to 3. Every problem of a file is reported at once, with its line.</remarks>
 public static class QaFile
@@ -21,6 +27,10 @@ public static class QaFile
     /// <exception cref="InputException">The file is absent, is not UTF-8 or JSON, or rows break the rules.</exception>
     /// <exception cref="DamagedFileException">It calls itself Parquet and is not.</exception>
     public static IReadOnlyList<QaRow> Read(string path, string? dataset = null) => Read(path, dataset, firstRow: 0);
+
+    /// <summary>Reads a file with the line and the target of each question: what somebody wants a model to forget, or to answer instead.</summary>
+    /// <inheritdoc cref="Read(string, string?)"/>
+    public static IReadOnlyList<PlacedQuestion> ReadPlaced(string path, string? dataset = null) => Placed(path, dataset, firstRow: 0);
 
     /// <summary>Reads several files one after the other as one set, as the study's facts: authors, then world facts.</summary>
     /// <param name="paths">In order.</param>
@@ -49,7 +59,9 @@ public static class QaFile
         return problems.Count == 0 ? rows : throw new InputException(problems);
     }
 
-    private static IReadOnlyList<QaRow> Read(string path, string? dataset, int firstRow)
+    private static IReadOnlyList<QaRow> Read(string path, string? dataset, int firstRow) => [.. Placed(path, dataset, firstRow).Select(p => p.Row)];
+
+    private static IReadOnlyList<PlacedQuestion> Placed(string path, string? dataset, int firstRow)
     {
         if (!File.Exists(path)) throw new InputException(path, "there is no such file");
         var problems = new List<InputProblem>();
@@ -63,17 +75,20 @@ public static class QaFile
         }
         if (objects.Count > MaxRows) throw new InputException(path, $"has more than {MaxRows} rows");
         dataset ??= Path.GetFileNameWithoutExtension(path);
-        var rows = new List<QaRow>(objects.Count);
+        var rows = new List<PlacedQuestion>(objects.Count);
         var questions = new Dictionary<string, int>(StringComparer.Ordinal);
         foreach (var (line, value) in objects)
         {
-            var row = Row(new Fields(path, line, value, problems), dataset, firstRow + rows.Count);
+            var fields = new Fields(path, line, value, problems);
+            var row = Row(fields, dataset, firstRow + rows.Count);
+            var target = fields.Text("target");
+            if (target is not null && target.Trim().Length == 0) fields.Complain("target", "is empty", "give a sentence that the model shall answer, or leave the field out");
             if (!questions.TryAdd(row.Question, line) && row.Question.Length > 0)
                 problems.Add(new InputProblem(path, line, 0, $"the question stands already in line {questions[row.Question]}", "questions of a set are distinct; remove one"));
-            rows.Add(row);
+            rows.Add(new PlacedQuestion(row, line, target));
         }
         if (rows.Count == 0 && problems.Count == 0) problems.Add(new InputProblem(path, 0, 0, "holds no question"));
-        return problems.Count == 0 ? Contracts.ContractGraph.Kinds(rows) : throw new InputException([.. problems.OrderBy(p => p.Line)]);
+        return problems.Count == 0 ? [.. Contracts.ContractGraph.Kinds([.. rows.Select(r => r.Row)]).Zip(rows, (kind, read) => read with { Row = kind })] : throw new InputException([.. problems.OrderBy(p => p.Line)]);
     }
 
     /// <summary>Writes rows in the native format, a header first.</summary>

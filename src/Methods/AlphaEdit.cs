@@ -16,7 +16,7 @@ namespace EditUnlearn.Methods;
 public sealed class AlphaEdit(AlphaEdit.Options options) : IMethod
 {
     /// <summary>Switches and constants; defaults are those of the specification for Llama-2-7B, for which the reference has no file.</summary>
-    public sealed record Options : ISpreadOptions
+    public sealed record Options : ISpreadOptions, INullSpaceOptions
     {
         /// <summary>Edited blocks, 0-based, in ascending order; values are sought at the last.</summary>
         public IReadOnlyList<int> Layers { get; init; } = [4, 5, 6, 7, 8];

@@ -84,9 +84,6 @@ public sealed class Grace(Grace.Options options) : IMethod
     /// <summary>Told of every edit once its value is trained; edits of one training batch in their order.</summary>
     public Action<Edited>? Observer { get; init; }
 
-    /// <summary>Starts of fresh values [D] by edit, instead of drawn ones: to repeat a run whose draws are known.</summary>
-    public IReadOnlyDictionary<string, Tensor>? Starts { get; init; }
-
     /// <inheritdoc/>
     public ModelPatch Edit(CausalLm model, MethodInputs inputs, Seed seed)
     {
@@ -175,7 +172,7 @@ public sealed class Grace(Grace.Options options) : IMethod
         var edits = batch.Select(i => inputs.Edits[i]).ToList();
         using var cached = new CachedEdits(model, options.Layer, edits, options.Replacement);
         var rows = batch.Select(i => places[i].Admitted.Entry).ToList();
-        var start = stack(edits.Select((e, b) => places[batch[b]].Admitted.Fresh ? Fresh(e.Id, cached.Output[b], seed) : values[rows[b]]).ToArray());
+        var start = stack(edits.Select((e, b) => places[batch[b]].Admitted.Fresh ? Fresh(inputs, e.Id, cached.Output[b], seed) : values[rows[b]]).ToArray());
         var result = ValueTraining.Run(cached, start, options.Steps, options.LearningRate, (b, step, loss) =>
             throw new MethodFailedException(Label, string.Create(CultureInfo.InvariantCulture, $"{edits[b].Id}, step {step}"), $"the loss is {loss}", "a smaller learning rate, or an undamaged model"));
         using var quiet = no_grad();
@@ -187,11 +184,12 @@ public sealed class Grace(Grace.Options options) : IMethod
     }
 
     // Uniform in [0, 1) or the memory's own output.
-    private Tensor Fresh(string id, Tensor output, Seed seed)
+    private Tensor Fresh(MethodInputs inputs, string id, Tensor output, Seed seed)
     {
-        if (Starts?.GetValueOrDefault(id) is { } known) return known;
+        var purpose = "value/" + id;
+        if (inputs.Draws.TryGetValue(purpose, out var known)) return known.to(ScalarType.Float32).to(output.device);
         if (options.Start == ValueStart.Warm) return output;
-        var stream = seed.Stream("value/" + id);
+        var stream = seed.Stream(purpose);
         return tensor(Enumerable.Range(0, (int)output.shape[0]).Select(_ => (float)stream.NextDouble()).Select(x => x < 1f ? x : MathF.BitDecrement(1f)).ToArray(), device: output.device);
     }
 }

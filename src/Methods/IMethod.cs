@@ -71,6 +71,13 @@ public sealed record MethodInputs
 
     /// <summary>Texts that must not change, BOS first; edits take them in turn.</summary>
     public IReadOnlyList<IReadOnlyList<int>> Locality { get; init; } = [];
+
+    /// <summary>
+    /// Draws whose outcome is given, by the purpose they are drawn for, to repeat a run elsewhere: <c>value/ID</c> the start of GRACE's value of an edit [D],
+    /// <c>mask/N</c> the mask of WISE's N-th memory [D, F]. A purpose that is not here is drawn.
+    /// </summary>
+    public IReadOnlyDictionary<string, Tensor> Draws { get; init; } = new Dictionary<string, Tensor>();
+
     /// <summary>Opens the reference model that is not the start model; the method owns what it gets. Null where there is none.</summary>
     public Func<CausalLm>? OpenReference { get; init; }
 
@@ -110,6 +117,15 @@ public sealed record EditRequest(string Id, IReadOnlyList<int> PromptIds, int Su
     /// tokens are scored at the last n positions of a row, wherever those lie (editing specification, section 1.3).
     /// </summary>
     public IReadOnlyList<int>? Continuation { get; init; }
+
+    /// <summary>File and line that a person wrote it in, for messages; null where nobody did.</summary>
+    public (string File, int Line)? Place { get; init; }
+
+    /// <summary>Something that is wrong with it, at its place.</summary>
+    /// <param name="message">Without a full stop, beginning with a verb.</param>
+    /// <param name="hint">What to do, or null.</param>
+    public InputProblem Problem(string message, string? hint = null) =>
+        Place is var (file, line) ? new InputProblem(file, line, 0, $"{Id} {message}", hint) : new InputProblem($"edit {Id}", 0, 0, message, hint);
 }
 
 /// <summary>How far a method is.</summary>

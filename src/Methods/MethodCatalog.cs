@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
+using System.Text.Json.Serialization.Metadata;
 using EditUnlearn.Foundation;
 using EditUnlearn.Methods.Gradient;
 using EditUnlearn.Methods.Shared;
@@ -52,6 +53,7 @@ public static class MethodCatalog
         PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
         UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
         Converters = { new JsonStringEnumConverter(JsonNamingPolicy.CamelCase) },
+        TypeInfoResolver = new DefaultJsonTypeInfoResolver { Modifiers = { OnlySettable } },
     };
 
     /// <summary>One line a method.</summary>
@@ -95,6 +97,12 @@ public static class MethodCatalog
             found.Add(new OptionProblem("method", $"'{name}' is not a method", Spelling.Nearest(name, All.Select(m => m.Name)) is { } near ? $"did you mean '{near}'?" : "known: " + string.Join(", ", All.Select(m => m.Name))));
             return null;
         }
+        return BindTo(entry, preset, options, found, family);
+    }
+
+    internal static (MethodEntry Entry, object Options)? BindTo(MethodEntry entry, string preset, JsonObject? options, List<OptionProblem> found, string? family)
+    {
+        var name = entry.Name;
         string[] presets = [Reference, CorrectedPreset, .. entry.Published.Keys];
         if (!presets.Contains(preset))
             found.Add(new OptionProblem("preset", $"'{preset}' is not a preset of {name}", Spelling.Nearest(preset, presets) is { } like ? $"did you mean '{like}'?" : "known: " + string.Join(", ", presets)));
@@ -117,6 +125,20 @@ public static class MethodCatalog
             found.Add(new OptionProblem(path, $"has a value of the wrong type for {name}", e.Message.Split(". Path")[0]));
             return null;
         }
+    }
+
+    /// <summary>Every option with the value in force, as <see cref="Bind"/> reads it back to the same record under any preset.</summary>
+    public static JsonObject ToJson(object options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        return (JsonObject)JsonSerializer.SerializeToNode(options, options.GetType(), Json)!;
+    }
+
+    // What follows from other options is not one.
+    private static void OnlySettable(JsonTypeInfo type)
+    {
+        for (var i = type.Properties.Count - 1; i >= 0; i--)
+            if (type.Properties[i].Set is null) type.Properties.RemoveAt(i);
     }
 
     private static MethodEntry Entry<TMethod, TOptions>(

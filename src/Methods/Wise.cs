@@ -129,9 +129,6 @@ public sealed class Wise(Wise.Options options) : IMethod
     /// <summary>Told edit and step, W' before the step and the masked gradient.</summary>
     public Action<int, int, Tensor, Tensor>? StepObserver { get; init; }
 
-    /// <summary>Masks of the memories in turn [D, F], instead of drawn ones: to repeat a run whose draws are known.</summary>
-    public IReadOnlyList<Tensor>? Masks { get; init; }
-
     /// <inheritdoc/>
     public ModelPatch Edit(CausalLm model, MethodInputs inputs, Seed seed)
     {
@@ -154,7 +151,7 @@ public sealed class Wise(Wise.Options options) : IMethod
             if (i % options.SaveFrequency == 0)
             {
                 mask.Dispose();
-                mask = Mask(store.Main, seed, i / options.SaveFrequency);
+                mask = Mask(inputs, store.Main, seed, i / options.SaveFrequency);
             }
             var edited = Write(model, inputs, i, store, mask, margins);
             store.Finish(edited.Distance);
@@ -209,11 +206,12 @@ public sealed class Wise(Wise.Options options) : IMethod
     }
 
     // B: every entry may move with the given probability, one mask for all edits of a memory.
-    private Tensor Mask(Tensor like, Seed seed, int memory)
+    private Tensor Mask(MethodInputs inputs, Tensor like, Seed seed, int memory)
     {
         using var scope = NewDisposeScope();
-        if (Masks is { } known) return known[memory].to(ScalarType.Float32).clone().MoveToOuterDisposeScope();
-        var stream = seed.Stream(string.Create(CultureInfo.InvariantCulture, $"mask/{memory}"));
+        var purpose = string.Create(CultureInfo.InvariantCulture, $"mask/{memory}");
+        if (inputs.Draws.TryGetValue(purpose, out var known)) return known.to(ScalarType.Float32).to(like.device).clone().MoveToOuterDisposeScope();
+        var stream = seed.Stream(purpose);
         var entries = new float[like.numel()];
         for (var i = 0; i < entries.Length; i++) entries[i] = stream.NextDouble() < options.MaskRatio ? 1 : 0;
         return tensor(entries, device: like.device).view(like.shape).MoveToOuterDisposeScope();

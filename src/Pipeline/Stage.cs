@@ -12,6 +12,9 @@ public interface IStage
     /// <summary>What is wrong with bound parameters beyond their types; run for the whole file before anything runs.</summary>
     IEnumerable<ParameterProblem> Check(object parameters);
 
+    /// <summary>Parameters with every value in force that they leave to a table of values, such as a preset: the key and the manifest hold the values, not the name. Only for parameters without a problem.</summary>
+    object Complete(object parameters);
+
     /// <summary>Types picked from a catalogue by these parameters, whose code enters the key besides that of the stage itself.</summary>
     IEnumerable<Type> CodeOf(object parameters);
 
@@ -35,12 +38,17 @@ public abstract class Stage<T> : IStage where T : notnull
     /// <inheritdoc cref="IStage.Check"/>
     protected virtual IEnumerable<ParameterProblem> Check(T parameters) => [];
 
+    /// <inheritdoc cref="IStage.Complete"/>
+    protected virtual T Complete(T parameters) => parameters;
+
     /// <inheritdoc cref="IStage.CodeOf"/>
     protected virtual IEnumerable<Type> CodeOf(T parameters) => [];
 
     void IStage.Run(object parameters, StageIo io) => Run((T)parameters, io);
 
     IEnumerable<ParameterProblem> IStage.Check(object parameters) => Check((T)parameters);
+
+    object IStage.Complete(object parameters) => Complete((T)parameters);
 
     IEnumerable<Type> IStage.CodeOf(object parameters) => CodeOf((T)parameters);
 }

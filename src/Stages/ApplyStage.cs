@@ -8,7 +8,6 @@ using EditUnlearn.Methods.Gradient;
 using EditUnlearn.Methods.Shared;
 using EditUnlearn.Models;
 using EditUnlearn.Models.Training;
-using EditUnlearn.Models.Weights;
 using EditUnlearn.Pipeline;
 using static TorchSharp.torch;
 
@@ -47,6 +46,15 @@ public sealed class ApplyStage : Stage<ApplyStage.Params>
     }
 
     /// <inheritdoc/>
+    /// <remarks>Presets and hyperparameters of families lie in the catalogue, whose code no key follows; their values must stand in the key themselves.</remarks>
+    protected override Params Complete(Params parameters)
+    {
+        ArgumentNullException.ThrowIfNull(parameters);
+        var (_, options) = MethodCatalog.Bind(parameters.Method, parameters.Preset, parameters.Options, out _, parameters.Family)!.Value;
+        return parameters with { Options = MethodCatalog.ToJson(options) };
+    }
+
+    /// <inheritdoc/>
     protected override IEnumerable<Type> CodeOf(Params parameters)
     {
         ArgumentNullException.ThrowIfNull(parameters);
@@ -78,36 +86,28 @@ public sealed class ApplyStage : Stage<ApplyStage.Params>
         }
         finally
         {
-            foreach (var space in inputs.NullSpaces.Values) space.Dispose();
+            MethodMaterial.Free(inputs);
         }
     }
 
     private static MethodInputs Inputs(Params parameters, MethodEntry entry, object options, Checkpoint checkpoint, StageIo io)
     {
-        var needs = entry.Needs(options);
         var data = ParquetTable.Read<QaRow>(io.Input("data"));
         var splits = ParquetTable.Read<SplitRow>(io.Input("splits"));
         var forget = Splits.Of(data, splits, Splits.Forget);
-        var requests = io.HasInput("requests") ? ParquetTable.Read<QaRow>(io.Input("requests")) : forget;   // merged queries in place of single ones
-        var targets = ParquetTable.Read<TargetRow>(io.Input("targets")).ToDictionary(t => t.Id, t => t.Target, StringComparer.Ordinal);
-        var editing = options as IEditingOptions;
-        var layers = editing?.Layers ?? [];
-        Layers.Check(layers, checkpoint.Model.Config.Layers, $"options.{parameters.Method}.layers");
+        if (options is IEditingOptions editing) Layers.Check(editing.Layers, checkpoint.Model.Config.Layers, $"options.{parameters.Method}.layers");
         string Needed(string input) => io.HasInput(input) ? io.Input(input) : throw new StageFailedException(
             $"{entry.Label} is set to use what the stage '{input}' makes, but the input '{input}' is empty\n  hint: add it under 'in' of this stage in pipeline.yaml");
-
-        return new MethodInputs
+        var rows = new MethodRows
         {
-            Edits = editing is null ? [] : [.. requests.Select(q => EditRequests.FromText(checkpoint, q.Id, q.Question, q.Subject, q.SubjectStart, targets[q.Id], editing.AppendEos))],
-            Forget = [.. forget.Select(q => checkpoint.Row(q.Question, q.Answer))],
-            Retain = needs.HasFlag(Needs.RetainSet) ? [.. Splits.Of(data, splits, Splits.Retain).Select(q => checkpoint.Row(q.Question, q.Answer))] : [],
-            Refusals = needs.HasFlag(Needs.Refusals) ? [.. forget.Select(q => new[] { checkpoint.Row(q.Question, targets[q.Id]) })] : [],
-            SecondMoments = needs.HasFlag(Needs.SecondMoments) ? SecondMoments.Load(Needed("moments"), checkpoint.Model, layers) : new Dictionary<int, Tensor>(),
-            NullSpaces = needs.HasFlag(Needs.NullSpaces) ? NullSpace.Load(Needed("projector"), checkpoint.Model, layers) : new Dictionary<int, NullSpace>(),
-            Contexts = needs.HasFlag(Needs.Contexts) && editing is not null
-                ? ContextFile.Read(Needed("contexts"), WeightFingerprint.Of(checkpoint.Model), editing.ContextRecipe, editing.Contexts)
-                : [[]],
-            Locality = needs.HasFlag(Needs.Locality) ? [.. QaFile.Read(Needed("locality"), "locality").Select(q => checkpoint.Row(q.Question, q.Answer, end: false).Ids)] : [],
+            Forget = forget,
+            Requests = io.HasInput("requests") ? ParquetTable.Read<QaRow>(io.Input("requests")) : forget,   // merged queries in place of single ones
+            Retain = Splits.Of(data, splits, Splits.Retain),
+            Targets = ParquetTable.Read<TargetRow>(io.Input("targets")).ToDictionary(t => t.Id, t => t.Target, StringComparer.Ordinal),
+        };
+        var tokens = MethodMaterial.Rows(entry, options, checkpoint, rows, Needed);
+        return MethodMaterial.Statistics(tokens, MethodMaterial.Needed(entry, options), options, checkpoint.Model, Needed) with
+        {
             OpenReference = io.HasInput("reference") ? () => io.LoadModel("reference").Model : null,
             Store = TrainingOutputs.Store(io),
             Progress = p =>

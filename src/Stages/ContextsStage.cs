@@ -1,6 +1,4 @@
 using EditUnlearn.Foundation;
-using EditUnlearn.Methods.Shared;
-using EditUnlearn.Models.Weights;
 using EditUnlearn.Pipeline;
 
 namespace EditUnlearn.Stages;
@@ -13,7 +11,7 @@ public sealed class ContextsStage : Stage<ContextsStage.Params>
     public sealed record Params(ulong Seed);
 
     /// <inheritdoc/>
-    public override StageInfo Info { get; } = new("contexts", 1, "context prefixes written by the model") { Inputs = [new("model")], Outputs = ["contexts.json"], Resource = Resource.Accelerator };
+    public override StageInfo Info { get; } = new("contexts", 1, "context prefixes written by the model") { Inputs = [new("model")], Outputs = [ModelStatistics.ContextsFile], Resource = Resource.Accelerator };
 
     /// <inheritdoc/>
     protected override void Run(Params parameters, StageIo io)
@@ -21,14 +19,6 @@ public sealed class ContextsStage : Stage<ContextsStage.Params>
         ArgumentNullException.ThrowIfNull(parameters);
         ArgumentNullException.ThrowIfNull(io);
         using var checkpoint = io.LoadModel("model");
-        var seed = new Seed(parameters.Seed).For("contexts");
-        var prefixes = new Dictionary<ContextRecipe, IReadOnlyList<IReadOnlyList<int>>>();
-        foreach (var recipe in Enum.GetValues<ContextRecipe>())
-        {
-            io.Cancelled.ThrowIfCancellationRequested();
-            prefixes[recipe] = ContextPrefixes.Generate(checkpoint.Model, checkpoint.Tokenizer, recipe, ContextPrefixes.Available(recipe), seed);
-            foreach (var prefix in prefixes[recipe]) io.Log($"{recipe}: {checkpoint.Tokenizer.Decode([.. prefix])}");
-        }
-        ContextFile.Write(io.Output("contexts.json"), WeightFingerprint.Of(checkpoint.Model), prefixes);
+        ModelStatistics.WriteContexts(io.Output(ModelStatistics.ContextsFile), checkpoint, new Seed(parameters.Seed), ModelStatistics.Of(io));
     }
 }

@@ -1,7 +1,5 @@
 using EditUnlearn.Data;
-using EditUnlearn.Methods.Shared;
 using EditUnlearn.Pipeline;
-using TorchSharp;
 
 namespace EditUnlearn.Stages;
 
@@ -14,7 +12,7 @@ public sealed class MomentsStage : Stage<MomentsStage.Params>
     public sealed record Params(IReadOnlyList<int> Layers, int Truncation = 4096);
 
     /// <inheritdoc/>
-    public override StageInfo Info { get; } = new("moments", 1, "second moments of the MLP keys") { Inputs = [new("model"), new("text")], Outputs = ["moments.safetensors"], Resource = Resource.Accelerator };
+    public override StageInfo Info { get; } = new("moments", 1, "second moments of the MLP keys") { Inputs = [new("model"), new("text")], Outputs = [ModelStatistics.MomentsFile], Resource = Resource.Accelerator };
 
     /// <inheritdoc/>
     protected override IEnumerable<ParameterProblem> Check(Params parameters)
@@ -31,17 +29,7 @@ public sealed class MomentsStage : Stage<MomentsStage.Params>
         ArgumentNullException.ThrowIfNull(io);
         using var checkpoint = io.LoadModel("model");
         Layers.Check(parameters.Layers, checkpoint.Model.Config.Layers, "layers of the stage 'moments'");
-        var truncation = Math.Min(parameters.Truncation, checkpoint.Model.Config.MaxPositions);
         var rows = QaFile.Read(io.Input("text"), "text").Select(q => checkpoint.Row(q.Question, q.Answer)).ToList();
-        var (moments, tokens) = SecondMoments.Collect(
-            checkpoint.Model, rows, parameters.Layers, truncation: truncation, progress: done => io.Progress(done, rows.Count), cancelled: io.Cancelled);
-        SecondMoments.Save(io.Output("moments.safetensors"), moments, SecondMoments.Headers(checkpoint.Model, rows, parameters.Layers, tokens, truncation));
-        foreach (var (layer, moment) in moments)
-        {
-            io.Metric($"layer{layer}.mean-eigenvalue", moment.diagonal().mean().ToDouble());
-            moment.Dispose();
-        }
-        io.Metric("documents", rows.Count);
-        io.Metric("tokens", tokens);
+        ModelStatistics.WriteMoments(io.Output(ModelStatistics.MomentsFile), checkpoint.Model, rows, parameters.Layers, parameters.Truncation, ModelStatistics.Of(io));
     }
 }

@@ -1,5 +1,4 @@
 using EditUnlearn.Methods.Shared;
-using EditUnlearn.Models.Weights;
 using EditUnlearn.Pipeline;
 using static TorchSharp.torch;
 
@@ -15,7 +14,7 @@ public sealed class ProjectorStage : Stage<ProjectorStage.Params>
     public sealed record Params(IReadOnlyList<int> Layers, double Threshold = 0.02, EigenvalueUnit Unit = EigenvalueUnit.Absolute);
 
     /// <inheritdoc/>
-    public override StageInfo Info { get; } = new("projector", 1, "projectors onto the null space of the MLP keys") { Inputs = [new("moments")], Outputs = ["projector.safetensors"], Resource = Resource.Accelerator };
+    public override StageInfo Info { get; } = new("projector", 1, "projectors onto the null space of the MLP keys") { Inputs = [new("moments")], Outputs = [ModelStatistics.ProjectorFile], Resource = Resource.Accelerator };
 
     /// <inheritdoc/>
     protected override IEnumerable<ParameterProblem> Check(Params parameters)
@@ -30,28 +29,7 @@ public sealed class ProjectorStage : Stage<ProjectorStage.Params>
     {
         ArgumentNullException.ThrowIfNull(parameters);
         ArgumentNullException.ThrowIfNull(io);
-        using var scope = NewDisposeScope();
-        var path = io.Input("moments");
-        var file = SafetensorsFile.Open(path);
-        var spaces = new List<(NullSpace Space, StatisticsHeader Header)>();
-        try
-        {
-            foreach (var layer in parameters.Layers)
-            {
-                io.Cancelled.ThrowIfCancellationRequested();
-                var header = SecondMoments.Header(file, path, layer);
-                var space = NullSpace.Of(file.Read($"layer{layer}.C").to(device(io.Device)), parameters.Threshold, parameters.Unit);
-                spaces.Add((space, header));
-                io.Metric($"layer{layer}.kept-directions", space.Kept);
-                io.Progress(spaces.Count, parameters.Layers.Count);
-                if (space.Kept == 0) io.Warn($"no direction of layer {layer} lies below the bound: nothing can be written there");
-                if (space.Kept == space.Size) io.Warn($"every direction of layer {layer} lies below the bound: the projector protects nothing");
-            }
-            NullSpace.Save(io.Output("projector.safetensors"), spaces);
-        }
-        finally
-        {
-            foreach (var (space, _) in spaces) space.Dispose();
-        }
+        ModelStatistics.WriteProjector(
+            io.Output(ModelStatistics.ProjectorFile), io.Input("moments"), parameters.Layers, parameters.Threshold, parameters.Unit, device(io.Device), ModelStatistics.Of(io));
     }
 }

@@ -38,16 +38,19 @@ public sealed class TargetsStage : Stage<TargetsStage.Params>
         ArgumentNullException.ThrowIfNull(parameters);
         ArgumentNullException.ThrowIfNull(io);
         var forget = Splits.Of(ParquetTable.Read<QaRow>(io.Input("data")), ParquetTable.Read<SplitRow>(io.Input("splits")), Splits.Forget);
-        var targets = parameters.From == RefusalSource.Model ? Written(forget, io) : Drawn(forget, parameters, io);
+        var targets = parameters.From == RefusalSource.Model ? Written(forget, io) : Draw([.. forget.Select(q => q.Id)], TextLines.Read(io.Input("refusals")), new Seed(parameters.Seed));
         ParquetTable.Write(io.Output("targets.parquet"), targets);
         io.Metric("fallback-share", targets.Average(t => t.Source == "fallback" ? 1.0 : 0));
     }
 
-    private static List<TargetRow> Drawn(IReadOnlyList<QaRow> forget, Params parameters, StageIo io)
+    /// <summary>A refusal of a list for every question, each equally likely.</summary>
+    /// <param name="ids">Of the questions, in order.</param>
+    /// <param name="refusals">The list.</param>
+    /// <param name="seed">Of the draws.</param>
+    public static List<TargetRow> Draw(IReadOnlyList<string> ids, IReadOnlyList<string> refusals, Seed seed)
     {
-        var refusals = TextLines.Read(io.Input("refusals"));
-        var draw = new Seed(parameters.Seed).Stream("refusal");
-        return [.. forget.Select(q => new TargetRow { Id = q.Id, Target = draw.Pick(refusals), Source = "list" })];
+        var draw = seed.Stream("refusal");
+        return [.. ids.Select(id => new TargetRow { Id = id, Target = draw.Pick(refusals), Source = "list" })];
     }
 
     private static List<TargetRow> Written(IReadOnlyList<QaRow> forget, StageIo io)

@@ -60,7 +60,7 @@ internal sealed class AskCommand(Stopping stopping)
     {
         var before = Said(checkpoint, questions, maxNew, null);
         if (patch is null) return [.. before.Select(b => (b, (string?)null))];
-        using var applied = patch.ApplyTo(checkpoint.Model);
+        using var applied = patch.ApplyTo(checkpoint.Model, "the patch");
         return [.. before.Zip(Said(checkpoint, questions, maxNew, patch.Tap), (b, a) => (b, (string?)a))];
     }
 

@@ -20,7 +20,7 @@ internal static class AdapterChecks
         var longest = inputs.Contexts.Select(c => c.Count).DefaultIfEmpty().Max();
         foreach (var edit in inputs.Edits)
         {
-            InputProblem Problem(string message, string hint) => new($"edit {edit.Id}", 0, 0, message, hint);
+            InputProblem Problem(string message, string hint) => edit.Problem(message, hint);
             if (edit.PromptIds.Count == 0) problems.Add(Problem("has an empty prompt", "give a question"));
             if (edit.TargetIds.Count == 0) problems.Add(Problem("has an empty target", "give a sentence that the model shall answer"));
             var length = longest + edit.PromptIds.Count + edit.TargetIds.Count;
@@ -28,7 +28,7 @@ internal static class AdapterChecks
             var foreign = edit.PromptIds.Concat(edit.TargetIds).Where(i => i < 0 || i >= config.VocabSize).Distinct().ToList();
             if (foreign.Count > 0) problems.Add(Problem($"holds tokens the model does not have: {string.Join(", ", foreign)}", $"its vocabulary goes from 0 to {config.VocabSize - 1}"));
         }
-        problems.AddRange(inputs.Edits.GroupBy(e => e.Id).Where(g => g.Count() > 1).Select(g => new InputProblem($"edit {g.Key}", 0, 0, $"occurs {g.Count()} times", "ids name edits, so that one can be taken out again")));
+        problems.AddRange(inputs.Edits.GroupBy(e => e.Id).Where(g => g.Count() > 1).Select(g => g.Last().Problem($"occurs {g.Count()} times", "ids name edits, so that one can be taken out again")));
         if (problems.Count > 0) throw new InputException(problems);
     }
 

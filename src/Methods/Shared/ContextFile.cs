@@ -48,7 +48,7 @@ public static class ContextFile
             using var json = JsonDocument.Parse(File.ReadAllBytes(path));
             if (json.RootElement.GetProperty("format").GetString() != Format) throw new JsonException($"its format is not {Format}");
             if (json.RootElement.GetProperty("model").GetString() != fingerprint)
-                throw new InputException(path, "these context prefixes were written by another model", "make them again from the model that is edited (stage 'contexts')");
+                throw new InputException(path, "these context prefixes were written by another model", "make them again from the model that is edited (stage 'contexts'; for a model of your own without --contexts)");
             IReadOnlyList<IReadOnlyList<int>> rows = [.. json.RootElement.GetProperty(Name(recipe)).EnumerateArray().Select(r => (IReadOnlyList<int>)[.. r.EnumerateArray().Select(i => i.GetInt32())])];
             if (rows.Count == 0 || rows[0].Count != 0) throw new JsonException("its first prefix is not the empty one");
             if (rows.Count <= count) throw new InputException(path, $"holds {rows.Count - 1} prefixes, but {count} are asked for", $"set contexts to {rows.Count - 1} at most");

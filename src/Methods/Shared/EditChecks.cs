@@ -27,7 +27,7 @@ public static class EditChecks
 
     private static IEnumerable<InputProblem> Of(EditRequest edit, ModelConfig config, int longestPrefix)
     {
-        InputProblem Problem(string message, string? hint = null) => new($"edit {edit.Id}", 0, 0, message, hint);
+        InputProblem Problem(string message, string? hint = null) => edit.Problem(message, hint);
         if (edit.TargetIds.Count == 0) yield return Problem("has an empty target", "give a sentence that the model shall answer");
         if (edit.SubjectLast < 0 || edit.SubjectLast >= edit.PromptIds.Count)
             yield return Problem($"looks up position {edit.SubjectLast} of a prompt of {edit.PromptIds.Count} tokens", "the subject must stand in the question");

@@ -1,3 +1,4 @@
+using EditUnlearn.Foundation;
 using EditUnlearn.Models;
 using EditUnlearn.Models.Tokenizers;
 
@@ -38,18 +39,22 @@ public static class EditRequests
     /// <param name="subjectStart">UTF-16 index.</param>
     /// <param name="target">What shall be answered; spaces in front are left to the join.</param>
     /// <param name="options">How it is read.</param>
-    /// <exception cref="ArgumentException">The subject does not stand there, or question or target is empty.</exception>
+    /// <exception cref="InputException">The subject does not stand there, or question or target is empty; all at once.</exception>
     public static EditRequest FromText(Checkpoint checkpoint, string id, string question, string subject, int subjectStart, string target, Options options)
     {
         ArgumentNullException.ThrowIfNull(checkpoint);
-        ArgumentException.ThrowIfNullOrEmpty(question);
+        ArgumentNullException.ThrowIfNull(question);
         ArgumentNullException.ThrowIfNull(subject);
         ArgumentNullException.ThrowIfNull(target);
         ArgumentNullException.ThrowIfNull(options);
-        if (subject.Length > 0 && (subjectStart < 0 || subjectStart > question.Length - subject.Length || !question.AsSpan(subjectStart).StartsWith(subject, StringComparison.Ordinal)))
-            throw new ArgumentException($"{id}: the subject '{subject}' does not stand at {subjectStart} of '{question}'.", nameof(subject));
+        var problems = new List<InputProblem>();
+        void Wrong(string message, string hint) => problems.Add(new InputProblem($"edit {id}", 0, 0, message, hint));
+        if (question.Length == 0) Wrong("has an empty question", "give a question");
+        else if (subject.Length > 0 && (subjectStart < 0 || subjectStart > question.Length - subject.Length || !question.AsSpan(subjectStart).StartsWith(subject, StringComparison.Ordinal)))
+            Wrong($"names the subject '{subject}', which does not stand at {subjectStart} of '{question}'", "the subject must stand in the question, letter by letter");
         target = target.TrimStart(' ');
-        if (target.Length == 0) throw new ArgumentException($"{id}: the target is empty.", nameof(target));
+        if (target.Length == 0) Wrong("has an empty target", "give a sentence that the model shall answer");
+        if (problems.Count > 0) throw new InputException(problems);
 
         var raw = options.Format == PromptFormat.Raw;
         var prompt = checkpoint.PromptWithOffsets(question, raw);

@@ -19,6 +19,16 @@ public interface IEditingOptions
     IEnumerable<OptionProblem> Check() => EditingOptions.Problems(this, null, 1);
 }
 
+/// <summary>Which directions of a memory a method writes to, so that its projectors can be made before it runs.</summary>
+public interface INullSpaceOptions
+{
+    /// <summary>Directions with an eigenvalue of C below are written to.</summary>
+    double NullSpaceThreshold { get; }
+
+    /// <summary>Unit of that bound.</summary>
+    EigenvalueUnit NullSpaceUnit { get; }
+}
+
 /// <summary>Checks that editing methods share.</summary>
 public static class EditingOptions
 {

@@ -46,6 +46,6 @@ public sealed record StatisticsHeader(int Layer, string Weights, string Text, lo
     {
         ArgumentNullException.ThrowIfNull(model);
         if (Layer >= model.Config.Layers || Weights != WeightFingerprint.UpTo(model, Layer))
-            throw new InputException(path, $"the {what} of layer {Layer} come from another model: the weights of its blocks 0 to {Layer} are not those of the model to be edited", "measure them again on this model (stages 'moments' and 'projector')");
+            throw new InputException(path, $"the {what} of layer {Layer} come from another model: the weights of its blocks 0 to {Layer} are not those of the model to be edited", "measure them again on this model (stages 'moments' and 'projector'; for a model of your own --moments-text)");
     }
 }

@@ -25,21 +25,20 @@ public abstract class ModelPatch : IDisposable
     /// <summary>Writes the patch into a folder: tensors as safetensors, the rest as JSON.</summary>
     public abstract void Save(string folder);
 
-    /// <summary>Writes the patched model where another program can read it: a checkpoint, as far as the change is one of weights.</summary>
-    /// <param name="checkpoint">The model without the patch.</param>
-    /// <param name="folder">Where.</param>
-    /// <returns>Null, or what the reader of the folder must know.</returns>
-    public string? Export(Checkpoint checkpoint, string folder)
+    /// <summary>Puts the change on a model that a user named.</summary>
+    /// <param name="model">Is restored when the handle is disposed.</param>
+    /// <param name="name">Of the patch, for the message.</param>
+    /// <exception cref="InputException">The patch does not fit the model.</exception>
+    public IDisposable ApplyTo(CausalLm model, string name)
     {
-        ArgumentNullException.ThrowIfNull(checkpoint);
-        using var applied = ApplyTo(checkpoint.Model);
-        if (Tap is null)
+        try
         {
-            checkpoint.Save(folder);
-            return null;
+            return ApplyTo(model);
         }
-        Save(folder);
-        return $"this change is no change of weights, so there is no checkpoint of it: {folder} holds the adapter alone ({PatchFolder.TensorFile} and {PatchFolder.InfoFile}), to be used beside the untouched model";
+        catch (ArgumentException e)
+        {
+            throw new InputException(name, "was made for another model: " + e.Message.Split(" (Parameter")[0].TrimEnd('.'), "name the model it was made from");
+        }
     }
 
     /// <summary>Reads a saved patch of any kind; the caller owns it.</summary>

@@ -9,6 +9,9 @@ internal sealed class FolderTarget : IDisposable
     // Room for index, tokenizer and the like beside the weights.
     private const long Slack = 1 << 28;
 
+    // What a folder must hold to pass for something this program wrote and may replace.
+    private static readonly string[] Ours = [ConfigFile.Name, Patches.PatchFolder.InfoFile];
+
     private readonly string _place;
     private readonly bool _replace;
     private bool _committed;
@@ -32,23 +35,33 @@ internal sealed class FolderTarget : IDisposable
     /// <exception cref="InputException">The place is taken, would swallow the source, or lies on a disk without room.</exception>
     public static FolderTarget Prepare(string source, string place, bool overwrite, long bytes)
     {
-        place = Path.TrimEndingDirectorySeparator(Path.GetFullPath(place));
-        var from = Path.TrimEndingDirectorySeparator(Real(Path.GetFullPath(source)));
-        var to = Real(place);
-        if (from == to) throw new InputException(place, "is the model's own folder, which is never written to", "name another folder");
-        if (File.Exists(place)) throw new InputException(place, "is a file, not a folder");
-        if (Directory.Exists(place) && Directory.EnumerateFileSystemEntries(place).Any())
-        {
-            if (!overwrite) throw new InputException(place, "is not empty", "name a new folder, or ask for it to be overwritten");
-            if (from.StartsWith(to + Path.DirectorySeparatorChar, StringComparison.Ordinal)) throw new InputException(place, "holds the model's own folder, which would be removed", "name another folder");
-            if (!File.Exists(Path.Combine(place, ConfigFile.Name)) || Directory.EnumerateDirectories(place).Any())
-                throw new InputException(place, $"is not a plain model folder (no {ConfigFile.Name}, or folders in it) and will not be removed", "empty it by hand, or name another folder");
-        }
+        place = Check(source, place, overwrite);
         Directory.CreateDirectory(Path.GetDirectoryName(place)!);
         var free = new DriveInfo(Path.GetDirectoryName(place)!).AvailableFreeSpace;
         if (free < bytes + Slack)
             throw new InputException(place, string.Create(CultureInfo.InvariantCulture, $"needs {(bytes + Slack) / 1e9:0.0} GB, but its disk has {free / 1e9:0.0} GB free"), "name a folder on another disk");
         return new FolderTarget(place, overwrite);
+    }
+
+    /// <summary>Checks the place and changes nothing, so that a long computation is not begun for a place that will be refused.</summary>
+    /// <inheritdoc cref="Prepare"/>
+    /// <returns>The place in full.</returns>
+    public static string Check(string source, string place, bool overwrite)
+    {
+        place = Path.TrimEndingDirectorySeparator(Path.GetFullPath(place));
+        var from = Path.TrimEndingDirectorySeparator(Real(Path.GetFullPath(source)));
+        var to = Real(place);
+        if (from == to) throw new InputException(place, "is the model's own folder, which is never written to", "name another folder");
+        if (to.StartsWith(from + Path.DirectorySeparatorChar, StringComparison.Ordinal)) throw new InputException(place, "lies inside the model's own folder, which is never written to", "name another folder");
+        if (File.Exists(place)) throw new InputException(place, "is a file, not a folder");
+        if (Directory.Exists(place) && Directory.EnumerateFileSystemEntries(place).Any())
+        {
+            if (!overwrite) throw new InputException(place, "is not empty", "name a new folder, or ask for it to be overwritten");
+            if (from.StartsWith(to + Path.DirectorySeparatorChar, StringComparison.Ordinal)) throw new InputException(place, "holds the model's own folder, which would be removed", "name another folder");
+            if (!Ours.Any(n => File.Exists(Path.Combine(place, n))) || Directory.EnumerateDirectories(place).Any())
+                throw new InputException(place, $"is not a plain model folder or patch (neither {string.Join(" nor ", Ours)}, or folders in it) and will not be removed", "empty it by hand, or name another folder");
+        }
+        return place;
     }
 
     /// <summary>Puts the filled folder into its place.</summary>

@@ -193,8 +193,11 @@ public sealed class PlanBuilder
         if (with is YamlMap map) parameters = ParameterBinder.Bind(draft.Run.ParametersType, map, _problems, places);
         else if (with is not null) _problems.Add(with.Place, $"'with' must be a map, not {with.Kind}");
         if (parameters is not null)
-            foreach (var p in draft.Run.Check(parameters))
-                _problems.Add(PlaceOf(p.Path, places, draft), p.Path.Length == 0 ? p.Message : $"'{p.Path}' {p.Message}", p.Hint);
+        {
+            var wrong = draft.Run.Check(parameters).ToList();
+            foreach (var p in wrong) _problems.Add(PlaceOf(p.Path, places, draft), p.Path.Length == 0 ? p.Message : $"'{p.Path}' {p.Message}", p.Hint);
+            if (wrong.Count == 0) parameters = draft.Run.Complete(parameters);
+        }
         var inputs = Inputs(draft, id, settings);
         return parameters is null ? null : new Cell
         {

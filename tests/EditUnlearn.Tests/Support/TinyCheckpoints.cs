@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using EditUnlearn.Foundation;
 using EditUnlearn.Models;
+using EditUnlearn.Models.Tokenizers;
 using EditUnlearn.Models.Weights;
 using static TorchSharp.torch;
 
@@ -40,6 +41,16 @@ public static class TinyCheckpoints
         File.WriteAllBytes(Path.Combine(folder, "tokenizer.model"), [10, 0, 255, 3, 128]);
         if (shardBytes is null) return;
         Cut(folder, shardBytes.Value);
+    }
+
+    /// <summary>Writes a folder with lively random float32 weights and a tokenizer of its own, so that questions can be asked.</summary>
+    public static void WriteAskable(string folder, IEnumerable<string> texts, ulong seed = 1)
+    {
+        var tokenizer = BpeTrainer.Train(texts, 320);
+        using var checkpoint = new Checkpoint(TinyModels.Lively(seed, words: tokenizer.VocabSize), tokenizer);
+        checkpoint.Save(folder);
+        File.WriteAllText(Path.Combine(folder, "generation_config.json"), """{"bos_token_id": 1, "eos_token_id": 2, "temperature": 0.6}""" + "\n");
+        File.WriteAllText(Path.Combine(folder, "LICENSE"), "A licence.\n");
     }
 
     // Written by hand rather than by the export under test.

@@ -7,11 +7,11 @@ namespace EditUnlearn.Tests.Support;
 /// <summary>Decoders small enough for properties: random weights, grouped heads, an MLP width unlike the model's.</summary>
 public static class TinyModels
 {
-    public static CausalLm Llama(ulong seed = 1, int layers = 3, int? window = null) => CausalLm.Random(
+    public static CausalLm Llama(ulong seed = 1, int layers = 3, int? window = null, int words = 97) => CausalLm.Random(
         new ModelConfig
         {
             Family = window is null ? "llama2" : "mistral",
-            VocabSize = 97,
+            VocabSize = words,
             HiddenSize = 32,
             IntermediateSize = 56,
             Layers = layers,
@@ -23,9 +23,9 @@ public static class TinyModels
         }, new Seed(seed));
 
     /// <summary>The same with weights wide enough that every block matters and logits are not flat, as after training.</summary>
-    public static CausalLm Lively(ulong seed = 1, int layers = 3, int? window = null)
+    public static CausalLm Lively(ulong seed = 1, int layers = 3, int? window = null, int words = 97)
     {
-        var model = Llama(seed, layers, window);
+        var model = Llama(seed, layers, window, words);
         using var quiet = TorchSharp.torch.no_grad();
         using var scope = TorchSharp.torch.NewDisposeScope();
         foreach (var (name, weight) in model.Weights.Where(w => w.Value.shape.Length == 2))

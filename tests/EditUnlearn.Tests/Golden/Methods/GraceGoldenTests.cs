@@ -46,9 +46,9 @@ public sealed class GraceGoldenTests
         var method = new Grace(Options(manifest, layer, order))
         {
             Observer = e => edited.Add(e.Id, (e, e.Value!.clone().DetachFromDisposeScope())),
-            Starts = requests.Where(r => golden.Entries.ContainsKey($"{r.Id}.initial_value")).ToDictionary(r => r.Id, r => golden.Read($"{r.Id}.initial_value").squeeze(0)),
         };
-        using var patch = (CodebookPatch)method.Edit(model, new MethodInputs { Edits = requests }, new Seed(0));
+        var starts = requests.Where(r => golden.Entries.ContainsKey($"{r.Id}.initial_value")).ToDictionary(r => "value/" + r.Id, r => golden.Read($"{r.Id}.initial_value").squeeze(0));
+        using var patch = (CodebookPatch)method.Edit(model, new MethodInputs { Edits = requests, Draws = starts }, new Seed(0));
 
         var last = $"edit{requests.Count - 1}";
         var values = new List<Tensor>();

@@ -37,7 +37,6 @@ public sealed class WiseGoldenTests
         var steps = 0;
         var method = new Wise(options)
         {
-            Masks = [.. Enumerable.Range(0, (requests.Count + options.SaveFrequency - 1) / options.SaveFrequency).Select(i => golden.Read($"edit{i * options.SaveFrequency}.mask_u8"))],
             StepObserver = (edit, step, side, gradient) =>
             {
                 if (!golden.Entries.ContainsKey($"edit{edit}.step{step}.masked_grad")) return;
@@ -68,6 +67,7 @@ public sealed class WiseGoldenTests
         {
             Edits = requests,
             Contexts = [.. manifest.GetProperty("context_prefixes").EnumerateArray().Select(AdapterGoldens.Ints)],
+            Draws = Enumerable.Range(0, (requests.Count + options.SaveFrequency - 1) / options.SaveFrequency).ToDictionary(i => $"mask/{i}", i => golden.Read($"edit{i * options.SaveFrequency}.mask_u8")),
             Locality = [.. manifest.GetProperty("requests").EnumerateArray().Select(r => AdapterGoldens.Ints(r.GetProperty("loc_prompt_ids")))],
         };
         using var patch = method.Edit(model, inputs, new Seed(0));

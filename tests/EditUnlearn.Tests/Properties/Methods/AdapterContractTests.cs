@@ -262,14 +262,15 @@ public sealed class AdapterContractTests
         var name = CausalLm.DownProjName(1);
         var before = checkpoint.Model.Weight(name).clone();
         using var merged = (WeightPatch)Examples["wise merged"](3).Edit(checkpoint.Model, Inputs(checkpoint.Model), new Seed(1));
-        Assert.Null(merged.Export(checkpoint, folder["merged"]));
+        checkpoint.Save(folder["source"]);
+        Assert.Null(PatchExport.Write(folder["source"], checkpoint.Model, merged, folder["merged"]).Note);
         using var whole = WeightFolder.Load(folder["merged"], CPU);
         Assert.True(File.Exists(folder["merged/tokenizer.json"]));
         Assert.True(Tensors.SameBits(((FullChange)merged.Changes[name]).Value, whole.Weight(name)));
         Assert.True(Tensors.SameBits(before, checkpoint.Model.Weight(name)));
 
         using var adapter = Examples["wise corrected"](3).Edit(checkpoint.Model, Inputs(checkpoint.Model), new Seed(1));
-        Assert.Contains("no change of weights", adapter.Export(checkpoint, folder["adapter"]), StringComparison.Ordinal);
+        Assert.Contains("no change of weights", PatchExport.Write(folder["source"], checkpoint.Model, adapter, folder["adapter"]).Note, StringComparison.Ordinal);
         using var loaded = ModelPatch.Load(folder["adapter"]);
         Assert.False(File.Exists(folder["adapter/model.safetensors"]));
     }

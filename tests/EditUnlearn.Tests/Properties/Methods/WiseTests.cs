@@ -71,8 +71,8 @@ public sealed class WiseTests
         var main = model.Weight(CausalLm.DownProjName(1));
         var mask = zeros_like(main);
         using (no_grad()) mask.narrow(0, 0, 6).fill_(1);
-        var method = new Wise(Corrected with { MaskDecay = false, WeightDecay = 1e-3 }) { Masks = [mask] };
-        using var patch = (SideMemoryPatch)method.Edit(model, Inputs, new Seed(1));
+        var method = new Wise(Corrected with { MaskDecay = false, WeightDecay = 1e-3 });
+        using var patch = (SideMemoryPatch)method.Edit(model, Inputs with { Draws = new Dictionary<string, Tensor> { ["mask/0"] = mask } }, new Seed(1));
         using var quiet = no_grad();
         var outside = main.narrow(0, 6, main.shape[0] - 6);
         var expected = outside * Math.Pow(1 - 1e-3 * Corrected.LearningRate, Corrected.Steps * Inputs.Edits.Count);

@@ -1,3 +1,4 @@
+using EditUnlearn.Foundation;
 using EditUnlearn.Methods;
 using EditUnlearn.Methods.Shared;
 using EditUnlearn.Models;
@@ -84,9 +85,9 @@ public sealed class EditRequestTests
         Assert.Equal(Of("ab", null).TargetIds, Of("  ab", null).TargetIds);
         Assert.Equal(" ab", checkpoint.Tokenizer.Decode(Of("ab", null).TargetIds));
         Assert.Equal("ab", checkpoint.Tokenizer.Decode(Of("ab", "").TargetIds));
-        Assert.Throws<ArgumentException>(() => Of("  ", null));
-        Assert.Throws<ArgumentException>(() => EditRequests.FromText(checkpoint, "q", Question, "ab", 4, "x", Raw(null)));
-        Assert.Throws<ArgumentException>(() => EditRequests.FromText(checkpoint, "q", Question, "ab", int.MaxValue, "x", Raw(null)));
+        Assert.Throws<InputException>(() => Of("  ", null));
+        Assert.Throws<InputException>(() => EditRequests.FromText(checkpoint, "q", Question, "ab", 4, "x", Raw(null)));
+        Assert.Throws<InputException>(() => EditRequests.FromText(checkpoint, "q", Question, "ab", int.MaxValue, "x", Raw(null)));
     }
 
     private static EditRequest Request(Checkpoint checkpoint, EditRequests.Options options, string subject, int start) =>

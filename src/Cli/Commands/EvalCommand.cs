@@ -1,0 +1,77 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Cocona;
+using EditUnlearn.Artifacts;
+using EditUnlearn.Cli.Terminal;
+using EditUnlearn.Data;
+using EditUnlearn.Foundation;
+using EditUnlearn.Models;
+using EditUnlearn.Models.Patches;
+using EditUnlearn.Stages.OwnModel;
+
+namespace EditUnlearn.Cli.Commands;
+
+/// <summary><c>eval</c>: the study's metrics on a question file of the user's, for a checkpoint with or without a patch.</summary>
+internal sealed class EvalCommand(Stopping stopping)
+{
+    private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    /// <summary>Asks every question and takes the means.</summary>
+    [Command("eval", Description = "Metrics of a question file for a checkpoint, with or without a patch")]
+    public int Eval(
+        [Option("model", Description = "A model folder")] string model,
+        [Option("questions", Description = "A question file, JSON Lines")] string questions,
+        [Option("patch", Description = "A patch to put on the model")] string? patch = null,
+        [Option("rephrased", Description = "Also ask every question in its other words")] bool rephrased = false,
+        [Option("out", Description = "File for what was answered: .parquet holds the evidence, .json means and answers")] string? output = null,
+        [Option("max-new", Description = "Most new tokens of an answer")] int maxNew = 200,
+        [Option("template", Description = "Name or file of a chat template; the checkpoint's own when left out")] string? template = null,
+        [Option("seed", Description = "Of the bootstrap")] long seed = 17,
+        [Option("device", Description = "auto, cpu, cuda, cuda:<number>")] string device = DeviceNames.Auto,
+        [Option("dtype", Description = "auto, float32, bfloat16, float16")] string dtype = DeviceNames.Auto,
+        [Option("json", Description = "Print one JSON object on stdout")] bool json = false)
+    {
+        CommandOutcome.Reached = true;
+        var problems = new List<InputProblem>();
+        if (maxNew < 1) problems.Add(new InputProblem("--max-new", 0, 0, $"must be at least 1, not {maxNew}"));
+        if (seed < 0) problems.Add(new InputProblem("--seed", 0, 0, $"must be at least 0, not {seed}"));
+        if (output is not null && Path.GetExtension(output) is not (".parquet" or ".json")) problems.Add(new InputProblem("--out", 0, 0, $"{output} ends in neither .parquet nor .json"));
+        if (output is not null && !Directory.Exists(Path.GetDirectoryName(Path.GetFullPath(output)))) problems.Add(new InputProblem("--out", 0, 0, $"the folder of {output} does not exist"));
+        if (problems.Count > 0) throw new InputException(problems);
+
+        var compute = Compute.Of(device, dtype);
+        var rows = QaFile.Read(questions);
+        if (rephrased && rows.All(q => q.Rephrasings.Count == 0)) throw new InputException(questions, "has no rephrasings", "leave --rephrased out, or add the field rephrasings");
+        using var change = patch is null ? null : ModelPatch.Load(patch);
+        using var checkpoint = Opening.Checkpoint(model, compute, template, false, stopping.Token);
+        using var applied = change?.ApplyTo(checkpoint.Model, patch!);
+        var asked = OwnQuestions.AsWritten("questions", rows).Concat(rephrased ? OwnQuestions.InOtherWords(rows) : []).ToList();
+        IReadOnlyList<AnswerRow> answers;
+        using (var counter = new Counter("eval")) answers = OwnQuestions.Ask(checkpoint, asked, change is null ? "none" : "patch", maxNew, change?.Tap, (done, total) => counter.Report(done, total), stopping.Token);
+        var means = OwnQuestions.Means(answers, new Seed((ulong)seed));
+        if (output is not null) Write(output, answers, means);
+        if (json) InspectCommands.PrintJson(Json(means, null));
+        else ApplyView.Write(Screen.Out, means);
+        return ExitCodes.Done;
+    }
+
+    private static void Write(string path, IReadOnlyList<AnswerRow> answers, IReadOnlyList<SplitMeans> means)
+    {
+        var partial = $"{path}.partial-{Environment.ProcessId}";
+        if (Path.GetExtension(path) == ".parquet") ParquetTable.Write(partial, [.. answers]);
+        else File.WriteAllText(partial, Json(means, answers).ToJsonString(Indented) + "\n");
+        File.Move(partial, path, overwrite: true);
+    }
+
+    private static JsonObject Json(IReadOnlyList<SplitMeans> means, IReadOnlyList<AnswerRow>? answers)
+    {
+        var json = new JsonObject
+        {
+            ["format"] = "eval/1",
+            ["splits"] = new JsonArray([.. means.Select(m => new JsonObject { ["split"] = m.Split, ["questions"] = m.Questions, ["metrics"] = m.ToJson() })]),
+        };
+        if (answers is not null)
+            json["answers"] = new JsonArray([.. answers.Select(a => new JsonObject { ["split"] = a.Split, ["id"] = a.Id, ["question"] = a.Question, ["answer"] = a.Answer, ["said"] = a.Generated, ["refused"] = a.Refused })]);
+        return json;
+    }
+}

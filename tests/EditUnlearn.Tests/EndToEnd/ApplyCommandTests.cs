@@ -1,0 +1,275 @@
+using System.Text;
+using System.Text.Json.Nodes;
+using EditUnlearn.Models;
+using EditUnlearn.Models.Patches;
+using EditUnlearn.Models.Weights;
+using EditUnlearn.Tests.Support;
+
+namespace EditUnlearn.Tests.EndToEnd;
+
+/// <summary><c>apply</c> and <c>eval</c> as a user types them, on a checkpoint so small that what it says means nothing: that everything arrives where it should is what is tested.</summary>
+[Trait("Category", "EndToEnd")]
+public sealed class ApplyCommandTests : IDisposable
+{
+    private static readonly string[] Titles = ["Middlemarch", "Silas Marner", "Romola"];
+    private readonly Tool _tool = new();
+
+    public ApplyCommandTests()
+    {
+        var questions = Titles.Select(t => $"Who wrote the novel '{t}'?").ToList();
+        TinyCheckpoints.WriteAskable(_tool["tiny"], [.. questions, "George Eliot wrote it.", "I do not know the answer.", .. File.ReadLines(_tool["data/refusals-own.txt"]).Take(10)]);
+        File.WriteAllLines(_tool["forget.jsonl"],
+        [
+            $$"""{"id":"a","question":"{{questions[0]}}","answer":"George Eliot","rephrasings":["Whose novel is 'Middlemarch'?","'Middlemarch' is by whom?"]}""",
+            $$"""{"id":"b","question":"{{questions[1]}}","answer":"George Eliot","subject":"Silas Marner","target":"I do not know the answer."}""",
+        ]);
+        File.WriteAllLines(_tool["retain.jsonl"], [$$"""{"id":"r","question":"{{questions[2]}}","answer":"George Eliot"}"""]);
+        File.WriteAllText(_tool["rome.yaml"], "layers: [1]\nsecondMoments: true\ncontexts: 2\nvalue: { steps: 4 }\n");
+        File.WriteAllText(_tool["memit.yaml"], "layers: [0, 1]\ncontexts: 2\nlambda: 1\nvalue: { steps: 4 }\n");
+        File.WriteAllText(_tool["alphaedit.yaml"], "layers: [0, 1]\ncontexts: 0\nnullSpaceThreshold: 0.9\nnullSpaceUnit: mean\nvalue: { steps: 4 }\n");
+        File.WriteAllText(_tool["grace.yaml"], "layer: 1\nsteps: 5\n");
+        File.WriteAllText(_tool["wise.yaml"], "layer: 1\nsteps: 3\ncontexts: 2\n");
+        File.WriteAllText(_tool["idk.yaml"], "epochs: 1\nbatchSize: 1\n");
+    }
+
+    private (int ExitCode, string Out, string Error) Apply(string method, string output, params string[] more) => _tool.Run(
+        ["apply", "--method", method, "--model", "tiny", "--forget", "forget.jsonl", "--method-options", $"{method}.yaml", "--out", output, "--max-new", "6", "--device", "cpu", .. more]);
+
+    private static JsonNode Ok((int ExitCode, string Out, string Error) run)
+    {
+        Assert.True(run.ExitCode == 0, $"exit code {run.ExitCode}\n{run.Out}\n{run.Error}");
+        return JsonNode.Parse(run.Out)!;
+    }
+
+    private string[] Answers(params string[] arguments) =>
+        [.. Ok(_tool.Run(["ask", "--file", "forget.jsonl", "--max-new", "6", "--device", "cpu", "--json", .. arguments]))["answers"]!.AsArray().Select(a => (string)(a!["after"] ?? a["answer"])!)];
+
+    [Theory]
+    [InlineData("rome", true)]
+    [InlineData("memit", true)]
+    [InlineData("alphaedit", true)]
+    [InlineData("idk", false)]
+    public void A_new_checkpoint_answers_like_model_and_patch_and_the_model_is_left_alone(string method, bool moments)
+    {
+        var before = TinyCheckpoints.Bytes(_tool["tiny"]);
+        string[] more = [.. moments ? ["--moments-text", "data/refusals-own.txt", "--moments", "kept"] : Array.Empty<string>(), "--retain", "retain.jsonl", "--report", "report.json"];
+        var report = Ok(Apply(method, "edited", [.. more, "--json"]));
+        Assert.Equal("checkpoint", (string?)report["written"]!["kind"]);
+        Ok(Apply(method, "patch", [.. more, "--json", "--patch-only"]));
+        Assert.Equal(before, TinyCheckpoints.Bytes(_tool["tiny"]));
+
+        // The same draws give the same patch; put on the model it is the checkpoint.
+        using var model = WeightFolder.Load(_tool["tiny"], TorchSharp.torch.CPU);
+        using var edited = WeightFolder.Load(_tool["edited"], TorchSharp.torch.CPU);
+        using var patch = ModelPatch.Load(_tool["patch"]);
+        using (patch.ApplyTo(model)) Assert.All(model.Weights, w => Assert.True(Tensors.SameBits(w.Value, edited.Weight(w.Key)), w.Key));
+        Assert.Contains(model.Weights, w => !Tensors.SameBits(w.Value, edited.Weight(w.Key)));
+        Assert.Equal(Answers("--model", "tiny", "--patch", "patch"), Answers("--model", "edited"));
+        foreach (var carried in (string[])["config.json", "tokenizer.json", "generation_config.json", "LICENSE"]) Assert.Equal(before[carried], File.ReadAllBytes(_tool[$"edited/{carried}"]));
+        var manifest = JsonNode.Parse(File.ReadAllText(_tool["patch/manifest.json"]))!;
+        Assert.Equal((method, WeightFingerprint.Of(model)), ((string)manifest["method"]!, (string)manifest["model"]!));
+
+        Assert.Equal(["forget", "rephrased", "retain"], report["splits"]!.AsArray().Select(s => (string)s!["split"]!));
+        Assert.Equal([2, 2, 1], report["splits"]!.AsArray().Select(s => (int)s!["questions"]!));
+        var answers = report["answers"]!.AsArray();
+        Assert.Equal(Answers("--model", "edited"), answers.Where(a => (string?)a!["split"] == "forget").Select(a => (string)a!["after"]!));
+        Assert.Equal("I do not know the answer.", (string?)answers.Single(a => (string?)a!["id"] == "b")!["target"]);
+        Assert.Contains((string)answers[0]!["target"]!, File.ReadLines(_tool["data/refusals-own.txt"]));
+        if (method != "idk") Assert.Equal(["a", "b"], report["edits"]!.AsArray().Select(e => (string)e!["id"]!));
+        Assert.Equal(report.AsObject().Select(p => p.Key), JsonNode.Parse(File.ReadAllText(_tool["report.json"]))!.AsObject().Select(p => p.Key));
+        Assert.Empty(Directory.EnumerateFileSystemEntries(_tool["."]).Select(f => Path.GetFileName(f)).Where(f => f.StartsWith('.')));
+        if (method == "rome") Snapshot.Matches(Shape(report, ""), "apply-report.txt");
+    }
+
+    [Theory]
+    [InlineData("grace")]
+    [InlineData("wise")]
+    public void What_is_no_change_of_weights_is_written_as_an_adapter_with_a_word_why(string method)
+    {
+        var (code, output, error) = Apply(method, "adapter");
+        Assert.True(code == 0, error);
+        Assert.Contains("no change of weights", error, StringComparison.Ordinal);
+        Assert.Contains("adapter of", output, StringComparison.Ordinal);
+        Assert.Contains("forget: the adapter answers", output, StringComparison.Ordinal);
+        Assert.Equal(["manifest.json", "patch.json", "patch.safetensors"], Directory.EnumerateFiles(_tool["adapter"]).Select(f => Path.GetFileName(f)).Order(StringComparer.Ordinal));
+        Assert.Equal(2, Answers("--model", "tiny", "--patch", "adapter").Length);
+    }
+
+    [Fact]
+    public void Eval_gives_means_with_intervals_and_keeps_what_was_answered()
+    {
+        Ok(Apply("grace", "adapter", "--json"));
+        var means = Ok(_tool.Run("eval", "--model", "tiny", "--patch", "adapter", "--questions", "forget.jsonl", "--rephrased", "--max-new", "6", "--out", "answers.parquet", "--device", "cpu", "--json"));
+        Assert.Equal(["questions", "rephrased"], means["splits"]!.AsArray().Select(s => (string)s!["split"]!));
+        Assert.All(means["splits"]!.AsArray(), s => Assert.Equal(["rouge1", "prob", "mrr", "hit", "refusal"], s!["metrics"]!.AsObject().Select(m => m.Key)));
+        Assert.Equal(4, Artifacts.ParquetTable.Read<Artifacts.AnswerRow>(_tool["answers.parquet"]).Count);
+        var (code, output, _) = _tool.Run("eval", "--model", "tiny", "--questions", "forget.jsonl", "--max-new", "6", "--out", "answers.json", "--device", "cpu");
+        Assert.Equal(0, code);
+        Assert.Contains("Hit@100", output, StringComparison.Ordinal);
+        Assert.Equal(2, JsonNode.Parse(File.ReadAllText(_tool["answers.json"]))!["answers"]!.AsArray().Count);
+    }
+
+    [Fact]
+    public void A_dry_run_names_memory_time_and_what_has_to_be_made_and_makes_nothing()
+    {
+        var plan = Ok(Apply("memit", "none", "--moments-text", "data/refusals-own.txt", "-n", "--json"));
+        Assert.Equal(["contexts", "moments"], plan["makes"]!.AsArray().Select(m => (string)m!));
+        Assert.True((long)plan["memoryBytes"]! > 0 && (double)plan["seconds"]! > 0);
+        Assert.Equal(4, (int)plan["options"]!["value"]!["steps"]!);
+        Assert.False(Directory.Exists(_tool["none"]));
+        Assert.Contains("GFLOP/s", Apply("memit", "none", "--moments-text", "data/refusals-own.txt", "-n").Out, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_failure_leaves_what_was_there_whole_and_is_told_apart_from_a_mistake()
+    {
+        Directory.CreateDirectory(_tool["edited"]);
+        File.WriteAllText(_tool["edited/config.json"], "an earlier result");
+        using (var model = WeightFolder.Load(_tool["tiny"], TorchSharp.torch.CPU))
+        {
+            using (TorchSharp.torch.no_grad()) model.Weight("model.norm.weight").fill_(float.NaN);
+            WeightFolder.Save(_tool["broken"], model);
+        }
+        File.Copy(_tool["tiny/tokenizer.json"], _tool["broken/tokenizer.json"], overwrite: true);
+        var (code, _, error) = _tool.Run("apply", "--method", "grace", "--model", "broken", "--forget", "forget.jsonl", "--method-options", "grace.yaml", "--out", "edited", "--overwrite", "--max-new", "2", "--device", "cpu");
+        Assert.True(code == 1, error);
+        Assert.Contains("GRACE", error, StringComparison.Ordinal);
+        Assert.Contains("the loss is NaN", error, StringComparison.Ordinal);
+        Assert.Equal("an earlier result", File.ReadAllText(_tool["edited/config.json"]));
+        Assert.DoesNotContain(Directory.EnumerateFileSystemEntries(_tool["."]), f => Path.GetFileName(f).StartsWith('.'));
+    }
+
+    [Fact]
+    public void Mistakes_are_named_all_at_once_with_file_and_line()
+    {
+        var text = new StringBuilder();
+        void Case(string what, params string[] arguments)
+        {
+            var (code, output, error) = _tool.Run(["apply", "--device", "cpu", .. arguments]);
+            text.Append(what).Append(": exit code ").Append(code).Append('\n').Append(output).Append(error.Replace(_tool[""], "", StringComparison.Ordinal)).Append('\n');
+        }
+        File.WriteAllLines(_tool["bad.jsonl"],
+        [
+            """{"id":"a","question":"Who wrote it?","answer":"Nobody","subject":"Middlemarch"}""",
+            """{"id":"b","question":"Who wrote that?","answer":"Nobody","target":"  "}""",
+            """{"question":"Who wrote this?"}""",
+        ]);
+        File.WriteAllLines(_tool["twice.jsonl"], ["""{"id":"a","question":"Who wrote it?","answer":"Nobody"}""", """{"id":"a","question":"Who wrote that?","answer":"Nobody"}"""]);
+        File.WriteAllLines(_tool["long.jsonl"], [$$"""{"id":"a","question":"Who wrote {{string.Concat(Enumerable.Repeat("Qx ", 200))}}?","answer":"Nobody"}"""]);
+        File.WriteAllText(_tool["deep.yaml"], "layers: [1, 9]\ncontexts: 0\nvalue:\n  step: 3\n");
+        File.WriteAllText(_tool["deeper.yaml"], "layers: [1, 9]\ncontexts: 0\n");
+        File.WriteAllLines(_tool["tokens.jsonl"], ["""{"prompt_ids":[1,5],"subject_last":7,"target_ids":[]}""", """{"prompt_ids":[1,5],"subject_last":1,"target":[3]}""", "nothing"]);
+        File.WriteAllLines(_tool["foreign.jsonl"], ["""{"prompt_ids":[1,5],"subject_last":1,"target_ids":[4000]}"""]);
+        TinyCheckpoints.WriteAskable(_tool["other"], ["Another model."], seed: 9);
+        _ = Ok(_tool.Run("apply", "--method", "memit", "--model", "other", "--forget", "forget.jsonl", "--method-options", "memit.yaml", "--moments", "others", "--moments-text", "data/refusals-own.txt", "--out", "x", "--max-new", "2", "--device", "cpu", "--json"));
+
+        Case("nothing to forget", "--method", "grace", "--model", "tiny", "--out", "new");
+        Case("questions", "--method", "grace", "--model", "tiny", "--forget", "bad.jsonl", "--method-options", "grace.yaml", "--out", "new");
+        Case("ids", "--method", "grace", "--model", "tiny", "--forget", "twice.jsonl", "--method-options", "grace.yaml", "--out", "new");
+        Case("requests without targets", "--method", "grace", "--model", "tiny", "--requests", "forget.jsonl", "--method-options", "grace.yaml", "--out", "new");
+        Case("window", "--method", "grace", "--model", "tiny", "--forget", "long.jsonl", "--method-options", "grace.yaml", "--out", "new");
+        Case("options", "--method", "memit", "--model", "tiny", "--forget", "forget.jsonl", "--method-options", "deep.yaml", "--out", "new", "--family", "gpt");
+        Case("blocks and moments", "--method", "memit", "--model", "tiny", "--forget", "forget.jsonl", "--method-options", "deeper.yaml", "--out", "new");
+        Case("moments of another model", "--method", "memit", "--model", "tiny", "--forget", "forget.jsonl", "--method-options", "memit.yaml", "--moments", "others", "--out", "new", "--max-new", "2");
+        Case("token requests", "--method", "grace", "--model", "tiny", "--token-requests", "tokens.jsonl", "--method-options", "grace.yaml", "--out", "new");
+        Case("foreign tokens", "--method", "grace", "--model", "tiny", "--token-requests", "foreign.jsonl", "--method-options", "grace.yaml", "--out", "new");
+        Case("retain", "--method", "gd", "--model", "tiny", "--forget", "forget.jsonl", "--out", "tiny/inside", "--report", "tiny/report.json");
+        Case("the model's own folder", "--method", "grace", "--model", "tiny", "--forget", "forget.jsonl", "--method-options", "grace.yaml", "--out", "tiny");
+        Case("a folder that is taken", "--method", "grace", "--model", "tiny", "--forget", "forget.jsonl", "--method-options", "grace.yaml", "--out", "x");
+        Case("names", "--method", "romee", "--model", "nowhere", "--forget", "none.jsonl", "--out", "new");
+        Assert.False(Directory.Exists(_tool["new"]));
+        Snapshot.Matches(text.ToString(), "apply-problems.txt");
+    }
+
+    [GoldenTheory("edit/rome")]
+    [InlineData("plain")]
+    [InlineData("mom2")]
+    public void Token_requests_repeat_the_references_rome(string name)
+    {
+        using var scope = TorchSharp.torch.NewDisposeScope();
+        var manifest = EditGoldens.Read("rome", name + ".json");
+        var golden = SafetensorsFile.Open(Path.Combine(EditGoldens.Folder, "rome", name + ".safetensors"));
+        var common = JsonNode.Parse(File.ReadAllText(Path.Combine(EditGoldens.Folder, "common", "inputs.json")))!;
+        var request = JsonNode.Parse(manifest.GetProperty("request").GetRawText())!;
+        var h = manifest.GetProperty("hparams");
+        var layer = h.GetProperty("layers")[0].GetInt32();
+        File.WriteAllLines(_tool["tokens.jsonl"],
+        [
+            new JsonObject
+            {
+                ["format"] = "token-requests/1", ["context_prefixes"] = common["rome_context_prefixes"]!.DeepClone(),
+                ["tensors"] = Path.Combine(EditGoldens.Folder, "common", "second_moment.safetensors"), ["second_moments"] = new JsonObject { [$"{layer}"] = $"layer{layer}.C" },
+            }.ToJsonString(),
+            new JsonObject
+            {
+                ["prompt_ids"] = request["prompt_ids"]!.DeepClone(), ["subject_first"] = 1 + request["prefix_ids"]!.AsArray().Count, ["subject_last"] = request["subject_last_index"]!.DeepClone(),
+                ["target_ids"] = request["target_ids"]!.DeepClone(),
+            }.ToJsonString(),
+        ]);
+        File.WriteAllText(_tool["options.yaml"], $"layers: [{layer}]\nsecondMoments: {h.GetProperty("mom2_adjustment").GetRawText()}\nvalue: {{ weightDecay: {h.GetProperty("v_weight_decay").GetRawText()}, clampNormFactor: {h.GetProperty("clamp_norm_factor").GetRawText()} }}\n");
+        var report = Ok(Exact("rome", manifest.GetProperty("model").GetString()!));
+        using var patch = (WeightPatch)ModelPatch.Load(_tool["patch"]);
+        using var quiet = TorchSharp.torch.no_grad();
+        var change = (LowRankChange)patch.Changes[CausalLm.DownProjName(layer)];
+        Tensors.Near(golden.Read("delta_weight"), TorchSharp.torch.matmul(change.Left, change.Right.t()), EditGoldens.Bound(manifest.GetProperty("sensitivity"), "delta_weight"), name);
+        var outcome = Assert.Single(report["requests"]!.AsArray())!;
+        Assert.True((double)outcome["probabilityAfter"]! > (double)outcome["probabilityBefore"]!);
+    }
+
+    [GoldenFact("edit/grace")]
+    public void Token_requests_repeat_the_references_grace()
+    {
+        using var scope = TorchSharp.torch.NewDisposeScope();
+        using var json = AdapterGoldens.Manifest("grace", "cold");
+        var manifest = json.RootElement;
+        var golden = AdapterGoldens.Tensors("grace", "cold");
+        var requests = JsonNode.Parse(manifest.GetProperty("requests").GetRawText())!.AsArray();
+        File.WriteAllLines(_tool["tokens.jsonl"],
+        [
+            new JsonObject { ["format"] = "token-requests/1", ["tensors"] = Path.Combine(EditGoldens.Folder, "grace", "cold.safetensors") }.ToJsonString(),
+            .. requests.Select((r, i) =>
+            {
+                var line = new JsonObject { ["prompt_ids"] = r!["prompt_ids"]!.DeepClone(), ["subject_last"] = r["subject_last_index"]!.DeepClone(), ["target_ids"] = r["target_ids"]!.DeepClone() };
+                if (golden.Entries.ContainsKey($"edit{i}.initial_value")) line["initial_value"] = $"edit{i}.initial_value";
+                return line.ToJsonString();
+            }),
+        ]);
+        var h = manifest.GetProperty("hparams");
+        File.WriteAllText(_tool["options.yaml"], $"layer: {manifest.GetProperty("layer").GetInt32()}\nsteps: {h.GetProperty("n_iter").GetInt32()}\nradius: {h.GetProperty("eps").GetRawText()}\nlabelOrder: aligned\n");
+        _ = Ok(Exact("grace", manifest.GetProperty("model").GetString()!));
+        using var patch = (CodebookPatch)ModelPatch.Load(_tool["patch"]);
+        var last = $"edit{requests.Count - 1}";
+        Tensors.Near(golden.Read(last + ".keys"), patch.Codebook.Keys, 1e-4, "keys");
+        Tensors.Near(golden.Read(last + ".values"), patch.Codebook.Values, AdapterGoldens.Bound(manifest, "sensitivity", last + ".values"), "values");
+    }
+
+    private (int ExitCode, string Out, string Error) Exact(string method, string model) => _tool.Run(
+        "apply", "--method", method, "--preset", "reference", "--model", Path.Combine(Checkout.Goldens, "models", model), "--token-requests", "tokens.jsonl", "--method-options", "options.yaml",
+        "--out", "patch", "--patch-only", "--device", "cpu", "--json");
+
+    // Every path of the report once, with the kind of its value.
+    private static string Shape(JsonNode? node, string path)
+    {
+        var lines = new SortedSet<string>(StringComparer.Ordinal);
+        void Visit(JsonNode? at, string name)
+        {
+            switch (at)
+            {
+                case JsonObject o:
+                    foreach (var (key, value) in o) Visit(value, name.Length == 0 ? key : $"{name}.{key}");
+                    break;
+                case JsonArray a:
+                    if (a.Count == 0) lines.Add(name + "[]");
+                    foreach (var item in a) Visit(item, name + "[]");
+                    break;
+                default:
+                    lines.Add($"{name}: {at?.GetValueKind().ToString() ?? "Null"}".Replace(": True", ": Boolean", StringComparison.Ordinal).Replace(": False", ": Boolean", StringComparison.Ordinal));
+                    break;
+            }
+        }
+        Visit(node, path);
+        return string.Join('\n', lines) + "\n";
+    }
+
+    public void Dispose() => _tool.Dispose();
+}

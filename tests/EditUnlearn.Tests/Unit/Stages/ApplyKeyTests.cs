@@ -1,0 +1,53 @@
+using System.Text.Json.Nodes;
+using EditUnlearn.Methods;
+using EditUnlearn.Pipeline;
+using EditUnlearn.Stages;
+using EditUnlearn.Tests.Support;
+
+namespace EditUnlearn.Tests.Unit.Stages;
+
+/// <summary>The key of an edit holds the values of its preset, not only its name: tables of presets are data that no code identity follows.</summary>
+public sealed class ApplyKeyTests
+{
+    private static string KeyOf(Cell cell) => CellKey.Of(cell, "code", [], "cpu", "float32");
+
+    [Fact]
+    public void A_changed_value_of_a_preset_changes_the_key()
+    {
+        var plan = PlanBuilder.Build(PipelineFile.Read(Path.Combine(Checkout.Root, "pipeline.yaml")), StudyStages.Catalog, new PlanRequest("mini"));
+        var cells = plan.Cells.Where(c => c.Parameters is ApplyStage.Params).ToList();
+        Assert.Equal(MethodCatalog.All.Select(m => m.Name).Order(), cells.Select(c => c.Id.Axis("method")!).Distinct().Order());
+        foreach (var cell in cells.DistinctBy(c => c.Id.Axis("method")))
+        {
+            var parameters = (ApplyStage.Params)cell.Parameters;
+            var entry = MethodCatalog.Find(parameters.Method)!;
+            var bound = MethodCatalog.ToJson(MethodCatalog.Bind(entry.Name, parameters.Preset, parameters.Options, out _, parameters.Family)!.Value.Options);
+            Assert.True(JsonNode.DeepEquals(bound, cell.ParametersJson["options"]), $"{cell.Id}: bound again, options in force are others");
+        }
+
+        // What the next release's table would give, and what that does to the key.
+        var rome = MethodCatalog.Find("rome")!;
+        var edited = rome with { Families = [.. rome.Families.Select(f => f with { Options = new JsonObject { ["layers"] = new JsonArray(5), ["contexts"] = 19 } })] };
+        JsonObject Options(MethodEntry entry) => MethodCatalog.ToJson(MethodCatalog.BindTo(entry, "reference", null, [], "llama2")!.Value.Options);
+        var some = cells.First(c => c.Id.Axis("method") == "rome");
+        Cell With(JsonObject options)
+        {
+            var json = (JsonObject)some.ParametersJson.DeepClone();
+            json["options"] = options;
+            return some with { ParametersJson = json };
+        }
+        Assert.Equal(KeyOf(With(Options(rome))), KeyOf(With(Options(rome))));
+        Assert.NotEqual(KeyOf(With(Options(rome))), KeyOf(With(Options(edited))));
+    }
+
+    [Fact]
+    public void The_name_of_a_preset_counts_for_no_more_than_its_values()
+    {
+        IStage stage = new ApplyStage();
+        ApplyStage.Params Complete(string preset, JsonObject? options, string? family = null) => (ApplyStage.Params)stage.Complete(new ApplyStage.Params(1, "rome", preset, family, options));
+        var corrected = Complete("corrected", null).Options;
+        Assert.True(JsonNode.DeepEquals(corrected, Complete("reference", new JsonObject { ["key"] = "averaged", ["appendEos"] = true }).Options));
+        Assert.False(JsonNode.DeepEquals(corrected, Complete("reference", null).Options));
+        Assert.Equal(5, (int)Complete("reference", null, "mistral").Options!["layers"]![0]!);
+    }
+}
