@@ -1,5 +1,5 @@
-using EditUnlearn.Cli.Terminal;
 using EditUnlearn.Artifacts;
+using EditUnlearn.Cli.Terminal;
 using EditUnlearn.Foundation;
 using EditUnlearn.Pipeline;
 
