@@ -1,5 +1,3 @@
-using System.Text;
-using System.Text.Json;
 using System.Text.Json.Nodes;
 using EditUnlearn.Artifacts;
 using EditUnlearn.Foundation;
@@ -16,39 +14,19 @@ public static class AnswerFile
     /// <exception cref="InputException">All that is wrong with it, with lines and fields.</exception>
     public static IReadOnlyList<AnswerRow> Read(string path)
     {
-        if (!File.Exists(path)) throw new InputException(path, "there is no such file");
         var problems = new List<InputProblem>();
         var rows = new List<AnswerRow>();
-        string[] lines;
-        try
+        foreach (var (line, value) in JsonLines.Read(path))
         {
-            lines = new UTF8Encoding(false, throwOnInvalidBytes: true).GetString(File.ReadAllBytes(path)).Split('\n');
-        }
-        catch (ArgumentException)
-        {
-            throw new InputException(path, "is not UTF-8", "save it as UTF-8");
-        }
-        foreach (var (index, line) in lines.Index())
-        {
-            if (string.IsNullOrWhiteSpace(line)) continue;
-            if (Row(path, index + 1, line, problems) is { } row) rows.Add(row);
+            if (Row(path, line, value, problems) is { } row) rows.Add(row);
             if (problems.Count > 100) break;
         }
         if (rows.Count == 0 && problems.Count == 0) problems.Add(new InputProblem(path, 0, 0, "holds no answer"));
         return problems.Count == 0 ? rows : throw new InputException(problems);
     }
 
-    private static AnswerRow? Row(string path, int number, string line, List<InputProblem> problems)
+    private static AnswerRow? Row(string path, int number, JsonObject? value, List<InputProblem> problems)
     {
-        JsonObject? value = null;
-        try
-        {
-            value = JsonNode.Parse(line, documentOptions: new JsonDocumentOptions { MaxDepth = 8, AllowDuplicateProperties = false }) as JsonObject;
-        }
-        catch (JsonException)
-        {
-            // Reported below, as what is no object is.
-        }
         if (value is null)
         {
             problems.Add(new InputProblem(path, number, 0, "is not a JSON object"));

@@ -135,15 +135,7 @@ public static class QaFile
 
     private static List<(int Line, JsonObject Value)> FromText(string path, List<InputProblem> problems)
     {
-        string text;
-        try
-        {
-            text = new UTF8Encoding(false, throwOnInvalidBytes: true).GetString(File.ReadAllBytes(path));
-        }
-        catch (ArgumentException e)
-        {
-            throw new InputException(path, "is not UTF-8: " + e.Message, "save it as UTF-8");
-        }
+        var text = JsonLines.Text(path);
         return text.TrimStart().StartsWith('[') ? FromArray(path, text, problems) : FromLines(path, text, problems);
     }
 

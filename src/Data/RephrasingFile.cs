@@ -1,5 +1,3 @@
-using System.Text;
-using System.Text.Json;
 using System.Text.Json.Nodes;
 using EditUnlearn.Foundation;
 
@@ -15,21 +13,11 @@ public static class RephrasingFile
     public static IReadOnlyDictionary<string, IReadOnlyList<string>> Read(string path, IReadOnlySet<string> known)
     {
         ArgumentNullException.ThrowIfNull(known);
-        if (!File.Exists(path)) throw new InputException(path, "there is no such file");
         var (found, problems) = (new Dictionary<string, IReadOnlyList<string>>(StringComparer.Ordinal), new List<InputProblem>());
-        string[] lines;
-        try
+        foreach (var (line, value) in JsonLines.Read(path))
         {
-            lines = new UTF8Encoding(false, throwOnInvalidBytes: true).GetString(File.ReadAllBytes(path)).Split('\n');
-        }
-        catch (ArgumentException)
-        {
-            throw new InputException(path, "is not UTF-8", "save it as UTF-8");
-        }
-        foreach (var (index, line) in lines.Index().Where(l => !string.IsNullOrWhiteSpace(l.Item)))
-        {
-            void Wrong(string message, string? hint = null) => problems.Add(new InputProblem(path, index + 1, 0, message, hint));
-            if (Parse(line) is not { } value) Wrong("is not a JSON object", "one {\"id\": .., \"rephrasings\": [..]} a line");
+            void Wrong(string message, string? hint = null) => problems.Add(new InputProblem(path, line, 0, message, hint));
+            if (value is null) Wrong("is not a JSON object", "one {\"id\": .., \"rephrasings\": [..]} a line");
             else if (value["id"] is not JsonValue v || !v.TryGetValue<string>(out var id)) Wrong("id is missing or not text");
             else if (!known.Contains(id)) Wrong($"id '{id}' is not in the data", Spelling.Nearest(id, known) is { } near ? $"did you mean '{near}'?" : null);
             else if (value["rephrasings"] is not JsonArray array || array.Any(a => a is not JsonValue t || !t.TryGetValue<string>(out _))) Wrong("rephrasings is missing or not a list of texts");
@@ -37,17 +25,5 @@ public static class RephrasingFile
             if (problems.Count > 100) break;
         }
         return problems.Count == 0 ? found : throw new InputException(problems);
-    }
-
-    private static JsonObject? Parse(string line)
-    {
-        try
-        {
-            return JsonNode.Parse(line, documentOptions: new JsonDocumentOptions { MaxDepth = 8, AllowDuplicateProperties = false }) as JsonObject;
-        }
-        catch (JsonException)
-        {
-            return null;
-        }
     }
 }

@@ -1,3 +1,4 @@
+using EditUnlearn.Data;
 using EditUnlearn.Foundation;
 using EditUnlearn.Methods.Shared;
 using EditUnlearn.Models;
@@ -58,6 +59,19 @@ public static class ModelStatistics
             foreach (var prefix in prefixes[recipe]) listener.Log?.Invoke($"{recipe}: {checkpoint.Tokenizer.Decode([.. prefix])}");
         }
         ContextFile.Write(path, WeightFingerprint.Of(checkpoint.Model), prefixes);
+    }
+
+    /// <summary>Ordinary text as rows of tokens: plain text (<c>.txt</c>) with one document a line, BOS before each, or a question file, each row as the model is asked it.</summary>
+    /// <param name="checkpoint">Whose tokens.</param>
+    /// <param name="path">The file.</param>
+    /// <exception cref="InputException">The file is absent, empty or of another form.</exception>
+    public static IReadOnlyList<TokenRow> Text(Checkpoint checkpoint, string path)
+    {
+        ArgumentNullException.ThrowIfNull(checkpoint);
+        ArgumentNullException.ThrowIfNull(path);
+        return path.EndsWith(".txt", StringComparison.OrdinalIgnoreCase)
+            ? [.. TextLines.Read(path).Select(line => new TokenRow([.. checkpoint.BosId is { } bos ? [bos] : Array.Empty<int>(), .. checkpoint.Tokenizer.Encode(line)], 1))]
+            : [.. QaFile.Read(path, "text").Select(q => checkpoint.Row(q.Question, q.Answer))];
     }
 
     /// <summary>Measures second moments [F, F] of the MLP keys of some blocks.</summary>

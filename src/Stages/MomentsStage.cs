@@ -1,4 +1,3 @@
-using EditUnlearn.Data;
 using EditUnlearn.Pipeline;
 
 namespace EditUnlearn.Stages;
@@ -29,7 +28,7 @@ public sealed class MomentsStage : Stage<MomentsStage.Params>
         ArgumentNullException.ThrowIfNull(io);
         using var checkpoint = io.LoadModel("model");
         Layers.Check(parameters.Layers, checkpoint.Model.Config.Layers, "layers of the stage 'moments'");
-        var rows = QaFile.Read(io.Input("text"), "text").Select(q => checkpoint.Row(q.Question, q.Answer)).ToList();
+        var rows = ModelStatistics.Text(checkpoint, io.Input("text"));
         ModelStatistics.WriteMoments(io.Output(ModelStatistics.MomentsFile), checkpoint.Model, rows, parameters.Layers, parameters.Truncation, ModelStatistics.Of(io));
     }
 }

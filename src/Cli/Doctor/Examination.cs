@@ -113,11 +113,10 @@ internal sealed class Examination(Plan plan, MachineFacts machine, SourceCatalog
     private string Relief(Cell cell, MemoryEstimate estimate)
     {
         var repro = $"dotnet eu-stage repro --profile {plan.Profile} --set ";
-        var options = plan.Settings.FirstOrDefault(s => s.Path == "world")?.Value is { } world ? $"options.{world}" : "options";
         return estimate.Largest.Name switch
         {
-            "training state" => repro + $"{options}.{cell.Id.Axis("method")}.trainable=lora",
-            "activations" when cell.Id.Axis("method") is { } method && cell.Parameters is ApplyStage.Params => repro + $"{options}.{method}.gradientCheckpointing=true",
+            "training state" => repro + $"options.{cell.Id.Axis("method")}.trainable=lora",
+            "activations" when cell.Id.Axis("method") is { } method && cell.Parameters is ApplyStage.Params => repro + $"options.{method}.gradientCheckpointing=true",
             _ when plan.DType == "float32" => repro + "dtype=bfloat16",
             _ => repro + "'models=[llama2]' on a machine with more memory",
         };

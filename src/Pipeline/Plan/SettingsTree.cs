@@ -11,7 +11,7 @@ internal sealed partial class SettingsTree(YamlMap root, Problems problems)
 
     public YamlMap Root { get; private set; } = root;
 
-    /// <summary>Puts a profile's values over the file's. Maps are merged, everything else is replaced.</summary>
+    /// <summary>Puts a profile's values over the file's. Maps are merged unless they say <c>!replace</c>, everything else is replaced.</summary>
     public void Apply(YamlMap profile) => Root = Merge(Root, profile, "");
 
     /// <summary>Puts one <c>a.b=value</c> of the command line over everything.</summary>
@@ -160,7 +160,7 @@ internal sealed partial class SettingsTree(YamlMap root, Problems problems)
                 else entries.Add(entry);
                 continue;
             }
-            entries[i] = entries[i].Value is YamlMap a && entry.Value is YamlMap b ? entry with { Value = Merge(a, b, inner) } : entry;
+            entries[i] = entries[i].Value is YamlMap a && entry.Value is YamlMap { Replaces: false } b ? entry with { Value = Merge(a, b, inner) } : entry;
         }
         return below with { Entries = entries };
     }

@@ -37,7 +37,8 @@ public sealed record YamlList(IReadOnlyList<YamlValue> Items, SourcePlace Place)
 /// <summary>A map.</summary>
 /// <param name="Entries">In file order; keys are distinct.</param>
 /// <param name="Place">Where it begins.</param>
-public sealed record YamlMap(IReadOnlyList<YamlEntry> Entries, SourcePlace Place) : YamlValue(Place)
+/// <param name="Replaces">Whether it was written with the tag <c>!replace</c>: in a profile it takes the place of the map below instead of being merged into it.</param>
+public sealed record YamlMap(IReadOnlyList<YamlEntry> Entries, SourcePlace Place, bool Replaces = false) : YamlValue(Place)
 {
     /// <inheritdoc/>
     public override string Kind => "a map";
@@ -52,7 +53,7 @@ public sealed record YamlMap(IReadOnlyList<YamlEntry> Entries, SourcePlace Place
 /// <param name="Value">Its value.</param>
 public sealed record YamlEntry(string Key, SourcePlace Place, YamlValue Value);
 
-/// <summary>Reads YAML into <see cref="YamlValue"/>s. Anchors, tags and deep nesting are refused: a pipeline needs none, and they can hide bombs.</summary>
+/// <summary>Reads YAML into <see cref="YamlValue"/>s. Anchors, tags but <c>!replace</c> on a map, and deep nesting are refused: a pipeline needs none, and they can hide bombs.</summary>
 public static class YamlReader
 {
     private const int MaxDepth = 32;
@@ -91,7 +92,8 @@ public static class YamlReader
         var node = parser.Consume<NodeEvent>();
         var place = new SourcePlace(file, (int)node.Start.Line, (int)node.Start.Column);
         if (!node.Anchor.IsEmpty) throw Problem(file, node.Start, "anchors and aliases are not supported", NoAnchors);
-        if (!node.Tag.IsEmpty && !node.Tag.IsNonSpecific) throw Problem(file, node.Start, $"the tag {node.Tag} is not supported", "write the value without a tag");
+        var replaces = node is MappingStart && !node.Tag.IsEmpty && node.Tag.Value == "!replace";
+        if (!replaces && !node.Tag.IsEmpty && !node.Tag.IsNonSpecific) throw Problem(file, node.Start, $"the tag {node.Tag} is not supported", "write the value without a tag");
         switch (node)
         {
             case Scalar scalar:
@@ -109,7 +111,7 @@ public static class YamlReader
                         throw Problem(file, key.Start, $"'{key.Value}' stands twice in this map", $"the first one is in line {first.Place.Line}");
                     entries.Add(new YamlEntry(key.Value, new SourcePlace(file, (int)key.Start.Line, (int)key.Start.Column), Value(parser, file, depth + 1)));
                 }
-                return new YamlMap(entries, place);
+                return new YamlMap(entries, place, replaces);
         }
     }
 

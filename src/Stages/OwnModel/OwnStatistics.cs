@@ -1,9 +1,7 @@
-using EditUnlearn.Data;
 using EditUnlearn.Foundation;
 using EditUnlearn.Methods;
 using EditUnlearn.Methods.Shared;
 using EditUnlearn.Models;
-using EditUnlearn.Models.Training;
 
 namespace EditUnlearn.Stages.OwnModel;
 
@@ -67,7 +65,7 @@ internal sealed class OwnStatistics(ApplyRequest request, MethodEntry entry, obj
                     ModelStatistics.WriteContexts(partial, checkpoint!, new Seed(request.Seed), told);
                     break;
                 case MethodMaterial.Moments:
-                    ModelStatistics.WriteMoments(partial, model, Text(checkpoint!, request.MomentsText!), layers, Truncation, told);
+                    ModelStatistics.WriteMoments(partial, model, ModelStatistics.Text(checkpoint!, request.MomentsText!), layers, Truncation, told);
                     break;
                 case MethodMaterial.Projector:
                     var bound = (INullSpaceOptions)options;
@@ -101,10 +99,6 @@ internal sealed class OwnStatistics(ApplyRequest request, MethodEntry entry, obj
         if (Given.GetValueOrDefault(name) is not { } given) return Path.Combine(scratch, file);
         return name != MethodMaterial.Locality && (Directory.Exists(given) || !Path.HasExtension(given)) ? Path.Combine(given, file) : given;
     }
-
-    private static IReadOnlyList<TokenRow> Text(Checkpoint checkpoint, string path) => path.EndsWith(".txt", StringComparison.OrdinalIgnoreCase)
-        ? [.. TextLines.Read(path).Select(line => new TokenRow([.. checkpoint.BosId is { } bos ? [bos] : Array.Empty<int>(), .. checkpoint.Tokenizer.Encode(line)], 1))]
-        : [.. QaFile.Read(path, "text").Select(q => checkpoint.Row(q.Question, q.Answer))];
 
     internal static bool IsInside(string path, string folder) =>
         Path.GetFullPath(path).StartsWith(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder)) + Path.DirectorySeparatorChar, StringComparison.Ordinal);

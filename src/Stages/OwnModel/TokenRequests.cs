@@ -1,7 +1,6 @@
 using System.Globalization;
-using System.Text;
-using System.Text.Json;
 using System.Text.Json.Nodes;
+using EditUnlearn.Data;
 using EditUnlearn.Foundation;
 using EditUnlearn.Methods;
 using EditUnlearn.Models.Weights;
@@ -43,27 +42,17 @@ public sealed class TokenRequests
     /// <exception cref="InputException">Everything that is wrong with its form, with lines and fields.</exception>
     public static TokenRequests Read(string path)
     {
-        if (!File.Exists(path)) throw new InputException(path, "there is no such file");
         var problems = new List<InputProblem>();
         var read = new TokenRequests(path);
         var (edits, locality) = (new List<EditRequest>(), new List<IReadOnlyList<int>>());
-        string[] lines;
-        try
+        foreach (var (line, value) in JsonLines.Read(path))
         {
-            lines = new UTF8Encoding(false, throwOnInvalidBytes: true).GetString(File.ReadAllBytes(path)).Split('\n');
-        }
-        catch (ArgumentException)
-        {
-            throw new InputException(path, "is not UTF-8", "save it as UTF-8");
-        }
-        foreach (var (index, line) in lines.Index().Where(l => !string.IsNullOrWhiteSpace(l.Item)))
-        {
-            if (Parse(line) is not { } value)
+            if (value is null)
             {
-                problems.Add(new InputProblem(path, index + 1, 0, "is not a JSON object", "one {\"prompt_ids\": [..], \"subject_last\": 4, \"target_ids\": [..]} a line"));
+                problems.Add(new InputProblem(path, line, 0, "is not a JSON object", "one {\"prompt_ids\": [..], \"subject_last\": 4, \"target_ids\": [..]} a line"));
                 continue;
             }
-            var fields = new Fields(path, index + 1, value, problems);
+            var fields = new Fields(path, line, value, problems);
             if (value.ContainsKey("format") && edits.Count == 0) read.Header(fields);
             else edits.Add(read.Request(fields, edits.Count, locality));
         }
@@ -163,18 +152,6 @@ public sealed class TokenRequests
             Continuation = fields.Ids("continuation_ids"),
             Place = (_path, fields.Line),
         };
-    }
-
-    private static JsonObject? Parse(string line)
-    {
-        try
-        {
-            return JsonNode.Parse(line, documentOptions: new JsonDocumentOptions { MaxDepth = 8, AllowDuplicateProperties = false }) as JsonObject;
-        }
-        catch (JsonException)
-        {
-            return null;
-        }
     }
 
     private sealed class Fields(string path, int line, JsonObject value, List<InputProblem> problems)

@@ -91,11 +91,11 @@ public sealed class PullTests : IDisposable
         Assert.All(_server.Requests, r => Assert.Equal("Bearer hf_secret", r.Header("Authorization")));   // the same host as the hub here
         var plan = _tool.Run("plan", "--profile", "paper").Out;
         Assert.Contains("facts: never run", plan, StringComparison.Ordinal);
-        Assert.Contains("  inputs/checkpoints/mistral  dotnet eu-stage pull mistral\n", plan, StringComparison.Ordinal);
+        Assert.Matches(@"\n  inputs/checkpoints/mistral +dotnet eu-stage pull mistral\n", plan);
         Assert.Equal(0, _tool.Run("repro", "--profile", "paper", "facts", "--set", "facts.rows=2").ExitCode);
         var doctor = JsonNode.Parse(_tool.Run("doctor", "--profile", "paper", "--json").Out)!;
         Assert.Equal(6, (int)doctor["exitCode"]!);
-        Assert.All(doctor["files"]!.AsArray(), f => Assert.Equal("ok", (string?)f!["verdict"]));
+        Assert.Equal("inputs/text/documents.txt", Assert.Single(doctor["files"]!.AsArray().Where(f => (string?)f!["verdict"] != "ok").Select(f => (string?)f!["path"])));   // nobody's to publish
     }
 
     [Fact]

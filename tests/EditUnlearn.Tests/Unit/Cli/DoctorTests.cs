@@ -113,8 +113,8 @@ public sealed class DoctorTests : IDisposable
     [Fact]
     public void Full_training_that_does_not_fit_is_told_to_train_an_adapter()
     {
-        var diagnosis = Examine(Server, "paper", "options.published.ga.trainable=full", "methods=[ga]", "dtype=float32");
+        var diagnosis = Examine(Server, "paper", "options.ga.trainable=full", "methods=[ga]", "dtype=float32");
         Assert.Equal(Verdict.TooMuch, diagnosis.Stages.First(s => s.Stage == "apply ga").Verdict);
-        Assert.Contains(diagnosis.Advice, a => a.Command.Contains("options.published.ga.trainable=lora", StringComparison.Ordinal));
+        Assert.Contains(diagnosis.Advice, a => a.Command.Contains("options.ga.trainable=lora", StringComparison.Ordinal));
     }
 }

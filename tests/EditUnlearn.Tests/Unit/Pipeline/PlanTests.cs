@@ -57,6 +57,16 @@ public sealed class PlanTests
     }
 
     [Fact]
+    public void A_profile_may_replace_a_map_instead_of_merging_into_it()
+    {
+        var merged = Study.Replace("quick: { rates:", "quick: { sizes: { a: 9 }, rates:", StringComparison.Ordinal);
+        Assert.Equal(["a", "b"], Build(merged, "quick").Settings.Where(s => s.Path.StartsWith("sizes.", StringComparison.Ordinal)).Select(s => s.Path[6..]));
+        var replaced = Build(merged.Replace("sizes: { a: 9 }", "sizes: !replace { a: 9 }", StringComparison.Ordinal), "quick");
+        Assert.Equal("sizes.a", replaced.Settings.Single(s => s.Path.StartsWith("sizes.", StringComparison.Ordinal)).Path);
+        Assert.Contains("the tag !other is not supported", Problems(merged.Replace("sizes: { a: 9 }", "sizes: !other { a: 9 }", StringComparison.Ordinal), "quick"), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Labels_of_an_axis_may_depend_on_the_axes_before_it_and_settings_on_settings()
     {
         const string uneven = """
