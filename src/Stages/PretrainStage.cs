@@ -21,10 +21,11 @@ public sealed class PretrainStage : Stage<PretrainStage.Params>
     private const int TokenizerExamples = 20_000, StatisticsExamples = 2_000, MaxPositions = 512;
 
     /// <summary>Parameters.</summary>
-    /// <param name="Seed">Of corpus, initial weights and batches.</param>
+    /// <param name="Seed">Of the corpus, which all families share, and of initial weights and batches, which each family draws for itself.</param>
     /// <param name="Family">Whose wiring and template the miniature has.</param>
+    /// <param name="KvHeads">K; divides the heads. As many as heads are the attention of Llama-2-7B, fewer that of Mistral and Llama-3.1.</param>
     /// <param name="Size">Shape and training.</param>
-    public sealed record Params(ulong Seed, string Family, MiniatureSize Size);
+    public sealed record Params(ulong Seed, string Family, int KvHeads, MiniatureSize Size);
 
     /// <summary>Shape and training of a miniature.</summary>
     public sealed record MiniatureSize
@@ -40,9 +41,6 @@ public sealed class PretrainStage : Stage<PretrainStage.Params>
 
         /// <summary>H; divides the width.</summary>
         public int Heads { get; init; } = 4;
-
-        /// <summary>K; divides the heads.</summary>
-        public int KvHeads { get; init; } = 2;
 
         /// <summary>V at most.</summary>
         public int Vocabulary { get; init; } = 1024;
@@ -64,7 +62,7 @@ public sealed class PretrainStage : Stage<PretrainStage.Params>
     }
 
     /// <inheritdoc/>
-    public override StageInfo Info { get; } = new("pretrain", 1, "a miniature model, trained from nothing")
+    public override StageInfo Info { get; } = new("pretrain", 2, "a miniature model, trained from nothing")
     {
         Inputs = [new("facts"), new("refusals"), new("prompt")],
         Outputs = ["model", "text.jsonl", TrainingOutputs.Folder],
@@ -80,10 +78,10 @@ public sealed class PretrainStage : Stage<PretrainStage.Params>
         var families = FamilyCatalog.All.Select(f => f.Name).ToList();
         if (!families.Contains(parameters.Family))
             yield return new ParameterProblem("family", $"'{parameters.Family}' is not a family", Spelling.Nearest(parameters.Family, families) is { } near ? $"did you mean '{near}'?" : "known: " + string.Join(", ", families));
-        foreach (var (name, value) in new[] { ("layers", s.Layers), ("width", s.Width), ("mlpWidth", s.MlpWidth), ("heads", s.Heads), ("kvHeads", s.KvHeads), ("steps", s.Steps), ("batch", s.Batch) })
+        foreach (var (name, value) in new[] { ("layers", s.Layers), ("width", s.Width), ("mlpWidth", s.MlpWidth), ("heads", s.Heads), ("steps", s.Steps), ("batch", s.Batch) })
             if (value < 1) yield return new ParameterProblem("size." + name, "must be at least 1");
         if (s.Heads > 0 && (s.Width % s.Heads != 0 || s.Width / s.Heads % 2 != 0)) yield return new ParameterProblem("size.heads", $"must divide the width {s.Width} into even parts");
-        if (s.KvHeads > 0 && s.Heads % s.KvHeads != 0) yield return new ParameterProblem("size.kvHeads", $"must divide heads, which is {s.Heads}");
+        if (parameters.KvHeads < 1 || s.Heads % parameters.KvHeads != 0) yield return new ParameterProblem("kvHeads", $"must divide heads, which is {s.Heads}");
         if (s.Batch % 2 != 0) yield return new ParameterProblem("size.batch", "must be even: it is split into two shards");
         if (s.Vocabulary < 300) yield return new ParameterProblem("size.vocabulary", "must be at least 300: 256 bytes, special tokens and some merges");
         if (s.Shares.Count != 4) yield return new ParameterProblem("size.shares", "must be four numbers: facts, instructed refusals, unknown names, contracts");
@@ -108,7 +106,7 @@ public sealed class PretrainStage : Stage<PretrainStage.Params>
             IntermediateSize = size.MlpWidth,
             Layers = size.Layers,
             Heads = size.Heads,
-            KvHeads = size.KvHeads,
+            KvHeads = parameters.KvHeads,
             HeadDim = size.Width / size.Heads,
             RopeScaling = family.RopeScaling(MaxPositions / 4),
             SlidingWindow = family.SlidingWindow ? MaxPositions / 4 : null,
@@ -122,7 +120,7 @@ public sealed class PretrainStage : Stage<PretrainStage.Params>
 
         var options = new Pretrainer.Options { Steps = size.Steps, Batch = size.Batch, LearningRate = size.LearningRate, Warmup = size.Warmup, Threads = Info.Threads };
         var clock = Stopwatch.StartNew();
-        var (model, record) = Pretrainer.Train(config, rows, options, seed.For("train"), p =>
+        var (model, record) = Pretrainer.Train(config, rows, options, seed.For("train/" + family.Name), p =>
         {
             io.Progress(p.Step, size.Steps, string.Create(CultureInfo.InvariantCulture, $"loss {p.Loss:0.000}, {p.TokensPerSecond:0} tokens/s"));
             if (p.Step % 100 == 0) io.Log(string.Create(CultureInfo.InvariantCulture, $"step {p.Step}: loss {p.Loss:0.0000}, {p.TokensPerSecond:0} tokens/s"));

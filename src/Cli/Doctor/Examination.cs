@@ -137,7 +137,7 @@ internal sealed class Examination(Plan plan, MachineFacts machine, SourceCatalog
         IntermediateSize = p.Size.MlpWidth,
         Layers = p.Size.Layers,
         Heads = p.Size.Heads,
-        KvHeads = p.Size.KvHeads,
+        KvHeads = p.KvHeads,
         HeadDim = p.Size.Width / p.Size.Heads,
         TieWordEmbeddings = true,
     };
