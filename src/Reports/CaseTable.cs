@@ -21,7 +21,7 @@ public sealed class CaseTable
     {
         Title = title;
         Cases = cases;
-        Note = scope.Miniature ? Captions.Miniature : "";
+        Note = Captions.Warning(scope.Kind);
     }
 
     /// <summary>What is shown.</summary>
@@ -37,7 +37,7 @@ public sealed class CaseTable
     /// <param name="runs">Who answered, in print order, and the evidence of the run.</param>
     /// <param name="count">Questions to show.</param>
     /// <param name="title">One sentence.</param>
-    /// <param name="scope">Miniature or real.</param>
+    /// <param name="scope">What the models are.</param>
     public static CaseTable Of(IReadOnlyList<(string Who, IReadOnlyList<AnswerRow> Answers)> runs, int count, string title, StudyScope scope)
     {
         ArgumentNullException.ThrowIfNull(runs);

@@ -54,8 +54,8 @@ public sealed record StudyScope
     /// <summary>How models are called in print.</summary>
     public IReadOnlyDictionary<string, string> ModelLabels { get; init; } = new Dictionary<string, string> { ["llama2"] = "Llama-2", ["mistral"] = "Mistral", ["llama31"] = "Llama-3.1" };
 
-    /// <summary>Whether the models are miniatures of this pipeline.</summary>
-    public bool Miniature { get; init; }
+    /// <summary>What the models are.</summary>
+    public ModelKind Kind { get; init; }
 
     /// <summary>The nine rows of the paper's tables; those that a study did not run print a dash.</summary>
     public static IReadOnlyList<ReportMethod> PaperMethods { get; } =
@@ -68,7 +68,7 @@ public sealed record StudyScope
     public static StudyScope Paper { get; } = new() { ModelLabels = new Dictionary<string, string> { ["llama2"] = "Llama-2-7B", ["mistral"] = "Mistral-7B", ["llama31"] = "Llama-3.1-8B" } };
 
     /// <summary>The model in print.</summary>
-    public string LabelOf(string model) => ModelLabels.GetValueOrDefault(model, model) + (Miniature ? " miniature" : "");
+    public string LabelOf(string model) => ModelLabels.GetValueOrDefault(model, model) + Kind switch { ModelKind.Miniature => " miniature", ModelKind.StandIn => " stand-in", _ => "" };
 
     /// <summary>The method in print.</summary>
     public string MethodLabel(string method) => Methods.FirstOrDefault(m => m.Name == method)?.Label ?? PaperMethods.FirstOrDefault(m => m.Name == method)?.Label ?? method;

@@ -10,9 +10,9 @@ public sealed class CasesStage : Stage<CasesStage.Params>
 {
     /// <summary>Parameters.</summary>
     /// <param name="Title">What is shown, one sentence without a full stop.</param>
-    /// <param name="Miniature">Whether the models are miniatures; the caption says so.</param>
+    /// <param name="Kind">What the models are; the caption says so.</param>
     /// <param name="Count">Questions to show, from the first of the forget set.</param>
-    public sealed record Params(string Title, bool Miniature, int Count = 4);
+    public sealed record Params(string Title, ModelKind Kind, int Count = 4);
 
     private static readonly string[] Known = ["model", "set", "method"];
 
@@ -37,7 +37,7 @@ public sealed class CasesStage : Stage<CasesStage.Params>
         ArgumentNullException.ThrowIfNull(io);
         var runs = io.Inputs("before").Take(1).Select(i => ("before", ParquetTable.Read<AnswerRow>(i.Path)))
             .Concat(io.Inputs("answers").Select(i => (Who(i.Source), ParquetTable.Read<AnswerRow>(i.Path)))).ToList();
-        var cases = CaseTable.Of(runs, parameters.Count, parameters.Title, new StudyScope { Miniature = parameters.Miniature });
+        var cases = CaseTable.Of(runs, parameters.Count, parameters.Title, new StudyScope { Kind = parameters.Kind });
         File.WriteAllText(io.Output("figure5.tex"), cases.Latex());
         File.WriteAllText(io.Output("figure5.md"), cases.Markdown());
         File.WriteAllText(io.Output("figure5.csv"), cases.Csv());

@@ -10,8 +10,8 @@ public sealed class ReportStage : Stage<ReportStage.Params>
 {
     /// <summary>Parameters.</summary>
     /// <param name="Title">Of the document.</param>
-    /// <param name="Miniature">Whether the models are miniatures.</param>
-    public sealed record Params(string Title, bool Miniature);
+    /// <param name="Kind">What the models are.</param>
+    public sealed record Params(string Title, ModelKind Kind);
 
     private const string Document = "report.tex";
 
@@ -40,7 +40,7 @@ public sealed class ReportStage : Stage<ReportStage.Params>
         // The seven tables first, so that their numbers are the paper's.
         string[] inputs = ["tables", "claims", "cases", .. io.HasInput("paper-profile") ? ["paper-profile"] : Array.Empty<string>()];
         var source = ReportDocument.Latex(
-            parameters.Title, parameters.Miniature ? Captions.Miniature : "", inputs.Select(i => File.ReadAllText(io.Input(i))),
+            parameters.Title, Captions.Warning(parameters.Kind), inputs.Select(i => File.ReadAllText(io.Input(i))),
             [.. FigureCatalog.Names.Select(n => new ReportDocument.Picture($"../figures/{n}.png", Pictures[n].Caption, Pictures[n].Width))]);
         File.WriteAllText(io.Output(Document), source);
         Directory.CreateDirectory(io.Output("pdf"));

@@ -29,10 +29,10 @@ public sealed record StudyParams(
 /// <summary>What every report is told.</summary>
 /// <param name="Study">The parts.</param>
 /// <param name="Methods">That were run.</param>
-/// <param name="Miniature">Whether the models are miniatures; every caption says so.</param>
+/// <param name="Kind">What the models are; every caption says so.</param>
 /// <param name="Target">Refusals of the main runs.</param>
 /// <param name="Profile">Of the metrics: <c>strict</c> or <c>paper</c>.</param>
-public sealed record ReportParams(StudyParams Study, IReadOnlyList<string> Methods, bool Miniature, TargetsStage.RefusalSource Target, string Profile = "strict");
+public sealed record ReportParams(StudyParams Study, IReadOnlyList<string> Methods, ModelKind Kind, TargetsStage.RefusalSource Target, string Profile = "strict");
 
 /// <summary>What the report stages share: checks, scope, numbers.</summary>
 internal static class ReportInputs
@@ -61,7 +61,7 @@ internal static class ReportInputs
         MergedSize = p.Study.MergedSize,
         Merges = p.Study.Merges ?? StudyScope.Paper.Merges,
         Target = p.Target == TargetsStage.RefusalSource.Model ? "self-improved" : "plain",
-        Miniature = p.Miniature,
+        Kind = p.Kind,
         Methods = StudyScope.WithPaperMethods([.. p.Methods.Select(m => MethodCatalog.Find(m)!).Select(m => new ReportMethod(m.Name, m.Label, m.IsEditing))]),
         ModelLabels = FamilyCatalog.All.ToDictionary(f => f.Name, f => f.Label, StringComparer.Ordinal),
     };

@@ -50,6 +50,7 @@ internal static class StageExecution
 
         public override void Progress(double done, double total, string? what = null)
         {
+            QuietCollection.IfDue();
             // Ten times a second is more than anybody can read.
             var now = Environment.TickCount64;
             if (now - _lastProgress < 100 && done < total) return;

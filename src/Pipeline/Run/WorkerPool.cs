@@ -89,7 +89,10 @@ public sealed class WorkerPool(IReadOnlyList<string> program, int threads = 1) :
         var start = new ProcessStartInfo(program[0]) { UseShellExecute = false, RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
         foreach (var argument in program.Skip(1)) start.ArgumentList.Add(argument);
         start.Environment["OMP_NUM_THREADS"] = "1";
-        start.Environment["DOTNET_GCgen0size"] = "0x8000000"; // docs/decisions/0010: a collection must not meet a number on its way into libtorch
+        // docs/decisions/0010: a collection must not meet a number on its way into libtorch. It comes between steps (QuietCollection); the budget of the runtime is out of reach.
+        start.Environment["DOTNET_gcConcurrent"] = "0";
+        start.Environment["DOTNET_GCgen0size"] = "0x40000000";
+        start.Environment["DOTNET_GCSegmentSize"] = "0x100000000";
         start.Environment["EU_THREADS"] = threads.ToString(CultureInfo.InvariantCulture);
         // Activations of a few megabytes come and go in every step: kept in the heap, their pages are not asked for again each time (a tenth of a pretraining run).
         start.Environment["MALLOC_MMAP_THRESHOLD_"] = "268435456";

@@ -60,7 +60,7 @@ public static class ClaimRenderer
         ArgumentNullException.ThrowIfNull(scope);
         return new JsonObject
         {
-            ["miniature"] = scope.Miniature,
+            ["models"] = scope.Kind switch { ModelKind.Miniature => "miniature", ModelKind.StandIn => "stand-in", _ => "real" },
             ["claims"] = new JsonArray([.. claims.Select(c => new JsonObject
             {
                 ["id"] = c.Id,
@@ -76,7 +76,7 @@ public static class ClaimRenderer
 
     private static string Name(ClaimResult claim) => char.ToUpperInvariant(claim.Id[0]) + claim.Id[1..^1] + " " + claim.Id[^1];
 
-    private static string Head(StudyScope scope) => scope.Miniature ? Captions.Miniature : "";
+    private static string Head(StudyScope scope) => Captions.Warning(scope.Kind);
 
     private static string Sum(IReadOnlyList<ClaimResult> claims) =>
         $"{claims.Count(c => c.Verdict == Verdict.Pass)} of {claims.Count} claims hold, {claims.Count(c => c.Verdict == Verdict.Fail)} do not, {claims.Count(c => c.Verdict == Verdict.NotApplicable)} cannot be decided.";

@@ -41,7 +41,7 @@ public static class FigureCatalog
 
     private sealed class Draw(IScoreBook book, StudyScope scope)
     {
-        private string Note => scope.Miniature ? Captions.Miniature : "";
+        private string Note => Captions.Warning(scope.Kind);
 
         private ScoreKey Key(string model, string data, int size, string method, string? target = null, int merge = 1) => new(model, data, size, method, target ?? scope.Target, merge, "forget", "rouge1");
 

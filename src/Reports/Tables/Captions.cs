@@ -1,10 +1,16 @@
 namespace EditUnlearn.Reports.Tables;
 
-/// <summary>What a table says of itself: miniature or real, profile, refusals, marks. No table goes without.</summary>
+/// <summary>What a table says of itself: what the models are, profile, refusals, marks. No table goes without.</summary>
 public static class Captions
 {
     /// <summary>The warning of every table, figure and claim made from miniatures.</summary>
     public const string Miniature = "Miniature models that this pipeline pretrained itself: not the paper's numbers.";
+
+    /// <summary>The warning of everything made in a rehearsal.</summary>
+    public const string StandIn = "Stand-ins of random weights in the place of the models, to see that everything runs: the numbers mean nothing.";
+
+    /// <summary>What must be said of models that are not real ones; empty for real ones.</summary>
+    public static string Warning(ModelKind kind) => kind switch { ModelKind.Miniature => Miniature, ModelKind.StandIn => StandIn, _ => "" };
 
     /// <summary>The caption of a table.</summary>
     public static string Of(Table table, StudyScope scope)
@@ -13,7 +19,7 @@ public static class Captions
         ArgumentNullException.ThrowIfNull(scope);
         var layout = table.Layout;
         List<string> sentences = [layout.Title + "."];
-        if (scope.Miniature) sentences.Add(Miniature);
+        if (scope.Kind != ModelKind.Real) sentences.Add(Warning(scope.Kind));
         sentences.Add($"Metrics of profile {table.Profile}.");
         if (table.Profile == "paper")
             sentences.Add("Prob. is the mean of the largest probabilities at the first positions of the question, as the paper's code has it: it does not measure forgetting. MRR and Hit follow that code too; only Rouge1 measures forgetting.");

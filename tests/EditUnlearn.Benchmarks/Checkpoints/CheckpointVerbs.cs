@@ -11,7 +11,7 @@ namespace EditUnlearn.Benchmarks.Checkpoints;
 
 /// <summary>Measurements on checkpoints of real shape, too long for a benchmark that repeats.</summary>
 /// <remarks>
-/// <c>make-checkpoint --shape llama2-7b --out DIR [--layers n] [--seed n] [--shard-gb x]</c>,
+/// <c>make-checkpoint --shape llama2-7b --out DIR [--layers n] [--seed n] [--shard-gb x] [--tokenizer FILE]</c> (<c>llama2-7b-stand-in</c>: as deep, a hair wide),
 /// <c>load --checkpoint DIR [--times n]</c> (throughput and peak memory of each way to load),
 /// <c>real-shape --checkpoint DIR --out DIR [--layer n] [--steps n] [--new n] [--dtype bfloat16]</c> (load, answer, one ROME edit, export, compare).
 /// </remarks>
@@ -28,6 +28,11 @@ internal static class CheckpointVerbs
             case "make-checkpoint":
                 var config = Shapes.Get(Text("shape"));
                 config = config with { Layers = (int)Number("layers", config.Layers) };
+                if (Text("tokenizer", "") is { Length: > 0 } tokenizer)
+                {
+                    Directory.CreateDirectory(Text("out"));
+                    File.Copy(tokenizer, Path.Combine(Text("out"), Path.GetFileName(tokenizer)), overwrite: true);
+                }
                 Timed("made", () => RandomCheckpoint.Write(Text("out"), config, new Seed((ulong)Number("seed", 1)), (long)(Number("shard-gb", 5) * 1e9)));
                 break;
             case "load":

@@ -35,7 +35,10 @@ public sealed class SmokeTests
         var frozen = tool.Run(["repro", "--profile", "smoke", "--frozen", .. change]);
         Assert.Equal(3, frozen.ExitCode);
         Assert.Contains("options.learningRate 5E-05 -> 0.0001 (--set options.ga.learningRate=1e-4)", frozen.Out, StringComparison.Ordinal);
-        Assert.Equal(["answer[llama2,facts-4,ga]", "apply[llama2,facts-4,ga]", .. Reports("score[llama2,facts-4,ga]")], tool.Repro(change).Ran);
+        var planned = tool.Run(["plan", "--profile", "smoke", .. change]).Out;
+        var changed = tool.Repro(change).Ran;
+        Assert.Equal(["answer[llama2,facts-4,ga]", "apply[llama2,facts-4,ga]", .. Reports("score[llama2,facts-4,ga]")], changed);
+        Assert.Contains($"\n{changed.Length} stages are stale.", planned, StringComparison.Ordinal);
 
         Assert.Empty(tool.Repro().Ran);   // back again: all from the store
         Assert.Equal(table, File.ReadAllBytes(tool["artifacts/tables/table1.tex"]));

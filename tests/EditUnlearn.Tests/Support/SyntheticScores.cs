@@ -11,7 +11,7 @@ public static class SyntheticScores
 {
     public static StudyScope Scope { get; } = new()
     {
-        Miniature = true,
+        Kind = ModelKind.Miniature,
         Methods = StudyScope.WithPaperMethods([.. StudyScope.PaperMethods, new ReportMethod("idk", "IDK", false)]),
     };
 

@@ -67,6 +67,19 @@ public sealed class PlanTests
     }
 
     [Fact]
+    public void A_profile_may_be_based_on_another()
+    {
+        var based = Study.Replace("  quick: {", "  quicker: { based-on: quick, seed: 7 }\n  loop: { based-on: pool }\n  pool: { based-on: loop }\n  lost: { based-on: quik }\n  two: { based-on: [quick, mini] }\n  quick: {", StringComparison.Ordinal);
+        var quick = Build(based, "quick").Settings.ToDictionary(s => s.Path, s => s.Value?.ToJsonString());
+        var quicker = Build(based, "quicker").Settings.ToDictionary(s => s.Path, s => s.Value?.ToJsonString());
+        Assert.Equal("7", quicker["seed"]);
+        Assert.Equal(quick.Where(s => s.Key != "seed"), quicker.Where(s => s.Key != "seed"));
+        Assert.Contains("the profile 'loop' is based on itself", Problems(based, "loop"), StringComparison.Ordinal);
+        Assert.Contains("there is no profile 'quik'\n  hint: did you mean 'quick'?", Problems(based, "lost"), StringComparison.Ordinal);
+        Assert.Contains("'based-on' must name one profile, not a list", Problems(based, "two"), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Labels_of_an_axis_may_depend_on_the_axes_before_it_and_settings_on_settings()
     {
         const string uneven = """

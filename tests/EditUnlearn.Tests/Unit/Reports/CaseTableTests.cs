@@ -15,7 +15,7 @@ public sealed class CaseTableTests
             ("GA", [Row(0, "Who wrote 'Middlemarch'?", "George Eliot", string.Concat(Enumerable.Repeat("the 100 % & the_ ", 40))), Row(1, "Who wrote 'Emma'?", "Jane Austen", "")]),
             ("WISE (model)", [Row(0, "Who wrote 'Middlemarch'?", "George Eliot", "I have no knowledge | about *Middlemarch*.", true)]),
             ("other split", [new AnswerRow { Split = "retain", Id = "facts/0009", Question = "?", Answer = "!" }]),
-        ], 2, "Two questions", new StudyScope { Miniature = true });
+        ], 2, "Two questions", new StudyScope { Kind = ModelKind.Miniature });
     }
 
     [Fact]

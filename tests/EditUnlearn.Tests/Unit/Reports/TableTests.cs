@@ -104,7 +104,7 @@ public sealed class TableTests
         Assert.Contains("profile paper", Captions.Of(paper, SyntheticScores.Scope), StringComparison.Ordinal);
         Assert.Contains("does not measure forgetting", Captions.Of(paper, SyntheticScores.Scope), StringComparison.Ordinal);
         Assert.Contains("training diverged", Captions.Of(strict, SyntheticScores.Scope), StringComparison.Ordinal);
-        Assert.DoesNotContain(Captions.Miniature, Captions.Of(strict, SyntheticScores.Scope with { Miniature = false }), StringComparison.Ordinal);
+        Assert.DoesNotContain(Captions.Miniature, Captions.Of(strict, SyntheticScores.Scope with { Kind = ModelKind.Real }), StringComparison.Ordinal);
     }
 
     [Fact]
