@@ -94,7 +94,7 @@ public sealed class OwnModelEdit
                 Wrong("--reference", $"is missing: the options compare with another model (reference: {compared})", "a model folder of the same shape");
             if (config is not null && options is IEditingOptions editing && editing.Layers.Any(l => l >= config.Layers))
                 problems.Add(Placed(
-                    new OptionProblem("options." + (editing.Layers.Count == 1 ? "layer" : "layers"), $"names blocks [{string.Join(", ", editing.Layers)}], but the model has blocks 0 to {config.Layers - 1}", "other blocks in --method-options FILE.yaml"), file, request.OptionsFile));
+                    new OptionProblem("options." + (MethodCatalog.ToJson(options).ContainsKey("layers") ? "layers" : "layer"), $"names blocks [{string.Join(", ", editing.Layers)}], but the model has blocks 0 to {config.Layers - 1}", "other blocks in --method-options FILE.yaml"), file, request.OptionsFile));
             if (request.TokenRequests is null || tokens is not null)
                 problems.AddRange(new OwnStatistics(request, entry, options, "").Problems(Needed(entry, options, tokens), request.TokenRequests is not null));
         }
@@ -230,7 +230,7 @@ public sealed class OwnModelEdit
         IReadOnlyList<string> refusals = [];
         if (open.Count > 0 && request.Requests is null)
         {
-            if (request.Targets is null) problems.Add(new InputProblem("--targets", 0, 0, $"is missing: {open.Count} questions have no target of their own", "a list of refusals, one a line, such as data/refusals-own.txt of this project"));
+            if (request.Targets is null) problems.Add(new InputProblem("--targets", 0, 0, $"is missing: {open.Count} of {asked.Count} questions have no target of their own", "a list of refusals, one a line, such as data/refusals-own.txt of this project"));
             else refusals = TextLines.Read(request.Targets);
         }
         if (problems.Count > 0) throw new InputException(problems);

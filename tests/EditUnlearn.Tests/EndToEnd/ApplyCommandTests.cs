@@ -130,12 +130,15 @@ public sealed class ApplyCommandTests : IDisposable
             WeightFolder.Save(_tool["broken"], model);
         }
         File.Copy(_tool["tiny/tokenizer.json"], _tool["broken/tokenizer.json"], overwrite: true);
-        var (code, _, error) = _tool.Run("apply", "--method", "grace", "--model", "broken", "--forget", "forget.jsonl", "--method-options", "grace.yaml", "--out", "edited", "--overwrite", "--max-new", "2", "--device", "cpu");
-        Assert.True(code == 1, error);
-        Assert.Contains("GRACE", error, StringComparison.Ordinal);
-        Assert.Contains("the loss is NaN", error, StringComparison.Ordinal);
-        Assert.Equal("an earlier result", File.ReadAllText(_tool["edited/config.json"]));
-        Assert.DoesNotContain(Directory.EnumerateFileSystemEntries(_tool["."]), f => Path.GetFileName(f).StartsWith('.'));
+        foreach (var (method, says) in (ReadOnlySpan<(string, string)>)[("grace", "GRACE, a, step 0"), ("wise", "WISE, a, step 0"), ("rome", "value optimisation, a, layer 1, step 0"), ("memit", "value optimisation, a, layer 1, step 0")])
+        {
+            var (code, _, error) = _tool.Run(
+                "apply", "--method", method, "--model", "broken", "--forget", "forget.jsonl", "--method-options", $"{method}.yaml", "--moments-text", "data/refusals-own.txt", "--out", "edited", "--overwrite", "--max-new", "2", "--device", "cpu");
+            Assert.True(code == 1, error);
+            Assert.Contains(says + ": the loss is NaN", error, StringComparison.Ordinal);
+            Assert.Equal("an earlier result", File.ReadAllText(_tool["edited/config.json"]));
+            Assert.DoesNotContain(Directory.EnumerateFileSystemEntries(_tool["."]), f => Path.GetFileName(f).StartsWith('.'));
+        }
     }
 
     [Fact]
@@ -159,6 +162,10 @@ public sealed class ApplyCommandTests : IDisposable
         File.WriteAllText(_tool["deeper.yaml"], "layers: [1, 9]\ncontexts: 0\n");
         File.WriteAllLines(_tool["tokens.jsonl"], ["""{"prompt_ids":[1,5],"subject_last":7,"target_ids":[]}""", """{"prompt_ids":[1,5],"subject_last":1,"target":[3]}""", "nothing"]);
         File.WriteAllLines(_tool["foreign.jsonl"], ["""{"prompt_ids":[1,5],"subject_last":1,"target_ids":[4000]}"""]);
+        File.WriteAllText(_tool["one-deep.yaml"], "contexts: 0\nlayers: [9]\n");
+        File.WriteAllText(_tool["one.yaml"], "layers: [1]\ncontexts: 0\nsecondMoments: false\n");
+        File.WriteAllLines(_tool["whole.jsonl"], ["""{"format":"token-requests/1","context_prefixes":[[]]}""", """{"prompt_ids":[1,5],"subject_last":1,"target_ids":[6]}"""]);
+        File.WriteAllLines(_tool["long-tokens.jsonl"], [$$"""{"prompt_ids":[1{{string.Concat(Enumerable.Repeat(",5", 130))}}],"subject_last":1,"target_ids":[6]}"""]);
         TinyCheckpoints.WriteAskable(_tool["other"], ["Another model."], seed: 9);
         _ = Ok(_tool.Run("apply", "--method", "memit", "--model", "other", "--forget", "forget.jsonl", "--method-options", "memit.yaml", "--moments", "others", "--moments-text", "data/refusals-own.txt", "--out", "x", "--max-new", "2", "--device", "cpu", "--json"));
 
@@ -172,6 +179,10 @@ public sealed class ApplyCommandTests : IDisposable
         Case("moments of another model", "--method", "memit", "--model", "tiny", "--forget", "forget.jsonl", "--method-options", "memit.yaml", "--moments", "others", "--out", "new", "--max-new", "2");
         Case("token requests", "--method", "grace", "--model", "tiny", "--token-requests", "tokens.jsonl", "--method-options", "grace.yaml", "--out", "new");
         Case("foreign tokens", "--method", "grace", "--model", "tiny", "--token-requests", "foreign.jsonl", "--method-options", "grace.yaml", "--out", "new");
+        Case("a block too many", "--method", "rome", "--model", "tiny", "--forget", "forget.jsonl", "--method-options", "one-deep.yaml", "--moments-text", "data/refusals-own.txt", "--out", "new");
+        Case("token requests without moments", "--method", "memit", "--model", "tiny", "--token-requests", "whole.jsonl", "--method-options", "memit.yaml", "--out", "new");
+        Case("token requests beyond the window", "--method", "rome", "--model", "tiny", "--token-requests", "long-tokens.jsonl", "--method-options", "one.yaml", "--out", "new");
+        Case("no refusals", "--method", "grace", "--model", "tiny", "--forget", "forget.jsonl", "--targets", "none.txt", "--method-options", "grace.yaml", "--out", "new");
         Case("retain", "--method", "gd", "--model", "tiny", "--forget", "forget.jsonl", "--out", "tiny/inside", "--report", "tiny/report.json");
         Case("the model's own folder", "--method", "grace", "--model", "tiny", "--forget", "forget.jsonl", "--method-options", "grace.yaml", "--out", "tiny");
         Case("a folder that is taken", "--method", "grace", "--model", "tiny", "--forget", "forget.jsonl", "--method-options", "grace.yaml", "--out", "x");
