@@ -118,6 +118,9 @@ public sealed record EditRequest(string Id, IReadOnlyList<int> PromptIds, int Su
     /// </summary>
     public IReadOnlyList<int>? Continuation { get; init; }
 
+    /// <summary>What follows the prompt in text: the continuation and the last target token. All target tokens, unless those are scored against other ids.</summary>
+    public IReadOnlyList<int> Answer => Continuation is null ? TargetIds : [.. Continuation, .. TargetIds.TakeLast(1)];
+
     /// <summary>File and line that a person wrote it in, for messages; null where nobody did.</summary>
     public (string File, int Line)? Place { get; init; }
 

@@ -64,8 +64,8 @@ public static class MethodCatalog
         Gradient<KlMinimisation, KlMinimisation.Options>("kl", "KL", _ => Needs.RetainSet, o => new KlMinimisation(o)),
         Gradient<PreferenceOptimisation, PreferenceOptimisation.Options>("dpo", "DPO", o => Needs.Refusals | (o.RetainWeight != 0 ? Needs.RetainSet : 0), o => new PreferenceOptimisation(o)),
         Gradient<RefusalTraining, RefusalTraining.Options>("idk", "IDK", _ => Needs.RetainSet | Needs.Refusals, o => new RefusalTraining(o)),
-        Entry<Rome, Rome.Options>("rome", "ROME", true, o => (o.SecondMoments ? Needs.SecondMoments : 0) | (o.Contexts > 0 ? Needs.Contexts : 0), o => new Rome(o), new JsonObject { ["key"] = "averaged", ["appendEos"] = true }, RomePresets.Families),
-        Entry<Memit, Memit.Options>("memit", "MEMIT", true, o => Needs.SecondMoments | (o.Contexts > 0 ? Needs.Contexts : 0), o => new Memit(o), new JsonObject { ["appendEos"] = true }, MemitPresets.Families),
+        Entry<Rome, Rome.Options>("rome", "ROME", true, o => (o.SecondMoments ? Needs.SecondMoments : 0) | (o.Contexts > 0 ? Needs.Contexts : 0), o => new Rome(o), new JsonObject { ["key"] = "averaged", ["targetIds"] = "offsets", ["appendEos"] = true }, RomePresets.Families),
+        Entry<Memit, Memit.Options>("memit", "MEMIT", true, o => Needs.SecondMoments | (o.Contexts > 0 ? Needs.Contexts : 0), o => new Memit(o), new JsonObject { ["targetIds"] = "offsets", ["appendEos"] = true }, MemitPresets.Families),
         Entry<Grace, Grace.Options>(
             "grace", "GRACE", true, _ => Needs.None, o => new Grace(o),
             new JsonObject { ["labels"] = "sequence", ["labelOrder"] = "aligned", ["duplicates"] = "replace", ["query"] = "promptEnd", ["appendEos"] = true }, GracePresets.Families),
@@ -75,7 +75,7 @@ public static class MethodCatalog
             {
                 ["maskDecay"] = true, ["window"] = "exact", ["pooling"] = "promptTokens", ["scope"] = "stickyPerRow", ["maxBeyond"] = null, ["mergeRemainder"] = true, ["appendEos"] = true,
             }, WisePresets.Families),
-        Entry<AlphaEdit, AlphaEdit.Options>("alphaedit", "AlphaEdit", true, o => Needs.NullSpaces | (o.Contexts > 0 ? Needs.Contexts : 0), o => new AlphaEdit(o), new JsonObject { ["appendEos"] = true }, AlphaEditPresets.Families),
+        Entry<AlphaEdit, AlphaEdit.Options>("alphaedit", "AlphaEdit", true, o => Needs.NullSpaces | (o.Contexts > 0 ? Needs.Contexts : 0), o => new AlphaEdit(o), new JsonObject { ["targetIds"] = "offsets", ["appendEos"] = true }, AlphaEditPresets.Families),
     ];
 
     /// <summary>The method of that name, or null.</summary>

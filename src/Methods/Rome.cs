@@ -38,6 +38,12 @@ public sealed class Rome(Rome.Options options) : IMethod
         /// <summary>Whether the target ends with EOS; without it the model has no reason to stop (defect S10).</summary>
         public bool AppendEos { get; init; }
 
+        /// <summary>How the ids of a target are found; the reference's way puts a lone space before every target of a SentencePiece model (defects S1 and S2).</summary>
+        public TargetIdsMode TargetIds { get; init; } = TargetIdsMode.TextRoundTrip;
+
+        /// <summary>Whose last token is the lookup position; the reference is given subjects.</summary>
+        public SubjectMode Subject { get; init; } = SubjectMode.Annotated;
+
         /// <summary>Generated context prefixes besides the empty one; 20 in the reference.</summary>
         public int Contexts { get; init; } = 20;
 

@@ -120,9 +120,10 @@ public static class MethodMaterial
             foreach (var q in rows.Requests)
                 try
                 {
-                    var edit = EditRequests.FromText(checkpoint, q.Id, q.Question, q.Subject, q.SubjectStart, rows.Targets[q.Id], options.AppendEos);
+                    var edit = EditRequests.FromText(
+                        checkpoint, q.Id, q.Question, q.Subject, q.SubjectStart, rows.Targets[q.Id], new EditRequests.Options { Subject = options.Subject, TargetIds = options.TargetIds, AppendEos = options.AppendEos });
                     edits.Add(rows.Places.TryGetValue(q.Id, out var place) ? edit with { Place = place } : edit);
-                    Fits(q, edit.PromptIds.Count + edit.TargetIds.Count);
+                    Fits(q, edit.PromptIds.Count + edit.Answer.Count);
                 }
                 catch (InputException e)
                 {

@@ -21,6 +21,9 @@ public static class PlainTargetValue
             for (var t = 0; t < rows[i].Ids.Count; t++) ids[i, t] = rows[i].Ids[t];
         var input = tensor(ids);
         var lookup = tensor(rows.Select(r => (long)r.Lookup).ToArray());
+        // Where each target token of each context row is scored, in the flattened logits, and how much it counts.
+        var scored = rows.Take(contexts.Count).SelectMany((r, i) => Enumerable.Range(0, r.Targets.Count).Select(t => (Place: (long)i * width + r.Scored(t), Word: (long)r.Targets[t], Share: (float)(1.0 / (contexts.Count * r.Targets.Count))))).ToList();
+        var (places, words, shares) = (tensor(scored.Select(s => s.Place).ToArray()), tensor(scored.Select(s => s.Word).ToArray()).unsqueeze(1), tensor(scored.Select(s => s.Share).ToArray()));
 
         Tensor v0;
         using (no_grad())
@@ -38,9 +41,7 @@ public static class PlainTargetValue
         {
             using var inner = NewDisposeScope();
             var log = nn.functional.log_softmax(model.Forward(input, new ForwardOptions { Tap = new OffsetTap(layer, site, lookup, delta) }), -1);   // [R, T, V]
-            var nll = zeros(1);
-            for (var i = 0; i < contexts.Count; i++)
-                for (var t = 0; t < rows[i].Targets.Count; t++) nll = nll - log[i, rows[i].Scored(t), rows[i].Targets[t]] / (contexts.Count * (double)rows[i].Targets.Count);
+            var nll = -(log.reshape(-1, log.shape[^1]).index_select(0, places).gather(1, words).squeeze(1) * shares).sum().unsqueeze(0);
             var kl = zeros(1);
             if (options.KlFactor > 0)
             {

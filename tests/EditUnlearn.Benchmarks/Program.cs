@@ -5,6 +5,8 @@ using EditUnlearn.Benchmarks.Checkpoints;
 // dotnet run -c Release --project tests/EditUnlearn.Benchmarks -- --filter '*' --job short
 // dotnet run -c Release --project tests/EditUnlearn.Benchmarks -- make-checkpoint|load|real-shape ...
 // dotnet run -c Release --project tests/EditUnlearn.Benchmarks -- memory
+// dotnet run -c Release --project tests/EditUnlearn.Benchmarks -- ratios
 if (args is ["memory", .. var rest]) return MemoryProbe.Run(rest);
+if (args is ["ratios", .. var rounds]) return Ratios.Run(rounds);
 if (!CheckpointVerbs.Run(args)) BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(args);
 return 0;

@@ -4,7 +4,7 @@ using EditUnlearn.Models.Tokenizers;
 
 namespace EditUnlearn.Methods.Shared;
 
-/// <summary>Turns questions into token-level edit requests. Source: editing specification, sections 1.2 to 1.4 and 8.</summary>
+/// <summary>Turns questions into token-level edit requests. Source: editing specification, sections 1.2 to 1.5 and 8.</summary>
 public static class EditRequests
 {
     /// <summary>How text becomes a request.</summary>
@@ -65,7 +65,9 @@ public static class EditRequests
         var (targetIds, tail) = options.TargetIds == TargetIdsMode.Offsets
             ? (InContext(checkpoint, question, (options.Join ?? (raw ? " " : "")) + target, options.AppendEos, raw), null)
             : RoundTrip(checkpoint, question, target, options.AppendEos, raw);
-        return new EditRequest(id, [.. prompt.Select(p => p.Id)], last, targetIds, [.. essence.Select(e => e.Id)], LastOver(essence, subject.Length - 1)) { Continuation = tail };
+        // A context prefix stands in the user's turn, right before the question's first token; a lone space that SentencePiece puts there belongs to the question.
+        var prefixAt = prompt.Index().Skip(checkpoint.BosId is null ? 0 : 1).First(p => p.Item.Start >= questionStart || p.Item.End > questionStart).Index;
+        return new EditRequest(id, [.. prompt.Select(p => p.Id)], last, targetIds, [.. essence.Select(e => e.Id)], LastOver(essence, subject.Length - 1)) { Continuation = tail, PrefixAt = prefixAt };
     }
 
     // (C) The ids that follow the prompt where both are encoded together.

@@ -69,9 +69,9 @@ public class EditSession : IDisposable
     /// <summary>W of the unedited model; owned by the session.</summary>
     public Tensor Unedited(int layer) => _restore.Original(CausalLm.DownProjName(layer));
 
-    /// <summary>Geometric mean of the target tokens' probabilities after the bare prompts, on the weights as they are.</summary>
+    /// <summary>Geometric mean of the target tokens' probabilities after the bare prompts, on the weights as they are; of the tokens that stand in text (<see cref="EditRequest.Answer"/>).</summary>
     public IReadOnlyList<double> TargetProbabilities(IReadOnlyList<EditRequest> requests) =>
-        [.. Scorer.Score(Model, [.. requests.Select(r => new TokenRow([.. r.PromptIds, .. r.TargetIds], r.PromptIds.Count))]).Select(s => Math.Exp(s.LogProbabilities.Average()))];
+        [.. Scorer.Score(Model, [.. requests.Select(r => new TokenRow([.. r.PromptIds, .. r.Answer], r.PromptIds.Count))]).Select(s => Math.Exp(s.LogProbabilities.Average()))];
 
     /// <summary>All edits so far as one patch: for each layer one pair of factors, however many edits.</summary>
     public WeightPatch ToPatch()

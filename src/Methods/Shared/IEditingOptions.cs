@@ -9,6 +9,12 @@ public interface IEditingOptions
     /// <summary>Whether the target ends with EOS; without it the model has no reason to stop (defect S10).</summary>
     bool AppendEos { get; }
 
+    /// <summary>How the ids of a target are found; methods that do not ask have them cut in context.</summary>
+    TargetIdsMode TargetIds => TargetIdsMode.Offsets;
+
+    /// <summary>Whose last token is the lookup position; without meaning where nothing is looked up.</summary>
+    SubjectMode Subject => SubjectMode.Annotated;
+
     /// <summary>How context prefixes are written.</summary>
     ContextRecipe ContextRecipe { get; }
 
@@ -43,6 +49,8 @@ public static class EditingOptions
             yield return Problem("layers", "must be a list of block numbers from 0, in ascending order");
         var most = ContextPrefixes.Available(options.ContextRecipe);
         if (options.Contexts < 0 || options.Contexts > most) yield return Problem("contexts", $"must be from 0 to {most}");
+        if (!Enum.IsDefined(options.TargetIds)) yield return Problem("targetIds", "must be offsets or textRoundTrip");
+        if (!Enum.IsDefined(options.Subject)) yield return Problem("subject", "must be annotated, wholePrompt or lastToken");
         if (batchSize < 1) yield return Problem("batchSize", "must be at least 1");
         foreach (var (name, number) in positive)
             if (!(number > 0 && double.IsFinite(number))) yield return Problem(name, "must be above 0");

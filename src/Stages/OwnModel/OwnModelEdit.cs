@@ -94,7 +94,7 @@ public sealed class OwnModelEdit
                 Wrong("--reference", $"is missing: the options compare with another model (reference: {compared})", "a model folder of the same shape");
             if (config is not null && options is IEditingOptions editing && editing.Layers.Any(l => l >= config.Layers))
                 problems.Add(Placed(
-                    new OptionProblem("options." + (editing.Layers.Count == 1 ? "layer" : "layers"), $"names blocks [{string.Join(", ", editing.Layers)}], but the model has blocks 0 to {config.Layers - 1}", "other blocks in --method-options FILE.yaml"), file, request.OptionsFile));
+                    new OptionProblem("options." + (MethodCatalog.ToJson(options).ContainsKey("layers") ? "layers" : "layer"), $"names blocks [{string.Join(", ", editing.Layers)}], but the model has blocks 0 to {config.Layers - 1}", "other blocks in --method-options FILE.yaml"), file, request.OptionsFile));
             if (request.TokenRequests is null || tokens is not null)
                 problems.AddRange(new OwnStatistics(request, entry, options, "").Problems(Needed(entry, options, tokens), request.TokenRequests is not null));
         }
@@ -191,17 +191,17 @@ public sealed class OwnModelEdit
     // Ids the model does not have would stop a pass with an error of the library.
     private void EditRows(IReadOnlyList<EditRequest> edits)
     {
-        var problems = edits.Where(e => e.PromptIds.Concat(e.TargetIds).Any(i => i < 0 || i >= _config.VocabSize))
+        var problems = edits.Where(e => e.PromptIds.Concat(e.TargetIds).Concat(e.Answer).Any(i => i < 0 || i >= _config.VocabSize))
             .Select(e => e.Problem("holds tokens the model does not have", $"its vocabulary goes from 0 to {_config.VocabSize - 1}"))
-            .Concat(edits.Where(e => e.PromptIds.Count + e.TargetIds.Count > _config.MaxPositions).Select(e => e.Problem($"takes {e.PromptIds.Count + e.TargetIds.Count} tokens, but the model has {_config.MaxPositions} positions", "a shorter prompt or target"))).ToList();
+            .Concat(edits.Where(e => e.PromptIds.Count + e.Answer.Count > _config.MaxPositions).Select(e => e.Problem($"takes {e.PromptIds.Count + e.Answer.Count} tokens, but the model has {_config.MaxPositions} positions", "a shorter prompt or target"))).ToList();
         if (problems.Count > 0) throw new InputException(problems);
     }
 
     private static IReadOnlyList<(double Probability, IReadOnlyList<int> Ids)> Look(CausalLm model, IReadOnlyList<EditRequest> edits, ForwardTap? tap, CancellationToken cancelled)
     {
-        var scores = Scorer.Score(model, [.. edits.Select(e => new TokenRow([.. e.PromptIds, .. e.TargetIds], e.PromptIds.Count))], tap: tap, cancelled: cancelled);
-        var said = GreedyDecoder.Decode(model, [.. edits.Select(e => e.PromptIds)], new GreedyDecoder.Options { MaxNewTokens = edits.Max(e => e.TargetIds.Count), StopIds = [], Tap = tap }, cancelled: cancelled);
-        return [.. edits.Select((e, i) => (Math.Exp(scores[i].LogProbabilities.Average()), (IReadOnlyList<int>)[.. said[i].Ids.Take(e.TargetIds.Count)]))];
+        var scores = Scorer.Score(model, [.. edits.Select(e => new TokenRow([.. e.PromptIds, .. e.Answer], e.PromptIds.Count))], tap: tap, cancelled: cancelled);
+        var said = GreedyDecoder.Decode(model, [.. edits.Select(e => e.PromptIds)], new GreedyDecoder.Options { MaxNewTokens = edits.Max(e => e.Answer.Count), StopIds = [], Tap = tap }, cancelled: cancelled);
+        return [.. edits.Select((e, i) => (Math.Exp(scores[i].LogProbabilities.Average()), (IReadOnlyList<int>)[.. said[i].Ids.Take(e.Answer.Count)]))];
     }
 
     private IReadOnlyList<AnswerCollector.Asked> Asked() =>
@@ -230,7 +230,7 @@ public sealed class OwnModelEdit
         IReadOnlyList<string> refusals = [];
         if (open.Count > 0 && request.Requests is null)
         {
-            if (request.Targets is null) problems.Add(new InputProblem("--targets", 0, 0, $"is missing: {open.Count} questions have no target of their own", "a list of refusals, one a line, such as data/refusals-own.txt of this project"));
+            if (request.Targets is null) problems.Add(new InputProblem("--targets", 0, 0, $"is missing: {open.Count} of {asked.Count} questions have no target of their own", "a list of refusals, one a line, such as data/refusals-own.txt of this project"));
             else refusals = TextLines.Read(request.Targets);
         }
         if (problems.Count > 0) throw new InputException(problems);

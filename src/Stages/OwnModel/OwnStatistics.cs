@@ -33,7 +33,7 @@ internal sealed class OwnStatistics(ApplyRequest request, MethodEntry entry, obj
         if (make.Contains(MethodMaterial.Contexts) && tokens)
             yield return new InputProblem(request.Asked, 1, 0, $"brings no context prefixes, and {entry.Label} asks for {(options as IEditingOptions)?.Contexts}", "context_prefixes in the header, --contexts, or contexts: 0 in --method-options; without a tokenizer none can be written");
         if (make.Contains(MethodMaterial.Moments) && request.MomentsText is null)
-            yield return new InputProblem("--moments", 0, 0, $"{entry.Label} needs second moments of this model's memories, and there are none{(request.Moments is { } m ? $" at {m}" : "")}", "--moments-text FILE measures them: ordinary text, one document a line (.txt), or a question file; 1000 documents are enough");
+            yield return new InputProblem("--moments", 0, 0, $"{entry.Label} needs second moments of this model's memories, and there are none{(request.Moments is { } m ? $" at {m}" : "")}", tokens ? "second_moments in the header of the token requests, or --moments with what another run has kept" : "--moments-text FILE measures them: ordinary text, one document a line (.txt), or a question file; 1000 documents are enough");
         else if (make.Contains(MethodMaterial.Moments) && tokens)
             yield return new InputProblem("--moments-text", 0, 0, "cannot be read without a tokenizer", "second_moments in the header of the token requests, or --moments with what another run has kept");
         if (make.Contains(MethodMaterial.Moments) && request.MomentsText is { } text && !File.Exists(text)) yield return new InputProblem(text, 0, 0, "there is no such file");

@@ -1,8 +1,11 @@
+using System.Text.Json.Nodes;
+using EditUnlearn.Artifacts;
 using EditUnlearn.Foundation;
 using EditUnlearn.Methods;
 using EditUnlearn.Methods.Shared;
 using EditUnlearn.Models;
 using EditUnlearn.Models.Tokenizers;
+using EditUnlearn.Stages;
 using EditUnlearn.Tests.Support;
 
 namespace EditUnlearn.Tests.Unit.Methods;
@@ -73,6 +76,72 @@ public sealed class EditRequestTests
             var row = request.PromptIds.Count + request.Continuation!.Count;
             Assert.Equal(place, row - request.TargetIds.Count - request.PromptIds.Count);
             Assert.Equal(checkpoint.Tokenizer.Encode(" ab aab"), request.TargetIds);
+            // What stands in text holds no lone space, however the target is scored.
+            Assert.Equal(Question + " ab aab", checkpoint.Tokenizer.Decode([.. request.PromptIds, .. request.Answer]));
+        }
+    }
+
+    [Theory]
+    [InlineData("rome")]
+    [InlineData("memit")]
+    [InlineData("alphaedit")]
+    public void The_reference_preset_scores_targets_by_their_own_text_and_the_corrected_one_in_context(string method)
+    {
+        using var checkpoint = Load("tokenizer.model");
+        EditRequest Made(string preset, string? targetIds)
+        {
+            var given = targetIds is null ? null : new JsonObject { ["targetIds"] = targetIds };
+            var (entry, options) = MethodCatalog.Bind(method, preset, given, out var problems) ?? throw new InvalidOperationException(string.Join(", ", problems));
+            QaRow row = new() { Id = "q", Question = Question, Answer = "dd", Subject = "ab", SubjectStart = 3 };
+            var rows = new MethodRows { Forget = [row], Requests = [row], Targets = new Dictionary<string, string> { ["q"] = "ab aab" } };
+            return Assert.Single(MethodMaterial.Rows(entry, options, checkpoint, rows, _ => throw new InvalidOperationException("no file is needed")).Edits);
+        }
+        var (reference, corrected) = (Made("reference", null), Made("corrected", null));
+        Assert.Equal(checkpoint.Tokenizer.Encode(" ab aab"), reference.TargetIds);
+        Assert.NotNull(reference.Continuation);
+        Assert.Equal([.. checkpoint.Row(Question, "ab aab").Ids.Skip(corrected.PromptIds.Count)], corrected.TargetIds);
+        Assert.Null(corrected.Continuation);
+        // One switch each way.
+        Assert.Null(Made("reference", "offsets").Continuation);
+        Assert.Equal([.. reference.TargetIds, checkpoint.EndId], Made("corrected", "textRoundTrip").TargetIds);
+    }
+
+    [Fact]
+    public void Whose_last_token_is_looked_up_is_an_option_of_the_methods_that_look_up()
+    {
+        using var checkpoint = Load("tokenizer.json");
+        EditRequest Made(string subject)
+        {
+            var (entry, options) = MethodCatalog.Bind("memit", "corrected", new JsonObject { ["subject"] = subject }, out _)!.Value;
+            QaRow row = new() { Id = "q", Question = Question, Answer = "dd", Subject = "ab", SubjectStart = 3 };
+            return MethodMaterial.Rows(entry, options, checkpoint, new MethodRows { Forget = [row], Requests = [row], Targets = new Dictionary<string, string> { ["q"] = "ab" } }, _ => "").Edits[0];
+        }
+        Assert.True(Made("annotated").SubjectLast < Made("wholePrompt").SubjectLast);
+        Assert.Equal(Made("lastToken").PromptIds.Count - 1, Made("lastToken").SubjectLast);
+        foreach (var (option, value) in (ReadOnlySpan<(string, JsonNode)>)[("subject", "first"), ("subject", 7), ("targetIds", "both"), ("targetIds", 7)])
+        {
+            Assert.Null(MethodCatalog.Bind("memit", "corrected", new JsonObject { [option] = value.DeepClone() }, out var problems));
+            Assert.Equal("options." + option, Assert.Single(problems).Path);
+        }
+        Assert.Null(MethodCatalog.Bind("grace", "corrected", new JsonObject { ["targetIds"] = "offsets" }, out _));
+    }
+
+    [Theory]
+    [InlineData("tokenizer.model")]
+    [InlineData("tokenizer.json")]
+    public void A_context_prefix_stands_in_the_users_turn_right_before_the_question(string file)
+    {
+        using var checkpoint = Load(file);
+        foreach (var raw in new[] { true, false })
+        {
+            var request = Request(checkpoint, new EditRequests.Options { Format = raw ? PromptFormat.Raw : PromptFormat.Chat }, "ab", 3);
+            var start = raw ? 0 : checkpoint.Template.QuestionStart;
+            var prompt = checkpoint.PromptWithOffsets(Question, raw);
+            Assert.True((prompt[request.PrefixAt].End > start || prompt[request.PrefixAt].Start >= start) && prompt.Take(request.PrefixAt).All(p => p.End <= start));
+            Assert.True(request.PrefixAt <= request.SubjectLast);
+            if (raw) Assert.Equal(checkpoint.BosId is null ? 0 : 1, request.PrefixAt);
+            else Assert.True(request.PrefixAt > 1);
+            Assert.Equal([.. request.PromptIds.Take(request.PrefixAt), 7, 8, .. request.PromptIds.Skip(request.PrefixAt)], Prompts.WithPrefix(request, [7, 8]));
         }
     }
 

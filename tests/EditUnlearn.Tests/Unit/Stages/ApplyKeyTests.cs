@@ -46,7 +46,7 @@ public sealed class ApplyKeyTests
         IStage stage = new ApplyStage();
         ApplyStage.Params Complete(string preset, JsonObject? options, string? family = null) => (ApplyStage.Params)stage.Complete(new ApplyStage.Params(1, "rome", preset, family, options));
         var corrected = Complete("corrected", null).Options;
-        Assert.True(JsonNode.DeepEquals(corrected, Complete("reference", new JsonObject { ["key"] = "averaged", ["appendEos"] = true }).Options));
+        Assert.True(JsonNode.DeepEquals(corrected, Complete("reference", new JsonObject { ["key"] = "averaged", ["targetIds"] = "offsets", ["appendEos"] = true }).Options));
         Assert.False(JsonNode.DeepEquals(corrected, Complete("reference", null).Options));
         Assert.Equal(5, (int)Complete("reference", null, "mistral").Options!["layers"]![0]!);
     }
