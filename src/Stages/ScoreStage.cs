@@ -40,7 +40,7 @@ public sealed class ScoreStage : Stage<ScoreStage.Params>
         ArgumentNullException.ThrowIfNull(parameters);
         ArgumentNullException.ThrowIfNull(io);
         var answers = ParquetTable.Read<AnswerRow>(io.Input("answers"));
-        var diverged = io.HasInput("training") && ParquetTable.Read<TrainingEnd>(io.Input("training")).Any(t => t.Diverged);
+        var diverged = io.HasInput("training") && ParquetTable.Read<TrainingEnd>(Path.Combine(io.Input("training"), TrainingOutputs.Summary)).Any(t => t.Diverged);
         var target = answers.Count > 0 ? TargetName(answers[0].Method, parameters.Target) : "";
         var scores = Scores.Of(answers, new Scores.Run(parameters.Data, parameters.Size, target, parameters.Merge, diverged));
         var means = Scores.Means(scores, new Seed(parameters.Seed), diverged);

@@ -13,6 +13,9 @@ internal static class TrainingOutputs
     /// <summary>The folder output.</summary>
     public const string Folder = "curve";
 
+    /// <summary>The file in it that says how training ended; no row where nothing was trained.</summary>
+    public const string Summary = "summary.parquet";
+
     /// <summary>Where the stage keeps the state of a killed attempt.</summary>
     /// <param name="io">Its scratch folder belongs to its key, so a changed key finds nothing.</param>
     /// <param name="identity">Of what the key cannot know; empty where it knows all.</param>
@@ -33,7 +36,7 @@ internal static class TrainingOutputs
         [
             new TrainingSummaryRow { PlannedSteps = record.PlannedSteps, Steps = rows.Count, Diverged = record.Diverged is not null, DivergedStep = record.Diverged?.Step, LastLoss = rows.LastOrDefault()?.Loss },
         ];
-        ParquetTable.Write(Path.Combine(folder, "summary.parquet"), summary);
+        ParquetTable.Write(Path.Combine(folder, Summary), summary);
         if (record is null || rows.Count == 0) return;
         TrainingPlot.Write(Path.Combine(folder, "curve"), title, rows, record.Diverged?.Step);
         io.Metric("steps", rows.Count);

@@ -1,4 +1,6 @@
+using System.Runtime.InteropServices;
 using EditUnlearn.Foundation;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace EditUnlearn.Models.Training;
@@ -147,14 +149,16 @@ public sealed class LoraAdapter : IDisposable
         var stream = _dropoutSeed.Stream($"{_pass}/{weight}");
         var threshold = (uint)(_options.Dropout * uint.MaxValue);
         var kept = (float)(1 / (1 - _options.Dropout));
-        var values = new float[shape.Aggregate(1L, (a, b) => a * b)];
+        // Written in place: as large arrays of the runtime the masks of a pass would lie about until its next collection, beside the tensors made of them.
+        var mask = empty(shape, dtype: float32);
+        var values = MemoryMarshal.Cast<byte, float>(mask.bytes);
         for (var i = 0; i < values.Length; i += 2)
         {
             var bits = stream.Next();
             values[i] = (uint)bits < threshold ? 0 : kept;
             if (i + 1 < values.Length) values[i + 1] = (uint)(bits >> 32) < threshold ? 0 : kept;
         }
-        return tensor(values, shape, device: device);
+        return device.type == DeviceType.CPU ? mask : mask.to(device);
     }
 
     private sealed class Closing(Action close) : IDisposable

@@ -171,6 +171,34 @@ public sealed class SmokeTests
         Assert.Contains("model.safetensors: the header claims", quality.Error, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void A_run_that_diverges_is_a_result_with_a_mark_in_the_tables()
+    {
+        using var tool = new Tool();
+        string[] study = ["tables", "--set", "methods=[ga, rome]", "--set", "options.ga.learningRate=1e15"];
+        var (_, ran) = tool.Repro(study);
+        Assert.Contains("apply[llama2,facts-4,ga]", ran);
+        var end = Assert.Single(ParquetTable.Read<TrainingSummaryRow>(tool["artifacts/apply/llama2,facts-4,ga/curve/summary.parquet"]));
+        Assert.True(end.Diverged);
+        Assert.True(end.DivergedStep > end.Steps);
+        Assert.Empty(ParquetTable.Read<TrainingSummaryRow>(tool["artifacts/apply/llama2,facts-4,rome/curve/summary.parquet"]));
+        Assert.Contains("diverged at step", tool.Run("log", "apply[llama2,facts-4,ga]", "--profile", "smoke").Out, StringComparison.Ordinal);
+
+        // The last finite state was evaluated like any other, and its cells say what it is.
+        var cells = ParquetTable.Read<TableCell>(tool["artifacts/tables/table1.parquet"]).Where(c => c is { Model: "llama2", Data: "facts", Value: not null }).ToList();
+        Assert.Contains(cells, c => c.Method == "ga");
+        Assert.All(cells, c => Assert.Equal(c.Method == "ga", c.Diverged));
+        var table = File.ReadAllText(tool["artifacts/tables/table1.tex"]);
+        Assert.Contains(@"\textsuperscript{\dag}", table, StringComparison.Ordinal);
+        Assert.Contains("training diverged", table, StringComparison.Ordinal);
+
+        Assert.Equal(0, tool.Run("cache", "verify").ExitCode);
+        Assert.Empty(tool.Repro(study).Ran);
+        // With a rate that stays finite the mark goes.
+        tool.Repro("tables", "--set", "methods=[ga, rome]");
+        Assert.DoesNotContain(@"\dag", File.ReadAllText(tool["artifacts/tables/table1.tex"]), StringComparison.Ordinal);
+    }
+
     private static void Replace(string file, byte[] bytes)
     {
         File.Delete(file);   // results are read-only; what is replaced is this name only
