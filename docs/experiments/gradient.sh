@@ -23,14 +23,14 @@ run() { $EU repro "$@" "${study[@]}" "${set[@]}" >&2; }
 case ${1:-} in
   updates)
     echo method,updates,forget,retain,score
-    for n in ${UPDATES:-5 10 20 40 60 80 120 200 400}; do
+    for n in ${UPDATES:-5 20 40 60 80 120 200}; do
       set=(--set 'sets.llama2=[facts-40]' --set 'methods=[ga]' --set forget-sets.facts-40.held-out=false --set "options.ga.steps=$n")
       run 'score[llama2,facts-40,ga]'
       row facts-40 ga "$n"
     done ;;
   rates)
     echo method,rate,forget,retain,score
-    for rate in ${RATES:-1e-5 2e-5 3e-5 5e-5 1e-4 2e-4 4e-4}; do
+    for rate in ${RATES:-5e-6 7e-6 1e-5 2e-5 3e-5 5e-5 1e-4 2e-4 3e-4 6e-4 1e-3}; do
       for method in ${METHODS:-ga gd kl}; do
         set=(--set 'sets.llama2=[facts-tuning]' --set "methods=[$method]" --set forget-sets.facts-tuning.held-out=false --set "options.$method.learningRate=$rate")
         run "score[llama2,facts-tuning,$method]"
