@@ -233,7 +233,12 @@ public sealed class CausalLm : IDisposable
     private Tensor Linear(string name, Tensor x, ForwardOptions? options, string? bias = null)
     {
         var y = F.linear(x, Of(name, options), bias is not null && Config.AttentionBias ? Of(bias, options) : null);
-        return options?.Adapter?.Addition(name, x) is { } addition ? y + addition : y;
+        if (options?.Adapter?.Addition(name, x) is not { } addition) return y;
+        // Nobody needs the two parts again, and seven maps of them would lie about until the block ends.
+        var sum = y + addition;
+        y.Dispose();
+        addition.Dispose();
+        return sum;
     }
 
     private Tensor RmsNorm(Tensor x, Tensor gain)

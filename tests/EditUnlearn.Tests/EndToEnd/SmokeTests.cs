@@ -34,7 +34,7 @@ public sealed class SmokeTests
         string[] change = ["--set", "options.ga.learningRate=1e-4"];
         var frozen = tool.Run(["repro", "--profile", "smoke", "--frozen", .. change]);
         Assert.Equal(3, frozen.ExitCode);
-        Assert.Contains("options.learningRate 5E-05 -> 0.0001 (--set options.ga.learningRate=1e-4)", frozen.Out, StringComparison.Ordinal);
+        Assert.Contains("options.learningRate 7E-06 -> 0.0001 (--set options.ga.learningRate=1e-4)", frozen.Out, StringComparison.Ordinal);
         var planned = tool.Run(["plan", "--profile", "smoke", .. change]).Out;
         var changed = tool.Repro(change).Ran;
         Assert.Equal(["answer[llama2,facts-4,ga]", "apply[llama2,facts-4,ga]", .. Reports("score[llama2,facts-4,ga]")], changed);

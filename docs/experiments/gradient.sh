@@ -1,0 +1,51 @@
+#!/usr/bin/env bash
+# Two experiments on the Llama-2 miniature, made of the study's own stages. What has run before is not run again.
+#   docs/experiments/gradient.sh updates > docs/experiments/ga-updates.csv    GA on facts-40 by number of updates: does it collapse?
+#   docs/experiments/gradient.sh rates > docs/experiments/rates.csv           rates of GA, GD and KL on facts 200-239, outside every forget set
+#   docs/experiments/gradient.sh plot < docs/experiments/ga-updates.csv > docs/experiments/ga-updates.svg
+# EU is the command to use instead of `dotnet eu-stage`; RATES, UPDATES and METHODS shorten the lists.
+set -euo pipefail
+export LC_ALL=C
+EU=${EU:-dotnet eu-stage}
+study=(--set 'models=[llama2]' --set 'finetuned=[llama2]')
+
+# metric CELL NAME: a number of a cell's manifest.
+metric() { $EU show "$1" "${study[@]}" "${set[@]}" --json | tr -d ' \n' | sed -n "s/.*\"rouge1\.$2\":\([0-9.eE+-]*\).*/\1/p"; }
+
+row() { # SET METHOD SETTING
+  local cell="score[llama2,$1,$2]" forget retain
+  forget=$(metric "$cell" forget) retain=$(metric "$cell" retain)
+  awk -v m="$2" -v s="$3" -v f="$forget" -v r="$retain" 'BEGIN { printf "%s,%s,%.3f,%.3f,%.3f\n", m, s, f, r, 1 - f + r }'
+}
+
+run() { $EU repro "$@" "${study[@]}" "${set[@]}" >&2; }
+
+case ${1:-} in
+  updates)
+    echo method,updates,forget,retain,score
+    for n in ${UPDATES:-5 20 40 60 80 120 200}; do
+      set=(--set 'sets.llama2=[facts-40]' --set 'methods=[ga]' --set forget-sets.facts-40.held-out=false --set "options.ga.steps=$n")
+      run 'score[llama2,facts-40,ga]'
+      row facts-40 ga "$n"
+    done ;;
+  rates)
+    echo method,rate,forget,retain,score
+    for rate in ${RATES:-5e-6 7e-6 1e-5 2e-5 3e-5 5e-5 1e-4 2e-4 3e-4 6e-4 1e-3}; do
+      for method in ${METHODS:-ga gd kl}; do
+        set=(--set 'sets.llama2=[facts-tuning]' --set "methods=[$method]" --set forget-sets.facts-tuning.held-out=false --set "options.$method.learningRate=$rate")
+        run "score[llama2,facts-tuning,$method]"
+        row facts-tuning "$method" "$rate"
+      done
+    done ;;
+  plot)
+    awk -F, 'function x(n) { return 60 + 520 * log(n / 4) / log(100) } function y(v) { return 270 - 240 * v }
+      NR > 1 { f = f x($2) "," y($3) " "; r = r x($2) "," y($4) " "; t = t sprintf("<text x=\"%.0f\" y=\"290\">%s</text>", x($2), $2) }
+      END {
+        print "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 600 330\" font-family=\"sans-serif\" font-size=\"12\" text-anchor=\"middle\">"
+        print "<rect width=\"600\" height=\"330\" fill=\"white\"/><path d=\"M60 30V270H580\" fill=\"none\" stroke=\"black\"/>" t
+        print "<text x=\"40\" y=\"34\">1</text><text x=\"40\" y=\"154\">0.5</text><text x=\"40\" y=\"274\">0</text><text x=\"320\" y=\"316\">updates of GA, 40 facts</text>"
+        print "<polyline fill=\"none\" stroke=\"crimson\" stroke-width=\"2\" points=\"" f "\"/><text x=\"200\" y=\"18\" fill=\"crimson\">Rouge1 forget</text>"
+        print "<polyline fill=\"none\" stroke=\"steelblue\" stroke-width=\"2\" points=\"" r "\"/><text x=\"340\" y=\"18\" fill=\"steelblue\">Rouge1 retain</text></svg>"
+      }' ;;
+  *) sed -n '2,7s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+esac
