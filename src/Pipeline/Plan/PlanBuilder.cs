@@ -5,7 +5,6 @@ namespace EditUnlearn.Pipeline;
 /// <summary>Checks a pipeline in full and expands it into cells. Nothing runs before this has passed, and every mistake is reported together.</summary>
 public sealed class PlanBuilder
 {
-    private const string BasedOn = "based-on";
     private static readonly string[] TopLevel = ["default-profile", "settings", "profiles", "stages"];
     private static readonly string[] StageKeys = ["run", "when", "for", "include", "exclude", "in", "with"];
     private static readonly string[] InputKeys = ["file", "obtain", "from", "when", "where"];
@@ -78,42 +77,8 @@ public sealed class PlanBuilder
         var named = _file.Content["default-profile"];
         var name = request.Profile ?? (named as YamlScalar)?.Text;
         if (name is null) return "";
-        foreach (var values in Layers(profiles, name, request.Profile is null ? named!.Place : new SourcePlace("--profile", 0, 0))) settings.Apply(values);
+        foreach (var values in ProfileLayers.Of(profiles, name, request.Profile is null ? named!.Place : new SourcePlace("--profile", 0, 0), _problems)) settings.Apply(values);
         return name;
-    }
-
-    // A profile with those it is based on, the lowest first.
-    private List<YamlMap> Layers(YamlMap profiles, string name, SourcePlace asked)
-    {
-        var layers = new List<YamlMap>();
-        var seen = new HashSet<string>(StringComparer.Ordinal);
-        for (var (next, place) = (name, asked); ;)
-        {
-            if (profiles[next] is not { } chosen)
-            {
-                _problems.Add(place, $"there is no profile '{next}'", Problems.DidYouMean(next, profiles.Entries.Select(e => e.Key)));
-                break;
-            }
-            if (!seen.Add(next))
-            {
-                _problems.Add(place, $"the profile '{next}' is based on itself");
-                break;
-            }
-            if (chosen is not YamlMap values)
-            {
-                if (chosen is not YamlScalar { IsNull: true }) _problems.Add(chosen.Place, $"the profile '{next}' must be a map of settings, not {chosen.Kind}");
-                break;
-            }
-            layers.Insert(0, new YamlMap([.. values.Entries.Where(e => e.Key != BasedOn)], values.Place));
-            if (values[BasedOn] is not { } below) break;
-            if (below is not YamlScalar { IsNull: false } text)
-            {
-                _problems.Add(below.Place, $"'{BasedOn}' must name one profile, not {below.Kind}");
-                break;
-            }
-            (next, place) = (text.Text, text.Place);
-        }
-        return layers;
     }
 
     private void DraftStage(YamlEntry entry, SettingsTree settings)

@@ -12,7 +12,7 @@ public sealed class CommandTests
     [InlineData("steps: 750", "steps: many", "'size.steps' must be a whole number, not 'many'")]
     [InlineData("idk, rome, memit", "idk, roma, memit", "'roma' is not a method\n  hint: did you mean 'rome'?")]
     [InlineData("data/facts-own.jsonl", "data/facts-owm.jsonl", "there is no file 'data/facts-owm.jsonl'\n  hint: did you mean 'facts-own.jsonl'?")]
-    [InlineData("learningRate: 7.0e-6", "lerningRate: 7.0e-6", "'options.lerningRate' is not an option of this method\n  hint: did you mean 'learningRate'?")]
+    [InlineData("    ga: { learningRate:", "    ga: { lerningRate:", "'options.lerningRate' is not an option of this method\n  hint: did you mean 'learningRate'?")]
     [InlineData("trainable: full", "trainable: some", "has a value of the wrong type for ga")]
     [InlineData("in: { answers: before }", "in: { answers: score-before }", "the stages read each other in a circle: score-before -> score-before")]
     public void A_mistake_in_the_pipeline_is_reported_with_its_place_and_exit_code_2(string right, string wrong, string expected)
