@@ -37,7 +37,8 @@ public sealed class RehearsalTests
         for (var table = 1; table <= 7; table++)
         {
             Assert.Contains("the numbers mean nothing", File.ReadAllText(tool[$"artifacts/tables/table{table}.tex"]), StringComparison.Ordinal);
-            Assert.All(ParquetTable.Read<TableCell>(tool[$"artifacts/tables/table{table}.parquet"]), c => Assert.True(c.Value is not null, $"table {table}: {c}"));
+            // The originals come without rephrasings, and the profile has no stage that writes them: that split stays empty.
+            Assert.All(ParquetTable.Read<TableCell>(tool[$"artifacts/tables/table{table}.parquet"]), c => Assert.True(c.Split == "rephrased" ? c.Value is null : c.Value is not null, c.Name));
         }
         Assert.Equal(0, tool.Run("repro", "--profile", "rehearsal", "--frozen").ExitCode);
     }
