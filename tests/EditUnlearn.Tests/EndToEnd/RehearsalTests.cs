@@ -15,7 +15,7 @@ public sealed class RehearsalTests
 {
     private static readonly (string Family, string Tokenizer)[] StandIns = [("llama2", "llama2/tokenizer.model"), ("mistral", "mistral-v1/tokenizer.model"), ("llama31", "llama31/tokenizer.json")];
 
-    [SlowFact("the whole paper profile on stand-ins")]
+    [SlowFact("the whole paper profile on stand-ins", "data/tokenizers")]
     public void The_paper_profile_runs_from_end_to_end_on_stand_ins()
     {
         using var tool = new Tool();

@@ -5,5 +5,7 @@ namespace EditUnlearn.Tests.Support;
 public sealed class SlowFactAttribute : FactAttribute
 {
     /// <param name="why">What takes so long.</param>
-    public SlowFactAttribute(string why) => Skip = Environment.GetEnvironmentVariable("EU_SLOW") == "1" ? null : $"slow: {why} (set EU_SLOW=1)";
+    /// <param name="shared">Original data it needs, below the shared folder; null for none.</param>
+    public SlowFactAttribute(string why, string? shared = null) =>
+        Skip = Environment.GetEnvironmentVariable("EU_SLOW") != "1" ? $"slow: {why} (set EU_SLOW=1)" : shared is null ? null : Missing.Reason(Path.Combine(Checkout.Shared, shared), "EU_SHARED");
 }
