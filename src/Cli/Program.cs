@@ -49,7 +49,7 @@ await new HostBuilder()
         app.AddCommands<CompletionCommand>();
         app.AddSubCommand("study", x => x.AddCommands<StudyCommand>()).WithDescription("The human study: write blind sheets, evaluate what comes back");
         app.AddSubCommand("cache", x => x.AddCommands<CacheCommands>()).WithDescription("What the store of results holds; check it, clean it up");
-        app.AddSubCommand("dataset", x => x.AddCommands<DatasetCommands>()).WithDescription("Check a data set, or generate contracts");
+        app.AddSubCommand("dataset", x => x.AddCommands<DatasetCommands>()).WithDescription("Check a data set, let a model rephrase it, or generate contracts");
     })
     .RunConsoleAsync(o => o.SuppressStatusMessages = true)
     .ConfigureAwait(false);

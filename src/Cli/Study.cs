@@ -52,6 +52,9 @@ internal sealed class Study
         return null;
     }
 
+    /// <summary>A data file that comes with the checkout; null outside one.</summary>
+    public static string? Shipped(string file) => FindRootOrNull() is { } root && File.Exists(Path.Combine(root, file)) ? Path.Combine(root, file) : null;
+
     /// <summary>What manifests say about the ground a result stands on.</summary>
     public static IReadOnlyDictionary<string, string> Versions { get; } = new SortedDictionary<string, string>(StringComparer.Ordinal)
     {

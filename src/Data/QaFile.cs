@@ -92,13 +92,21 @@ public static class QaFile
     }
 
     /// <summary>Writes rows in the native format, a header first.</summary>
-    public static void Write(string path, IReadOnlyList<QaRow> rows, string name)
+    public static void Write(string path, IReadOnlyList<QaRow> rows, string name) => Write(path, [.. rows.Select((r, i) => new PlacedQuestion(r, i + 2, null))], name);
+
+    /// <summary>The same with the targets.</summary>
+    public static void Write(string path, IReadOnlyList<PlacedQuestion> questions, string name)
     {
-        ArgumentNullException.ThrowIfNull(rows);
+        ArgumentNullException.ThrowIfNull(questions);
         var options = new JsonSerializerOptions { PropertyNamingPolicy = JsonNamingPolicy.CamelCase, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
         using var writer = new StreamWriter(path, append: false, new UTF8Encoding(false)) { NewLine = "\n" };
         writer.WriteLine(new JsonObject { ["format"] = "qa/1", ["name"] = name }.ToJsonString(options));
-        foreach (var row in rows) writer.WriteLine(JsonSerializer.Serialize(row, options));
+        foreach (var question in questions)
+        {
+            var row = JsonSerializer.SerializeToNode(question.Row, options)!.AsObject();
+            if (question.Target is not null) row["target"] = question.Target;
+            writer.WriteLine(row.ToJsonString(options));
+        }
     }
 
     private static QaRow Row(Fields f, string dataset, int index)

@@ -35,6 +35,9 @@ public static partial class RephraseFilter
     /// <summary>A text by its words, so that two wordings that differ in punctuation count as one.</summary>
     public static string Normal(string text) => string.Join(' ', Words(text));
 
+    /// <summary>All questions and rephrasings of a data set, by <see cref="Normal"/>.</summary>
+    public static HashSet<string> Taken(IReadOnlyList<QaRow> rows) => rows.SelectMany(r => r.Rephrasings.Prepend(r.Question)).Select(Normal).ToHashSet(StringComparer.Ordinal);
+
     /// <summary>Takes candidates for a question until there are enough; counts why others were refused.</summary>
     /// <param name="row">The question; accepted ones are added to its rephrasings in the returned row.</param>
     /// <param name="candidates">In order of preference.</param>

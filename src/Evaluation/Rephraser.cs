@@ -15,6 +15,14 @@ public static partial class Rephraser
     private const int MaxNewTokens = 160;
     private const string Slot = "{question}", Count = "{count}";
 
+    /// <summary>An instruction from a file.</summary>
+    /// <exception cref="InputException">It has no slot <c>{question}</c>.</exception>
+    public static string ReadPrompt(string path)
+    {
+        var prompt = File.ReadAllText(path);
+        return prompt.Contains(Slot, StringComparison.Ordinal) ? prompt : throw new InputException(path, $"has no slot {Slot}");
+    }
+
     /// <summary>Candidates of one try for some questions.</summary>
     /// <param name="checkpoint">A model that follows instructions.</param>
     /// <param name="prompt">The instruction, with the slots <c>{question}</c> and, if it asks for several at once, <c>{count}</c>.</param>
@@ -22,9 +30,10 @@ public static partial class Rephraser
     /// <param name="count">Rephrasings to ask for.</param>
     /// <param name="attempt">0 for the greedy one.</param>
     /// <param name="seed">Of the samples; each question and try has a stream of its own.</param>
+    /// <param name="progress">Told how many questions have been asked.</param>
     /// <param name="cancelled">Looked at between questions.</param>
     public static IReadOnlyList<IReadOnlyList<string>> Ask(
-        Checkpoint checkpoint, string prompt, IReadOnlyList<(string Id, string Question)> questions, int count, int attempt, Seed seed, CancellationToken cancelled = default)
+        Checkpoint checkpoint, string prompt, IReadOnlyList<(string Id, string Question)> questions, int count, int attempt, Seed seed, Action<int>? progress = null, CancellationToken cancelled = default)
     {
         ArgumentNullException.ThrowIfNull(checkpoint);
         ArgumentNullException.ThrowIfNull(prompt);
@@ -32,10 +41,11 @@ public static partial class Rephraser
         if (!prompt.Contains(Slot, StringComparison.Ordinal)) throw new ArgumentException($"The prompt has no slot {Slot}.", nameof(prompt));
         var prompts = questions.Select(q => checkpoint.Prompt(prompt.TrimEnd().Replace(Count, $"{count}", StringComparison.Ordinal).Replace(Slot, q.Question, StringComparison.Ordinal))).ToList();
         var generated = attempt == 0
-            ? GreedyDecoder.Decode(checkpoint.Model, prompts, new GreedyDecoder.Options { MaxNewTokens = MaxNewTokens }, cancelled: cancelled)
+            ? GreedyDecoder.Decode(checkpoint.Model, prompts, new GreedyDecoder.Options { MaxNewTokens = MaxNewTokens }, progress, cancelled)
             : [.. prompts.Select((p, i) =>
             {
                 cancelled.ThrowIfCancellationRequested();
+                progress?.Invoke(i);
                 return Sampler.Draw(checkpoint.Model, p, Temperature, MaxNewTokens, seed.Stream($"rephrase/{questions[i].Id}/{attempt}"));
             })];
         return [.. generated.Select(g => Lines(checkpoint.Tokenizer.Decode(g.Ids)))];

@@ -3,6 +3,7 @@ using EditUnlearn.Data;
 using EditUnlearn.Evaluation;
 using EditUnlearn.Foundation;
 using EditUnlearn.Pipeline;
+using EditUnlearn.Stages.OwnModel;
 
 namespace EditUnlearn.Stages;
 
@@ -36,7 +37,7 @@ public sealed class RephraseStage : Stage<RephraseStage.Params>
         ArgumentNullException.ThrowIfNull(parameters);
         ArgumentNullException.ThrowIfNull(io);
         var rows = ParquetTable.Read<QaRow>(io.Input("data")).ToList();
-        var taken = rows.SelectMany(r => r.Rephrasings.Prepend(r.Question)).Select(RephraseFilter.Normal).ToHashSet(StringComparer.Ordinal);
+        var taken = RephraseFilter.Taken(rows);
         var refused = new SortedDictionary<string, int>(StringComparer.Ordinal);
         int Short() => rows.Count(r => r.Rephrasings.Count < parameters.Count);
         io.Metric("short.data", Short());
@@ -46,7 +47,13 @@ public sealed class RephraseStage : Stage<RephraseStage.Params>
             rows = [.. rows.Select(r => given.TryGetValue(r.Id, out var own) ? RephraseFilter.Accept(r, own, parameters.Count, taken, refused) : r)];
             io.Metric("short.file", Short());
         }
-        if (Short() > 0 && io.HasInput("model")) rows = Asked(rows, parameters, io, taken, refused);
+        if (Short() > 0 && io.HasInput("model"))
+        {
+            if (!io.HasInput("prompt")) throw new StageFailedException("a model is to rephrase, but the input 'prompt' is empty\n  hint: prompt: { file: data/prompts/rephrase.own.txt }");
+            var prompt = Rephraser.ReadPrompt(io.Input("prompt"));
+            using var checkpoint = io.LoadModel("model");
+            rows = OwnWording.Ask(checkpoint, prompt, rows, parameters.Count, new Seed(parameters.Seed), taken, refused, (done, all) => io.Progress(done, all, "tries"), io.Cancelled);
+        }
 
         var missing = rows.Where(r => r.Rephrasings.Count < parameters.Count).ToList();
         io.Metric("missing", missing.Count);
@@ -54,22 +61,5 @@ public sealed class RephraseStage : Stage<RephraseStage.Params>
         if (missing.Count > 0) io.Warn($"{missing.Count} of {rows.Count} questions have fewer than {parameters.Count} rephrasings; missing.txt lists them");
         File.WriteAllText(io.Output("missing.txt"), string.Concat(missing.Select(r => r.Id + "\n")));
         ParquetTable.Write(io.Output("questions.parquet"), rows);
-    }
-
-    private static List<QaRow> Asked(List<QaRow> rows, Params parameters, StageIo io, HashSet<string> taken, SortedDictionary<string, int> refused)
-    {
-        if (!io.HasInput("prompt")) throw new StageFailedException("a model is to rephrase, but the input 'prompt' is empty\n  hint: prompt: { file: data/prompts/rephrase.own.txt }");
-        var prompt = File.ReadAllText(io.Input("prompt"));
-        if (!prompt.Contains("{question}", StringComparison.Ordinal)) throw new InputException(io.Input("prompt"), "has no slot {question}");
-        using var checkpoint = io.LoadModel("model");
-        for (var attempt = 0; attempt < Rephraser.Tries; attempt++)
-        {
-            var open = rows.Index().Where(r => r.Item.Rephrasings.Count < parameters.Count).ToList();
-            if (open.Count == 0) break;
-            var candidates = Rephraser.Ask(checkpoint, prompt, [.. open.Select(r => (r.Item.Id, r.Item.Question))], parameters.Count, attempt, new Seed(parameters.Seed), io.Cancelled);
-            foreach (var ((index, row), lines) in open.Zip(candidates)) rows[index] = RephraseFilter.Accept(row, lines, parameters.Count, taken, refused);
-            io.Progress(attempt + 1, Rephraser.Tries, $"{rows.Count(r => r.Rephrasings.Count < parameters.Count)} questions still without");
-        }
-        return rows;
     }
 }

@@ -61,12 +61,12 @@ internal sealed class ApplyCommand(Stopping stopping)
             Preset = preset,
             OptionsFile = methodOptions,
             Family = family,
-            Targets = targets ?? Shipped(Refusals),
+            Targets = targets ?? Study.Shipped(Refusals),
             Moments = moments,
             MomentsText = momentsText,
             Projector = projector,
             Contexts = contexts,
-            Locality = locality ?? Shipped(Locality),
+            Locality = locality ?? Study.Shipped(Locality),
             Reference = reference,
             MaxNewTokens = maxNew,
             Seed = (ulong)seed,
@@ -99,8 +99,6 @@ internal sealed class ApplyCommand(Stopping stopping)
         using var checkpoint = Opening.Checkpoint(model, compute, template, false, stopping.Token);
         return edit.Run(checkpoint, listener);
     }
-
-    private static string? Shipped(string file) => Study.FindRootOrNull() is { } root && File.Exists(Path.Combine(root, file)) ? Path.Combine(root, file) : null;
 
     // A counter for each part of the work; what a method tells of its last step changes with every step and begins none.
     private sealed class Phases : IDisposable

@@ -1,14 +1,21 @@
 using System.Text.Json.Nodes;
 using Cocona;
+using EditUnlearn.Artifacts;
+using EditUnlearn.Cli.Terminal;
 using EditUnlearn.Data;
 using EditUnlearn.Data.Contracts;
+using EditUnlearn.Evaluation;
 using EditUnlearn.Foundation;
+using EditUnlearn.Models;
+using EditUnlearn.Stages.OwnModel;
 
 namespace EditUnlearn.Cli.Commands;
 
 /// <summary>Commands about data files.</summary>
-internal sealed class DatasetCommands
+internal sealed class DatasetCommands(Stopping stopping)
 {
+    private const string Prompt = "data/prompts/rephrase.own.txt";
+
     /// <summary>Reads a question file and reports what looks wrong with its content.</summary>
     [Command("lint", Description = "Check a question file: twins, answers inside questions, long answers, missing rephrasings")]
     public int Lint(
@@ -41,6 +48,51 @@ internal sealed class DatasetCommands
         var rows = ContractGenerator.Generate(new Seed((ulong)seed), [.. ContractGraph.Sample.Take(edges)]);
         QaFile.Write(output, rows, "contracts");
         Console.Out.WriteLine($"{rows.Count} rows in {output}");
+        return ExitCodes.Done;
+    }
+
+    /// <summary>Lets a model put the questions of a file into other words.</summary>
+    [Command("rephrase", Description = "Let an instruct model put questions into other words; those that keep subject and numbers and do not tell the answer are kept")]
+    public int Rephrase(
+        [Argument(Description = "A question file, JSON Lines or a JSON array")] string file,
+        [Option("model", Description = "A model folder")] string model,
+        [Option("out", Description = "Question file to write, with the field rephrasings: apply and eval read it")] string output,
+        [Option("count", Description = "Rephrasings a question shall have; those of the file count")] int count = 1,
+        [Option("prompt", Description = "The instruction, a text file with the slots {question} and {count}; data/prompts/rephrase.own.txt when left out")] string? prompt = null,
+        [Option("seed", Description = "Of the samples that follow the greedy try")] long seed = 17,
+        [Option("device", Description = "auto, cpu, cuda, cuda:<number>")] string device = DeviceNames.Auto,
+        [Option("dtype", Description = "auto, float32, bfloat16, float16")] string dtype = DeviceNames.Auto,
+        [Option("json", Description = "Print one JSON object on stdout")] bool json = false)
+    {
+        CommandOutcome.Reached = true;
+        var problems = new List<InputProblem>();
+        if (count is < 1 or > 20) problems.Add(new InputProblem("--count", 0, 0, $"must lie between 1 and 20, not {count}"));
+        if (seed < 0) problems.Add(new InputProblem("--seed", 0, 0, $"must be at least 0, not {seed}"));
+        if (!Directory.Exists(Path.GetDirectoryName(Path.GetFullPath(output)))) problems.Add(new InputProblem("--out", 0, 0, $"the folder of {output} does not exist"));
+        if (prompt is null && Study.Shipped(Prompt) is null) problems.Add(new InputProblem("--prompt", 0, 0, $"is needed outside a checkout, which brings {Prompt}"));
+        if (problems.Count > 0) throw new InputException(problems);
+
+        var given = QaFile.ReadPlaced(file);
+        IReadOnlyList<QaRow> rows = [.. given.Select(g => g.Row)];
+        var instruction = Rephraser.ReadPrompt(prompt ?? Study.Shipped(Prompt)!);
+        using var checkpoint = Opening.Checkpoint(model, Compute.Of(device, dtype), null, false, stopping.Token);
+        var refused = new SortedDictionary<string, int>(StringComparer.Ordinal);
+        using (var counter = new Counter("rephrase, tries"))
+            rows = OwnWording.Ask(checkpoint, instruction, rows, count, new Seed((ulong)seed), RephraseFilter.Taken(rows), refused, (done, all) => counter.Report(done, all), stopping.Token);
+        QaFile.Write(output, [.. given.Zip(rows, (g, r) => g with { Row = r })], Path.GetFileNameWithoutExtension(output));
+        var missing = rows.Where(r => r.Rephrasings.Count < count).Select(r => r.Id).ToList();
+        if (json)
+        {
+            InspectCommands.PrintJson(new JsonObject
+            {
+                ["rows"] = rows.Count,
+                ["missing"] = new JsonArray([.. missing.Select(id => (JsonNode?)id)]),
+                ["refused"] = new JsonObject(refused.Select(r => KeyValuePair.Create(r.Key, (JsonNode?)r.Value))),
+            });
+            return ExitCodes.Done;
+        }
+        Console.Out.WriteLine($"{rows.Count} rows in {output}, {missing.Count} with fewer than {count} rephrasings" + (missing.Count == 0 ? "" : ": " + string.Join(", ", missing.Take(10)) + (missing.Count > 10 ? ", .." : "")));
+        if (refused.Count > 0) Console.Out.WriteLine("refused: " + string.Join(", ", refused.Select(r => $"{r.Key} {r.Value}")));
         return ExitCodes.Done;
     }
 }

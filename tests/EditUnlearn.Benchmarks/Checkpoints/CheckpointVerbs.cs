@@ -1,5 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.Text.Json.Nodes;
+using EditUnlearn.Data;
 using EditUnlearn.Foundation;
 using EditUnlearn.Methods;
 using EditUnlearn.Methods.Shared;
@@ -12,6 +14,7 @@ namespace EditUnlearn.Benchmarks.Checkpoints;
 /// <summary>Measurements on checkpoints of real shape, too long for a benchmark that repeats.</summary>
 /// <remarks>
 /// <c>make-checkpoint --shape llama2-7b --out DIR [--layers n] [--seed n] [--shard-gb x] [--tokenizer FILE]</c> (<c>llama2-7b-stand-in</c>: as deep, a hair wide),
+/// <c>make-rephrasings --data FILE[,FILE..] --set facts|contracts --out FILE</c> (other words by rule for a rehearsal, whose models cannot rephrase),
 /// <c>load --checkpoint DIR [--times n]</c> (throughput and peak memory of each way to load),
 /// <c>real-shape --checkpoint DIR --out DIR [--layer n] [--steps n] [--new n] [--dtype bfloat16]</c> (load, answer, one ROME edit, export, compare).
 /// </remarks>
@@ -19,7 +22,7 @@ internal static class CheckpointVerbs
 {
     public static bool Run(string[] args)
     {
-        if (args.Length == 0 || args[0] is not ("make-checkpoint" or "load" or "real-shape")) return false;
+        if (args.Length == 0 || args[0] is not ("make-checkpoint" or "make-rephrasings" or "load" or "real-shape")) return false;
         var options = args.Skip(1).Chunk(2).ToDictionary(p => p[0], p => p.Length == 2 ? p[1] : throw new ArgumentException($"{p[0]} needs a value."), StringComparer.Ordinal);
         string Text(string name, string? fallback = null) => options.GetValueOrDefault("--" + name) ?? fallback ?? throw new ArgumentException($"--{name} is needed.");
         double Number(string name, double fallback) => double.Parse(Text(name, fallback.ToString(CultureInfo.InvariantCulture)), CultureInfo.InvariantCulture);
@@ -34,6 +37,9 @@ internal static class CheckpointVerbs
                     File.Copy(tokenizer, Path.Combine(Text("out"), Path.GetFileName(tokenizer)), overwrite: true);
                 }
                 Timed("made", () => RandomCheckpoint.Write(Text("out"), config, new Seed((ulong)Number("seed", 1)), (long)(Number("shard-gb", 5) * 1e9)));
+                break;
+            case "make-rephrasings":
+                File.WriteAllLines(Text("out"), QaFile.ReadAll(Text("data").Split(','), Text("set")).Select(q => new JsonObject { ["id"] = q.Id, ["rephrasings"] = new JsonArray($"For this rehearsal, please answer: {q.Question}", $"And {q.Question}") }.ToJsonString()));
                 break;
             case "load":
                 Load(Text("checkpoint"), (int)Number("times", 5));
