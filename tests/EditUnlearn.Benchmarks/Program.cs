@@ -1,4 +1,7 @@
+using BenchmarkDotNet.Configs;
+using BenchmarkDotNet.Jobs;
 using BenchmarkDotNet.Running;
+using BenchmarkDotNet.Toolchains.InProcess.Emit;
 using EditUnlearn.Benchmarks;
 using EditUnlearn.Benchmarks.Checkpoints;
 
@@ -8,5 +11,7 @@ using EditUnlearn.Benchmarks.Checkpoints;
 // dotnet run -c Release --project tests/EditUnlearn.Benchmarks -- ratios
 if (args is ["memory", .. var rest]) return MemoryProbe.Run(rest);
 if (args is ["ratios", .. var rounds]) return Ratios.Run(rounds);
-if (!CheckpointVerbs.Run(args)) BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(args);
+// In this process: the project that the library would generate does not find libtorch.
+var here = DefaultConfig.Instance.AddJob(Job.Default.WithToolchain(InProcessEmitToolchain.Instance));
+if (!CheckpointVerbs.Run(args)) BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(args, here);
 return 0;
