@@ -1,14 +1,27 @@
+using System.Diagnostics;
 using BenchmarkDotNet.Configs;
 using BenchmarkDotNet.Jobs;
 using BenchmarkDotNet.Running;
 using BenchmarkDotNet.Toolchains.InProcess.Emit;
 using EditUnlearn.Benchmarks;
 using EditUnlearn.Benchmarks.Checkpoints;
+using EditUnlearn.Pipeline;
 
 // dotnet run -c Release --project tests/EditUnlearn.Benchmarks -- --filter '*' --job short
 // dotnet run -c Release --project tests/EditUnlearn.Benchmarks -- make-checkpoint|load|real-shape ...
 // dotnet run -c Release --project tests/EditUnlearn.Benchmarks -- memory
 // dotnet run -c Release --project tests/EditUnlearn.Benchmarks -- ratios
+// In the environment of a worker: allocator and collector matter as much as kernels.
+const string Prepared = "EU_BENCHMARK_PREPARED";
+if (Environment.GetEnvironmentVariable(Prepared) is null)
+{
+    var start = new ProcessStartInfo(Environment.ProcessPath!, Path.GetFileNameWithoutExtension(Environment.ProcessPath) == "dotnet" ? [typeof(Program).Assembly.Location, .. args] : args);
+    WorkerPool.Prepare(start, Environment.ProcessorCount);
+    start.Environment[Prepared] = "1";
+    using var again = Process.Start(start)!;
+    again.WaitForExit();
+    return again.ExitCode;
+}
 if (args is ["memory", .. var rest]) return MemoryProbe.Run(rest);
 if (args is ["ratios", .. var rounds]) return Ratios.Run(rounds);
 // In this process: the project that the library would generate does not find libtorch.

@@ -93,6 +93,8 @@ public sealed class WorkerPool(IReadOnlyList<string> program, int threads = 1) :
         // Activations of a few megabytes come and go in every step: kept in the heap, their pages are not asked for again each time (a tenth of a pretraining run).
         start.Environment["MALLOC_MMAP_THRESHOLD_"] = "268435456";
         start.Environment["MALLOC_TRIM_THRESHOLD_"] = "1073741824";
+        // One heap for all threads: those of glibc's further ones are given back to the system piece by piece and asked for again (a quarter of a pretraining run on two threads).
+        start.Environment["MALLOC_ARENA_MAX"] = "1";
         // libtorch aligns to 64 bytes, which leaves a small rest before and behind each tensor. In glibc's caches of small pieces it stays taken, so a freed tensor's place is too small
         // for the next one of its size and the heap grows without need: without the caches the peaks of training fall by a fifth (docs/log.md).
         const string Tunables = "GLIBC_TUNABLES", NoCaches = "glibc.malloc.tcache_count=0:glibc.malloc.mxfast=0";
