@@ -99,6 +99,12 @@ public sealed class CausalLm : IDisposable
         return FinalNorm(h, options).MoveToOuterDisposeScope();
     }
 
+    /// <summary>The same at some positions [P, D]; less work than all of them.</summary>
+    /// <param name="ids">Token ids [B, T].</param>
+    /// <param name="positions">See <see cref="ForwardOptions.Only"/> [P].</param>
+    /// <param name="options">Interventions, cache, padding.</param>
+    public Tensor Hidden(Tensor ids, Tensor positions, ForwardOptions? options = null) => Hidden(ids, (options ?? new ForwardOptions()) with { Only = positions });
+
     /// <summary>Token embeddings [B, T, D].</summary>
     public Tensor Embed(Tensor ids, ForwardOptions? options = null)
     {
@@ -118,7 +124,8 @@ public sealed class CausalLm : IDisposable
         ArgumentNullException.ThrowIfNull(h);
         ArgumentOutOfRangeException.ThrowIfNegative(first);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(end, Config.Layers);
-        if (first >= end) return h.alias();
+        var only = options?.Only;
+        if (first >= end) return only is null ? h.alias() : Chosen(h, only);
         using var scope = NewDisposeScope();
         var count = (int)h.shape[1];
         var past = options?.Cache?.Length ?? options?.Prefix?.Past ?? 0;
@@ -128,6 +135,7 @@ public sealed class CausalLm : IDisposable
         // Without padding and window a causal flag does what the mask would, and the kernel skips the upper half.
         var causal = mask is null && count > 1;
         var keepFrom = options?.KeepFrom ?? 0;
+        if (only is not null && keepFrom > 0) throw new ArgumentException("Only and KeepFrom both choose positions; give one of them.", nameof(options));
         if (tails is not null && keepFrom > 0) throw new ArgumentException("Tails and KeepFrom both choose positions; give one of them.", nameof(options));
         for (var layer = first; layer < end; layer++)
         {
@@ -138,9 +146,9 @@ public sealed class CausalLm : IDisposable
                 mask = Mask((int)h.shape[0], past, count, from, options?.AttentionMask, h.dtype, h.device);
                 causal = false;
             }
-            h = Block(h, layer, cos, sin, mask, causal, from, options).MoveToOuterDisposeScope();
+            h = Block(h, layer, cos, sin, mask, causal, from, layer == end - 1 && options?.Tap is null ? only : null, options).MoveToOuterDisposeScope();
         }
-        return h.MoveToOuterDisposeScope();
+        return (only is not null && options?.Tap is not null ? Chosen(h, only) : h).MoveToOuterDisposeScope();
     }
 
     /// <summary>The last norm [.., D].</summary>
@@ -157,13 +165,19 @@ public sealed class CausalLm : IDisposable
         foreach (var weight in _weights.Values) weight.Dispose();
     }
 
-    // Positions before `from` are looked at, but only those from it on are computed and returned.
-    private Tensor Block(Tensor h, int layer, Tensor cos, Tensor sin, Tensor? mask, bool causal, int from, ForwardOptions? options)
+    private static Tensor Chosen(Tensor h, Tensor positions)
+    {
+        using var scope = NewDisposeScope();
+        return h.reshape(-1, h.shape[^1]).index_select(0, positions).MoveToOuterDisposeScope();
+    }
+
+    // Positions before `from`, or outside `only`, are looked at, but not computed and returned.
+    private Tensor Block(Tensor h, int layer, Tensor cos, Tensor sin, Tensor? mask, bool causal, int from, Tensor? only, ForwardOptions? options)
     {
         var tap = options?.Tap;
         if (tap is not null) h = tap.ResidPre(layer, h);
-        var mixed = Attention(RmsNorm(h, Of(TensorNames.InputNorm(layer), options)), layer, cos, sin, mask, causal, from, options);
-        h = (from > 0 ? h.narrow(1, from, h.shape[1] - from) : h) + mixed;
+        var mixed = Attention(RmsNorm(h, Of(TensorNames.InputNorm(layer), options)), layer, cos, sin, mask, causal, from, only, options);
+        h = (only is not null ? Chosen(h, only) : from > 0 ? h.narrow(1, from, h.shape[1] - from) : h) + mixed;
 
         var x = RmsNorm(h, Of(TensorNames.PostAttentionNorm(layer), options));
         var key = F.silu(Linear(TensorNames.Mlp(layer, "gate_proj"), x, options)) * Linear(TensorNames.Mlp(layer, "up_proj"), x, options);   // [B, T, F]
@@ -173,7 +187,7 @@ public sealed class CausalLm : IDisposable
         return tap is not null ? tap.ResidPost(layer, h) : h;
     }
 
-    private Tensor Attention(Tensor x, int layer, Tensor cos, Tensor sin, Tensor? mask, bool causal, int from, ForwardOptions? options)
+    private Tensor Attention(Tensor x, int layer, Tensor cos, Tensor sin, Tensor? mask, bool causal, int from, Tensor? only, ForwardOptions? options)
     {
         long batch = x.shape[0], count = x.shape[1] - from, head = Config.HeadDim;
         Tensor Heads(string map, long heads, Tensor of) =>
@@ -194,7 +208,8 @@ public sealed class CausalLm : IDisposable
             v = Repeated(v);
         }
         var mixed = F.scaled_dot_product_attention(q, k, v, attn_mask: mask, is_casual: causal);
-        return Linear(TensorNames.Attention(layer, "o_proj"), mixed.transpose(1, 2).reshape(batch, count, Config.Heads * head), options, TensorNames.AttentionBias(layer, "o_proj"));
+        mixed = mixed.transpose(1, 2).reshape(batch, count, Config.Heads * head);
+        return Linear(TensorNames.Attention(layer, "o_proj"), only is null ? mixed : Chosen(mixed, only), options, TensorNames.AttentionBias(layer, "o_proj"));
     }
 
     // Each key-value head serves Heads / KvHeads neighbouring query heads.

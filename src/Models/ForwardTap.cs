@@ -65,6 +65,10 @@ public sealed record ForwardOptions
     /// <summary>The last block computes only positions of this pass from here on; those before are looked at but not returned, and a tap does not see them there. 0 for all; not together with <see cref="Tails"/>.</summary>
     public int KeepFrom { get; init; }
 
+    /// <summary>The last block run returns only these positions [P, D], as indices into its flattened ones, row * T + position; null for all [B, T, D]. Of the others only what these look at is computed, unless a tap wants to see them.
+    /// Not together with <see cref="KeepFrom"/>.</summary>
+    public Tensor? Only { get; init; }
+
     /// <summary>What the rows began with, where only their ends are run.</summary>
     public Continuations? Tails { get; init; }
 

@@ -76,7 +76,8 @@ public static class GreedyDecoder
         {
             using var inner = NewDisposeScope();
             var length = cache.Length + (int)next.shape[1];
-            var hidden = model.Hidden(next, new ForwardOptions { Cache = cache, AttentionMask = mask?.narrow(1, 0, length), Tap = tap });
+            // Of the prompt only the last position is read; a tap may want to see the others.
+            var hidden = model.Hidden(next, new ForwardOptions { Cache = cache, AttentionMask = mask?.narrow(1, 0, length), Tap = tap, KeepFrom = tap is null ? (int)next.shape[1] - 1 : 0 });
             var chosen = model.Logits(hidden.select(1, -1)).argmax(-1);
             var picks = chosen.to(ScalarType.Int64).cpu().data<long>().ToArray();
             var left = new List<long>();

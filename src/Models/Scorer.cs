@@ -24,8 +24,7 @@ public static class Scorer
             using var scope = NewDisposeScope();
             using var batch = RowBatch.Of([.. chunk.Select(i => rows[i])], model.Device);
             var begun = tap?.Begin(new BatchLayout(new int[chunk.Length], [.. chunk.Select(i => rows[i].LabelStart - 1)]));
-            var hidden = model.Hidden(batch.Ids, new ForwardOptions { Tap = begun });
-            var logits = model.Logits(hidden.view(-1, hidden.shape[^1]).index_select(0, batch.LabelPositions)).to(ScalarType.Float32);   // [P, V]
+            var logits = model.Logits(model.Hidden(batch.Ids, batch.LabelPositions, new ForwardOptions { Tap = begun })).to(ScalarType.Float32);   // [P, V]
             var (logProbabilities, ranks) = Of(logits, batch.LabelTargets);
             var p = logProbabilities.cpu().data<float>().ToArray();
             var r = ranks.cpu().data<long>().ToArray();

@@ -45,8 +45,7 @@ public class DecoderBenchmarks
         using var scope = NewDisposeScope();
         using var batch = RowBatch.Of(_rows);
         _parameters.ZeroGradient();
-        var hidden = _trained.Hidden(batch.Ids);
-        LabelLosses.Nll(_trained.Logits(hidden.view(-1, hidden.shape[^1]).index_select(0, batch.LabelPositions)), batch.LabelTargets).mean().backward();
+        LabelLosses.Nll(_trained.Logits(_trained.Hidden(batch.Ids, batch.LabelPositions)), batch.LabelTargets).mean().backward();
     }
 
     /// <summary>32 prompts of 24 tokens, 24 new ones each.</summary>

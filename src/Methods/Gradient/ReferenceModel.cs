@@ -131,8 +131,7 @@ public sealed class ReferenceModel : IDisposable
     {
         using var quiet = no_grad();
         using var scope = NewDisposeScope();
-        var hidden = model.Hidden(batch.Ids);
-        var logits = model.Logits(hidden.view(-1, hidden.shape[^1]).index_select(0, batch.LabelPositions));
+        var logits = model.Logits(model.Hidden(batch.Ids, batch.LabelPositions));
         return LabelLosses.RowSums(LabelLosses.Nll(logits, batch.LabelTargets), batch).MoveToOuterDisposeScope();
     }
 
@@ -141,7 +140,6 @@ public sealed class ReferenceModel : IDisposable
         using var quiet = no_grad();
         using var scope = NewDisposeScope();
         using var laid = ReferencePositions.Of(rows, rule, 1, model.Device, width);
-        var hidden = model.Hidden(laid.Ids, new ForwardOptions { AttentionMask = laid.AttentionMask });
-        return hidden.view(-1, hidden.shape[^1]).index_select(0, laid.Positions).MoveToOuterDisposeScope();
+        return model.Hidden(laid.Ids, laid.Positions, new ForwardOptions { AttentionMask = laid.AttentionMask }).MoveToOuterDisposeScope();
     }
 }

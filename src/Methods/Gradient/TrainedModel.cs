@@ -58,8 +58,7 @@ public sealed class TrainedModel : IDisposable
     {
         ArgumentNullException.ThrowIfNull(batch);
         using var scope = NewDisposeScope();
-        var hidden = _trainable.Hidden(batch.Ids);
-        return _trainable.Logits(hidden.view(-1, hidden.shape[^1]).index_select(0, batch.LabelPositions)).MoveToOuterDisposeScope();
+        return _trainable.Logits(_trainable.Hidden(batch.Ids, batch.LabelPositions)).MoveToOuterDisposeScope();
     }
 
     /// <summary>The summed negative log-probability of each row [B].</summary>
@@ -104,8 +103,7 @@ public sealed class TrainedModel : IDisposable
         ArgumentNullException.ThrowIfNull(rule);
         var rows = batch.Retain!;
         using var laid = ReferencePositions.Of(rows.Rows, rule, rows.RowDivisor, Device);
-        var hidden = _trainable.Hidden(laid.Ids, laid.AttentionMask);
-        var current = hidden.view(-1, hidden.shape[^1]).index_select(0, laid.Positions);
+        var current = _trainable.Hidden(laid.Ids, laid.Positions, laid.AttentionMask);
         var reference = Reference.States(rows.Rows, rule);
         var piece = PiecePositions ?? PositionsAtOnce(_trainable.Model.Config.VocabSize);
         var weights = laid.Weights.alias();

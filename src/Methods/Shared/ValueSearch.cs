@@ -109,8 +109,8 @@ internal sealed class ValueSearch : IDisposable
         var stream = _tails.Stream;
         var first = stream.narrow(1, 0, 1) + delta.index_select(0, _plan.EditOfRow).unsqueeze(1).to(stream.dtype);
         var h = stream.shape[1] == 1 ? first : cat([first, stream.narrow(1, 1, stream.shape[1] - 1)], 1);
-        h = _model.Blocks(h, _layer + 1, _model.Config.Layers, new ForwardOptions { Tails = _tails });
-        var log = LogProbabilities(h.reshape(-1, h.shape[^1]).index_select(0, _plan.Read));                    // targets, then essence rows
+        h = _model.Blocks(h, _layer + 1, _model.Config.Layers, new ForwardOptions { Tails = _tails, Only = _plan.Read });
+        var log = LogProbabilities(h);                                                                         // targets, then essence rows
         var targets = _plan.TargetIds.shape[0];
 
         var scores = log.narrow(0, 0, targets).gather(1, _plan.TargetIds.unsqueeze(1)).squeeze(1);

@@ -141,8 +141,7 @@ public static class Finetuner
     {
         // Backward keeps the log-probabilities; the logits themselves need not outlive this.
         using var scope = NewDisposeScope();
-        var hidden = trained.Hidden(batch.Ids);
-        var logits = trained.Logits(hidden.view(-1, hidden.shape[^1]).index_select(0, batch.LabelPositions));
+        var logits = trained.Logits(trained.Hidden(batch.Ids, batch.LabelPositions));
         return LabelLosses.Mean(LabelLosses.Nll(logits, batch.LabelTargets), batch, LossNormalisation.TokenMean).MoveToOuterDisposeScope();
     }
 

@@ -111,8 +111,7 @@ public static class Pretrainer
         parameters.ZeroGradient();
         using var scope = NewDisposeScope();
         using var batch = RowBatch.Of(rows, promptLabels: promptWeight > 0);
-        var hidden = model.Hidden(batch.Ids);
-        var nll = LabelLosses.Nll(model.Logits(hidden.view(-1, hidden.shape[^1]).index_select(0, batch.LabelPositions)), batch.LabelTargets);
+        var nll = LabelLosses.Nll(model.Logits(model.Hidden(batch.Ids, batch.LabelPositions)), batch.LabelTargets);
         var answer = batch.IsAnswer.Select(a => a ? 1f / answerLabels : 0f).ToArray();
         var weights = batch.IsAnswer.Select(a => a ? 1f / answerLabels : (float)promptWeight / promptLabels).ToArray();
         (nll * tensor(weights)).sum().backward();

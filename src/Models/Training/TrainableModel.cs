@@ -96,13 +96,14 @@ public sealed class TrainableModel : IDisposable
         return new Closing(this);
     }
 
-    /// <summary>The stream after the last norm [B, T, D], with a graph to the moving weights.</summary>
+    /// <summary>The stream after the last norm [B, T, D], or at some positions [P, D], with a graph to the moving weights.</summary>
     /// <param name="ids">Token ids [B, T].</param>
+    /// <param name="positions">See <see cref="ForwardOptions.Only"/>; null for all.</param>
     /// <param name="attentionMask">See <see cref="ForwardOptions.AttentionMask"/>.</param>
-    public Tensor Hidden(Tensor ids, Tensor? attentionMask = null)
+    public Tensor Hidden(Tensor ids, Tensor? positions = null, Tensor? attentionMask = null)
     {
         ArgumentNullException.ThrowIfNull(ids);
-        var options = new ForwardOptions { Adapter = _adapter, AttentionMask = attentionMask };
+        var options = new ForwardOptions { Adapter = _adapter, AttentionMask = attentionMask, Only = positions };
         // Every forward pass of a training pass has masks of its own, so that forget and retain rows do not lose the same inputs.
         var pass = _pass is null ? null : string.Create(CultureInfo.InvariantCulture, $"{_pass}/{_forwards++}");
         using var dropout = Dropout(pass);
@@ -173,15 +174,15 @@ public sealed class TrainableModel : IDisposable
             for (var layer = 0; layer < inputs.Length; layer++)
             {
                 inputs[layer] = h;
-                h = Model.Blocks(h, layer, layer + 1, options);
+                h = Model.Blocks(h, layer, layer + 1, Within(options, layer));
             }
             top = h;
         }
         var leaf = DeferredBackward.Leaf(top);
         // The caller's own handles may be gone by the time of the backward pass.
-        var (again, mask) = (ids.alias(), options.AttentionMask?.alias());
-        var later = options with { AttentionMask = mask };
-        Tensor[] kept = mask is null ? [leaf, again, .. inputs] : [leaf, again, mask, .. inputs];
+        var (again, mask, only) = (ids.alias(), options.AttentionMask?.alias(), options.Only?.alias());
+        var later = options with { AttentionMask = mask, Only = only };
+        Tensor[] kept = [leaf, again, .. new[] { mask, only }.OfType<Tensor>(), .. inputs];
         _deferred.Add(() => BackThroughBlocks(leaf, inputs, again, later, pass), kept);
         return Model.FinalNorm(leaf, options);
     }
@@ -197,7 +198,7 @@ public sealed class TrainableModel : IDisposable
             // Below the lowest block that moves there is nothing to collect.
             var below = LowestMoving() < layer;
             var input = below ? DeferredBackward.Leaf(inputs[layer]) : inputs[layer].detach();
-            var output = Model.Blocks(input, layer, layer + 1, options);
+            var output = Model.Blocks(input, layer, layer + 1, Within(options, layer));
             if (!output.requires_grad) return;
             output.backward([gradient]);
             if (!below) return;
@@ -206,6 +207,9 @@ public sealed class TrainableModel : IDisposable
         var start = Model.Embed(ids, options);
         if (start.requires_grad) start.backward([gradient]);
     }
+
+    // Blocks that are run one by one: only the last of all may leave positions out.
+    private ForwardOptions Within(ForwardOptions options, int layer) => layer == Model.Config.Layers - 1 ? options : options with { Only = null };
 
     // The lowest block with moving weights; -1 where the embedding moves.
     private int LowestMoving()
