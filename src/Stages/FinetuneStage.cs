@@ -113,6 +113,7 @@ public sealed class FinetuneStage : Stage<FinetuneStage.Params>
             Rows = together,
             Width = rows.Max(r => r.Ids.Count),
             Labels = together * rows.Max(r => r.LabelCount),
+            Read = (long)together * rows.Max(r => r.LabelCount),
             WeightBytes = weightBytes,
         });
     }

@@ -26,8 +26,7 @@ public sealed record MemoryEstimate(IReadOnlyList<MemoryPart> Parts)
 
 /// <summary>Estimates, from a model's shape and a stage's parameters alone, how much memory the stage will need. Nothing is loaded.</summary>
 /// <remarks>
-/// It adds up the tensors that live at the same time in the code as it is: weights P b; full training 5 P b more (the moving copy, its gradient,
-/// two moments, the patch); an adapter 16 bytes a parameter; C in float64 twice per layer while it is measured. Activations count what autograd keeps
+/// It adds up the tensors that live at the same time in the code as it is: weights P b; training as <see cref="TrainingMemory"/> counts it; C in float64 twice per layer while it is measured. Activations count what autograd keeps
 /// per token and block, 8 D + 4 F values of the model's type and 8 D float32 of the norms. Rows are taken to be 64 tokens and answers 16 tokens long.
 /// Symbols: docs/notation.md; b bytes of the type, P parameters.
 /// </remarks>
@@ -115,8 +114,15 @@ public static class StageMemory
     private static MemoryEstimate Finetuning(ModelConfig config, int typeBytes, FinetuneStage.Params parameters)
     {
         var rows = parameters.Training.BatchSize * (1 + (int)Math.Ceiling((parameters.Replay?.RowsPerRow ?? 0)));
-        var memory = TrainingMemory.Of(new TrainingPlan { Config = config, Moves = parameters.Training.Moves, Rows = rows, Width = RowTokens, Labels = rows * AnswerTokens, WeightBytes = typeBytes });
-        return new MemoryEstimate([new("runtime", RuntimeBytes), new("weights", memory.Weights), new("training state", memory.Moving + memory.Gradients + memory.Moments), new("activations", memory.Activations), new("logits", memory.Logits)]);
+        return Planned(new TrainingPlan { Config = config, Moves = parameters.Training.Moves, Rows = rows, Width = RowTokens, Labels = rows * AnswerTokens, Read = (long)rows * AnswerTokens, WeightBytes = typeBytes });
+    }
+
+    private static MemoryEstimate Planned(TrainingPlan plan)
+    {
+        var memory = TrainingMemory.Of(plan);
+        MemoryPart[] parts =
+            [new("runtime", RuntimeBytes), new("weights", memory.Weights), new("training state", memory.Moving + memory.Gradients + memory.Moments), new("activations", memory.Activations), new("logits", memory.Logits), new("reference", memory.Reference)];
+        return new MemoryEstimate([.. parts.Where(p => p.Bytes > 0)]);
     }
 
     /// <summary>A method at work.</summary>
@@ -126,21 +132,25 @@ public static class StageMemory
         return options is TrainingOptions training ? Training(config, typeBytes, training, entry.Needs(options)) : entry.IsEditing ? Editing(config, typeBytes, entry, options) : null;
     }
 
+    // As the planner of training counts it, with rows and answers of usual length.
     private static MemoryEstimate Training(ModelConfig config, int typeBytes, TrainingOptions options, Needs needs)
     {
-        var state = options.Trainable switch
-        {
-            // A and B, their gradient and two moments, all float32.
-            Trainable.Lora => 16L * config.Tensors().Where(t => t.Shape.Length == 2 && options.Lora.Maps.Any(m => t.Name.EndsWith(m + ".weight", StringComparison.Ordinal))).Sum(t => options.Lora.Rank * (t.Shape[0] + t.Shape[1])),
-            Trainable.Full => 5L * Parameters(config) * typeBytes,
-            _ => 5L * config.Tensors().Where(t => options.Layers.Any(l => t.Name.StartsWith($"model.layers.{l}.", StringComparison.Ordinal))).Sum(t => t.Shape.Aggregate(1L, (a, b) => a * b)) * typeBytes,
-        };
-        // Forget rows, and beside them as many retain or refusal rows as the loss asks for.
+        // Forget rows, and beside them as many retain or refusal rows as the loss asks for; a reference is compared with at every position of the retain rows.
         var kinds = 1 + (needs.HasFlag(Needs.RetainSet) ? 1 : 0) + (needs.HasFlag(Needs.Refusals) ? 1 : 0);
-        var tokens = (long)options.BatchSize * kinds * RowTokens;
-        var block = tokens * PerToken(config, typeBytes);
-        var activations = options.GradientCheckpointing ? tokens * config.Layers * config.HiddenSize * typeBytes + block : config.Layers * block;
-        return Sum(config, typeBytes, new("training state", state), new("activations", activations), new("logits", 3L * options.BatchSize * kinds * AnswerTokens * config.VocabSize * 4));
+        var compared = options is KlMinimisation.Options ? (long)options.BatchSize * RowTokens : 0;
+        var labels = options.BatchSize * kinds * AnswerTokens;
+        return Planned(new TrainingPlan
+        {
+            Config = config,
+            Moves = options.Moving(),
+            Rows = options.BatchSize,
+            Width = RowTokens,
+            Forwards = kinds,
+            Labels = labels,
+            Read = labels + compared,
+            Compared = Math.Min(compared, TrainedModel.PositionsAtOnce(config.VocabSize)),
+            WeightBytes = typeBytes,
+        });
     }
 
     // What all locate-and-edit methods share: the edited maps kept aside, moments and their solve, a value optimisation through the blocks above.

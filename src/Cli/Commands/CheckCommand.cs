@@ -10,7 +10,7 @@ namespace EditUnlearn.Cli.Commands;
 /// <summary><c>check</c>: holds every cell of the tables against what was accepted in git.</summary>
 internal sealed class CheckCommand
 {
-    private const string Folder = "accepted", ToleranceFile = "tolerances.csv";
+    private const string Folder = StageSeconds.AcceptedFolder, ToleranceFile = "tolerances.csv";
 
     /// <summary>Compares, or accepts.</summary>
     [Command("check", Description = "Compare every cell of the tables with the accepted values; exit 4 where one moved")]
@@ -28,7 +28,12 @@ internal sealed class CheckCommand
         var folder = Path.Combine(study.Root, Folder, study.Plan.Profile);
         var files = present.GroupBy(c => c.Table).ToDictionary(g => g.Key, g => Path.Combine(folder, g.Key + ".csv"));
         IReadOnlyList<TableCell> accepted = Directory.Exists(folder) ? CellFile.ReadFolder(folder) : [];
-        if (accept is { Length: > 0 }) return Accept(present, accepted, accept, folder);
+        if (accept is { Length: > 0 })
+        {
+            var code = Accept(present, accepted, accept, folder);
+            if (accept.Contains("*")) StageSeconds.Write(study);
+            return code;
+        }
         if (accepted.Count == 0)
             throw new InputException(Path.GetRelativePath(Directory.GetCurrentDirectory(), folder), "holds no accepted values for this profile", $"eu-stage check{TableResults.Profile(study)} --accept '*' accepts the present ones");
 

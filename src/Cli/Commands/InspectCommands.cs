@@ -33,7 +33,7 @@ internal sealed class InspectCommands
             PrintJson(new JsonObject { ["profile"] = study.Plan.Profile, ["cells"] = ToJson(all) });
             return ExitCodes.Done;
         }
-        Print([.. all.Where(s => s.State != CellState.UpToDate)], study.Store);
+        Print([.. all.Where(s => s.State != CellState.UpToDate)], study.Store, study.Plan.Device);
         Console.Out.WriteLine($"{all.Count(s => s.State == CellState.UpToDate)} of {all.Count} stages are up to date.");
         return ExitCodes.Done;
     }
@@ -51,7 +51,7 @@ internal sealed class InspectCommands
         var stale = Status.Of(study.Plan, study.Store, study.Keys).Where(s => s.State != CellState.UpToDate && chosen.Contains(s.Cell.Id)).ToList();
         study.Files.Save();
         if (json) PrintJson(new JsonObject { ["profile"] = study.Plan.Profile, ["stale"] = ToJson(stale) });
-        else Print(stale, study.Store);
+        else Print(stale, study.Store, study.Plan.Device);
         return ExitCodes.Done;
     }
 
@@ -131,7 +131,7 @@ internal sealed class InspectCommands
         ["reasons"] = new JsonArray([.. s.Reasons.Select(r => (JsonNode)r)]),
     })]);
 
-    internal static void Print(IReadOnlyList<CellStatus> stale, ResultStore store)
+    internal static void Print(IReadOnlyList<CellStatus> stale, ResultStore store, string device)
     {
         if (stale.Count == 0)
         {
@@ -141,7 +141,7 @@ internal sealed class InspectCommands
         double total = 0;
         foreach (var s in stale)
         {
-            var seconds = store.ExpectedSeconds(s.Cell.Id, s.Cell.Stage.Info.Name);
+            var seconds = store.ExpectedSeconds(s.Cell.Id, s.Cell.Stage.Info.Name, device);
             total += seconds ?? 0;
             Console.Out.WriteLine($"{s.Cell.Id}: {Format.Reasons(s.Reasons)}{(seconds is { } t ? $" ({Format.Duration(TimeSpan.FromSeconds(t))} last time)" : "")}");
         }

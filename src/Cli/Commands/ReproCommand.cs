@@ -56,7 +56,7 @@ internal sealed class ReproCommand(Stopping stopping)
         var stale = Status.Of(study.Plan, study.Store, study.Keys).Where(s => s.State != CellState.UpToDate && chosen.Contains(s.Cell.Id)).ToList();
         study.Files.Save();
         if (json) InspectCommands.PrintJson(new JsonObject { ["stale"] = InspectCommands.ToJson(stale) });
-        else InspectCommands.Print(stale, study.Store);
+        else InspectCommands.Print(stale, study.Store, study.Plan.Device);
         return frozen && stale.Count > 0 ? ExitCodes.Stale : ExitCodes.Done;
     }
 

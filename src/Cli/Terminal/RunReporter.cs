@@ -3,11 +3,12 @@ using Spectre.Console;
 
 namespace EditUnlearn.Cli.Terminal;
 
-/// <summary>Shows a run: a moving board while a person watches, one line for every change elsewhere.</summary>
+/// <summary>Shows a run: a moving board while a person watches, one line for every change elsewhere, and one now and then between changes.</summary>
 internal sealed class RunReporter : IRunObserver, IAsyncDisposable
 {
     private readonly RunBoard _board = new(TimeProvider.System);
     private readonly LiveDisplay? _live;
+    private readonly ProgressNotes? _notes;
     private readonly bool _plain;
 
     /// <param name="quiet">Under <c>--json</c>: progress only where a person watches.</param>
@@ -15,6 +16,7 @@ internal sealed class RunReporter : IRunObserver, IAsyncDisposable
     {
         if (Screen.IsInteractive) _live = new LiveDisplay(Screen.Err, _board);
         _plain = _live is null && !quiet;
+        if (_plain) _notes = new ProgressNotes(_board, TimeProvider.System, Screen.Note);
     }
 
     public void Planned(int cells) => _board.Planned(cells);
@@ -55,7 +57,11 @@ internal sealed class RunReporter : IRunObserver, IAsyncDisposable
 
     public void Waiting(CellId cell, string holder) => Line($"{cell}: waits for {holder}, which works on the same result");
 
-    public ValueTask DisposeAsync() => _live?.DisposeAsync() ?? ValueTask.CompletedTask;
+    public async ValueTask DisposeAsync()
+    {
+        if (_live is not null) await _live.DisposeAsync().ConfigureAwait(false);
+        if (_notes is not null) await _notes.DisposeAsync().ConfigureAwait(false);
+    }
 
     // Above a moving board the console has to make room itself.
     private void Line(string text)

@@ -100,14 +100,16 @@ public abstract class GradientMethod(string label, TrainingOptions options) : IM
         if (UsesRetain) sets.Add(inputs.Retain);
         if (UsesRefusals) sets.Add([.. inputs.Refusals.SelectMany(r => r)]);
         var compared = Compared(inputs);
+        var labels = sets.Sum(s => options.BatchSize * s.Max(r => r.LabelCount));
         return TrainingMemory.Of(new TrainingPlan
         {
             Config = config,
-            Moves = options.Moves,
+            Moves = options.Moving(),
             Rows = options.BatchSize,
             Width = sets.SelectMany(s => s).Max(r => r.Ids.Count),
             Forwards = sets.Count,
-            Labels = sets.Sum(s => options.BatchSize * s.Max(r => r.LabelCount)),
+            Labels = labels,
+            Read = labels + compared.AtOnce,
             Compared = Math.Min(compared.AtOnce, TrainedModel.PositionsAtOnce(config.VocabSize)),
             ReferenceBytes = Math.Min(TrainingMemory.ReferenceStates(config, compared.Kept, weightBytes), (long)(options.ReferenceCacheMegabytes * BytesPerMegabyte)),
             WeightBytes = weightBytes,

@@ -31,7 +31,7 @@ public sealed class TrainedModel : IDisposable
 
     /// <summary>Positions of a divergence whose logits may exist at once.</summary>
     /// <param name="vocabulary">V.</param>
-    internal static long PositionsAtOnce(int vocabulary) => Math.Max(1, PieceElements / vocabulary);
+    public static long PositionsAtOnce(int vocabulary) => Math.Max(1, PieceElements / vocabulary);
 
     /// <summary>Sets up what <see cref="TrainingOptions.Trainable"/> names.</summary>
     /// <param name="model">Only read.</param>
@@ -41,7 +41,7 @@ public sealed class TrainedModel : IDisposable
     public static TrainedModel Of(CausalLm model, TrainingOptions options, Seed seed, ReferenceModel? reference = null)
     {
         ArgumentNullException.ThrowIfNull(options);
-        return new TrainedModel(TrainableModel.Of(model, options.Moves, seed), reference, options.Normalisation);
+        return new TrainedModel(TrainableModel.Of(model, options.Moving(), seed), reference, options.Normalisation);
     }
 
     /// <inheritdoc cref="TrainableModel.TrainingPass"/>

@@ -63,7 +63,7 @@ public abstract record TrainingOptions
     public double? MaxForgetLoss { get; init; }
 
     /// <summary>What moves, as the trainer takes it.</summary>
-    internal TrainableModel.Options Moves => new() { Trainable = Trainable, Layers = Layers, Lora = Lora, DecayNormGains = DecayNormGains, GradientCheckpointing = GradientCheckpointing };
+    public TrainableModel.Options Moving() => new() { Trainable = Trainable, Layers = Layers, Lora = Lora, DecayNormGains = DecayNormGains, GradientCheckpointing = GradientCheckpointing };
 
     /// <summary>T and its schedule for a forget set of that size.</summary>
     internal LearningRateSchedule ScheduleFor(int forgetRows)

@@ -21,6 +21,9 @@ public sealed record TrainingPlan
     /// <summary>Positions whose logits count in likelihoods, all forward passes together.</summary>
     public required int Labels { get; init; }
 
+    /// <summary>Positions that the last block finishes, all forward passes together: those with labels and those compared with a reference. The others stop at what these look at.</summary>
+    public required long Read { get; init; }
+
     /// <summary>Positions compared with a reference at once; 0 for none.</summary>
     public long Compared { get; init; }
 
@@ -49,8 +52,8 @@ public sealed record TrainingMemory(long Weights, long Moving, long Gradients, l
     // Resident memory of a worker with libtorch loaded and nothing of a model in it, and what the runtime lets pile up between two collections.
     private const long ProcessBytes = 256L << 20;
 
-    // What comes and goes leaves gaps in the heap that the next tensors do not fill: 18 % of it, measured with `-- memory` (docs/log.md).
-    private const double HeapShare = 1.18;
+    // glibc keeps more than is in use: libtorch's aligned tensors leave small rests that graph nodes settle in. Measured with `-- memory` where graphs are kept, and where blocks come and go (docs/log.md).
+    private const double KeptHeapShare = 1.5, RecomputedHeapShare = 2.3;
     private const int Float = 4;
 
     /// <summary>All of it.</summary>
@@ -67,9 +70,10 @@ public sealed record TrainingMemory(long Weights, long Moving, long Gradients, l
             : plan.Moves.Trainable == Trainable.Full ? all : Count(config, name => plan.Moves.Layers.Any(l => name.StartsWith($"model.layers.{l}.", StringComparison.Ordinal)));
         // Factors are float32 whatever the model is; moments have the type of what they belong to.
         var movingBytes = lora ? Float : plan.WeightBytes;
+        var share = plan.Moves.GradientCheckpointing ? RecomputedHeapShare : KeptHeapShare;
         return new TrainingMemory(
             all * plan.WeightBytes, moving * movingBytes, moving * movingBytes, 2 * moving * movingBytes,
-            (long)(ActivationBytes(plan) * HeapShare), (long)(LogitBytes(plan) * HeapShare), plan.ReferenceBytes, ProcessBytes);
+            (long)(ActivationBytes(plan) * share), (long)(LogitBytes(plan) * share), plan.ReferenceBytes, ProcessBytes);
     }
 
     /// <summary>Trainable numbers of an adapter: r (in + out) for each map.</summary>
@@ -87,39 +91,46 @@ public sealed record TrainingMemory(long Weights, long Moving, long Gradients, l
         return positions * config.HiddenSize * weightBytes;
     }
 
-    // What autograd keeps of one block for one token, in elements.
-    private static long PerToken(TrainingPlan plan)
+    // What autograd keeps of one block for one token, in elements: up to the mixed values of the heads, and from there on.
+    private static (long Looked, long Finished) PerToken(TrainingPlan plan)
     {
         var c = plan.Config;
         long d = c.HiddenSize, f = c.IntermediateSize, q = (long)c.Heads * c.HeadDim;
-        // Two norms keep their normed input and give the next map's input; two streams; q, k, v and the mixed values after the heads are
-        // repeated; gate, up, SiLU of gate and their product.
-        var kept = 6 * d + 4 * q + 4 * f + c.Heads;
-        if (plan.Moves.Trainable == Trainable.Lora && plan.Moves.Lora.Dropout > 0)
-            kept += 2 * AdaptedInputs(c, plan.Moves.Lora);   // mask and masked input of every adapted map
-        return kept;
+        if (plan.Moves.Trainable != Trainable.Lora)
+        {
+            // A norm keeps its input, the normed one for the gain and what it gives to the next maps; the heads q, k, v and the mixed values, repeated;
+            // then the same of the second norm; gate, up, SiLU of gate, their product.
+            return (3 * d + 4 * q + c.Heads, 3 * d + 4 * f);
+        }
+        // Frozen maps and gains need no inputs, only the adapted ones: mask and masked input, or the input itself.
+        long Inputs(params string[] maps) => (plan.Moves.Lora.Dropout > 0 ? 2 : 1) * AdaptedInputs(c, plan.Moves.Lora, maps);
+        return (d + 4 * q + c.Heads + Inputs("q_proj", "k_proj", "v_proj"), d + 3 * f + Inputs("o_proj", "gate_proj", "up_proj", "down_proj"));
     }
 
-    private static long AdaptedInputs(ModelConfig config, LoraAdapter.Options adapter) =>
-        config.Tensors().Where(t => t.Name.StartsWith("model.layers.0.", StringComparison.Ordinal) && t.Shape.Length == 2 && adapter.Maps.Any(m => t.Name.EndsWith(m + ".weight", StringComparison.Ordinal))).Sum(t => t.Shape[1]);
+    private static long AdaptedInputs(ModelConfig config, LoraAdapter.Options adapter, params string[] maps) => config.Tensors()
+        .Where(t => t.Name.StartsWith("model.layers.0.", StringComparison.Ordinal) && t.Shape.Length == 2 && maps.Intersect(adapter.Maps).Any(m => t.Name.EndsWith(m + ".weight", StringComparison.Ordinal)))
+        .Sum(t => t.Shape[1]);
 
     private static long ActivationBytes(TrainingPlan plan)
     {
         var c = plan.Config;
         var tokens = (long)plan.Rows * plan.Width;
-        var block = tokens * PerToken(plan);
+        var (looked, finished) = PerToken(plan);
+        var block = tokens * (looked + finished);
+        var read = Math.Min(plan.Read, plan.Forwards * tokens);
         // While a block goes backward: gradients of gate, up, their product and the stream.
         var backward = tokens * (3L * c.IntermediateSize + 3L * c.HiddenSize);
         var ends = tokens * 3L * c.HiddenSize;   // embedding, last norm
-        var perForward = plan.Moves.GradientCheckpointing ? tokens * c.Layers * c.HiddenSize + ends : c.Layers * block + ends;
-        var atOnce = plan.Forwards * perForward + (plan.Moves.GradientCheckpointing ? block : 0) + backward;
+        var atOnce = plan.Moves.GradientCheckpointing
+            ? plan.Forwards * (tokens * c.Layers * c.HiddenSize + ends) + block
+            : plan.Forwards * ((c.Layers - 1) * block + tokens * looked + ends) + read * finished;
         // The gradient of the largest weight exists once beside the place it is added to.
         var largest = plan.Moves.Trainable == Trainable.Lora ? 0 : c.Tensors().Max(t => t.Shape.Aggregate(1L, (a, b) => a * b));
-        return atOnce * plan.WeightBytes + largest * plan.WeightBytes;
+        return (atOnce + backward) * plan.WeightBytes + largest * plan.WeightBytes;
     }
 
-    // Log-probabilities are kept in float32; their gradient and that of the logits exist together for an instant.
-    private static long LogitBytes(TrainingPlan plan) => Float * (long)plan.Config.VocabSize * (plan.Labels + 2L * plan.Compared + 2L * Math.Max(plan.Labels / Math.Max(1, plan.Forwards), plan.Compared));
+    // Log-probabilities are kept in float32; their gradient and that of the logits exist together for an instant. A divergence holds both models' and their exponentials, differences and products.
+    private static long LogitBytes(TrainingPlan plan) => Float * (long)plan.Config.VocabSize * (plan.Labels + 3L * plan.Compared + 2L * Math.Max(plan.Labels / Math.Max(1, plan.Forwards), plan.Compared));
 
     private static long Count(ModelConfig config, Func<string, bool> which) => config.Tensors().Where(t => which(t.Name)).Sum(t => t.Shape.Aggregate(1L, (a, b) => a * b));
 }

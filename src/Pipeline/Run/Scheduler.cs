@@ -329,10 +329,10 @@ public sealed class Scheduler(Plan plan, ResultStore store, KeyResolver keys, IS
     // For each cell the expected time of the longest chain that begins with it.
     private Dictionary<CellId, double> ChainSeconds(IReadOnlyList<Cell> cells)
     {
-        var chain = cells.ToDictionary(c => c.Id, c => store.ExpectedSeconds(c.Id, c.Stage.Info.Name) ?? 1);
+        var chain = cells.ToDictionary(c => c.Id, c => store.ExpectedSeconds(c.Id, c.Stage.Info.Name, plan.Device) ?? 1);
         foreach (var cell in cells.Reverse())
             foreach (var source in cell.Inputs.OfType<CellOutputInput>().Select(i => i.Cell).Distinct())
-                if (chain.TryGetValue(source, out var sofar)) chain[source] = Math.Max(sofar, (store.ExpectedSeconds(source, "") ?? 1) + chain[cell.Id]);
+                if (chain.TryGetValue(source, out var sofar)) chain[source] = Math.Max(sofar, (store.ExpectedSeconds(source, "", plan.Device) ?? 1) + chain[cell.Id]);
         return chain;
     }
 
@@ -343,7 +343,7 @@ public sealed class Scheduler(Plan plan, ResultStore store, KeyResolver keys, IS
         lock (_gate)
             foreach (var cell in cells.Where(c => !settled.Contains(c.Id)))
             {
-                var expected = store.ExpectedSeconds(cell.Id, cell.Stage.Info.Name);
+                var expected = store.ExpectedSeconds(cell.Id, cell.Stage.Info.Name, plan.Device);
                 double own;
                 if (_running.TryGetValue(cell.Id, out var r))
                 {

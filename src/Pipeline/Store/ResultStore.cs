@@ -34,7 +34,10 @@ public sealed class ResultStore
     }
 
     // One line of the index: enough to know of a result without opening its manifest.
-    private sealed record IndexEntry(string Key, string Cell, string Stage, double Seconds, Dictionary<string, string> Outputs);
+    private sealed record IndexEntry(string Key, string Cell, string Stage, double Seconds, Dictionary<string, string> Outputs, string? Device = null);
+
+    /// <summary>Seconds that stages of a kind took elsewhere: the first guess where none has run here.</summary>
+    public IReadOnlyDictionary<string, double> Guesses { get; init; } = new Dictionary<string, double>();
 
     /// <summary>The readable folder.</summary>
     public string Artifacts { get; }
@@ -140,15 +143,19 @@ public sealed class ResultStore
         lock (_gate) return _byCell.GetValueOrDefault(cell.Text)?.Key;
     }
 
-    /// <summary>How long a cell took last time, or cells of its stage on average; null where none ever ran.</summary>
-    public double? ExpectedSeconds(CellId cell, string stage)
+    /// <summary>How long a cell took last time, or cells of its stage on average, or elsewhere; null where none ever ran on such a device.</summary>
+    /// <param name="cell">The cell.</param>
+    /// <param name="stage">Its kind.</param>
+    /// <param name="device">Where the plan computes: hours on a GPU are not foretold by a miniature on a CPU.</param>
+    public double? ExpectedSeconds(CellId cell, string stage, string device)
     {
         ArgumentNullException.ThrowIfNull(cell);
         lock (_gate)
         {
-            if (_byCell.TryGetValue(cell.Text, out var own)) return own.Seconds;
-            var like = _byKey.Values.Where(e => e.Stage == stage).Select(e => e.Seconds).ToList();
-            return like.Count > 0 ? like.Average() : null;
+            bool Comparable(IndexEntry e) => e.Device is null || Kind(e.Device) == Kind(device);
+            if (_byCell.TryGetValue(cell.Text, out var own) && Comparable(own)) return own.Seconds;
+            var like = _byKey.Values.Where(e => e.Stage == stage && Comparable(e)).Select(e => e.Seconds).ToList();
+            return like.Count > 0 ? like.Average() : Guesses.TryGetValue(stage, out var guess) ? guess : null;
         }
     }
 
@@ -293,7 +300,10 @@ public sealed class ResultStore
     internal static DamagedFileException Damaged(Manifest manifest, StoredOutput output, StoredFile file, string problem) => new(
         $"{manifest.Cell}/{output.Name}{(file.Path.Length > 0 ? "/" + file.Path : "")}", problem, $"eu-stage repro --force '{manifest.Cell}' makes it again; nothing else was touched");
 
-    private static IndexEntry Entry(Manifest m) => new(m.Key, m.Cell, m.Stage, m.Seconds, m.Outputs.ToDictionary(o => o.Name, o => o.Hash, StringComparer.Ordinal));
+    // cuda:1 is as fast as cuda.
+    private static string Kind(string device) => device.Split(':')[0];
+
+    private static IndexEntry Entry(Manifest m) => new(m.Key, m.Cell, m.Stage, m.Seconds, m.Outputs.ToDictionary(o => o.Name, o => o.Hash, StringComparer.Ordinal), m.Device);
 
     private string IndexFile => Path.Combine(Folder, "index.jsonl");
 

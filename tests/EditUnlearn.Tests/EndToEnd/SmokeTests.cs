@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using System.Diagnostics;
 using EditUnlearn.Artifacts;
 using EditUnlearn.Tests.Support;
@@ -62,6 +63,9 @@ public sealed class SmokeTests
         Assert.Equal(2, none);
         Assert.Contains("--accept '*'", hint, StringComparison.Ordinal);
         Assert.Equal(0, tool.Run(["check", .. smoke, "--accept", "*"]).ExitCode);
+        // The first guess of the time left for whoever clones it next.
+        var seconds = JsonNode.Parse(File.ReadAllText(tool["accepted/smoke/seconds.json"]))!.AsObject();
+        Assert.True((double)seconds["pretrain"]! > 0 && seconds.ContainsKey("apply"));
         var (same, text, _) = tool.Run(["check", .. smoke]);
         Assert.True(same == 0, text);
 

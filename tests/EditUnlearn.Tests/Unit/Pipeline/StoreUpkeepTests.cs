@@ -26,6 +26,21 @@ public sealed class StoreUpkeepTests : IDisposable
         return [.. Status.Of(plan, _study.Store(), _study.Keys(plan)).Where(s => s.State == CellState.UpToDate).Select(s => s.Key!)];
     }
 
+    [Fact]
+    public async Task The_time_a_cell_will_take_is_its_own_last_one_or_that_of_its_kind_on_such_a_device_or_a_guess()
+    {
+        ResultStore With(double guess) => new(_study.Store().Artifacts) { Guesses = new Dictionary<string, double> { ["train"] = guess, ["absent"] = 3 } };
+        var train = new CellId("train", [new("k", "q")]);
+        Assert.Equal(7, With(7).ExpectedSeconds(train, "train", "cpu"));
+        Assert.Null(_study.Store().ExpectedSeconds(train, "train", "cpu"));
+        await _study.RunAsync();
+        var seen = _study.Store().ReadManifest(_study.Store().LastKey(train)!)!;
+        Assert.Equal("cpu", seen.Device);
+        Assert.Equal(seen.Seconds, With(7).ExpectedSeconds(train, "train", "cpu"));
+        Assert.Equal(7, With(7).ExpectedSeconds(train, "train", "cuda:1"));   // a GPU is another matter
+        Assert.Equal(3, With(7).ExpectedSeconds(new CellId("absent", []), "absent", "cpu"));
+    }
+
     [Theory]
     [InlineData("flip")]
     [InlineData("truncate")]

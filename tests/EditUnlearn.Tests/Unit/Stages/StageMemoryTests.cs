@@ -1,6 +1,7 @@
 using EditUnlearn.Hub;
 using EditUnlearn.Methods;
 using EditUnlearn.Models;
+using EditUnlearn.Models.Training;
 using EditUnlearn.Stages;
 using EditUnlearn.Tests.Support;
 
@@ -53,21 +54,32 @@ public sealed class StageMemoryTests
         Assert.Equal(3L * 64 * 16 * 50_000 * 4, Part(StageMemory.Answer(Tiny with { VocabSize = 50_000 }, 4, 1), "logits"));
     }
 
-    [Fact]
-    public void Full_training_holds_copy_gradient_two_moments_and_patch()
+    // Rows of 64 tokens, answers of 16: the rest is the planner of training.
+    [Theory]
+    [InlineData("ga", """{"trainable":"full"}""", 1, 0)]
+    [InlineData("gd", """{"trainable":"full","gradientCheckpointing":true}""", 2, 0)]
+    [InlineData("kl", """{"trainable":"full"}""", 2, 4 * 64)]
+    public void Training_is_what_its_planner_says_of_rows_of_usual_length(string method, string options, int kinds, int compared)
     {
-        var estimate = Apply(Tiny, 4, "ga", """{"trainable":"full"}""");
-        Assert.Equal(5 * TinyParameters * 4, Part(estimate, "training state"));
-        Assert.Equal(2 * 4 * 64 * TinyPerToken, Part(estimate, "activations"));
-        Assert.Equal(3 * 4 * 16 * 100 * 4, Part(estimate, "logits"));
-        Assert.Equal(2 * Part(estimate, "activations"), Part(Apply(Tiny, 4, "gd", """{"trainable":"full"}"""), "activations"));
-        // Checkpointed: the stream between 2 blocks, and one block.
-        Assert.Equal(4 * 64 * 2 * 8 * 4 + 4 * 64 * TinyPerToken, Part(Apply(Tiny, 4, "ga", """{"trainable":"full","gradientCheckpointing":true}"""), "activations"));
+        var estimate = Apply(Tiny, 4, method, options);
+        var planned = TrainingMemory.Of(new TrainingPlan
+        {
+            Config = Tiny,
+            Moves = new TrainableModel.Options { Trainable = Trainable.Full, GradientCheckpointing = options.Contains("gradientCheckpointing", StringComparison.Ordinal) },
+            Rows = 4,
+            Width = 64,
+            Forwards = kinds,
+            Labels = 4 * kinds * 16,
+            Read = 4 * kinds * 16 + compared,
+            Compared = compared,
+        });
+        Assert.Equal(4 * TinyParameters * 4, Part(estimate, "training state"));   // copy, gradient, two moments
+        Assert.Equal((planned.Activations, planned.Logits), (Part(estimate, "activations"), Part(estimate, "logits")));
     }
 
     [Fact]
     public void Training_of_some_blocks_counts_those_only() =>
-        Assert.Equal(5 * (TinyParameters - 1608) / 2 * 4, Part(Apply(Tiny, 4, "ga", """{"trainable":"layers","layers":[1]}"""), "training state"));
+        Assert.Equal(4 * (TinyParameters - 1608) / 2 * 4, Part(Apply(Tiny, 4, "ga", """{"trainable":"layers","layers":[1]}"""), "training state"));
 
     [Fact]
     public void An_adapter_counts_16_bytes_a_parameter()

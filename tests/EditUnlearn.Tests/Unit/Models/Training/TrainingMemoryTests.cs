@@ -19,6 +19,7 @@ public sealed class TrainingMemoryTests
         Rows = rows,
         Width = 60,
         Labels = 6 * rows,
+        Read = 6 * rows,
         WeightBytes = 2,
     };
 
