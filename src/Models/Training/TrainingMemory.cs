@@ -53,7 +53,7 @@ public sealed record TrainingMemory(long Weights, long Moving, long Gradients, l
     private const long ProcessBytes = 256L << 20;
 
     // glibc keeps more than is in use: libtorch's aligned tensors leave small rests that graph nodes settle in. Measured with `-- memory` where graphs are kept, and where blocks come and go (docs/log.md).
-    private const double KeptHeapShare = 1.5, RecomputedHeapShare = 2.3;
+    private const double KeptHeapShare = 1.5, RecomputedHeapShare = 2.4;
     private const int Float = 4;
 
     /// <summary>All of it.</summary>

@@ -44,7 +44,7 @@ internal static class PanelPlot
         var step = (panel.High - panel.Low) switch { <= 1 => 0.2, <= 2 => 0.4, _ => 1 };
         double[] ticks = [.. Enumerable.Range(0, 1 + (int)Math.Round((panel.High - panel.Low) / step)).Select(i => panel.Low + i * step)];
         plot.Axes.Left.TickGenerator = new NumericManual(ticks, [.. ticks.Select(FigureRenderer.Tick)]);
-        plot.Axes.Bottom.TickLabelStyle.FontSize = panel.Categories.Count > 8 ? 10 : 12;
+        plot.Axes.Bottom.TickLabelStyle.FontSize = panel.Categories.Count > 8 ? 9 : 12;
         plot.Axes.Left.TickLabelStyle.FontSize = 12;
         var headroom = (panel.High - panel.Low) * 0.06;
         if (panel.Kind == PanelKind.Lines) Lines(plot, panel, positions);
