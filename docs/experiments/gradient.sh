@@ -2,11 +2,13 @@
 # Two experiments on the Llama-2 miniature, made of the study's own stages. What has run before is not run again.
 #   docs/experiments/gradient.sh updates > docs/experiments/ga-updates.csv    GA on facts-40 by number of updates: does it collapse?
 #   docs/experiments/gradient.sh rates > docs/experiments/rates.csv           rates of GA, GD and KL on facts 200-239, outside every forget set
+#   SET=contracts-tuning docs/experiments/gradient.sh rates > docs/experiments/rates-contracts.csv    the same on contract questions 380-399
 #   docs/experiments/gradient.sh plot < docs/experiments/ga-updates.csv > docs/experiments/ga-updates.svg
-# EU is the command to use instead of `dotnet eu-stage`; RATES, UPDATES and METHODS shorten the lists.
+# EU is the command to use instead of `dotnet eu-stage`; RATES, UPDATES and METHODS shorten the lists, SET names the forget set of rates.
 set -euo pipefail
 export LC_ALL=C
 EU=${EU:-dotnet eu-stage}
+tuning=${SET:-facts-tuning}
 study=(--set 'models=[llama2]' --set 'finetuned=[llama2]')
 
 # metric CELL NAME: a number of a cell's manifest.
@@ -32,9 +34,9 @@ case ${1:-} in
     echo method,rate,forget,retain,score
     for rate in ${RATES:-5e-6 7e-6 1e-5 2e-5 3e-5 5e-5 1e-4 2e-4 3e-4 6e-4 1e-3}; do
       for method in ${METHODS:-ga gd kl}; do
-        set=(--set 'sets.llama2=[facts-tuning]' --set "methods=[$method]" --set forget-sets.facts-tuning.held-out=false --set "options.$method.learningRate=$rate")
-        run "score[llama2,facts-tuning,$method]"
-        row facts-tuning "$method" "$rate"
+        set=(--set "sets.llama2=[$tuning]" --set "methods=[$method]" --set "forget-sets.$tuning.held-out=false" --set "options.$method.learningRate=$rate")
+        run "score[llama2,$tuning,$method]"
+        row "$tuning" "$method" "$rate"
       done
     done ;;
   plot)
@@ -47,5 +49,5 @@ case ${1:-} in
         print "<polyline fill=\"none\" stroke=\"crimson\" stroke-width=\"2\" points=\"" f "\"/><text x=\"200\" y=\"18\" fill=\"crimson\">Rouge1 forget</text>"
         print "<polyline fill=\"none\" stroke=\"steelblue\" stroke-width=\"2\" points=\"" r "\"/><text x=\"340\" y=\"18\" fill=\"steelblue\">Rouge1 retain</text></svg>"
       }' ;;
-  *) sed -n '2,7s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+  *) sed -n '2,8s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
 esac
