@@ -38,7 +38,7 @@ internal static class StageSeconds
             .Where(m => m.Value is not null)
             .OrderBy(m => m.Key, StringComparer.Ordinal)
             .ToDictionary(m => m.Key, m => Math.Round(m.Value!.Value, 1));
-        File.WriteAllText(PathOf(study.Root, study.Plan.Profile), JsonSerializer.Serialize(means, Json) + "\n");
+        AtomicFile.Write(PathOf(study.Root, study.Plan.Profile), JsonSerializer.Serialize(means, Json) + "\n");
     }
 
     private static string PathOf(string root, string profile) => Path.Combine(root, AcceptedFolder, profile, FileName);

@@ -183,7 +183,7 @@ public sealed class HubPull : IDisposable
                 problems.Add(new InputProblem(target.FullName, 0, 0, "is there already, with other content", "move it away or choose another folder; nothing was overwritten"));
         }
         if (problems.Count > 0) throw new InputException(problems);
-        foreach (var file in open) AtomicFile.Place(Path.Combine(snapshot, file.Path), Path.Combine(folder, file.Path), link: file.Bytes >= LargeBytes);
+        foreach (var file in open) Placement.Put(Path.Combine(snapshot, file.Path), Path.Combine(folder, file.Path), link: file.Bytes >= LargeBytes);
     }
 
     private PullResult Result(PullRequest request, string commit, IReadOnlyList<PulledFile> files, IReadOnlyList<string> leftOut) =>

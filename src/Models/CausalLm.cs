@@ -131,6 +131,7 @@ public sealed class CausalLm : IDisposable
         var past = options?.Cache?.Length ?? options?.Prefix?.Past ?? 0;
         var tails = options?.Tails;
         var (cos, sin) = tails is null ? Rope.Angles(Config, past, count, h.device) : (tails.Cos, tails.Sin);
+        if (tails is null) sin = Rope.WithSigns(sin);
         var mask = tails is null ? Mask((int)h.shape[0], past, count, 0, options?.AttentionMask, h.dtype, h.device) : tails.Mask;
         // Without padding and window a causal flag does what the mask would, and the kernel skips the upper half.
         var causal = mask is null && count > 1;

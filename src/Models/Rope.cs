@@ -40,12 +40,20 @@ public static class Rope
         return (both.cos().MoveToOuterDisposeScope(), both.sin().MoveToOuterDisposeScope());
     }
 
-    /// <summary>Rotates each head of <paramref name="x"/> [B, H, T, head] by its position's angles [T, head].</summary>
-    public static Tensor Rotate(Tensor x, Tensor cos, Tensor sin)
+    /// <summary>Sines as <see cref="Rotate"/> takes them: those of the first half negated, as x1 loses what x2 gains.</summary>
+    public static Tensor WithSigns(Tensor sin)
+    {
+        ArgumentNullException.ThrowIfNull(sin);
+        using var quiet = no_grad();
+        using var scope = NewDisposeScope();
+        var half = sin.shape[^1] / 2;
+        return cat([-sin.narrow(-1, 0, half), sin.narrow(-1, half, half)], -1).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>Rotates each head of <paramref name="x"/> [B, H, T, head] by its position's angles [T, head]: (x1, x2) cos + (x2, x1) (-sin, sin).</summary>
+    public static Tensor Rotate(Tensor x, Tensor cos, Tensor signedSin)
     {
         ArgumentNullException.ThrowIfNull(x);
-        var half = x.shape[^1] / 2;
-        var turned = cat([-x.narrow(-1, half, half), x.narrow(-1, 0, half)], -1);
-        return x * cos + turned * sin;
+        return x * cos + x.roll(x.shape[^1] / 2, -1) * signedSin;
     }
 }

@@ -52,13 +52,7 @@ internal sealed class CheckCommand
         if (unknown.Count > 0) throw new InputException(unknown);
         var (cells, changed) = TableRegression.Accept(accepted, present, patterns);
         Directory.CreateDirectory(folder);
-        foreach (var table in cells.GroupBy(c => c.Table))
-        {
-            var path = Path.Combine(folder, table.Key + ".csv");
-            // Whole or not at all.
-            File.WriteAllText(path + ".tmp", CellFile.Write(table));
-            File.Move(path + ".tmp", path, overwrite: true);
-        }
+        foreach (var table in cells.GroupBy(c => c.Table)) AtomicFile.Write(Path.Combine(folder, table.Key + ".csv"), CellFile.Write(table));
         foreach (var gone in accepted.Select(c => c.Table).Distinct().Except(cells.Select(c => c.Table))) File.Delete(Path.Combine(folder, gone + ".csv"));
         Console.Out.WriteLine($"{changed} cells accepted in {Path.GetRelativePath(Directory.GetCurrentDirectory(), folder)}{(changed > 0 ? "; commit the change with the reason" : "")}.");
         return ExitCodes.Done;

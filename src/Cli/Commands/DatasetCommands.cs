@@ -46,7 +46,7 @@ internal sealed class DatasetCommands(Stopping stopping)
         if (edges < 1 || edges > ContractGraph.Sample.Count) throw new InputException("--edges", $"must lie between 1 and {ContractGraph.Sample.Count}, not {edges}");
         if (seed < 0) throw new InputException("--seed", $"must be at least 0, not {seed}");
         var rows = ContractGenerator.Generate(new Seed((ulong)seed), [.. ContractGraph.Sample.Take(edges)]);
-        QaFile.Write(output, rows, "contracts");
+        AtomicFile.Write(output, partial => QaFile.Write(partial, rows, "contracts"));
         Console.Out.WriteLine($"{rows.Count} rows in {output}");
         return ExitCodes.Done;
     }
@@ -79,7 +79,7 @@ internal sealed class DatasetCommands(Stopping stopping)
         var refused = new SortedDictionary<string, int>(StringComparer.Ordinal);
         using (var counter = new Counter("rephrase, tries"))
             rows = OwnWording.Ask(checkpoint, instruction, rows, count, new Seed((ulong)seed), RephraseFilter.Taken(rows), refused, (done, all) => counter.Report(done, all), stopping.Token);
-        QaFile.Write(output, [.. given.Zip(rows, (g, r) => g with { Row = r })], Path.GetFileNameWithoutExtension(output));
+        AtomicFile.Write(output, partial => QaFile.Write(partial, [.. given.Zip(rows, (g, r) => g with { Row = r })], Path.GetFileNameWithoutExtension(output)));
         var missing = rows.Where(r => r.Rephrasings.Count < count).Select(r => r.Id).ToList();
         if (json)
         {

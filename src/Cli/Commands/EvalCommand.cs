@@ -57,10 +57,8 @@ internal sealed class EvalCommand(Stopping stopping)
 
     private static void Write(string path, IReadOnlyList<AnswerRow> answers, IReadOnlyList<SplitMeans> means)
     {
-        var partial = $"{path}.partial-{Environment.ProcessId}";
-        if (Path.GetExtension(path) == ".parquet") ParquetTable.Write(partial, [.. answers]);
-        else File.WriteAllText(partial, Json(means, answers).ToJsonString(Indented) + "\n");
-        File.Move(partial, path, overwrite: true);
+        if (Path.GetExtension(path) == ".parquet") AtomicFile.Write(path, partial => ParquetTable.Write(partial, [.. answers]));
+        else AtomicFile.Write(path, Json(means, answers).ToJsonString(Indented) + "\n");
     }
 
     private static JsonObject Json(IReadOnlyList<SplitMeans> means, IReadOnlyList<AnswerRow>? answers)

@@ -70,13 +70,7 @@ public sealed class TrainingStore
         SafetensorsWriter.Write(path + ".tmp", tensors);
         var description = new Description(Format, _identity, step, name, HashOf(path + ".tmp"));
         File.Move(path + ".tmp", path, overwrite: true);
-        var latest = Path.Combine(_folder, Latest);
-        using (var file = new FileStream(latest + ".tmp", FileMode.Create, FileAccess.Write, FileShare.None))
-        {
-            JsonSerializer.Serialize(file, description);
-            file.Flush(flushToDisk: true);
-        }
-        File.Move(latest + ".tmp", latest, overwrite: true);
+        AtomicFile.Write(Path.Combine(_folder, Latest), JsonSerializer.SerializeToUtf8Bytes(description));
         foreach (var old in Directory.EnumerateFiles(_folder, "step-*"))
             if (Path.GetFileName(old) != name) File.Delete(old);
         (_lastStep, _lastSave, _saveTook) = (step, _clock.Elapsed, _clock.Elapsed - started);

@@ -74,7 +74,7 @@ public sealed class CodeIdentity
 
     private void WriteParts(string identity, string[] roots)
     {
-        if (PartsFile(identity) is { } file && !File.Exists(file)) Files.WriteAtomically(file, JsonSerializer.SerializeToUtf8Bytes(_closure!.Parts(roots)));
+        if (PartsFile(identity) is { } file && !File.Exists(file)) AtomicFile.Write(file, JsonSerializer.SerializeToUtf8Bytes(_closure!.Parts(roots)));
     }
 
     private void ReadCache(string file)
@@ -95,7 +95,7 @@ public sealed class CodeIdentity
     {
         if (_cacheFile is null) return;
         var cache = new Dictionary<string, string>(_known) { [""] = _stamp };
-        Files.WriteAtomically(_cacheFile, JsonSerializer.SerializeToUtf8Bytes(cache));
+        AtomicFile.Write(_cacheFile, JsonSerializer.SerializeToUtf8Bytes(cache));
     }
 
     internal static string Hex(byte[] hash) => Convert.ToHexStringLower(hash);

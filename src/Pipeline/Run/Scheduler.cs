@@ -109,7 +109,8 @@ public sealed class Scheduler(Plan plan, ResultStore store, KeyResolver keys, IS
         var ready = new List<KeyedCell>();
         var running = new Dictionary<Task<(CellOutcome Outcome, string Key)>, Cell>();
         var lost = new HashSet<CellId>();
-        var chain = ChainSeconds(cells);
+        var forecast = new Forecast(plan.Device, store);
+        var chain = forecast.ChainSeconds(cells);
         var stopped = false;
 
         void Settle(CellOutcome outcome)
@@ -165,7 +166,8 @@ public sealed class Scheduler(Plan plan, ResultStore store, KeyResolver keys, IS
                 running.Add(RunCellAsync(next, options, cancelled), next.Cell);
             }
             if (running.Count == 0) break;
-            Estimate(cells, options.Jobs);
+            var settled = _settled.Select(s => s.Cell).ToHashSet();
+            lock (_gate) observer.Estimated(forecast.Left(cells.Where(c => !settled.Contains(c.Id)), _running, options.Jobs));
             var tick = Task.Delay(1000, CancellationToken.None);
             if (await Task.WhenAny(running.Keys.Append<Task>(tick)).ConfigureAwait(false) == tick) continue;
             foreach (var done in running.Keys.Where(t => t.IsCompleted).ToList())
@@ -324,51 +326,6 @@ public sealed class Scheduler(Plan plan, ResultStore store, KeyResolver keys, IS
             Metrics = result.Metrics,
             Warnings = result.Warnings,
         };
-    }
-
-    // For each cell the expected time of the longest chain that begins with it.
-    private Dictionary<CellId, double> ChainSeconds(IReadOnlyList<Cell> cells)
-    {
-        var chain = cells.ToDictionary(c => c.Id, c => store.ExpectedSeconds(c.Id, c.Stage.Info.Name, plan.Device) ?? 1);
-        foreach (var cell in cells.Reverse())
-            foreach (var source in cell.Inputs.OfType<CellOutputInput>().Select(i => i.Cell).Distinct())
-                if (chain.TryGetValue(source, out var sofar)) chain[source] = Math.Max(sofar, (store.ExpectedSeconds(source, "", plan.Device) ?? 1) + chain[cell.Id]);
-        return chain;
-    }
-
-    private void Estimate(IReadOnlyList<Cell> cells, int jobs)
-    {
-        var settled = _settled.Select(s => s.Cell).ToHashSet();
-        double left = 0, longest = 0;
-        lock (_gate)
-            foreach (var cell in cells.Where(c => !settled.Contains(c.Id)))
-            {
-                var expected = store.ExpectedSeconds(cell.Id, cell.Stage.Info.Name, plan.Device);
-                double own;
-                if (_running.TryGetValue(cell.Id, out var r))
-                {
-                    var elapsed = Stopwatch.GetElapsedTime(r.Start).TotalSeconds;
-                    if (expected is null && r.Share <= 0.02)
-                    {
-                        // Never seen and not yet under way: any number would be invented.
-                        observer.Estimated(null);
-                        return;
-                    }
-                    // Its own progress says more than history, once there is some.
-                    own = r.Share > 0.02 ? elapsed * (1 - r.Share) / r.Share : Math.Max((expected ?? 5) - elapsed, 0);
-                    longest = Math.Max(longest, own);
-                }
-                else if (expected is { } e)
-                {
-                    own = e;
-                }
-                else
-                {
-                    own = 1;   // never seen; a poor guess is corrected once it runs
-                }
-                left += own * Math.Min(cell.Stage.Info.Threads, jobs);
-            }
-        observer.Estimated(TimeSpan.FromSeconds(Math.Max(left / jobs, longest)));
     }
 }
 

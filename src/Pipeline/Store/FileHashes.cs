@@ -1,4 +1,5 @@
 using System.Text.Json;
+using EditUnlearn.Foundation;
 
 namespace EditUnlearn.Pipeline;
 
@@ -37,7 +38,7 @@ public sealed class FileHashes
     public void Save()
     {
         if (!_changed) return;
-        Files.WriteAtomically(_cacheFile, JsonSerializer.SerializeToUtf8Bytes(_known));
+        AtomicFile.Write(_cacheFile, JsonSerializer.SerializeToUtf8Bytes(_known));
         _changed = false;
     }
 

@@ -6,19 +6,6 @@ namespace EditUnlearn.Pipeline;
 /// <summary>File operations that a crash cannot leave half done.</summary>
 internal static partial class Files
 {
-    /// <summary>Writes beside the target, flushes, renames.</summary>
-    public static void WriteAtomically(string path, ReadOnlySpan<byte> content)
-    {
-        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
-        var temporary = $"{path}.{Environment.ProcessId}.{Environment.CurrentManagedThreadId}.tmp";
-        using (var file = new FileStream(temporary, FileMode.Create, FileAccess.Write, FileShare.None))
-        {
-            file.Write(content);
-            file.Flush(flushToDisk: true);
-        }
-        File.Move(temporary, path, overwrite: true);
-    }
-
     /// <summary>SHA-256 of a file's bytes, in hex; the file is flushed to disk when asked.</summary>
     public static string Hash(string path, bool flush = false)
     {

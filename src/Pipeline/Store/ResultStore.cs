@@ -116,7 +116,7 @@ public sealed class ResultStore
             var kept = _byKey.Values.Where(e => File.Exists(Path.Combine(ResultFolder(e.Key), ManifestName)) || _byCell.GetValueOrDefault(e.Cell)?.Key == e.Key).ToList();
             // The latest line of a cell decides: those come last.
             var lines = kept.OrderBy(e => _byCell.GetValueOrDefault(e.Cell)?.Key == e.Key ? 1 : 0);
-            Files.WriteAtomically(IndexFile, [.. lines.SelectMany(e => (byte[])[.. JsonSerializer.SerializeToUtf8Bytes(e, Line), (byte)'\n'])]);
+            AtomicFile.Write(IndexFile, [.. lines.SelectMany(e => (byte[])[.. JsonSerializer.SerializeToUtf8Bytes(e, Line), (byte)'\n'])]);
         }
     }
 
@@ -175,7 +175,7 @@ public sealed class ResultStore
         }
         foreach (var output in manifest.Outputs)
             foreach (var file in output.Files) Adopt(Path.Combine(staging, output.Name, file.Path).TrimEnd('/'), file);
-        Files.WriteAtomically(Path.Combine(staging, ManifestName), JsonSerializer.SerializeToUtf8Bytes(manifest, Json));
+        AtomicFile.Write(Path.Combine(staging, ManifestName), JsonSerializer.SerializeToUtf8Bytes(manifest, Json));
         Files.FlushFolder(staging);
         Files.DeleteFolder(target);   // only ever a damaged one
         Directory.Move(staging, target);

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using EditUnlearn.Artifacts;
+using EditUnlearn.Foundation;
 using EditUnlearn.Models.Patches;
 
 namespace EditUnlearn.Stages.OwnModel;
@@ -91,12 +92,7 @@ public sealed record ApplyReport
     };
 
     /// <summary>Writes it as a file that is there whole or not at all.</summary>
-    public void Write(string path)
-    {
-        var partial = $"{path}.partial-{Environment.ProcessId}";
-        File.WriteAllText(partial, ToJson().ToJsonString(Indented) + "\n");
-        File.Move(partial, path, overwrite: true);
-    }
+    public void Write(string path) => AtomicFile.Write(path, ToJson().ToJsonString(Indented) + "\n");
 
     private JsonObject Split(SplitMeans before, SplitMeans after)
     {

@@ -2,27 +2,14 @@ using System.Runtime.InteropServices;
 
 namespace EditUnlearn.Hub;
 
-/// <summary>Files that are whole or not there.</summary>
-internal static partial class AtomicFile
+/// <summary>A file of the cache where the study looks for it.</summary>
+internal static partial class Placement
 {
-    /// <summary>Writes beside the target, flushes, renames.</summary>
-    public static void Write(string path, ReadOnlySpan<byte> content)
-    {
-        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
-        var temporary = $"{path}.{Environment.ProcessId}.{Environment.CurrentManagedThreadId}.tmp";
-        using (var file = new FileStream(temporary, FileMode.Create, FileAccess.Write, FileShare.None))
-        {
-            file.Write(content);
-            file.Flush(flushToDisk: true);
-        }
-        File.Move(temporary, path, overwrite: true);
-    }
-
     /// <summary>Puts a file's content under another name: a second name of the same bytes for a large file, a copy for a small one, which people edit.</summary>
     /// <param name="source">May be a link.</param>
     /// <param name="target">Must not exist.</param>
     /// <param name="link">Whether a second name will do.</param>
-    public static void Place(string source, string target, bool link)
+    public static void Put(string source, string target, bool link)
     {
         Directory.CreateDirectory(Path.GetDirectoryName(target)!);
         var real = new FileInfo(source).ResolveLinkTarget(returnFinalTarget: true)?.FullName ?? source;

@@ -66,7 +66,7 @@ public sealed class Continuations : IDisposable
         return new Continuations(
             first,
             [.. held.Select(x => x.Keys.clone())], [.. held.Select(x => x.Values.clone())],
-            h.gather(1, from), begun.clone(), Turned(cos), Turned(sin), MaskOf(model.Config, start, before, width, h.dtype));
+            h.gather(1, from), begun.clone(), Turned(cos), Turned(Rope.WithSigns(sin)), MaskOf(model.Config, start, before, width, h.dtype));
     }
 
     /// <summary>Keeps only these rows.</summary>

@@ -1,0 +1,43 @@
+using System.Text;
+
+namespace EditUnlearn.Foundation;
+
+/// <summary>Files that are whole or not there: written beside the target, flushed, renamed. An earlier file stays until then.</summary>
+public static class AtomicFile
+{
+    /// <summary>Writes bytes; the folder is made if need be.</summary>
+    public static void Write(string path, ReadOnlySpan<byte> content)
+    {
+        Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
+        var temporary = Beside(path);
+        using (var file = new FileStream(temporary, FileMode.Create, FileAccess.Write, FileShare.None))
+        {
+            file.Write(content);
+            file.Flush(flushToDisk: true);
+        }
+        File.Move(temporary, path, overwrite: true);
+    }
+
+    /// <summary>Writes text as UTF-8.</summary>
+    public static void Write(string path, string text) => Write(path, Encoding.UTF8.GetBytes(text));
+
+    /// <summary>Lets somebody write who wants a path.</summary>
+    /// <param name="path">Where the file shall be.</param>
+    /// <param name="write">Gets the path to write to.</param>
+    public static void Write(string path, Action<string> write)
+    {
+        ArgumentNullException.ThrowIfNull(write);
+        var temporary = Beside(path);
+        try
+        {
+            write(temporary);
+            File.Move(temporary, path, overwrite: true);
+        }
+        finally
+        {
+            File.Delete(temporary);
+        }
+    }
+
+    private static string Beside(string path) => $"{path}.{Environment.ProcessId}.{Environment.CurrentManagedThreadId}.tmp";
+}
