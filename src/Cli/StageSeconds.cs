@@ -21,11 +21,11 @@ internal static class StageSeconds
         try
         {
             var seconds = JsonSerializer.Deserialize<Dictionary<string, double>>(File.ReadAllText(path)) ?? [];
-            return seconds.Values.All(s => s >= 0) ? seconds : throw new InputException(path, "holds a negative time", "eu-stage check --accept '*' writes it anew");
+            return seconds.Values.All(s => s >= 0) ? seconds : throw new InputException(path, "holds a negative time", "delete it; eu-stage check --accept '*' writes it anew");
         }
         catch (JsonException e)
         {
-            throw new InputException(path, "is not a JSON object of stage and seconds: " + e.Message, "eu-stage check --accept '*' writes it anew");
+            throw new InputException(path, "is not a JSON object of stage and seconds: " + e.Message, "delete it; eu-stage check --accept '*' writes it anew");
         }
     }
 

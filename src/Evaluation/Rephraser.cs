@@ -16,9 +16,10 @@ public static partial class Rephraser
     private const string Slot = "{question}", Count = "{count}";
 
     /// <summary>An instruction from a file.</summary>
-    /// <exception cref="InputException">It has no slot <c>{question}</c>.</exception>
+    /// <exception cref="InputException">It is not there, or has no slot <c>{question}</c>.</exception>
     public static string ReadPrompt(string path)
     {
+        if (!File.Exists(path)) throw new InputException(path, "does not exist", "a text file with the slots {question} and {count}");
         var prompt = File.ReadAllText(path);
         return prompt.Contains(Slot, StringComparison.Ordinal) ? prompt : throw new InputException(path, $"has no slot {Slot}");
     }

@@ -40,6 +40,12 @@ public sealed class DatasetCommandTests : IDisposable
         Assert.Equal(["Whose novel is 'Romola'?"], written[0].Row.Rephrasings);
         Assert.Empty(written[1].Row.Rephrasings);
         Assert.Equal("I do not know.", written[1].Target);
+        // A wrong prompt is named, and the file written before stays.
+        var before = File.ReadAllText(_tool["out.jsonl"]);
+        var absent = _tool.Run("dataset", "rephrase", "in.jsonl", "--model", "tiny", "--out", "out.jsonl", "--prompt", "nowhere.txt");
+        Assert.Equal(2, absent.ExitCode);
+        Assert.Contains("nowhere.txt: does not exist", absent.Error, StringComparison.Ordinal);
+        Assert.Equal(before, File.ReadAllText(_tool["out.jsonl"]));
     }
 
     [Fact]
