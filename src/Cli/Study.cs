@@ -12,7 +12,7 @@ internal sealed class Study
     {
         Root = root;
         Plan = plan;
-        Store = new ResultStore(Path.Combine(root, "artifacts")) { Guesses = StageSeconds.Read(root, plan.Profile) };
+        Store = new ResultStore(Path.Combine(root, "artifacts")) { Profile = plan.Profile, Guesses = StageSeconds.Read(root, plan.Profile) };
         Files = new FileHashes(Path.Combine(Store.Folder, "files.json"));
         Code = new CodeIdentity(AppContext.BaseDirectory, Path.Combine(Store.Folder, "code.json"));
         Keys = new KeyResolver(plan, Code, Files);

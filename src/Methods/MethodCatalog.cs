@@ -110,9 +110,8 @@ public static class MethodCatalog
         if (family is not null && entry.Families.Count > 0 && ground is null) found.Add(new OptionProblem("family", $"'{family}' has no hyperparameters for {name}", "known: " + string.Join(", ", entry.Families.Select(f => f.Family))));
         Unknown(entry.Options, options ?? [], "options", found);
         if (found.Count > 0) return null;
-        var merged = (JsonObject?)ground?.Options.DeepClone() ?? [];
-        if (preset != Reference) Merge(merged, preset == CorrectedPreset ? entry.Corrected : entry.Published[preset]);
-        Merge(merged, options ?? []);
+        var named = preset == Reference ? null : preset == CorrectedPreset ? entry.Corrected : entry.Published[preset];
+        var merged = Overlay(Overlay(ground?.Options, named), options);
         try
         {
             var bound = merged.Deserialize(entry.Options, Json)!;
@@ -132,6 +131,14 @@ public static class MethodCatalog
     {
         ArgumentNullException.ThrowIfNull(options);
         return (JsonObject)JsonSerializer.SerializeToNode(options, options.GetType(), Json)!;
+    }
+
+    /// <summary>Options with others laid over them; neither is changed.</summary>
+    public static JsonObject Overlay(JsonObject? below, JsonObject? above)
+    {
+        var merged = (JsonObject?)below?.DeepClone() ?? [];
+        Merge(merged, above ?? []);
+        return merged;
     }
 
     // What follows from other options is not one.

@@ -22,7 +22,8 @@ public sealed class ApplyStage : Stage<ApplyStage.Params>
     /// <param name="Preset"><c>reference</c> or <c>corrected</c>.</param>
     /// <param name="Family">Whose hyperparameters stand under the preset: <c>llama2</c>, <c>mistral</c>, <c>llama3</c>, <c>llama31</c>; null for the method's defaults.</param>
     /// <param name="Options">What differs from both.</param>
-    public sealed record Params(ulong Seed, string Method, string Preset = "reference", string? Family = null, JsonObject? Options = null);
+    /// <param name="SetOptions">What differs from those for this forget set.</param>
+    public sealed record Params(ulong Seed, string Method, string Preset = "reference", string? Family = null, JsonObject? Options = null, JsonObject? SetOptions = null);
 
     /// <inheritdoc/>
     public override StageInfo Info { get; } = new("apply", 1, "a method's patch")
@@ -41,8 +42,8 @@ public sealed class ApplyStage : Stage<ApplyStage.Params>
     protected override IEnumerable<ParameterProblem> Check(Params parameters)
     {
         ArgumentNullException.ThrowIfNull(parameters);
-        MethodCatalog.Bind(parameters.Method, parameters.Preset, parameters.Options, out var problems, parameters.Family);
-        return problems.Select(p => new ParameterProblem(p.Path, p.Message, p.Hint));
+        Bind(parameters, out var problems);
+        return problems.Select(p => new ParameterProblem(Written(parameters, p.Path), p.Message, p.Hint));
     }
 
     /// <inheritdoc/>
@@ -50,8 +51,8 @@ public sealed class ApplyStage : Stage<ApplyStage.Params>
     protected override Params Complete(Params parameters)
     {
         ArgumentNullException.ThrowIfNull(parameters);
-        var (_, options) = MethodCatalog.Bind(parameters.Method, parameters.Preset, parameters.Options, out _, parameters.Family)!.Value;
-        return parameters with { Options = MethodCatalog.ToJson(options) };
+        var (_, options) = Bind(parameters, out _)!.Value;
+        return parameters with { Options = MethodCatalog.ToJson(options), SetOptions = null };
     }
 
     /// <inheritdoc/>
@@ -66,7 +67,7 @@ public sealed class ApplyStage : Stage<ApplyStage.Params>
     {
         ArgumentNullException.ThrowIfNull(parameters);
         ArgumentNullException.ThrowIfNull(io);
-        var (entry, options) = MethodCatalog.Bind(parameters.Method, parameters.Preset, parameters.Options, out _, parameters.Family)!.Value;
+        var (entry, options) = Bind(parameters, out _)!.Value;
         using var scope = NewDisposeScope();
         using var checkpoint = io.LoadModel("model");
         TrainingRecord? record = null;
@@ -88,6 +89,17 @@ public sealed class ApplyStage : Stage<ApplyStage.Params>
         {
             MethodMaterial.Free(inputs);
         }
+    }
+
+    private static (MethodEntry Entry, object Options)? Bind(Params parameters, out IReadOnlyList<OptionProblem> problems) =>
+        MethodCatalog.Bind(parameters.Method, parameters.Preset, MethodCatalog.Overlay(parameters.Options, parameters.SetOptions), out problems, parameters.Family);
+
+    // Which of the two maps a value stands in: the set's, where it has one.
+    private static string Written(Params parameters, string path)
+    {
+        JsonNode? at = parameters.SetOptions;
+        foreach (var name in path.Split('.').Skip(1)) at = (at as JsonObject)?[name];
+        return at is null || !path.StartsWith("options.", StringComparison.Ordinal) ? path : "setOptions" + path["options".Length..];
     }
 
     private static MethodInputs Inputs(Params parameters, MethodEntry entry, object options, Checkpoint checkpoint, StageIo io)

@@ -45,7 +45,7 @@ internal sealed class ApplyCommand(Stopping stopping)
         [Option("json", Description = "Print one JSON object on stdout")] bool json = false)
     {
         CommandOutcome.Reached = true;
-        if (seed < 0) throw new InputException("--seed", $"must be at least 0, not {seed}");
+        new OptionChecks().AtLeast("--seed", seed, 0).Demand();
         var compute = Compute.Of(device, dtype);
         var edit = OwnModelEdit.Prepare(new ApplyRequest
         {

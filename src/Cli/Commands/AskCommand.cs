@@ -32,11 +32,11 @@ internal sealed class AskCommand(Stopping stopping)
         [Option("json", Description = "Print one JSON object on stdout")] bool json = false)
     {
         CommandOutcome.Reached = true;
-        var problems = new List<InputProblem>();
-        if ((model is null) == (cell is null)) problems.Add(new InputProblem("ask", 0, 0, "needs either --model or --cell", "--model a folder, --cell a cell of the study"));
-        if (patch is not null && cell is not null) problems.Add(new InputProblem("--patch", 0, 0, "cannot be given together with --cell, which has its own"));
-        if (maxNew < 1) problems.Add(new InputProblem("--max-new", 0, 0, $"must be at least 1, not {maxNew}"));
-        if (problems.Count > 0) throw new InputException(problems);
+        new OptionChecks()
+            .That((model is null) != (cell is null), "ask", $"needs either --model or --cell", "--model a folder, --cell a cell of the study")
+            .That(patch is null || cell is null, "--patch", $"cannot be given together with --cell, which has its own")
+            .AtLeast("--max-new", maxNew, 1)
+            .Demand();
 
         var compute = Compute.Of(device, dtype);
         var (folder, edit) = cell is null ? (model!, patch) : OfCell(cell, profile, set);

@@ -76,10 +76,10 @@ internal sealed class CacheCommands(Stopping stopping)
         [Option("no-wait", Description = "Exit 6 instead of waiting while a run uses the store")] bool noWait = false,
         [Option("json", Description = "Print one JSON object on stdout")] bool json = false)
     {
-        var problems = new List<InputProblem>();
-        if (!(keepDays >= 0 && keepDays <= 36500)) problems.Add(new InputProblem("--keep-days", 0, 0, $"must lie between 0 and 36500, not {keepDays.ToString(CultureInfo.InvariantCulture)}"));
-        if (maxSize is not null && Bytes(maxSize) is null) problems.Add(new InputProblem("--max-size", 0, 0, $"'{maxSize}' is not a size", "for example 500MB or 20GB"));
-        if (problems.Count > 0) throw new InputException(problems);
+        new OptionChecks()
+            .Between("--keep-days", keepDays, 0, 36500)
+            .That(maxSize is null || Bytes(maxSize) is not null, "--max-size", $"'{maxSize}' is not a size", "for example 500MB or 20GB")
+            .Demand();
         using var alone = dryRun ? null : await AloneAsync(Store(), noWait).ConfigureAwait(false);
         // Only now: a run that has just ended may have put other results in force.
         var (study, inForce, unplanned) = Everything();

@@ -43,8 +43,8 @@ internal sealed class DatasetCommands(Stopping stopping)
         [Option("seed", Description = "Of all draws")] long seed = 17,
         [Option("edges", Description = "Contracts of the sample graph, from the first")] int edges = 20)
     {
-        if (edges < 1 || edges > ContractGraph.Sample.Count) throw new InputException("--edges", $"must lie between 1 and {ContractGraph.Sample.Count}, not {edges}");
-        if (seed < 0) throw new InputException("--seed", $"must be at least 0, not {seed}");
+        CommandOutcome.Reached = true;
+        new OptionChecks().Between("--edges", edges, 1, ContractGraph.Sample.Count).AtLeast("--seed", seed, 0).File("--out", output).Demand();
         var rows = ContractGenerator.Generate(new Seed((ulong)seed), [.. ContractGraph.Sample.Take(edges)]);
         AtomicFile.Write(output, partial => QaFile.Write(partial, rows, "contracts"));
         Console.Out.WriteLine($"{rows.Count} rows in {output}");
@@ -65,12 +65,12 @@ internal sealed class DatasetCommands(Stopping stopping)
         [Option("json", Description = "Print one JSON object on stdout")] bool json = false)
     {
         CommandOutcome.Reached = true;
-        var problems = new List<InputProblem>();
-        if (count is < 1 or > 20) problems.Add(new InputProblem("--count", 0, 0, $"must lie between 1 and 20, not {count}"));
-        if (seed < 0) problems.Add(new InputProblem("--seed", 0, 0, $"must be at least 0, not {seed}"));
-        if (!Directory.Exists(Path.GetDirectoryName(Path.GetFullPath(output)))) problems.Add(new InputProblem("--out", 0, 0, $"the folder of {output} does not exist"));
-        if (prompt is null && Study.Shipped(Prompt) is null) problems.Add(new InputProblem("--prompt", 0, 0, $"is needed outside a checkout, which brings {Prompt}"));
-        if (problems.Count > 0) throw new InputException(problems);
+        new OptionChecks()
+            .Between("--count", count, 1, 20)
+            .AtLeast("--seed", seed, 0)
+            .File("--out", output)
+            .That(prompt is not null || Study.Shipped(Prompt) is not null, "--prompt", $"is needed outside a checkout, which brings {Prompt}")
+            .Demand();
 
         var given = QaFile.ReadPlaced(file);
         IReadOnlyList<QaRow> rows = [.. given.Select(g => g.Row)];

@@ -32,12 +32,12 @@ internal sealed class EvalCommand(Stopping stopping)
         [Option("json", Description = "Print one JSON object on stdout")] bool json = false)
     {
         CommandOutcome.Reached = true;
-        var problems = new List<InputProblem>();
-        if (maxNew < 1) problems.Add(new InputProblem("--max-new", 0, 0, $"must be at least 1, not {maxNew}"));
-        if (seed < 0) problems.Add(new InputProblem("--seed", 0, 0, $"must be at least 0, not {seed}"));
-        if (output is not null && Path.GetExtension(output) is not (".parquet" or ".json")) problems.Add(new InputProblem("--out", 0, 0, $"{output} ends in neither .parquet nor .json"));
-        if (output is not null && !Directory.Exists(Path.GetDirectoryName(Path.GetFullPath(output)))) problems.Add(new InputProblem("--out", 0, 0, $"the folder of {output} does not exist"));
-        if (problems.Count > 0) throw new InputException(problems);
+        new OptionChecks()
+            .AtLeast("--max-new", maxNew, 1)
+            .AtLeast("--seed", seed, 0)
+            .That(output is null || Path.GetExtension(output) is ".parquet" or ".json", "--out", $"{output} ends in neither .parquet nor .json")
+            .File("--out", output)
+            .Demand();
 
         var compute = Compute.Of(device, dtype);
         var rows = QaFile.Read(questions);

@@ -24,7 +24,7 @@ internal sealed class ModelCommands(Stopping stopping)
         [Option("dtype", Description = "auto, float32, bfloat16, float16")] string dtype = DeviceNames.Auto)
     {
         CommandOutcome.Reached = true;
-        CheckParent("--out", output);
+        new OptionChecks().File("--out", output).Demand();
         using var weights = Opening.Weights(model, Compute.Of(device, dtype), stopping.Token);
         var sequences = TokenFile.Read(ids, weights.Config.VocabSize);
         WarnBeyond(weights.Config, sequences.Max(s => s.Count));
@@ -48,12 +48,12 @@ internal sealed class ModelCommands(Stopping stopping)
         [Option("dtype", Description = "auto, float32, bfloat16, float16")] string dtype = DeviceNames.Auto)
     {
         CommandOutcome.Reached = true;
-        var problems = new List<InputProblem>();
-        if ((ids is null) == (prompt is null)) problems.Add(new InputProblem("model generate", 0, 0, "needs either --ids or --prompt", "--ids for exact token ids, --prompt for a question"));
-        if (ids is not null && output is null) problems.Add(new InputProblem("--out", 0, 0, "is missing: --ids writes its result to a file"));
-        if (maxNew < 1) problems.Add(new InputProblem("--max-new", 0, 0, $"must be at least 1, not {maxNew}"));
-        if (problems.Count > 0) throw new InputException(problems);
-        if (output is not null) CheckParent("--out", output);
+        new OptionChecks()
+            .That((ids is null) != (prompt is null), "model generate", $"needs either --ids or --prompt", "--ids for exact token ids, --prompt for a question")
+            .That(ids is null || output is not null, "--out", $"is missing: --ids writes its result to a file")
+            .AtLeast("--max-new", maxNew, 1)
+            .File("--out", output)
+            .Demand();
         return ids is not null ? Continue(model, ids, output!, maxNew, stop, Compute.Of(device, dtype)) : Answer(model, prompt!, output, maxNew, template, official, Compute.Of(device, dtype));
     }
 
@@ -125,13 +125,5 @@ internal sealed class ModelCommands(Stopping stopping)
     private static void WarnBeyond(ModelConfig config, int tokens)
     {
         if (tokens > config.MaxPositions) Screen.Note($"warning: {tokens} tokens are more than the {config.MaxPositions} positions the checkpoint was made for");
-    }
-
-    // A long computation must not end with a folder that is not there.
-    private static void CheckParent(string option, string path)
-    {
-        var parent = Path.GetDirectoryName(Path.GetFullPath(path));
-        if (!Directory.Exists(parent)) throw new InputException(option, $"the folder {parent} does not exist");
-        if (Directory.Exists(path)) throw new InputException(option, $"{path} is a folder", "name a file in it");
     }
 }

@@ -84,14 +84,12 @@ internal sealed class StudyCommand
 
     private static StudyOptions Options(string raters, int items, string split, string assignment, int attention, long seed, string? salt)
     {
-        var problems = new List<InputProblem>();
+        var checks = new OptionChecks();
         var counted = int.TryParse(raters, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var count);
         int? perItem = null;
         if (assignment.StartsWith("balanced(", StringComparison.Ordinal) && assignment.EndsWith(')') && int.TryParse(assignment["balanced(".Length..^1], NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var r)) perItem = r;
-        else if (assignment != "full") problems.Add(new InputProblem("--assignment", 0, 0, $"'{assignment}' is not an assignment", "full, or balanced(3)"));
-        if (items < 0) problems.Add(new InputProblem("--items", 0, 0, $"must be at least 0, not {items}"));
-        if (seed < 0) problems.Add(new InputProblem("--seed", 0, 0, $"must be at least 0, not {seed}"));
-        if (problems.Count > 0) throw new InputException(problems);
+        else checks.That(assignment == "full", "--assignment", $"'{assignment}' is not an assignment", "full, or balanced(3)");
+        checks.AtLeast("--items", items, 0).AtLeast("--seed", seed, 0).Demand();
         return new StudyOptions
         {
             Raters = counted ? StudyOptions.Numbered(Math.Min(count, 1000)) : raters.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries),

@@ -134,6 +134,8 @@ internal sealed partial class SettingsTree(YamlMap root, Problems problems)
                 return null;
             }
             if (i == segments.Length - 1) return at;
+            // A setting on the way may be another one's name: forget-sets.contracts-20.options: $contract-options.
+            if (at is YamlScalar { Plain: true } link && WholeReference().IsMatch(link.Text) && (at = Followed(link, axes)) is null) return null;
             if (at is not YamlMap map)
             {
                 problems.Add(place, $"'{string.Join('.', segments[..(i + 1)])}' is {at.Kind} and has no '{segments[i + 1]}'");

@@ -34,9 +34,12 @@ public sealed class ResultStore
     }
 
     // One line of the index: enough to know of a result without opening its manifest.
-    private sealed record IndexEntry(string Key, string Cell, string Stage, double Seconds, Dictionary<string, string> Outputs, string? Device = null);
+    private sealed record IndexEntry(string Key, string Cell, string Stage, double Seconds, Dictionary<string, string> Outputs, string? Device = null, string? Profile = null);
 
-    /// <summary>Seconds that stages of a kind took elsewhere: the first guess where none has run here.</summary>
+    /// <summary>Whose results are made now: durations under another profile say little, its models have another size. Null where there are no profiles.</summary>
+    public string? Profile { get; init; }
+
+    /// <summary>Seconds that stages of a kind took elsewhere under this profile: the first guess where none has run here.</summary>
     public IReadOnlyDictionary<string, double> Guesses { get; init; } = new Dictionary<string, double>();
 
     /// <summary>The readable folder.</summary>
@@ -143,7 +146,7 @@ public sealed class ResultStore
         lock (_gate) return _byCell.GetValueOrDefault(cell.Text)?.Key;
     }
 
-    /// <summary>How long a cell took last time, or cells of its stage on average, or elsewhere; null where none ever ran on such a device.</summary>
+    /// <summary>How long a cell took last time, or cells of its stage on average, or elsewhere, or under another profile; null where none ever ran on such a device.</summary>
     /// <param name="cell">The cell.</param>
     /// <param name="stage">Its kind.</param>
     /// <param name="device">Where the plan computes: hours on a GPU are not foretold by a miniature on a CPU.</param>
@@ -153,9 +156,13 @@ public sealed class ResultStore
         lock (_gate)
         {
             bool Comparable(IndexEntry e) => e.Device is null || Kind(e.Device) == Kind(device);
-            if (_byCell.TryGetValue(cell.Text, out var own) && Comparable(own)) return own.Seconds;
-            var like = _byKey.Values.Where(e => e.Stage == stage && Comparable(e)).Select(e => e.Seconds).ToList();
-            return like.Count > 0 ? like.Average() : Guesses.TryGetValue(stage, out var guess) ? guess : null;
+            double? Seen(Func<IndexEntry, bool> counts)
+            {
+                if (_byCell.TryGetValue(cell.Text, out var own) && Comparable(own) && counts(own)) return own.Seconds;
+                var like = _byKey.Values.Where(e => e.Stage == stage && Comparable(e) && counts(e)).Select(e => e.Seconds).ToList();
+                return like.Count > 0 ? like.Average() : null;
+            }
+            return Seen(e => e.Profile == Profile) ?? (Guesses.TryGetValue(stage, out var guess) ? guess : Seen(_ => true));
         }
     }
 
@@ -170,7 +177,7 @@ public sealed class ResultStore
         if (ReadManifestOrNull(manifest.Key) is { } first && IsWhole(first))
         {
             Files.DeleteFolder(staging);
-            Remember(Entry(first) with { Cell = manifest.Cell }, write: true);
+            Remember(Entry(first) with { Cell = manifest.Cell, Profile = Profile }, write: true);
             return !first.Outputs.Select(o => (o.Name, o.Hash)).SequenceEqual(manifest.Outputs.Select(o => (o.Name, o.Hash)));
         }
         foreach (var output in manifest.Outputs)
@@ -180,7 +187,7 @@ public sealed class ResultStore
         Files.DeleteFolder(target);   // only ever a damaged one
         Directory.Move(staging, target);
         Files.FlushFolder(Path.GetDirectoryName(target)!);
-        Remember(Entry(manifest), write: true);
+        Remember(Entry(manifest) with { Profile = Profile }, write: true);
         return false;
     }
 

@@ -58,6 +58,7 @@ internal static class PanelPlot
             var right = i % 2 == 0;
             Text(plot, line.Name, right ? positions[^1] + Pad(positions) * 0.9 : positions[0] - Pad(positions) * 0.9, line.Value, 10, right ? Alignment.LowerRight : Alignment.UpperLeft);
         }
+        if (panel.Kind == PanelKind.Bars) Numbers(plot, panel);
         plot.Axes.SetLimits(positions[0] - Pad(positions), positions[^1] + Pad(positions), panel.Low, panel.High + headroom);
     }
 
@@ -84,6 +85,24 @@ internal static class PanelPlot
 
     private static void Bars(Plot plot, Panel panel)
     {
+        foreach (var (colour, x, width, value) in BarPlaces(panel))
+        {
+            plot.Add.Bars((Bar[])[new Bar { Position = x, ValueBase = panel.Low, Value = value.Value, FillColor = colour, Size = width * 0.92, LineWidth = 0 }]);
+            if (value is { Low: not null, High: not null }) Whisker(plot, x, value, FigureStyle.Ink);
+        }
+        foreach (var (i, category) in panel.Categories.Index())
+            if (panel.Series.All(s => s.Values[i] is null) && panel.Series.Any(s => s.Values.Any(v => v is not null))) Text(plot, "—", i, panel.Low, 12, Alignment.LowerCenter);
+    }
+
+    // Above everything else, on white: a line behind a number would strike it out.
+    private static void Numbers(Plot plot, Panel panel)
+    {
+        foreach (var (_, x, _, value) in BarPlaces(panel))
+            Text(plot, value.Value.ToString("0.00", System.Globalization.CultureInfo.InvariantCulture), x, Math.Max(value.Value, value.High ?? value.Value), 10, Alignment.LowerCenter).LabelBackgroundColor = Colors.White;
+    }
+
+    private static IEnumerable<(Color Colour, double X, double Width, PlottedValue Value)> BarPlaces(Panel panel)
+    {
         // Series that never meet in a category share its middle; others stand side by side.
         var shared = panel.Categories.Index().All(c => panel.Series.Count(s => s.Values[c.Index] is not null) <= 1);
         var width = shared ? 0.72 : 0.8 / panel.Series.Count;
@@ -92,13 +111,8 @@ internal static class PanelPlot
             {
                 if (value is null) continue;
                 var alone = shared || panel.Series.Count(other => other.Values[i] is not null) == 1;
-                var x = alone ? i : i + (s - (panel.Series.Count - 1) / 2.0) * width;
-                plot.Add.Bars((Bar[])[new Bar { Position = x, ValueBase = panel.Low, Value = value.Value, FillColor = FigureStyle.Of(series.Name).Colour, Size = width * 0.92, LineWidth = 0 }]);
-                if (value is { Low: not null, High: not null }) Whisker(plot, x, value, FigureStyle.Ink);
-                Text(plot, value.Value.ToString("0.00", System.Globalization.CultureInfo.InvariantCulture), x, Math.Max(value.Value, value.High ?? value.Value), 10, Alignment.LowerCenter);
+                yield return (FigureStyle.Of(series.Name).Colour, alone ? i : i + (s - (panel.Series.Count - 1) / 2.0) * width, width, value);
             }
-        foreach (var (i, category) in panel.Categories.Index())
-            if (panel.Series.All(s => s.Values[i] is null) && panel.Series.Any(s => s.Values.Any(v => v is not null))) Text(plot, "—", i, panel.Low, 12, Alignment.LowerCenter);
     }
 
     private static void Whisker(Plot plot, double x, PlottedValue value, Color colour)
@@ -150,12 +164,13 @@ internal static class PanelPlot
         plot.Axes.SetLimits(-1.5, 1.5, -0.85, 1.25);
     }
 
-    private static void Text(Plot plot, string text, double x, double y, float size, Alignment alignment)
+    private static ScottPlot.Plottables.Text Text(Plot plot, string text, double x, double y, float size, Alignment alignment)
     {
         var label = plot.Add.Text(text, x, y);
         label.LabelFontSize = size;
         label.LabelFontColor = FigureStyle.Ink;
         label.LabelAlignment = alignment;
+        return label;
     }
 
     /// <summary>A marker of the legend.</summary>

@@ -8,8 +8,8 @@ namespace EditUnlearn.Tests.EndToEnd;
 public sealed class CommandTests
 {
     [Theory]
-    [InlineData("steps: 750", "stepz: 950", "'stepz' is not a parameter here\n  hint: did you mean 'steps'?")]
-    [InlineData("steps: 750", "steps: many", "'size.steps' must be a whole number, not 'many'")]
+    [InlineData("\n    steps: ", "\n    stepz: ", "'stepz' is not a parameter here\n  hint: did you mean 'steps'?")]
+    [InlineData("\n    steps: ", "\n    steps: many # ", "'size.steps' must be a whole number, not 'many'")]
     [InlineData("idk, rome, memit", "idk, roma, memit", "'roma' is not a method\n  hint: did you mean 'rome'?")]
     [InlineData("data/facts-own.jsonl", "data/facts-owm.jsonl", "there is no file 'data/facts-owm.jsonl'\n  hint: did you mean 'facts-own.jsonl'?")]
     [InlineData("    ga: { learningRate:", "    ga: { lerningRate:", "'options.lerningRate' is not an option of this method\n  hint: did you mean 'learningRate'?")]

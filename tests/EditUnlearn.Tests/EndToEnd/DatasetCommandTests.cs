@@ -19,7 +19,8 @@ public sealed class DatasetCommandTests : IDisposable
         Assert.True(code == 0, error);
         Assert.Equal(40, (int)JsonNode.Parse(output)!["rows"]!);
         Assert.All(JsonNode.Parse(output)!["findings"]!.AsArray(), f => Assert.Equal("twin", (string?)f!["rule"]));
-        Assert.Equal(2, _tool.Run("dataset", "generate-contracts", "--out", "contracts.jsonl", "--edges", "21").ExitCode);
+        var wrong = _tool.Run("dataset", "generate-contracts", "--out", "contracts.jsonl", "--edges", "21", "--seed", "-1");
+        Assert.Equal((2, "--edges: must lie between 1 and 20, not 21\n--seed: must be at least 0, not -1\n"), (wrong.ExitCode, wrong.Error));
     }
 
     // A random model's wordings do not pass; what the file brings stays, and what is missing is named.

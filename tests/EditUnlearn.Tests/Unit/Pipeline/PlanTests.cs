@@ -102,6 +102,24 @@ public sealed class PlanTests
     }
 
     [Fact]
+    public void A_setting_on_the_way_of_a_path_may_name_another()
+    {
+        const string adjusted = """
+            settings:
+              sets: { plain: {}, other: { options: $gentle }, wrong: { options: $seed }, round: { options: $sets.round.options.deep } }
+              names: [plain, other]
+              gentle: { train: { steps: 5 } }
+              seed: 1
+            stages:
+              source: { for: { set: $names }, with: { number: 1 } }
+              train: { for: { set: $names }, in: { data: source }, with: { seed: 1, rates: {}, options: $sets.$set.options.train? } }
+            """;
+        Assert.Equal([null, 5], Build(adjusted).Cells.Select(c => c.Parameters).OfType<FakeStages.Train.Params>().Select(p => (int?)p.Options?["steps"]));
+        Assert.Contains("'sets.wrong.options' is a single value and has no 'train'", Problems(adjusted, null, "names=[wrong]"), StringComparison.Ordinal);
+        Assert.Contains("the settings refer to each other in a circle", Problems(adjusted, null, "names=[round]"), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void The_order_of_keys_does_not_change_the_parameters()
     {
         var turned = Study.Replace("peak: 2e-5, steps: 40", "steps: 40, peak: 2e-5", StringComparison.Ordinal);

@@ -39,6 +39,11 @@ public sealed class StoreUpkeepTests : IDisposable
         Assert.Equal(seen.Seconds, With(7).ExpectedSeconds(train, "train", "cpu"));
         Assert.Equal(7, With(7).ExpectedSeconds(train, "train", "cuda:1"));   // a GPU is another matter
         Assert.Equal(3, With(7).ExpectedSeconds(new CellId("absent", []), "absent", "cpu"));
+
+        // Under another profile the guess for that profile comes first, and what was seen here only where there is none.
+        ResultStore Of(string profile, double? guess) => new(_study.Store().Artifacts) { Profile = profile, Guesses = guess is { } g ? new Dictionary<string, double> { ["train"] = g } : [] };
+        Assert.Equal(7, Of("mini", 7).ExpectedSeconds(train, "train", "cpu"));
+        Assert.Equal(seen.Seconds, Of("mini", null).ExpectedSeconds(train, "train", "cpu"));
     }
 
     [Theory]

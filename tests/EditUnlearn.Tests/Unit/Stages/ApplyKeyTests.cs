@@ -50,4 +50,19 @@ public sealed class ApplyKeyTests
         Assert.False(JsonNode.DeepEquals(corrected, Complete("reference", null).Options));
         Assert.Equal(5, (int)Complete("reference", null, "mistral").Options!["layers"]![0]!);
     }
+
+    [Fact]
+    public void What_a_forget_set_adjusts_counts_as_if_it_were_written_for_the_method()
+    {
+        IStage stage = new ApplyStage();
+        var apart = new ApplyStage.Params(1, "kl", "reference", null, new JsonObject { ["learningRate"] = 6e-4, ["kl"] = new JsonObject { ["weight"] = 5 } }, new JsonObject { ["learningRate"] = 5e-5 });
+        var together = apart with { Options = new JsonObject { ["learningRate"] = 5e-5, ["kl"] = new JsonObject { ["weight"] = 5 } }, SetOptions = null };
+        Assert.True(JsonNode.DeepEquals(ParameterBinder.ToJson(stage.Complete(together), typeof(ApplyStage.Params)), ParameterBinder.ToJson(stage.Complete(apart), typeof(ApplyStage.Params))));
+
+        // A mistake is reported where it stands.
+        string[] Wrong(JsonObject options, JsonObject? set) => [.. stage.Check(apart with { Options = options, SetOptions = set }).Select(p => p.Path)];
+        Assert.Equal(["setOptions.lerningRate"], Wrong([], new JsonObject { ["lerningRate"] = 1 }));
+        Assert.Equal(["options.lerningRate", "setOptions.kl.wait"], Wrong(new JsonObject { ["lerningRate"] = 1 }, new JsonObject { ["kl"] = new JsonObject { ["wait"] = 1 } }));
+        Assert.Equal(["setOptions.kl.weight"], Wrong(new JsonObject { ["kl"] = new JsonObject { ["weight"] = 5 } }, new JsonObject { ["kl"] = new JsonObject { ["weight"] = "much" } }));
+    }
 }

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# Two experiments on the Llama-2 miniature, made of the study's own stages. What has run before is not run again.
-#   docs/experiments/gradient.sh updates > docs/experiments/ga-updates.csv    GA on facts-40 by number of updates: does it collapse?
-#   docs/experiments/gradient.sh rates > docs/experiments/rates.csv           rates of GA, GD and KL on facts 200-239, outside every forget set
-#   SET=contracts-tuning docs/experiments/gradient.sh rates > docs/experiments/rates-contracts.csv    the same on contract questions 380-399
-#   docs/experiments/gradient.sh plot < docs/experiments/ga-updates.csv > docs/experiments/ga-updates.svg
-# EU is the command to use instead of `dotnet eu-stage`; RATES, UPDATES and METHODS shorten the lists, SET names the forget set of rates.
+# Experiments on the Llama-2 miniature, made of the study's own stages. What has run before is not run again.
+#   docs/experiments/tuning.sh updates > docs/experiments/ga-updates.csv    GA on facts-40 by number of updates: does it collapse?
+#   docs/experiments/tuning.sh rates > docs/experiments/rates.csv           learning rates on facts 200-239, outside every forget set
+#   SET=contracts-tuning docs/experiments/tuning.sh rates > docs/experiments/rates-contracts.csv    the same on contract questions 380-399
+#   SET=contracts-tuning docs/experiments/tuning.sh options memit lambda=300 lambda=30 lambda=30+value.steps=90    any options of a method
+#   docs/experiments/tuning.sh plot < docs/experiments/ga-updates.csv > docs/experiments/ga-updates.svg
+# EU is the command to use instead of `dotnet eu-stage`; RATES, UPDATES and METHODS shorten the lists, SET names the forget set of rates and options.
 set -euo pipefail
 export LC_ALL=C
 EU=${EU:-dotnet eu-stage}
@@ -20,6 +21,15 @@ row() { # SET METHOD SETTING
   awk -v m="$2" -v s="$3" -v f="$forget" -v r="$retain" 'BEGIN { printf "%s,%s,%.3f,%.3f,%.3f\n", m, s, f, r, 1 - f + r }'
 }
 
+# try METHOD OPTION=VALUE[+OPTION=VALUE..]: these stand over what pipeline.yaml has for the set.
+try() {
+  local method=$1 option
+  set=(--set "sets.llama2=[$tuning]" --set "methods=[$method]" --set "forget-sets.$tuning.held-out=false")
+  for option in ${2//+/ }; do set+=(--set "forget-sets.$tuning.options.$method.$option"); done
+  run "score[llama2,$tuning,$method]"
+  row "$tuning" "$method" "${2#learningRate=}"
+}
+
 run() { $EU repro "$@" "${study[@]}" "${set[@]}" >&2; }
 
 case ${1:-} in
@@ -33,12 +43,11 @@ case ${1:-} in
   rates)
     echo method,rate,forget,retain,score
     for rate in ${RATES:-5e-6 7e-6 1e-5 2e-5 3e-5 5e-5 1e-4 2e-4 3e-4 6e-4 1e-3}; do
-      for method in ${METHODS:-ga gd kl}; do
-        set=(--set "sets.llama2=[$tuning]" --set "methods=[$method]" --set "forget-sets.$tuning.held-out=false" --set "options.$method.learningRate=$rate")
-        run "score[llama2,$tuning,$method]"
-        row "$tuning" "$method" "$rate"
-      done
+      for method in ${METHODS:-ga gd kl dpo idk}; do try "$method" "learningRate=$rate"; done
     done ;;
+  options)
+    echo method,options,forget,retain,score
+    for options in "${@:3}"; do try "$2" "$options"; done ;;
   plot)
     awk -F, 'function x(n) { return 60 + 520 * log(n / 4) / log(100) } function y(v) { return 270 - 240 * v }
       NR > 1 { f = f x($2) "," y($3) " "; r = r x($2) "," y($4) " "; t = t sprintf("<text x=\"%.0f\" y=\"290\">%s</text>", x($2), $2) }
@@ -49,5 +58,5 @@ case ${1:-} in
         print "<polyline fill=\"none\" stroke=\"crimson\" stroke-width=\"2\" points=\"" f "\"/><text x=\"200\" y=\"18\" fill=\"crimson\">Rouge1 forget</text>"
         print "<polyline fill=\"none\" stroke=\"steelblue\" stroke-width=\"2\" points=\"" r "\"/><text x=\"340\" y=\"18\" fill=\"steelblue\">Rouge1 retain</text></svg>"
       }' ;;
-  *) sed -n '2,8s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+  *) sed -n '2,9s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
 esac
