@@ -4,6 +4,7 @@
 #   docs/experiments/tuning.sh rates > docs/experiments/rates.csv           learning rates on facts 200-239, outside every forget set
 #   SET=contracts-tuning docs/experiments/tuning.sh rates > docs/experiments/rates-contracts.csv    the same on contract questions 380-399
 #   SET=contracts-tuning docs/experiments/tuning.sh options memit lambda=300 lambda=30 lambda=30+value.steps=90    any options of a method
+#   docs/experiments/tuning.sh merging > docs/experiments/merging.csv       80 facts in merged queries, by where the edit looks its key up
 #   docs/experiments/tuning.sh plot < docs/experiments/ga-updates.csv > docs/experiments/ga-updates.svg
 # EU is the command to use instead of `dotnet eu-stage`; RATES, UPDATES and METHODS shorten the lists, SET names the forget set of rates and options.
 set -euo pipefail
@@ -48,6 +49,17 @@ case ${1:-} in
   options)
     echo method,options,forget,retain,score
     for options in "${@:3}"; do try "$2" "$options"; done ;;
+  merging)
+    echo method,lookup,merged,forget,retain,score
+    for lookup in ${LOOKUPS:-lastToken lastSubject eachSubject}; do
+      for k in ${MERGES:-2 4 8}; do
+        for method in ${METHODS:-rome memit}; do
+          set=(--set "sets.llama2=[facts-80-by-$k]" --set "methods=[$method]" --set "merging=[$method]" --set "forget-sets.facts-80-by-$k.lookup=$lookup")
+          run "score[llama2,facts-80-by-$k,$method]"
+          row "facts-80-by-$k" "$method" "$lookup,$k"
+        done
+      done
+    done ;;
   plot)
     awk -F, 'function x(n) { return 60 + 520 * log(n / 4) / log(100) } function y(v) { return 270 - 240 * v }
       NR > 1 { f = f x($2) "," y($3) " "; r = r x($2) "," y($4) " "; t = t sprintf("<text x=\"%.0f\" y=\"290\">%s</text>", x($2), $2) }
@@ -58,5 +70,5 @@ case ${1:-} in
         print "<polyline fill=\"none\" stroke=\"crimson\" stroke-width=\"2\" points=\"" f "\"/><text x=\"200\" y=\"18\" fill=\"crimson\">Rouge1 forget</text>"
         print "<polyline fill=\"none\" stroke=\"steelblue\" stroke-width=\"2\" points=\"" r "\"/><text x=\"340\" y=\"18\" fill=\"steelblue\">Rouge1 retain</text></svg>"
       }' ;;
-  *) sed -n '2,9s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+  *) sed -n '2,10s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
 esac

@@ -40,8 +40,9 @@ public static class AnswerCollector
         var whole = GreedyDecoder.Decode(model, prompts, new GreedyDecoder.Options { MaxNewTokens = longest, BatchRows = batchRows, StopIds = checkpoint.StopIds, Tap = tap }, progress, cancelled);
         var generated = whole.Select(g => Cut(g, maxNewTokens)).ToList();
         var targets = questions.Select(q => checkpoint.Row(q.Question, q.Answer)).ToList();
-        var scores = Scorer.Score(model, targets, batchRows, tap, cancelled);
-        var maxima = LogitProbe.Read(model, [.. targets.Select(Prefix)], null, batchRows, tap, cancelled);
+        // One pass over the true answers serves both profiles: their labels, and as many positions from the row's first, where the paper's code averages.
+        var taught = LogitProbe.Read(model, [.. targets.Select(t => new LogitProbe.Row(t.Ids, t.LabelStart, [.. LogitProbe.Labels(t), .. Prefix(t)]))], null, batchRows, tap, cancelled);
+        var scores = taught.Select((readings, i) => TargetScores.Of(readings.Take(targets[i].LabelCount))).ToList();
         var orders = Orders(questions);
         var alone = questions.Select(q => checkpoint.Tokenizer.Encode(q.Answer)).ToList();
         var free = FreeRunning.Read(
@@ -66,7 +67,7 @@ public static class AnswerCollector
                     Ranks = [.. scores[i].Ranks],
                     GeneratedLong = paperLength is { } limit ? checkpoint.Decode(Cut(whole[i], Math.Max(0, limit - prompts[i].Count)).Ids) : null,
                     GeneratedLogProbabilities = [.. free[i].LogProbabilities],
-                    PrefixMaxima = [.. maxima[i].Select(m => m.Maximum)],
+                    PrefixMaxima = [.. taught[i].Skip(targets[i].LabelCount).Select(r => r.Maximum)],
                     FreeRanks = [.. free[i].Ranks],
                     AloneIds = [.. alone[i]],
                     CompatRanks = [.. free[i].CompatRanks],
@@ -79,8 +80,7 @@ public static class AnswerCollector
 
     private static IEnumerable<int> Labels(TokenRow row) => row.Ids.Skip(row.LabelStart);
 
-    // As many positions from the first as there are labels: the paper's code averages there.
-    private static LogitProbe.Row Prefix(TokenRow row) => new(row.Ids, row.LabelStart, [.. Enumerable.Range(0, row.LabelCount).Select(t => new LogitProbe.Point(t, row.Ids[t + 1]))]);
+    private static IEnumerable<LogitProbe.Point> Prefix(TokenRow row) => Enumerable.Range(0, row.LabelCount).Select(t => new LogitProbe.Point(t, row.Ids[t + 1], LogitProbe.Want.Probability));
 
     private static Generated Cut(Generated g, int limit) => g.Ids.Count >= limit ? new Generated([.. g.Ids.Take(limit)], StopReason.Limit) : g;
 

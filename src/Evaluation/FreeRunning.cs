@@ -62,12 +62,12 @@ public static class FreeRunning
         // The logits of step i stand at the token before it: the prompt's last, or what was said or fed at step i - 1.
         var fed = Math.Max(row.Said.Ids.Count, compat - 1);
         int[] ids = [.. row.Prompt, .. row.Said.Ids, .. Enumerable.Repeat(padId, fed - row.Said.Ids.Count)];
-        LogitProbe.Point At(int step, int target) => new(row.Prompt.Count - 1 + step, target);
+        LogitProbe.Point At(int step, int target, LogitProbe.Want want) => new(row.Prompt.Count - 1 + step, target, want);
         LogitProbe.Point[] points =
         [
-            .. row.Said.Ids.Select((id, i) => At(i, id)),
-            .. row.Target.Take(free).Select((id, i) => At(i, id)),
-            .. row.Alone.Take(compat).Select((id, i) => At(i, id)),
+            .. row.Said.Ids.Select((id, i) => At(i, id, LogitProbe.Want.Probability)),
+            .. row.Target.Take(free).Select((id, i) => At(i, id, LogitProbe.Want.Rank)),
+            .. row.Alone.Take(compat).Select((id, i) => At(i, id, LogitProbe.Want.FilteredRank)),
         ];
         return new Planned(new LogitProbe.Row(ids, row.Prompt.Count, points), free, compat);
     }

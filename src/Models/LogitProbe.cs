@@ -1,3 +1,4 @@
+using EditUnlearn.Models.Training;
 using static TorchSharp.torch;
 
 namespace EditUnlearn.Models;
@@ -18,14 +19,38 @@ public static class LogitProbe
     /// <summary>One place to look at.</summary>
     /// <param name="Position">0-based; the logits there predict the next token.</param>
     /// <param name="Target">The token asked about.</param>
-    public readonly record struct Point(int Position, int Target);
+    /// <param name="Want">What is asked.</param>
+    public readonly record struct Point(int Position, int Target, Want Want = Want.Rank);
+
+    /// <summary>What is read at a point; each includes the one before, and each looks through the whole vocabulary once more.</summary>
+    public enum Want
+    {
+        /// <summary>Probability of the target and of the likeliest token.</summary>
+        Probability,
+
+        /// <summary>Also the target's rank.</summary>
+        Rank,
+
+        /// <summary>Also its rank after the filter.</summary>
+        FilteredRank,
+    }
 
     /// <summary>What was seen at one point.</summary>
     /// <param name="LogProbability">Natural logarithm.</param>
-    /// <param name="Rank">1 is the highest logit, ties by id; V where a logit is not a number.</param>
-    /// <param name="FilteredRank">The same after the filter; equal without one.</param>
+    /// <param name="Rank">1 is the highest logit, ties by id; V where a logit is not a number; 0 where it was not asked for.</param>
+    /// <param name="FilteredRank">The same after the filter; equal without one; 0 where it was not asked for.</param>
     /// <param name="Maximum">Probability of the likeliest token.</param>
     public readonly record struct Reading(double LogProbability, int Rank, int FilteredRank, double Maximum);
+
+    // A point of a table of logits.
+    private readonly record struct Entry(int Row, int Target, Want Want);
+
+    /// <summary>The places where a row's labels are predicted.</summary>
+    public static IEnumerable<Point> Labels(TokenRow row)
+    {
+        ArgumentNullException.ThrowIfNull(row);
+        return Enumerable.Range(row.LabelStart, row.Ids.Count - row.LabelStart).Select(t => new Point(t - 1, row.Ids[t]));
+    }
 
     /// <summary>Reads all points of all rows.</summary>
     /// <param name="model">The model, with its patch applied.</param>
@@ -51,43 +76,80 @@ public static class LogitProbe
             for (var b = 0; b < chunk.Length; b++)
                 for (var t = 0; t < rows[chunk[b]].Ids.Count; t++) ids[b, t] = rows[chunk[b]].Ids[t];
             var begun = tap?.Begin(new BatchLayout(new int[chunk.Length], [.. chunk.Select(i => rows[i].PromptLength - 1)]));
-            var hidden = model.Hidden(tensor(ids, device: model.Device), new ForwardOptions { Tap = begun });
-            var flat = hidden.view(-1, hidden.shape[^1]);
-            var points = chunk.SelectMany((i, b) => rows[i].Points.Select(p => (At: (long)b * width + p.Position, Target: (long)p.Target))).ToList();
-            var readings = points.Chunk(SliceRows).SelectMany(s => Slice(model, flat, s, filter)).ToList();
+            // Several points may share a place: the model is asked once.
+            var asked = chunk.SelectMany((i, b) => rows[i].Points.Select(p => (Place: (long)b * width + p.Position, Point: p))).ToList();
+            long[] places = [.. asked.Select(a => a.Place).Distinct().Order()];
+            var hidden = model.Hidden(tensor(ids, device: model.Device), tensor(places, device: model.Device), new ForwardOptions { Tap = begun });   // [P, D]
+            var table = places.Index().ToDictionary(p => p.Item, p => p.Index);
+            var readings = Sliced(model, hidden, [.. asked.Select(a => new Entry(table[a.Place], a.Point.Target, a.Point.Want))], filter);
             var next = 0;
             foreach (var i in chunk)
             {
-                results[i] = readings.GetRange(next, rows[i].Points.Count);
+                results[i] = new ArraySegment<Reading>(readings, next, rows[i].Points.Count);
                 next += rows[i].Points.Count;
             }
         }
         return results;
     }
 
-    private static List<Reading> Slice(CausalLm model, Tensor flat, (long At, long Target)[] points, SamplingFilter? filter)
+    private static Reading[] Sliced(CausalLm model, Tensor hidden, Entry[] entries, SamplingFilter? filter)
     {
-        using var scope = NewDisposeScope();
-        var logits = model.Logits(flat.index_select(0, tensor(points.Select(p => p.At).ToArray(), device: flat.device))).to(ScalarType.Float32);   // [P, V]
-        return Of(logits, tensor(points.Select(p => p.Target).ToArray(), device: flat.device), filter);
+        var readings = new Reading[entries.Length];
+        foreach (var slice in entries.Index().GroupBy(e => e.Item.Row / SliceRows))
+        {
+            using var scope = NewDisposeScope();
+            var first = slice.Key * SliceRows;
+            var logits = model.Logits(hidden.narrow(0, first, Math.Min(SliceRows, hidden.shape[0] - first))).to(ScalarType.Float32);   // [P, V]
+            var read = Of(logits, [.. slice.Select(e => e.Item with { Row = e.Item.Row - first })], filter);
+            foreach (var (e, reading) in slice.Zip(read)) readings[e.Index] = reading;
+        }
+        return readings;
     }
 
-    /// <summary>Reads rows of logits.</summary>
+    /// <summary>Reads rows of logits, each for one target.</summary>
     /// <param name="logits">[P, V].</param>
-    /// <param name="targets">[P].</param>
+    /// <param name="targets">P token ids.</param>
     /// <param name="filter">See <see cref="Read"/>.</param>
-    public static List<Reading> Of(Tensor logits, Tensor targets, SamplingFilter? filter)
+    public static IReadOnlyList<Reading> Of(Tensor logits, IReadOnlyList<int> targets, SamplingFilter? filter)
     {
         ArgumentNullException.ThrowIfNull(logits);
         ArgumentNullException.ThrowIfNull(targets);
+        return Of(logits, [.. targets.Select((t, i) => new Entry(i, t, Want.FilteredRank))], filter);
+    }
+
+    private static Reading[] Of(Tensor logits, Entry[] entries, SamplingFilter? filter)
+    {
         using var scope = NewDisposeScope();
-        var (logProbabilities, ranks) = Scorer.Of(logits, targets);
-        var filtered = filter is null ? ranks : filter.Ranks(logits, targets, ranks);
-        var maxima = (logits.amax([1]) - logits.logsumexp(1)).exp();
-        var p = logProbabilities.cpu().data<float>().ToArray();
-        var r = ranks.cpu().data<long>().ToArray();
-        var f = filtered.cpu().data<long>().ToArray();
-        var m = maxima.cpu().data<float>().ToArray();
-        return [.. p.Select((x, i) => new Reading(x, (int)r[i], (int)f[i], m[i]))];
+        Tensor Ids(IEnumerable<int> ids) => tensor(ids.Select(i => (long)i).ToArray(), device: logits.device);
+        // Relative to the row's largest logit m: log sum exp(x - m), whose negative is the largest log-probability.
+        var largest = logits.amax([1], keepdim: true);
+        var spread = (logits - largest).exp_().sum(1).log();
+        var (at, targets) = (Ids(entries.Select(e => e.Row)), Ids(entries.Select(e => e.Target)));
+        var own = logits.reshape(-1).index_select(0, at * logits.shape[1] + targets) - largest.squeeze(1).index_select(0, at);
+        var most = -spread.index_select(0, at);
+        var p = (own + most).cpu().data<float>().ToArray();
+        var m = most.exp().cpu().data<float>().ToArray();
+        var (ranks, filtered) = (new int[entries.Length], new int[entries.Length]);
+        int[] ranked = [.. entries.Index().Where(e => e.Item.Want >= Want.Rank).Select(e => e.Index)];
+        if (ranked.Length > 0)
+        {
+            var (rows, wanted) = (logits.index_select(0, Ids(ranked.Select(i => entries[i].Row))), Ids(ranked.Select(i => entries[i].Target)));
+            var before = Ranks(rows, wanted);
+            var after = filter is null || !entries.Any(e => e.Want == Want.FilteredRank) ? before : filter.Ranks(rows, wanted, before);
+            foreach (var (i, (b, a)) in ranked.Zip(before.cpu().data<long>().Zip(after.cpu().data<long>())))
+                (ranks[i], filtered[i]) = ((int)b, entries[i].Want == Want.FilteredRank ? (int)a : 0);
+        }
+        return [.. entries.Select((_, i) => new Reading(p[i], ranks[i], filtered[i], m[i]))];
+    }
+
+    // Rank 1 is the highest logit; equal logits are ranked by id; where a logit is NaN the rank is V.
+    private static Tensor Ranks(Tensor logits, Tensor targets)
+    {
+        using var scope = NewDisposeScope();
+        var column = targets.unsqueeze(1);
+        var own = logits.gather(1, column);
+        var earlier = arange(logits.shape[1], device: logits.device).unsqueeze(0) < column;
+        var above = (logits > own).logical_or((logits == own).logical_and(earlier)).sum(1) + 1;
+        return where(logits.isnan().any(1), full_like(above, logits.shape[1]), above).MoveToOuterDisposeScope();
     }
 }

@@ -49,9 +49,9 @@ public sealed class MetricGoldenTests
             var mine = keys.Where(k => k.Split('.', '_').Any(p => p.TrimStart('c', 'a', 's', 'e') == index.ToString(CultureInfo.InvariantCulture))).ToList();
             var logits = values.Read(mine.Single(k => k.Contains("logits", StringComparison.Ordinal)));
             var targets = values.Read(mine.Single(k => k.Contains("target", StringComparison.Ordinal)));
-            var (logProbabilities, ranks) = Scorer.Of(logits, targets);
-            var p = logProbabilities.data<float>().Select(x => (double)x).ToArray();
-            var r = ranks.data<long>().Select(x => (int)x).ToArray();
+            var readings = LogitProbe.Of(logits, [.. targets.to(torch.ScalarType.Int64).data<long>().Select(t => (int)t)], null);
+            var p = readings.Select(x => x.LogProbability).ToArray();
+            var r = readings.Select(x => x.Rank).ToArray();
             var optimistic = Ints(expected, "rank_optimistic");
             var pessimistic = Ints(expected, "rank_pessimistic");
             for (var i = 0; i < r.Length; i++) Assert.InRange(r[i], optimistic[i], pessimistic[i]);   // ties are settled by id, in between

@@ -66,16 +66,16 @@ public sealed class MetricTests
     {
         using var scope = NewDisposeScope();
         var logits = tensor(new float[] { 3, 1, 4, 1, 5 }).unsqueeze(0).expand(5, 5);
-        var (_, ranks) = Scorer.Of(logits, arange(5));
-        Assert.Equal([3L, 4, 2, 5, 1], ranks.data<long>().ToArray());
+        Assert.Equal([3, 4, 2, 5, 1], LogitProbe.Of(logits, [0, 1, 2, 3, 4], null).Select(r => r.Rank));
     }
 
     [Fact]
     public void Broken_logits_give_the_last_rank()
     {
         using var scope = NewDisposeScope();
-        var (_, ranks) = Scorer.Of(tensor(new[] { 1f, float.NaN, 2f }).unsqueeze(0), tensor(new[] { 2L }));
-        Assert.Equal(3, ranks.data<long>()[0]);
+        var broken = Assert.Single(LogitProbe.Of(tensor(new[] { 1f, float.NaN, 2f }).unsqueeze(0), [2], SamplingFilter.LlamaDefaults));
+        Assert.Equal((3, 3), (broken.Rank, broken.FilteredRank));
+        Assert.True(double.IsNaN(broken.LogProbability) && double.IsNaN(broken.Maximum));
     }
 
     [Fact]

@@ -23,10 +23,10 @@ public sealed class ProfileTests
         int[] steps = [.. InContext, Eos];
         var logits = zeros(steps.Length, Vocabulary);
         foreach (var (i, id) in steps.Index()) logits[i, id] = 20;
-        var compat = LogitProbe.Of(logits, tensor(Alone.Select(x => (long)x).ToArray()), SamplingFilter.LlamaDefaults).Select(r => r.FilteredRank).ToList();
+        var compat = LogitProbe.Of(logits, Alone, SamplingFilter.LlamaDefaults).Select(r => r.FilteredRank).ToList();
         Assert.Equal(1.0 / 12, HitRate.Of(compat, HitRate.Cutoff)!.Value, 1e-12);
         Assert.Equal(1.0 / 12, MeanReciprocalRank.Of(compat)!.Value, 1e-4);
-        var strict = LogitProbe.Of(logits.narrow(0, 0, InContext.Length), tensor(InContext.Select(x => (long)x).ToArray()), null).Select(r => r.Rank).ToList();
+        var strict = LogitProbe.Of(logits.narrow(0, 0, InContext.Length), InContext, null).Select(r => r.Rank).ToList();
         Assert.Equal(1, MeanReciprocalRank.Of(strict)!.Value);
     }
 
@@ -37,12 +37,12 @@ public sealed class ProfileTests
         // Probabilities after temperature .6: .5, .3, .15, .05 on ids 4, 1, 3, 0; id 2 next to nothing.
         var logits = tensor(new[] { .05f, .3f, 1e-9f, .15f, .5f }).log().mul(0.6).unsqueeze(0).expand(5, 5);
         var filter = new SamplingFilter(0.6, 4, 0.9);
-        var readings = LogitProbe.Of(logits, arange(5), filter);
+        var readings = LogitProbe.Of(logits, [0, 1, 2, 3, 4], filter);
         Assert.Equal([4, 2, 5, 3, 1], readings.Select(r => r.Rank));
         Assert.Equal([4, 2, 5, 3, 1], readings.Select(r => r.FilteredRank));   // 4, 1, 3 are kept; 0 and 2 follow by id
-        var narrow = LogitProbe.Of(logits, arange(5), filter with { TopP = 0.4 });
+        var narrow = LogitProbe.Of(logits, [0, 1, 2, 3, 4], filter with { TopP = 0.4 });
         Assert.Equal([2, 3, 4, 5, 1], narrow.Select(r => r.FilteredRank));     // 4 alone is kept
-        var two = LogitProbe.Of(logits, arange(5), filter with { TopK = 2, TopP = 1 });
+        var two = LogitProbe.Of(logits, [0, 1, 2, 3, 4], filter with { TopK = 2, TopP = 1 });
         Assert.Equal([3, 2, 4, 5, 1], two.Select(r => r.FilteredRank));
         Assert.Equal(Math.Pow(.5, .6) / new[] { .05, .3, 1e-9, .15, .5 }.Sum(p => Math.Pow(p, .6)), readings[0].Maximum, 1e-6);
     }
@@ -148,6 +148,39 @@ public sealed class ProfileTests
         {
             var again = FreeRunning.Read(model, rows, null, eos, size);
             Assert.Equal(seen.Select(s => string.Join(' ', s.CompatRanks)), again.Select(s => string.Join(' ', s.CompatRanks)));
+        }
+    }
+
+    [Fact]
+    public void Points_of_any_kind_and_number_are_read_as_the_whole_pass_has_them()
+    {
+        using var scope = NewDisposeScope();
+        using var model = TinyModels.Llama(seed: 4);
+        var filter = new SamplingFilter(0.6, 10, 0.9);
+        var draw = new Seed(11).Stream("points");
+        // More places than are read at once; some are asked about twice, others not at all.
+        var rows = Enumerable.Range(0, 60).Select(i =>
+        {
+            int[] ids = [1, .. Enumerable.Range(0, 9 + i % 7).Select(_ => 3 + draw.Below(94))];
+            LogitProbe.Point Any() => new(draw.Below(ids.Length), draw.Below(97), (LogitProbe.Want)draw.Below(3));
+            return new LogitProbe.Row(ids, 3, [.. Enumerable.Range(0, i == 5 ? 0 : 40).Select(_ => Any())]);
+        }).ToList();
+        Assert.True(rows.Sum(r => r.Points.Select(p => p.Position).Distinct().Count()) > 512);
+        var read = LogitProbe.Read(model, rows, filter, 64);
+        foreach (var (row, readings) in rows.Zip(read))
+        {
+            Assert.Equal(row.Points.Count, readings.Count);
+            if (row.Points.Count == 0) continue;
+            var logits = model.Forward(Tensors.Ids(row.Ids))[0];
+            var logp = nn.functional.log_softmax(logits, 1);
+            foreach (var (point, reading) in row.Points.Zip(readings))
+            {
+                Assert.Equal(logp[point.Position, point.Target].item<float>(), reading.LogProbability, 1e-4);
+                Assert.Equal(logp[point.Position].max().exp().item<float>(), reading.Maximum, 1e-4);
+                var alone = LogitProbe.Of(logits[point.Position].unsqueeze(0), [point.Target], filter)[0];
+                Assert.Equal(point.Want >= LogitProbe.Want.Rank ? alone.Rank : 0, reading.Rank);
+                Assert.Equal(point.Want == LogitProbe.Want.FilteredRank ? alone.FilteredRank : 0, reading.FilteredRank);
+            }
         }
     }
 
