@@ -1,6 +1,5 @@
 using EditUnlearn.Foundation;
 using EditUnlearn.Hub;
-using EditUnlearn.Tests.Support;
 using static EditUnlearn.Tests.Support.HubServer;
 
 namespace EditUnlearn.Tests.Unit.Hub;

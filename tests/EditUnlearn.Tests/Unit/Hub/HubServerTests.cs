@@ -1,5 +1,4 @@
 using EditUnlearn.Foundation;
-using EditUnlearn.Hub;
 using EditUnlearn.Tests.Support;
 using static EditUnlearn.Tests.Support.HubServer;
 
