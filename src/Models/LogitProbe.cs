@@ -7,8 +7,8 @@ namespace EditUnlearn.Models;
 /// <remarks>Nothing is generated here: by causality the logits after a prompt and an answer are those the generation itself had.</remarks>
 public static class LogitProbe
 {
-    // Positions whose logits over the whole vocabulary are in memory at once.
-    private const int SliceRows = 512;
+    // Positions and logits that are in memory at once: every look at them goes through all, and 16 MiB still fit a cache.
+    private const int SliceRows = 512, SliceLogits = 1 << 22;
 
     /// <summary>A row and what to read from it.</summary>
     /// <param name="Ids">Token ids, BOS first.</param>
@@ -95,11 +95,12 @@ public static class LogitProbe
     private static Reading[] Sliced(CausalLm model, Tensor hidden, Entry[] entries, SamplingFilter? filter)
     {
         var readings = new Reading[entries.Length];
-        foreach (var slice in entries.Index().GroupBy(e => e.Item.Row / SliceRows))
+        var rows = Math.Clamp(SliceLogits / model.Config.VocabSize, 1, SliceRows);
+        foreach (var slice in entries.Index().GroupBy(e => e.Item.Row / rows))
         {
             using var scope = NewDisposeScope();
-            var first = slice.Key * SliceRows;
-            var logits = model.Logits(hidden.narrow(0, first, Math.Min(SliceRows, hidden.shape[0] - first))).to(ScalarType.Float32);   // [P, V]
+            var first = slice.Key * rows;
+            var logits = model.Logits(hidden.narrow(0, first, Math.Min(rows, hidden.shape[0] - first))).to(ScalarType.Float32);   // [P, V]
             var read = Of(logits, [.. slice.Select(e => e.Item with { Row = e.Item.Row - first })], filter);
             foreach (var (e, reading) in slice.Zip(read)) readings[e.Index] = reading;
         }
