@@ -1,4 +1,5 @@
 using EditUnlearn.Artifacts;
+using EditUnlearn.Reports.Figures;
 using ScottPlot;
 
 namespace EditUnlearn.Reports;
@@ -40,7 +41,7 @@ public static class TrainingPlot
         // Room for the legend above the highest point.
         plot.Axes.Margins(0.02, 0.02, 0.05, 0.2);
         plot.SavePng(pathWithoutEnding + ".png", Width, Height);
-        plot.SaveSvg(pathWithoutEnding + ".svg", Width, Height);
+        File.WriteAllText(pathWithoutEnding + ".svg", SvgIds.Renumber(plot.GetSvgXml(Width, Height)));
     }
 
     // A column with no value anywhere draws nothing.

@@ -1,13 +1,12 @@
 using System.Globalization;
 using System.Text;
-using System.Text.RegularExpressions;
 using ScottPlot;
 using SkiaSharp;
 
 namespace EditUnlearn.Reports.Figures;
 
 /// <summary>Draws figures: the same data gives the same bytes, on any machine with this version of the library.</summary>
-public static partial class FigureRenderer
+public static class FigureRenderer
 {
     private const int PanelWidth = 430, PanelHeight = 330, Margin = 14, HeadHeight = 34, LegendHeight = 28, NoteHeight = 20, Scale = 2;
 
@@ -39,13 +38,8 @@ public static partial class FigureRenderer
         }
         // A viewer does not have the font; these look alike.
         var svg = Encoding.UTF8.GetString(stream.ToArray()).Replace($"font-family=\"{FigureFont.Name}\"", "font-family=\"DejaVu Sans, Verdana, Arial, sans-serif\"", StringComparison.Ordinal);
-        // The library counts its ids over the life of the process; here they count from 1 in each picture.
-        var ids = new Dictionary<string, string>(StringComparer.Ordinal);
-        return Id().Replace(svg, m => m.Groups[1].Value + (ids.TryGetValue(m.Groups[2].Value, out var known) ? known : ids[m.Groups[2].Value] = $"i{ids.Count + 1}") + m.Groups[3].Value).ReplaceLineEndings("\n");
+        return SvgIds.Renumber(svg);
     }
-
-    [GeneratedRegex("""(\bid="|url\(#|href="#)([A-Za-z]+_[0-9a-f]+)(["\)])""")]
-    private static partial Regex Id();
 
     private static (int Width, int Height) Size(Figure figure) =>
         (Math.Max(figure.Panels.Count, 1) * PanelWidth + 2 * Margin, HeadHeight + PanelHeight + LegendHeight + (figure.Note.Length > 0 ? NoteHeight : 0) + Margin);

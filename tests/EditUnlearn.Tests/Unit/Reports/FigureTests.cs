@@ -1,3 +1,4 @@
+using EditUnlearn.Artifacts;
 using EditUnlearn.Reports;
 using EditUnlearn.Reports.Figures;
 using EditUnlearn.Tests.Support;
@@ -70,6 +71,19 @@ public sealed class FigureTests
         Assert.Equal(["1", "2", "4", "5", "8", "10"], panel.Categories);
         Assert.Equal([1.005, .995, 1.400, 1.622, 1.539, 1.179], panel.Series[0].Values.Select(v => Math.Round(v!.Value, 3)));
         Assert.Equal([("AlphaEdit, not merged", 1.636), ("GD, not merged", 1.596), ("DPO, not merged", 1.123)], panel.References.Select(r => (r.Name, Math.Round(r.Value, 3))));
+    }
+
+    // The library numbers the parts of a picture over the life of the process; a worker draws many.
+    [Fact]
+    public void The_curve_of_a_training_run_is_the_same_picture_whatever_was_drawn_before()
+    {
+        using var folder = new TemporaryFolder();
+        TrainingRow[] rows = [.. Enumerable.Range(1, 30).Select(i => new TrainingRow { Step = i, Loss = 3.0 / i, ForgetLoss = i / 10.0, Rouge1 = i % 10 == 0 ? 0.5 : null })];
+        string[] names = ["first", "second", "third"];
+        foreach (var name in names) TrainingPlot.Write(folder[name], "GA: 4 rows", rows, 28);
+        foreach (var ending in (string[])[".svg", ".png"])
+            Assert.Single(names.Select(n => Convert.ToHexString(File.ReadAllBytes(folder[n + ending]))).Distinct());
+        Assert.Contains("update", File.ReadAllText(folder["first.svg"]), StringComparison.Ordinal);
     }
 
     [Fact]
