@@ -42,8 +42,10 @@ public sealed class PlanBuilder
         var settings = new SettingsTree(Map(content["settings"], content.Place, "settings"), _problems);
         var profile = ApplyProfile(settings, request);
         foreach (var set in request.Sets ?? []) settings.Set(set);
+        var stages = Map(content["stages"], content.Place, "stages");
+        SettingsUse.Check(settings.Root, stages, _problems);
 
-        foreach (var entry in Map(content["stages"], content.Place, "stages").Entries) DraftStage(entry, settings);
+        foreach (var entry in stages.Entries) DraftStage(entry, settings);
         var cells = new Dictionary<string, List<Cell>>(StringComparer.Ordinal);
         foreach (var draft in _drafts.Values) cells[draft.Name] = [.. draft.Cells.Select(id => Complete(draft, id, settings)).OfType<Cell>()];
         var reads = _drafts.Keys.ToDictionary(

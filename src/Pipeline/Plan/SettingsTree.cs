@@ -49,6 +49,10 @@ internal sealed partial class SettingsTree(YamlMap root, Problems problems)
         return Root.Entries.SelectMany(e => Of(e.Value, e.Key));
     }
 
+    /// <summary>The paths that a text refers to, cut at the dots: <c>$sets.$model</c> refers to <c>sets.$model</c> and to <c>model</c>. A segment that begins with a dollar sign stands for any name.</summary>
+    public static IEnumerable<string[]> References(string text) => Reference().Matches(text).Where(m => m.Value != "$$").Select(m => m.Groups[1].Value.Split('.'))
+        .SelectMany(path => path.Where(s => s.StartsWith('$')).Select(s => new[] { s[1..] }).Append(path));
+
     /// <summary>A value with every reference replaced. Keys whose optional reference finds nothing are left out.</summary>
     /// <param name="value">As written in a stage.</param>
     /// <param name="axes">Labels of the cell, looked up before settings.</param>

@@ -189,6 +189,27 @@ public sealed class PlanTests
     }
 
     [Fact]
+    public void A_key_that_nothing_asks_for_is_named_where_its_neighbours_are_read()
+    {
+        const string study = """
+            settings:
+              names: [a, b]
+              sets: { a: { size: 1, optons: { train: { steps: 5 } } }, b: { size: 2, options: $gentle } }
+              gentle: { train: { steps: 5 } }
+              rates: { peak: 1e-5, nonsense: 1 }
+              left-over: { whole: 3 }
+            stages:
+              source: { for: { set: $names }, with: { number: $sizes.$set.size, label: "$$sets.none" } }
+              train: { when: { rates.peak: 1e-5 }, for: { set: $names }, in: { data: source }, with: { seed: 1, rates: $rates, options: $sets.$set.options.train? } }
+            """;
+        var problems = Problems(study.Replace("$sizes.", "$sets.", StringComparison.Ordinal));
+        Assert.Contains("pipeline.yaml(3,25): no stage reads 'sets.a.optons'\n  hint: did you mean 'options'?", problems, StringComparison.Ordinal);
+        Assert.Contains("'nonsense' is not a parameter here", problems, StringComparison.Ordinal);   // what may be in a map that is passed whole is its reader's business
+        Assert.Equal(2, problems.Split("pipeline.yaml(").Length - 1);
+        Assert.Contains("--set sets.b.colour=red: no stage reads 'sets.b.colour'", Problems(study, null, "sets.b.colour=red"), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Targets_name_cells_by_stage_label_or_file()
     {
         var plan = Build(Study);
