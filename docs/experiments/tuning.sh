@@ -5,13 +5,15 @@
 #   SET=contracts-tuning docs/experiments/tuning.sh rates > docs/experiments/rates-contracts.csv    the same on contract questions 380-399
 #   SET=contracts-tuning docs/experiments/tuning.sh options memit lambda=300 lambda=30 lambda=30+value.steps=90    any options of a method
 #   docs/experiments/tuning.sh merging > docs/experiments/merging.csv       80 facts in merged queries, by where the edit looks its key up
+#   SETTINGS='pretrain.shares=[4,4,4,1,1] pretrain.steps=810' docs/experiments/tuning.sh merging > docs/experiments/merging-several.csv    the same on a sister pretrained on rows of several questions too
 #   docs/experiments/tuning.sh plot < docs/experiments/ga-updates.csv > docs/experiments/ga-updates.svg
-# EU is the command to use instead of `dotnet eu-stage`; RATES, UPDATES and METHODS shorten the lists, SET names the forget set of rates and options.
+# EU is the command to use instead of `dotnet eu-stage`; RATES, UPDATES, MERGES, LOOKUPS and METHODS shorten the lists, SET names the forget set of rates and options, SETTINGS changes values of the study.
 set -euo pipefail
 export LC_ALL=C
 EU=${EU:-dotnet eu-stage}
 tuning=${SET:-facts-tuning}
 study=(--set 'models=[llama2]' --set 'finetuned=[llama2]')
+for setting in ${SETTINGS:-}; do study+=(--set "$setting"); done
 
 # metric CELL NAME: a number of a cell's manifest.
 metric() { $EU show "$1" "${study[@]}" "${set[@]}" --json | tr -d ' \n' | sed -n "s/.*\"rouge1\.$2\":\([0-9.eE+-]*\).*/\1/p"; }
@@ -52,11 +54,13 @@ case ${1:-} in
   merging)
     echo method,lookup,merged,forget,retain,score
     for lookup in ${LOOKUPS:-lastToken lastSubject eachSubject}; do
-      for k in ${MERGES:-2 4 8}; do
+      for k in ${MERGES:-1 2 4 8}; do
         for method in ${METHODS:-rome memit}; do
-          set=(--set "sets.llama2=[facts-80-by-$k]" --set "methods=[$method]" --set "merging=[$method]" --set "forget-sets.facts-80-by-$k.lookup=$lookup")
-          run "score[llama2,facts-80-by-$k,$method]"
-          row "facts-80-by-$k" "$method" "$lookup,$k"
+          merged=facts-80
+          [ "$k" = 1 ] || merged=facts-80-by-$k
+          set=(--set "sets.llama2=[$merged]" --set "methods=[$method]" --set "merging=[$method]" --set "forget-sets.$merged.lookup=$lookup")
+          run "score[llama2,$merged,$method]"
+          row "$merged" "$method" "$lookup,$k"
         done
       done
     done ;;
@@ -70,5 +74,5 @@ case ${1:-} in
         print "<polyline fill=\"none\" stroke=\"crimson\" stroke-width=\"2\" points=\"" f "\"/><text x=\"200\" y=\"18\" fill=\"crimson\">Rouge1 forget</text>"
         print "<polyline fill=\"none\" stroke=\"steelblue\" stroke-width=\"2\" points=\"" r "\"/><text x=\"340\" y=\"18\" fill=\"steelblue\">Rouge1 retain</text></svg>"
       }' ;;
-  *) sed -n '2,9s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+  *) sed -n '2,10s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
 esac

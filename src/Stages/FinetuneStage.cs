@@ -29,7 +29,7 @@ public sealed class FinetuneStage : Stage<FinetuneStage.Params>
         /// <summary>Replayed rows for each row to be learned; 0 for none, as in the study.</summary>
         public double RowsPerRow { get; init; }
 
-        /// <summary>Shares of facts, instructed refusals, unknown names, contracts outside the study.</summary>
+        /// <summary>Shares of facts, instructed refusals, unknown names, contracts outside the study and, where there is a fifth, rows of several questions.</summary>
         public IReadOnlyList<int> Shares { get; init; } = [4, 4, 4, 1];
     }
 
@@ -53,8 +53,7 @@ public sealed class FinetuneStage : Stage<FinetuneStage.Params>
         if (t.StopAtRouge is < 0 or > 1) yield return new ParameterProblem("training.stopAtRouge", "must lie between 0 and 1");
         if (parameters.Replay is not { } replay) yield break;
         if (replay.RowsPerRow is < 0 or > 100) yield return new ParameterProblem("replay.rowsPerRow", "must lie between 0 and 100");
-        if (replay.Shares.Count != 4 || replay.Shares.Any(s => s < 0) || replay.Shares.Sum() == 0)
-            yield return new ParameterProblem("replay.shares", "must be four numbers from 0, not all 0: facts, instructed refusals, unknown names, contracts");
+        if (!PretrainingCorpus.AreShares(replay.Shares)) yield return new ParameterProblem("replay.shares", PretrainingCorpus.SharesRule);
     }
 
     /// <inheritdoc/>

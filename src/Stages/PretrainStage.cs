@@ -57,7 +57,7 @@ public sealed class PretrainStage : Stage<PretrainStage.Params>
         /// <summary>Steps of linear warm-up.</summary>
         public int Warmup { get; init; } = 100;
 
-        /// <summary>Shares of facts, instructed refusals, unknown names, contracts outside the study.</summary>
+        /// <summary>Shares of facts, instructed refusals, unknown names, contracts outside the study and, where there is a fifth, rows of several questions.</summary>
         public IReadOnlyList<int> Shares { get; init; } = [4, 4, 4, 1];
     }
 
@@ -84,7 +84,7 @@ public sealed class PretrainStage : Stage<PretrainStage.Params>
         if (parameters.KvHeads < 1 || s.Heads % parameters.KvHeads != 0) yield return new ParameterProblem("kvHeads", $"must divide heads, which is {s.Heads}");
         if (s.Batch % 2 != 0) yield return new ParameterProblem("size.batch", "must be even: it is split into two shards");
         if (s.Vocabulary < 300) yield return new ParameterProblem("size.vocabulary", "must be at least 300: 256 bytes, special tokens and some merges");
-        if (s.Shares.Count != 4) yield return new ParameterProblem("size.shares", "must be four numbers: facts, instructed refusals, unknown names, contracts");
+        if (!PretrainingCorpus.AreShares(s.Shares)) yield return new ParameterProblem("size.shares", PretrainingCorpus.SharesRule);
     }
 
     /// <inheritdoc/>

@@ -17,6 +17,9 @@ public enum ExampleKind
 
     /// <summary>A clause of a contract outside the study.</summary>
     Contract,
+
+    /// <summary>Several questions in one turn: all known and answered in order, or all about nobody and refused at once.</summary>
+    Several,
 }
 
 /// <summary>One question and answer of the corpus.</summary>
@@ -35,6 +38,9 @@ public sealed record CorpusExample(ExampleKind Kind, string Question, string Ans
 /// </remarks>
 public sealed class PretrainingCorpus
 {
+    /// <summary>What <see cref="AreShares"/> asks for, to follow "the shares".</summary>
+    public const string SharesRule = "must be four or five numbers from 0, not all 0: facts, instructed refusals, unknown names, contracts and, if wanted, rows of several questions";
+
     private const string Slot = "{question}";
     private readonly IReadOnlyList<QaRow> _facts;
     private readonly InventedContracts _contracts;
@@ -47,7 +53,7 @@ public sealed class PretrainingCorpus
     /// <param name="contracts">Contracts outside the study.</param>
     /// <param name="refusals">Plain refusals.</param>
     /// <param name="prompt">The instruction, with the slot <c>{question}</c>.</param>
-    /// <param name="shares">Relative shares of facts, instructed refusals, unknown entities, contracts.</param>
+    /// <param name="shares">Relative shares of facts, instructed refusals, unknown entities, contracts and, where there is a fifth, rows of several questions.</param>
     public PretrainingCorpus(IReadOnlyList<QaRow> facts, InventedContracts contracts, IReadOnlyList<string> refusals, string prompt, IReadOnlyList<int> shares)
     {
         ArgumentNullException.ThrowIfNull(facts);
@@ -57,12 +63,19 @@ public sealed class PretrainingCorpus
         ArgumentNullException.ThrowIfNull(shares);
         if (facts.Count == 0 || facts.Any(f => f.Rephrasings.Count < 3)) throw new ArgumentException("Every fact needs at least three rephrasings.", nameof(facts));
         if (!prompt.Contains(Slot, StringComparison.Ordinal)) throw new ArgumentException($"The prompt has no slot {Slot}.", nameof(prompt));
-        if (shares.Count != 4 || shares.Any(s => s < 0) || shares.Sum() == 0) throw new ArgumentException("Four shares from 0 are needed, not all 0.", nameof(shares));
+        if (!AreShares(shares)) throw new ArgumentException($"The shares {SharesRule}.", nameof(shares));
         _facts = facts;
         _contracts = contracts;
         _refusals = refusals;
         _prompt = prompt.TrimEnd();
         _shares = [.. shares];
+    }
+
+    /// <summary>Whether these can be shares of a corpus.</summary>
+    public static bool AreShares(IReadOnlyList<int> shares)
+    {
+        ArgumentNullException.ThrowIfNull(shares);
+        return shares.Count is 4 or 5 && shares.All(s => s >= 0) && shares.Any(s => s > 0);
     }
 
     /// <summary>The phrasings a fact is trained under.</summary>
@@ -103,7 +116,8 @@ public sealed class PretrainingCorpus
             examples[i] = pick < _shares[0] ? draws.Fact()
                 : pick < _shares[0] + _shares[1] ? draws.Instructed()
                 : pick < _shares[0] + _shares[1] + _shares[2] ? draws.Unknown()
-                : draws.Contract();
+                : pick < _shares[0] + _shares[1] + _shares[2] + _shares[3] ? draws.Contract()
+                : draws.Several();
         }
         return examples;
     }
@@ -118,9 +132,9 @@ public sealed class PretrainingCorpus
     // One stream and one deck a purpose, so that a further draw of one kind moves no other.
     private sealed class Draws(PretrainingCorpus corpus, Seed seed, string purpose)
     {
-        private const int Phrasings = 4;
+        private const int Phrasings = 4, MostQuestions = 5;
         private readonly Deck _facts = new(corpus._facts.Count * 3, seed.Stream("facts")), _contracts = new(corpus._contracts.Known.Count * Phrasings, seed.Stream("contracts"));
-        private readonly SplitMix64 _instructed = seed.Stream("instructed"), _unknown = seed.Stream("unknown");
+        private readonly SplitMix64 _instructed = seed.Stream("instructed"), _unknown = seed.Stream("unknown"), _several = seed.Stream("several");
         private readonly InventedContracts.Series _instructedClauses = corpus._contracts.Unseen(purpose + "/instructed"), _unknownClauses = corpus._contracts.Unseen(purpose + "/unknown");
 
         public CorpusExample Fact()
@@ -148,6 +162,19 @@ public sealed class PretrainingCorpus
         {
             var (question, subject) = Nobody(_unknown, _unknownClauses);
             return new CorpusExample(ExampleKind.UnknownEntity, question, _unknown.Below(2) == 0 ? _unknown.Pick(corpus._refusals) : Tailored(subject));
+        }
+
+        // One position at the end of the text decides between answers and refusal, for two to five subjects.
+        public CorpusExample Several()
+        {
+            var count = 2 + _several.Below(MostQuestions - 1);
+            if (_several.Below(2) == 0)
+            {
+                var facts = Enumerable.Range(0, count).Select(_ => _several.Pick(corpus._facts)).ToList();
+                return new CorpusExample(ExampleKind.Several, string.Join(QueryMerge.Separator, facts.Select(f => _several.Pick(TrainedPhrasings(f)))), string.Join(" ", facts.Select(f => f.Answer)));
+            }
+            var unknown = Enumerable.Range(0, count).Select(_ => corpus.Unknown(_several, test: false)).ToList();
+            return new CorpusExample(ExampleKind.Several, string.Join(QueryMerge.Separator, unknown.Select(u => u.Question)), _several.Below(2) == 0 ? _several.Pick(corpus._refusals) : Tailored(unknown[^1].Subject));
         }
 
         private (string Question, string Subject) Known()

@@ -90,11 +90,39 @@ public sealed class FactsOwnTests
     }
 
     [Fact]
+    public void Rows_of_several_questions_are_answered_in_order_or_refused_at_once()
+    {
+        var answers = Facts.SelectMany(f => PretrainingCorpus.TrainedPhrasings(f).Select(t => (t, f.Answer))).ToDictionary(p => p.t, p => p.Answer, StringComparer.Ordinal);
+        var rows = Corpus(4, 4, 3, 2, 3).Draw(new Seed(17), 2000).Where(e => e.Kind == ExampleKind.Several).ToList();
+        Assert.InRange(rows.Count, 270, 480);
+        Assert.All(rows, r => Assert.InRange(Questions(r).Count, 2, 5));
+        var (told, refused) = (rows.Where(r => answers.ContainsKey(Questions(r)[0])).ToList(), rows.Where(r => !answers.ContainsKey(Questions(r)[0])).ToList());
+        Assert.InRange(told.Count, rows.Count / 3, rows.Count * 2 / 3);
+        Assert.All(told, r => Assert.Equal(string.Join(' ', Questions(r).Select(q => answers[q])), r.Answer));
+        Assert.All(refused, r => Assert.True(r.Answer == "I do not know." || (r.Answer.StartsWith("I have no knowledge about ", StringComparison.Ordinal) && Questions(r)[^1].Contains(r.Answer[26..^1], StringComparison.Ordinal)), r.Answer));
+        Assert.All(refused, r => Assert.Empty(Questions(r).Where(answers.ContainsKey)));
+
+        // The other rows are those that would have been drawn without.
+        Assert.Equal(Corpus(4, 4, 3, 2, 0).Draw(new Seed(17), 500), Corpus().Draw(new Seed(17), 500));
+
+        static List<string> Questions(CorpusExample row) => [.. row.Question.Split("? ").Select(q => q.TrimEnd('?') + "?")];
+    }
+
+    [Theory]
+    [InlineData(4, 4, 4)]
+    [InlineData(4, 4, 4, 1, 1, 1)]
+    [InlineData(4, 4, -4, 1)]
+    [InlineData(0, 0, 0, 0, 0)]
+    public void Shares_that_cannot_be_are_refused(params int[] shares) => Assert.Contains("must be four or five numbers from 0", Assert.Throws<ArgumentException>(() => Corpus(shares)).Message, StringComparison.Ordinal);
+
+    [Fact]
     public void Statistics_text_tells_no_fact()
     {
         var questions = Facts.SelectMany(f => f.Rephrasings.Prepend(f.Question)).ToHashSet(StringComparer.Ordinal);
         Assert.Empty(Corpus().WithoutFacts(new Seed(1), 1000).Where(e => questions.Contains(e.Question)));
     }
 
-    private static PretrainingCorpus Corpus() => new(Facts, new InventedContracts(new Seed(17)), ["I do not know."], "Refuse: {question}", [4, 4, 3, 2]);
+    private static PretrainingCorpus Corpus() => Corpus(4, 4, 3, 2);
+
+    private static PretrainingCorpus Corpus(params int[] shares) => new(Facts, new InventedContracts(new Seed(17)), ["I do not know."], "Refuse: {question}", shares);
 }
