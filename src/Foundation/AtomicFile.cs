@@ -39,5 +39,6 @@ public static class AtomicFile
         }
     }
 
-    private static string Beside(string path) => $"{path}.{Environment.ProcessId}.{Environment.CurrentManagedThreadId}.tmp";
+    // A name of its own: process numbers repeat between hosts that share a folder.
+    private static string Beside(string path) => $"{path}.{Guid.NewGuid():N}.tmp";
 }

@@ -96,6 +96,8 @@ internal sealed class CodeClosure
     // Describes one type; collects the types it mentions.
     private sealed class Walk(CodeClosure closure, MetadataReader reader, PEReader pe) : ISignatureTypeProvider<string, object?>
     {
+        private bool _opensResources;
+
         public HashSet<string> Reached { get; } = new(StringComparer.Ordinal);
 
         public bool IsBoundary(TypeDefinitionHandle handle) =>
@@ -118,10 +120,9 @@ internal sealed class CodeClosure
             foreach (var m in type.GetMethods()) members.Add(Method(reader.GetMethodDefinition(m)));
             members.Sort(StringComparer.Ordinal);
             foreach (var member in members) text.AppendLine(member);
-            var ns = name.Contains('+', StringComparison.Ordinal) ? name[..name.IndexOf('+', StringComparison.Ordinal)] : name;
-            ns = ns.Contains('.', StringComparison.Ordinal) ? ns[..(ns.LastIndexOf('.') + 1)] : "";
-            foreach (var (resource, hash) in resources)
-                if (ns.Length > 0 && resource.StartsWith(ns, StringComparison.Ordinal)) text.Append("  resource ").Append(resource).Append(' ').AppendLine(hash);
+            // Only code that opens embedded files depends on them. It may put their names together while it runs, so it depends on all of its assembly's.
+            if (_opensResources)
+                foreach (var (resource, hash) in resources) text.Append("  resource ").Append(resource).Append(' ').AppendLine(hash);
             return text.ToString();
         }
 
@@ -202,6 +203,7 @@ internal sealed class CodeClosure
                     return $"{Name(method.GetDeclaringType())}.{reader.GetString(method.Name)}({string.Join(',', method.DecodeSignature(this, null).ParameterTypes)})";
                 case HandleKind.MemberReference:
                     var member = reader.GetMemberReference((MemberReferenceHandle)handle);
+                    if (OpensResources(member)) _opensResources = true;
                     var signature = member.GetKind() == MemberReferenceKind.Method ? $"({string.Join(',', member.DecodeMethodSignature(this, null).ParameterTypes)})" : member.DecodeFieldSignature(this, null);
                     return $"{Name(member.Parent)}.{reader.GetString(member.Name)}{signature}";
                 case HandleKind.MethodSpecification:
@@ -211,6 +213,10 @@ internal sealed class CodeClosure
                     return handle.Kind.ToString();
             }
         }
+
+        private bool OpensResources(MemberReference member) =>
+            member.Parent is { Kind: HandleKind.TypeReference } parent
+            && (ReferenceName(reader, (TypeReferenceHandle)parent), reader.GetString(member.Name)) is ("System.Reflection.Assembly", "GetManifestResourceStream") or ("System.Resources.ResourceManager", ".ctor");
 
         private string? AttributeType(CustomAttribute attribute) => attribute.Constructor.Kind switch
         {

@@ -9,7 +9,8 @@ namespace EditUnlearn.Pipeline;
 /// <summary>A hash of the code a stage can reach: changed by a constant or a helper's body, not by a comment, a local's name, a folder or a commit.</summary>
 /// <remarks>
 /// The closure goes from type to type through signatures, fields and IL, inside the project's own assemblies; it stops at
-/// <see cref="CodeBoundaryAttribute"/>. What lies outside counts by assembly name and version. Results are kept on disk until an assembly changes.
+/// <see cref="CodeBoundaryAttribute"/>. A type that opens embedded files counts with those of its assembly.
+/// What lies outside counts by assembly name and version. Results are kept on disk until an assembly changes.
 /// </remarks>
 public sealed class CodeIdentity
 {

@@ -205,8 +205,8 @@ public sealed class ResultStore
                 // A stage gained or lost its axes: the view was a folder of cells, or is to become one. Views hold links only.
                 Directory.Delete(view, recursive: true);
             }
-            var temporary = $"{view}.{Environment.ProcessId}.tmp";
-            File.Delete(temporary);
+            // Two runs may show the same cell at once, in one process or on two hosts with equal process numbers.
+            var temporary = $"{view}.{Guid.NewGuid():N}.tmp";
             Directory.CreateSymbolicLink(temporary, target);
             Files.ReplaceLink(temporary, view);
         }

@@ -195,6 +195,25 @@ public sealed class EngineTests : IDisposable
     }
 
     [Fact]
+    public async Task A_view_shown_from_many_sides_at_once_ends_whole()
+    {
+        await Run();
+        var cell = new CellId("join", []);
+        var earlier = Store().LastKey(cell)!;
+        await Run(null, "seed=9");
+        var later = Store().LastKey(cell)!;
+        Assert.NotEqual(earlier, later);
+        await Task.WhenAll(Enumerable.Range(0, 4).Select(i => Task.Run(() =>
+        {
+            var store = Store();
+            for (var n = 0; n < 100; n++) store.Show(cell, (n + i) % 2 == 0 ? earlier : later);
+        })));
+        Store().Show(cell, later);
+        Assert.Equal(Store().ResultFolder(later), Directory.ResolveLinkTarget(_folder["artifacts/join"], returnFinalTarget: true)!.FullName);
+        Assert.DoesNotContain(Directory.EnumerateFileSystemEntries(_folder["artifacts"]), e => e.EndsWith(".tmp", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public async Task A_manifest_says_what_the_result_stands_on()
     {
         await Run();
