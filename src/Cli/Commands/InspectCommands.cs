@@ -153,7 +153,7 @@ internal sealed class InspectCommands
         }
         // The run knows better once it is there: a cell that has run before is left out when what it reads has the bytes it had.
         var spared = stale.Count(s => s.State == CellState.Waiting && store.LastKey(s.Cell.Id) is not null);
-        Console.Out.WriteLine($"{stale.Count} stages are stale{(total > 0 ? $", about {Format.Duration(TimeSpan.FromSeconds(total))} of work as far as known" : "")}{(spared > 0 ? $"; {spared} of them are left out where what they read comes out as before" : "")}.");
+        Console.Out.WriteLine($"{stale.Count} stages are stale{(total > 0 ? $", about {Format.Duration(TimeSpan.FromSeconds(total))} of work as far as known" : "")}{(spared > 0 ? $"; up to {spared} may be left out when what they read comes out as before" : "")}.");
     }
 
     private static void Rows(string path, int limit, bool json)
