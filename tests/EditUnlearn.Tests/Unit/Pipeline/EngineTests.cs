@@ -203,11 +203,24 @@ public sealed class EngineTests : IDisposable
         await Run(null, "seed=9");
         var later = Store().LastKey(cell)!;
         Assert.NotEqual(earlier, later);
-        await Task.WhenAll(Enumerable.Range(0, 4).Select(i => Task.Run(() =>
+        // All at the same instant, each wanting what is not in force.
+        var stores = Enumerable.Range(0, 8).Select(_ => Store()).ToList();
+        using var together = new Barrier(stores.Count);
+        await Task.WhenAll(stores.Select(store => Task.Factory.StartNew(() =>
         {
-            var store = Store();
-            for (var n = 0; n < 100; n++) store.Show(cell, (n + i) % 2 == 0 ? earlier : later);
-        })));
+            try
+            {
+                for (var n = 0; n < 400; n++)
+                {
+                    together.SignalAndWait();
+                    store.Show(cell, n % 2 == 0 ? earlier : later);
+                }
+            }
+            finally
+            {
+                together.RemoveParticipant();   // one that failed leaves nobody waiting
+            }
+        }, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default)));
         Store().Show(cell, later);
         Assert.Equal(Store().ResultFolder(later), Directory.ResolveLinkTarget(_folder["artifacts/join"], returnFinalTarget: true)!.FullName);
         Assert.DoesNotContain(Directory.EnumerateFileSystemEntries(_folder["artifacts"]), e => e.EndsWith(".tmp", StringComparison.Ordinal));
