@@ -7,15 +7,17 @@ using Microsoft.Build.Framework;
 using Microsoft.Build.Utilities;
 #endif
 
-// Compiled twice: by MSBuild as an inline task (build/Native.targets) and by the tests, which define TESTS and do without
-// MSBuild. So: one file, no project types, old-style C#.
+// Compiled twice: by MSBuild as an inline task (build/Native.targets) and by the tests, which define TESTS and do
+// without MSBuild. So: one file, no project types, old-style C#.
 
 namespace EditUnlearn.Build
 {
     /// <summary>
-    /// Makes one version need of an ELF64 shared library weak, so that the dynamic loader of an older distribution accepts it.
-    /// LibTorchSharp 0.107 asks for GLIBCXX_3.4.32 (GCC 13) only because of a marker symbol; Debian 12, Ubuntu 22.04 and RHEL 9
-    /// have 3.4.30 and refuse to load it. Format: System V gABI and the GNU symbol-versioning note (Elf64_Verneed, Elf64_Vernaux).
+    /// Makes one version need of an ELF64 shared library weak, so that the dynamic loader of an older distribution
+    /// accepts it.
+    /// LibTorchSharp 0.107 asks for GLIBCXX_3.4.32 (GCC 13) only because of a marker symbol; Debian 12, Ubuntu 22.04
+    /// and RHEL 9 have 3.4.30 and refuse to load it. Format: System V gABI and the GNU symbol-versioning note
+    /// (Elf64_Verneed, Elf64_Vernaux).
     /// </summary>
     public static class ElfVersionNeed
     {
@@ -25,11 +27,14 @@ namespace EditUnlearn.Build
         private const uint SectionVerSym = 0x6fffffff;
         private const ushort FlagWeak = 0x2;
 
-        /// <summary>Sets the weak flag on <paramref name="version"/> and returns how many needs were changed (0: not asked for).</summary>
+        /// <summary>
+        /// Sets the weak flag on <paramref name="version"/> and returns how many needs were changed (0: not asked for).
+        /// </summary>
         /// <param name="image">The file's bytes, changed in place.</param>
         /// <param name="version">For example <c>GLIBCXX_3.4.32</c>.</param>
         /// <param name="marker">The only symbol that may carry this version: one that nothing calls.</param>
-        /// <exception cref="InvalidDataException">Not a little-endian ELF64 file, damaged, or another symbol needs the version.</exception>
+        /// <exception cref="InvalidDataException">Not a little-endian ELF64 file, damaged, or another symbol needs the
+        /// version.</exception>
         public static int Weaken(byte[] image, string version, string marker)
         {
             try
@@ -48,17 +53,28 @@ namespace EditUnlearn.Build
                 throw new InvalidDataException("not a little-endian ELF64 file");
 
             long headers = I64(image, 0x28);
-            int headerSize = U16(image, 0x3A), headerCount = U16(image, 0x3C);
+            int headerSize = U16(image, 0x3A),
+                headerCount = U16(image, 0x3C);
             if (headers < 64 || headers + (long)headerSize * headerCount > image.Length || headerSize < 64)
                 throw new InvalidDataException("damaged ELF file: the section headers lie outside the file");
-            long needs = -1, versionSymbols = -1, symbols = -1, symbolCount = 0, symbolNames = 0, needNames = 0;
+            long needs = -1,
+                versionSymbols = -1,
+                symbols = -1,
+                symbolCount = 0,
+                symbolNames = 0,
+                needNames = 0;
             for (int i = 0; i < headerCount; i++)
             {
                 long header = headers + (long)i * headerSize;
                 uint type = U32(image, header + 4);
                 long offset = I64(image, header + 0x18);
-                if (type == SectionVerNeed) { needs = offset; needNames = LinkedOffset(image, headers, headerSize, header); }
-                else if (type == SectionVerSym) versionSymbols = offset;
+                if (type == SectionVerNeed)
+                {
+                    needs = offset;
+                    needNames = LinkedOffset(image, headers, headerSize, header);
+                }
+                else if (type == SectionVerSym)
+                    versionSymbols = offset;
                 else if (type == SectionDynSym)
                 {
                     symbols = offset;
@@ -66,7 +82,8 @@ namespace EditUnlearn.Build
                     symbolNames = LinkedOffset(image, headers, headerSize, header);
                 }
             }
-            if (needs < 0) return 0;
+            if (needs < 0)
+                return 0;
 
             var flagsAt = new List<long>();
             var indices = new HashSet<ushort>();
@@ -83,23 +100,34 @@ namespace EditUnlearn.Build
                     aux += U32(image, aux + 12);
                 }
                 uint next = U32(image, need + 12);
-                if (next == 0) break;
+                if (next == 0)
+                    break;
                 need += next;
             }
-            if (flagsAt.Count == 0) return 0;
-            if (versionSymbols < 0 || symbols < 0) throw new InvalidDataException("the file has version needs but no symbol versions");
+            if (flagsAt.Count == 0)
+                return 0;
+            if (versionSymbols < 0 || symbols < 0)
+                throw new InvalidDataException("the file has version needs but no symbol versions");
 
             var others = new List<string>();
             for (long i = 0; i < symbolCount; i++)
             {
-                if (!indices.Contains((ushort)(U16(image, versionSymbols + 2 * i) & 0x7fff))) continue;
+                if (!indices.Contains((ushort)(U16(image, versionSymbols + 2 * i) & 0x7fff)))
+                    continue;
                 string name = Text(image, symbolNames + U32(image, symbols + 24 * i));
-                if (name != marker) others.Add(name);
+                if (name != marker)
+                    others.Add(name);
             }
             if (others.Count > 0)
                 throw new InvalidDataException(
-                    "symbols other than the marker need " + version + ": " + string.Join(", ", others)
-                    + ". Weakening would turn a load error into a crash. Use a distribution whose libstdc++ has " + version + ", or a build of LibTorchSharp for an older one.");
+                    "symbols other than the marker need "
+                        + version
+                        + ": "
+                        + string.Join(", ", others)
+                        + ". Weakening would turn a load error into a crash. Use a distribution whose libstdc++ has "
+                        + version
+                        + ", or a build of LibTorchSharp for an older one."
+                );
 
             foreach (long at in flagsAt)
             {
@@ -115,35 +143,55 @@ namespace EditUnlearn.Build
             return I64(b, headers + (long)U32(b, header + 0x28) * headerSize + 0x18);
         }
 
-        private static ushort U16(byte[] b, long o) { return BitConverter.ToUInt16(b, checked((int)o)); }
+        private static ushort U16(byte[] b, long o)
+        {
+            return BitConverter.ToUInt16(b, checked((int)o));
+        }
 
-        private static uint U32(byte[] b, long o) { return BitConverter.ToUInt32(b, checked((int)o)); }
+        private static uint U32(byte[] b, long o)
+        {
+            return BitConverter.ToUInt32(b, checked((int)o));
+        }
 
-        private static long I64(byte[] b, long o) { return BitConverter.ToInt64(b, checked((int)o)); }
+        private static long I64(byte[] b, long o)
+        {
+            return BitConverter.ToInt64(b, checked((int)o));
+        }
 
         private static string Text(byte[] b, long o)
         {
-            int start = checked((int)o), end = Array.IndexOf(b, (byte)0, start);
-            if (end < 0) throw new ArgumentException("unterminated string");
+            int start = checked((int)o),
+                end = Array.IndexOf(b, (byte)0, start);
+            if (end < 0)
+                throw new ArgumentException("unterminated string");
             return Encoding.ASCII.GetString(b, start, end - start);
         }
     }
 
 #if !TESTS
-    /// <summary>MSBuild face of <see cref="ElfVersionNeed"/>: copies a library, with one version need made weak.</summary>
+    /// <summary>
+    /// MSBuild face of <see cref="ElfVersionNeed"/>: copies a library, with one version need made weak.
+    /// </summary>
     public class WeakenElfVersionNeed : Task
     {
-        /// <summary>The library as it came from the package; never written to (outputs may be hard links into the package cache).</summary>
-        [Required] public string Source { get; set; }
+        /// <summary>
+        /// The library as it came from the package; never written to (outputs may be hard links into the package
+        /// cache).
+        /// </summary>
+        [Required]
+        public string Source { get; set; }
 
         /// <summary>The changed copy.</summary>
-        [Required] public string Target { get; set; }
+        [Required]
+        public string Target { get; set; }
 
         /// <summary>The version to make weak.</summary>
-        [Required] public string VersionNeed { get; set; }
+        [Required]
+        public string VersionNeed { get; set; }
 
         /// <summary>The only symbol that may carry it.</summary>
-        [Required] public string Marker { get; set; }
+        [Required]
+        public string Marker { get; set; }
 
         /// <inheritdoc/>
         public override bool Execute()
@@ -153,11 +201,21 @@ namespace EditUnlearn.Build
                 byte[] image = File.ReadAllBytes(Source);
                 int weakened = ElfVersionNeed.Weaken(image, VersionNeed, Marker);
                 Directory.CreateDirectory(Path.GetDirectoryName(Target));
-                // Several projects may get here at once: each writes its own file, the last rename wins with the same bytes.
+                // Several projects may get here at once: each writes its own file, the last rename wins with the same
+                // bytes.
                 string temporary = Target + "." + Guid.NewGuid().ToString("N");
                 File.WriteAllBytes(temporary, image);
-                if (File.Exists(Target)) File.Delete(temporary); else File.Move(temporary, Target);
-                Log.LogMessage(MessageImportance.Normal, "{0}: {1} need(s) of {2} made weak", Path.GetFileName(Target), weakened, VersionNeed);
+                if (File.Exists(Target))
+                    File.Delete(temporary);
+                else
+                    File.Move(temporary, Target);
+                Log.LogMessage(
+                    MessageImportance.Normal,
+                    "{0}: {1} need(s) of {2} made weak",
+                    Path.GetFileName(Target),
+                    weakened,
+                    VersionNeed
+                );
                 return true;
             }
             catch (InvalidDataException e)

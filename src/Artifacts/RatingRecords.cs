@@ -1,9 +1,14 @@
 namespace EditUnlearn.Artifacts;
 
-/// <summary>What one rater said about one answer of one method; an answer that several methods gave has a row for each. File <c>ratings.parquet</c> of <c>study import</c>.</summary>
+/// <summary>
+/// What one rater said about one answer of one method; an answer that several methods gave has a row for each. File
+/// <c>ratings.parquet</c> of <c>study import</c>.
+/// </summary>
 public sealed record RatingRow
 {
-    /// <summary>The rater's name in the study, for example <c>r01</c>; nothing else is known of the person here.</summary>
+    /// <summary>
+    /// The rater's name in the study, for example <c>r01</c>; nothing else is known of the person here.
+    /// </summary>
     public string Rater { get; set; } = "";
 
     /// <summary>Code of the item in the rater's sheet.</summary>
@@ -21,7 +26,10 @@ public sealed record RatingRow
     /// <inheritdoc cref="AnswerRow.Method"/>
     public string Method { get; set; } = "";
 
-    /// <summary>What tells two runs of one method apart, for example <c>before</c> and <c>after</c> self-improvement; empty where there is one.</summary>
+    /// <summary>
+    /// What tells two runs of one method apart, for example <c>before</c> and <c>after</c> self-improvement; empty
+    /// where there is one.
+    /// </summary>
     public string Variant { get; set; } = "";
 
     /// <inheritdoc cref="AnswerRow.Split"/>
@@ -30,10 +38,14 @@ public sealed record RatingRow
     /// <summary>1: the true answer, or anything near it, no longer appears; else 0.</summary>
     public int ForgetQuality { get; set; }
 
-    /// <summary>1 to 5: the refusal shows that it understood what was asked. Null where <see cref="ForgetQuality"/> is 0.</summary>
+    /// <summary>
+    /// 1 to 5: the refusal shows that it understood what was asked. Null where <see cref="ForgetQuality"/> is 0.
+    /// </summary>
     public int? Entailment { get; set; }
 
-    /// <summary>1 to 5: nothing invented, misleading, offensive or garbled. Null where <see cref="ForgetQuality"/> is 0.</summary>
+    /// <summary>
+    /// 1 to 5: nothing invented, misleading, offensive or garbled. Null where <see cref="ForgetQuality"/> is 0.
+    /// </summary>
     public int? Trustworthiness { get; set; }
 
     /// <summary>Whether the rater failed more than half of the attention items.</summary>
@@ -43,7 +55,10 @@ public sealed record RatingRow
     public string Comment { get; set; } = "";
 }
 
-/// <summary>One measure of one method over the ratings that count. File <c>rating-means.parquet</c>; left Figure 6 is drawn from it.</summary>
+/// <summary>
+/// One measure of one method over the ratings that count. File <c>rating-means.parquet</c>; left Figure 6 is drawn from
+/// it.
+/// </summary>
 public sealed record RatingMean
 {
     /// <inheritdoc cref="AnswerRow.Model"/>
@@ -86,7 +101,10 @@ public sealed record RatingMean
     public int Rated { get; set; }
 }
 
-/// <summary>The difference of two methods in one measure, over what the same raters said about the same questions. File <c>rating-pairs.parquet</c>.</summary>
+/// <summary>
+/// The difference of two methods in one measure, over what the same raters said about the same questions. File
+/// <c>rating-pairs.parquet</c>.
+/// </summary>
 public sealed record RatingPair
 {
     /// <inheritdoc cref="RatingMean.Measure"/>
@@ -132,7 +150,9 @@ public sealed record RatingAgreement
     /// <summary>Mean over items of the share of pairs of raters that agree; null without an item rated twice.</summary>
     public double? PercentAgreement { get; set; }
 
-    /// <summary>Mean over raters of Spearman's correlation with the mean of the others; null where undefined for all.</summary>
+    /// <summary>
+    /// Mean over raters of Spearman's correlation with the mean of the others; null where undefined for all.
+    /// </summary>
     public double? RaterRest { get; set; }
 
     /// <summary>Items with at least two ratings.</summary>

@@ -15,7 +15,10 @@ public abstract record ScoredRun
     /// <inheritdoc cref="AnswerRow.Method"/>
     public string Method { get; set; } = "";
 
-    /// <summary>What was to be answered instead: <c>plain</c> (a refusal from a list), <c>self-improved</c> (the model's own); empty for the untouched model.</summary>
+    /// <summary>
+    /// What was to be answered instead: <c>plain</c> (a refusal from a list), <c>self-improved</c> (the model's own);
+    /// empty for the untouched model.
+    /// </summary>
     public string Target { get; set; } = "";
 
     /// <summary>Questions merged into one before the edit; 1 for none.</summary>
@@ -47,7 +50,10 @@ public sealed record CellScore : ScoredRun
     /// <inheritdoc cref="ScoreRow.Metric"/>
     public string Metric { get; set; } = "";
 
-    /// <summary>How rows become one number: <c>strict</c> (all rows alike) or <c>paper</c> (the first 200, MRR and Hit-Rate weighed by batch).</summary>
+    /// <summary>
+    /// How rows become one number: <c>strict</c> (all rows alike) or <c>paper</c> (the first 200, MRR and Hit-Rate
+    /// weighed by batch).
+    /// </summary>
     public string Profile { get; set; } = "";
 
     /// <summary>Over the rows that have a value; null where none has.</summary>
@@ -68,7 +74,9 @@ public sealed record CellScore : ScoredRun
     /// <summary>Rows that have none.</summary>
     public int Excluded { get; set; }
 
-    /// <summary>Whether the method's training left the finite numbers; the scores are those of the last finite state.</summary>
+    /// <summary>
+    /// Whether the method's training left the finite numbers; the scores are those of the last finite state.
+    /// </summary>
     public bool Diverged { get; set; }
 }
 

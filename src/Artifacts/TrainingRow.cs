@@ -1,6 +1,9 @@
 namespace EditUnlearn.Artifacts;
 
-/// <summary>One update of a training run, for curves. Time is not in it: a table of a result must not differ between two runs of the same key.</summary>
+/// <summary>
+/// One update of a training run, for curves. Time is not in it: a table of a result must not differ between two runs of
+/// the same key.
+/// </summary>
 public sealed record TrainingRow
 {
     /// <summary>1-based.</summary>

@@ -32,5 +32,6 @@ public static class ExitCodes
 
     /// <summary>Printed below the list of commands.</summary>
     public const string Legend =
-        "Exit codes: 0 done, 1 a stage failed, 2 usage or configuration, 3 stale under --frozen, 4 results differ, 5 damaged, 6 not available, 130/143 interrupted";
+        "Exit codes: 0 done, 1 a stage failed, 2 usage or configuration, 3 stale under --frozen, 4 results differ, "
+        + "5 damaged, 6 not available, 130/143 interrupted";
 }

@@ -8,7 +8,8 @@ namespace EditUnlearn.Cli;
 internal static class Opening
 {
     /// <summary>Weights alone, for exact work without a tokenizer.</summary>
-    public static CausalLm Weights(string folder, Compute compute, CancellationToken cancelled) => Shown(options => WeightFolder.Load(folder, compute.Device, compute.DType, options), cancelled);
+    public static CausalLm Weights(string folder, Compute compute, CancellationToken cancelled) =>
+        Shown(options => WeightFolder.Load(folder, compute.Device, compute.DType, options), cancelled);
 
     /// <summary>Weights, tokenizer and chat template.</summary>
     /// <param name="folder">A model folder.</param>
@@ -16,17 +17,24 @@ internal static class Opening
     /// <param name="template">Name or file of a chat template; null for what belongs to the checkpoint.</param>
     /// <param name="official">Whether the template's own system text is used.</param>
     /// <param name="cancelled">Stops the load.</param>
-    public static Checkpoint Checkpoint(string folder, Compute compute, string? template, bool official, CancellationToken cancelled) =>
-        Shown(options => Models.Checkpoint.Load(folder, compute, template, official, options), cancelled);
+    public static Checkpoint Checkpoint(
+        string folder,
+        Compute compute,
+        string? template,
+        bool official,
+        CancellationToken cancelled
+    ) => Shown(options => Models.Checkpoint.Load(folder, compute, template, official, options), cancelled);
 
     private static T Shown<T>(Func<LoadOptions, T> load, CancellationToken cancelled)
     {
         using var counter = new Counter("loading", Format.Bytes);
-        return load(new LoadOptions
-        {
-            Progress = p => counter.Report(p.BytesDone, p.BytesTotal),
-            Warn = w => Screen.Note("warning: " + w),
-            Cancelled = cancelled,
-        });
+        return load(
+            new LoadOptions
+            {
+                Progress = p => counter.Report(p.BytesDone, p.BytesTotal),
+                Warn = w => Screen.Note("warning: " + w),
+                Cancelled = cancelled,
+            }
+        );
     }
 }

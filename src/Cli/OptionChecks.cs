@@ -14,20 +14,26 @@ internal sealed class OptionChecks
     /// <param name="hint">What to do, or null.</param>
     public OptionChecks That(bool holds, string option, FormattableString message, string? hint = null)
     {
-        if (!holds) _problems.Add(new InputProblem(option, 0, 0, FormattableString.Invariant(message), hint));
+        if (!holds)
+            _problems.Add(new InputProblem(option, 0, 0, FormattableString.Invariant(message), hint));
         return this;
     }
 
     /// <summary>A number has a smallest value.</summary>
-    public OptionChecks AtLeast(string option, long value, long least) => That(value >= least, option, $"must be at least {least}, not {value}");
+    public OptionChecks AtLeast(string option, long value, long least) =>
+        That(value >= least, option, $"must be at least {least}, not {value}");
 
     /// <summary>A number has bounds, both allowed.</summary>
-    public OptionChecks Between(string option, double value, double least, double most) => That(value >= least && value <= most, option, $"must lie between {least} and {most}, not {value}");
+    public OptionChecks Between(string option, double value, double least, double most) =>
+        That(value >= least && value <= most, option, $"must lie between {least} and {most}, not {value}");
 
-    /// <summary>A file can be written there: a long computation must not end with a folder that is not there. Null is no file.</summary>
+    /// <summary>
+    /// A file can be written there: a long computation must not end with a folder that is not there. Null is no file.
+    /// </summary>
     public OptionChecks File(string option, string? path)
     {
-        if (path is null) return this;
+        if (path is null)
+            return this;
         var parent = Path.GetDirectoryName(Path.GetFullPath(path));
         That(Directory.Exists(parent), option, $"the folder {parent} does not exist");
         return That(!Directory.Exists(path), option, $"{path} is a folder", "name a file in it");
@@ -37,6 +43,7 @@ internal sealed class OptionChecks
     /// <exception cref="InputException">All that is.</exception>
     public void Demand()
     {
-        if (_problems.Count > 0) throw new InputException(_problems);
+        if (_problems.Count > 0)
+            throw new InputException(_problems);
     }
 }

@@ -7,9 +7,11 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 
 // A worker talks JSON lines with the scheduler that started it; it needs no command line.
-if (args is [WorkerCommand.Verb, ..]) return WorkerCommand.Run();
+if (args is [WorkerCommand.Verb, ..])
+    return WorkerCommand.Run();
 
-if (args is [CompletionCommand.Verb, .. var words]) return CompletionCommand.Answer(words);
+if (args is [CompletionCommand.Verb, .. var words])
+    return CompletionCommand.Answer(words);
 
 if (Verbs.Complaint(args) is { } complaint)
 {
@@ -31,31 +33,41 @@ await new HostBuilder()
         services.AddSingleton<ICoconaApplicationMetadataProvider, ToolMetadata>();
         services.AddSingleton(new Stopping(stopping.Token));
     })
-    .ConfigureCocona(args, configureApplication: app =>
-    {
-        app.UseFilter(new ErrorFilter());
-        app.AddCommands<ReproCommand>();
-        app.AddCommands<InspectCommands>();
-        app.AddCommands<CheckCommand>();
-        app.AddCommands<ClaimsCommand>();
-        app.AddCommands<DiffCommand>();
-        app.AddCommands<ApplyCommand>();
-        app.AddCommands<AskCommand>();
-        app.AddCommands<EvalCommand>();
-        app.AddSubCommand("model", x => x.AddCommands<ModelCommands>()).WithDescription("Look into a checkpoint: logits, generate, info, convert");
-        app.AddCommands<PullCommand>();
-        app.AddCommands<DoctorCommand>();
-        app.AddCommands<ExplainCommand>();
-        app.AddCommands<CompletionCommand>();
-        app.AddSubCommand("study", x => x.AddCommands<StudyCommand>()).WithDescription("The human study: write blind sheets, evaluate what comes back");
-        app.AddSubCommand("cache", x => x.AddCommands<CacheCommands>()).WithDescription("What the store of results holds; check it, clean it up");
-        app.AddSubCommand("dataset", x => x.AddCommands<DatasetCommands>()).WithDescription("Check a data set, let a model rephrase it, or generate contracts");
-    })
+    .ConfigureCocona(
+        args,
+        configureApplication: app =>
+        {
+            app.UseFilter(new ErrorFilter());
+            app.AddCommands<ReproCommand>();
+            app.AddCommands<InspectCommands>();
+            app.AddCommands<CheckCommand>();
+            app.AddCommands<ClaimsCommand>();
+            app.AddCommands<DiffCommand>();
+            app.AddCommands<ApplyCommand>();
+            app.AddCommands<AskCommand>();
+            app.AddCommands<EvalCommand>();
+            app.AddSubCommand("model", x => x.AddCommands<ModelCommands>())
+                .WithDescription("Look into a checkpoint: logits, generate, info, convert");
+            app.AddCommands<PullCommand>();
+            app.AddCommands<DoctorCommand>();
+            app.AddCommands<ExplainCommand>();
+            app.AddCommands<CompletionCommand>();
+            app.AddSubCommand("study", x => x.AddCommands<StudyCommand>())
+                .WithDescription("The human study: write blind sheets, evaluate what comes back");
+            app.AddSubCommand("cache", x => x.AddCommands<CacheCommands>())
+                .WithDescription("What the store of results holds; check it, clean it up");
+            app.AddSubCommand("dataset", x => x.AddCommands<DatasetCommands>())
+                .WithDescription("Check a data set, let a model rephrase it, or generate contracts");
+        }
+    )
     .RunConsoleAsync(o => o.SuppressStatusMessages = true)
     .ConfigureAwait(false);
 
-if (signalled is { } code) return code;
-// Cocona answers 129 to --help and to unknown options, and 1 to arguments it cannot read, which here means a failed stage.
+if (signalled is { } code)
+    return code;
+
+// Cocona answers 129 to --help and to unknown options, and 1 to arguments it cannot read, which here means a failed
+// stage.
 return Environment.ExitCode switch
 {
     129 => args.Any(a => a is "-h" or "--help" or "--version") ? ExitCodes.Done : ExitCodes.Usage,

@@ -26,8 +26,13 @@ internal static partial class Sizes
     public static long Parse(string option, string text)
     {
         var m = Form().Match(text);
-        var bytes = m.Success && Units.TryGetValue(m.Groups[2].Value, out var unit) ? double.Parse(m.Groups[1].ValueSpan, CultureInfo.InvariantCulture) * unit : 0;
-        return bytes is >= 1 and < 1e15 ? (long)bytes : throw new InputException(option, $"'{text}' is not a size", "such as 5GB, 500MB or 2GiB");
+        var bytes =
+            m.Success && Units.TryGetValue(m.Groups[2].Value, out var unit)
+                ? double.Parse(m.Groups[1].ValueSpan, CultureInfo.InvariantCulture) * unit
+                : 0;
+        return bytes is >= 1 and < 1e15
+            ? (long)bytes
+            : throw new InputException(option, $"'{text}' is not a size", "such as 5GB, 500MB or 2GiB");
     }
 
     [GeneratedRegex(@"^\s*(\d{1,15}(?:\.\d{1,6})?)\s*([a-zA-Z]*)\s*$", RegexOptions.CultureInvariant)]

@@ -12,7 +12,11 @@ internal sealed class Study
     {
         Root = root;
         Plan = plan;
-        Store = new ResultStore(Path.Combine(root, "artifacts")) { Profile = plan.Profile, Guesses = StageSeconds.Read(root, plan.Profile) };
+        Store = new ResultStore(Path.Combine(root, "artifacts"))
+        {
+            Profile = plan.Profile,
+            Guesses = StageSeconds.Read(root, plan.Profile),
+        };
         Files = new FileHashes(Path.Combine(Store.Folder, "files.json"));
         Code = new CodeIdentity(AppContext.BaseDirectory, Path.Combine(Store.Folder, "code.json"));
         Keys = new KeyResolver(plan, Code, Files);
@@ -42,33 +46,43 @@ internal sealed class Study
 
     /// <summary>The folder of pipeline.yaml, here or above.</summary>
     public static string FindRoot() =>
-        FindRootOrNull() ?? throw new InputException(Directory.GetCurrentDirectory(), $"there is no {PipelineFile.FileName} here or in a folder above", "change into a checkout");
+        FindRootOrNull()
+        ?? throw new InputException(
+            Directory.GetCurrentDirectory(),
+            $"there is no {PipelineFile.FileName} here or in a folder above",
+            "change into a checkout"
+        );
 
     /// <summary>The same; null outside a checkout.</summary>
     public static string? FindRootOrNull()
     {
         for (var at = new DirectoryInfo(Directory.GetCurrentDirectory()); at is not null; at = at.Parent)
-            if (File.Exists(Path.Combine(at.FullName, PipelineFile.FileName))) return at.FullName;
+            if (File.Exists(Path.Combine(at.FullName, PipelineFile.FileName)))
+                return at.FullName;
         return null;
     }
 
     /// <summary>A data file that comes with the checkout; null outside one.</summary>
-    public static string? Shipped(string file) => FindRootOrNull() is { } root && File.Exists(Path.Combine(root, file)) ? Path.Combine(root, file) : null;
+    public static string? Shipped(string file) =>
+        FindRootOrNull() is { } root && File.Exists(Path.Combine(root, file)) ? Path.Combine(root, file) : null;
 
     /// <summary>What manifests say about the ground a result stands on.</summary>
-    public static IReadOnlyDictionary<string, string> Versions { get; } = new SortedDictionary<string, string>(StringComparer.Ordinal)
-    {
-        ["dotnet"] = Environment.Version.ToString(),
-        ["os"] = RuntimeInformation.OSDescription,
-        ["architecture"] = RuntimeInformation.ProcessArchitecture.ToString(),
-        ["torchsharp"] = VersionOf("TorchSharp"),
-        ["parquet"] = VersionOf("Parquet"),
-    };
+    public static IReadOnlyDictionary<string, string> Versions { get; } =
+        new SortedDictionary<string, string>(StringComparer.Ordinal)
+        {
+            ["dotnet"] = Environment.Version.ToString(),
+            ["os"] = RuntimeInformation.OSDescription,
+            ["architecture"] = RuntimeInformation.ProcessArchitecture.ToString(),
+            ["torchsharp"] = VersionOf("TorchSharp"),
+            ["parquet"] = VersionOf("Parquet"),
+        };
 
     // Read from the file, so that the native library is not loaded for a command that needs none.
     private static string VersionOf(string assembly)
     {
         var path = Path.Combine(AppContext.BaseDirectory, assembly + ".dll");
-        return File.Exists(path) ? System.Reflection.AssemblyName.GetAssemblyName(path).Version?.ToString() ?? "unknown" : "absent";
+        return File.Exists(path)
+            ? System.Reflection.AssemblyName.GetAssemblyName(path).Version?.ToString() ?? "unknown"
+            : "absent";
     }
 }

@@ -9,7 +9,10 @@ namespace EditUnlearn.Data;
 /// <param name="Message">What was found.</param>
 public sealed record LintFinding(string Id, string Rule, string Message);
 
-/// <summary>Reports what looks wrong with the content of a data set; it changes nothing. Source: datasets specification, section 3.5.</summary>
+/// <summary>
+/// Reports what looks wrong with the content of a data set; it changes nothing. Source: datasets specification, section
+/// 3.5.
+/// </summary>
 public static partial class DatasetLint
 {
     private const int LongAnswer = 12;
@@ -31,24 +34,38 @@ public static partial class DatasetLint
                 foreach (var j in others)
                 {
                     var overlap = words[i].Intersect(words[j]).Count() / (double)words[i].Union(words[j]).Count();
-                    if (overlap >= TwinOverlap) findings.Add(new LintFinding(row.Id, "twin", $"may ask the same as {rows[j].Id}: '{rows[j].Question}'"));
+                    if (overlap >= TwinOverlap)
+                        findings.Add(
+                            new LintFinding(row.Id, "twin", $"may ask the same as {rows[j].Id}: '{rows[j].Question}'")
+                        );
                 }
-            else byAnswer.Add(normal, others = []);
+            else
+                byAnswer.Add(normal, others = []);
             others.Add(i);
             foreach (var text in row.Rephrasings.Prepend(row.Question))
             {
-                if (answer.Count > 0 && Contains([.. Words(text)], answer)) findings.Add(new LintFinding(row.Id, "answer-in-question", $"'{row.Answer}' stands in '{text}'"));
-                if (!text.Contains(row.Subject, StringComparison.Ordinal)) findings.Add(new LintFinding(row.Id, "subject-missing", $"'{row.Subject}' does not stand in '{text}'"));
+                if (answer.Count > 0 && Contains([.. Words(text)], answer))
+                    findings.Add(new LintFinding(row.Id, "answer-in-question", $"'{row.Answer}' stands in '{text}'"));
+                if (!text.Contains(row.Subject, StringComparison.Ordinal))
+                    findings.Add(
+                        new LintFinding(row.Id, "subject-missing", $"'{row.Subject}' does not stand in '{text}'")
+                    );
             }
-            if (answer.Count > LongAnswer) findings.Add(new LintFinding(row.Id, "long-answer", $"{answer.Count} words"));
-            if (row.Rephrasings.Distinct().Count() != row.Rephrasings.Count || row.Rephrasings.Contains(row.Question)) findings.Add(new LintFinding(row.Id, "repeated-phrasing", "two of its phrasings are equal"));
+            if (answer.Count > LongAnswer)
+                findings.Add(new LintFinding(row.Id, "long-answer", $"{answer.Count} words"));
+            if (row.Rephrasings.Distinct().Count() != row.Rephrasings.Count || row.Rephrasings.Contains(row.Question))
+                findings.Add(new LintFinding(row.Id, "repeated-phrasing", "two of its phrasings are equal"));
         }
         return findings;
     }
 
-    private static bool Contains(List<string> text, List<string> run) => Enumerable.Range(0, Math.Max(0, text.Count - run.Count + 1)).Any(i => text.Skip(i).Take(run.Count).SequenceEqual(run));
+    private static bool Contains(List<string> text, List<string> run) =>
+        Enumerable
+            .Range(0, Math.Max(0, text.Count - run.Count + 1))
+            .Any(i => text.Skip(i).Take(run.Count).SequenceEqual(run));
 
-    private static IEnumerable<string> Words(string text) => Word().Matches(text.ToLowerInvariant()).Select(m => m.Value);
+    private static IEnumerable<string> Words(string text) =>
+        Word().Matches(text.ToLowerInvariant()).Select(m => m.Value);
 
     [GeneratedRegex(@"[\p{L}\p{N}]+")]
     private static partial Regex Word();

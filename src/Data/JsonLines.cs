@@ -8,18 +8,26 @@ namespace EditUnlearn.Data;
 /// <summary>JSON Lines from strangers: one object a line, empty lines do not count.</summary>
 public static class JsonLines
 {
-    /// <summary>The objects with their lines, from 1; null where a line holds none, for the reader to complain about in its own words.</summary>
+    /// <summary>
+    /// The objects with their lines, from 1; null where a line holds none, for the reader to complain about in its own
+    /// words.
+    /// </summary>
     /// <param name="path">The file.</param>
     /// <exception cref="InputException">The file is absent or not UTF-8.</exception>
     public static IEnumerable<(int Line, JsonObject? Value)> Read(string path) =>
-        Text(path).Split('\n').Index().Where(l => !string.IsNullOrWhiteSpace(l.Item)).Select(l => (l.Index + 1, Parse(l.Item)));
+        Text(path)
+            .Split('\n')
+            .Index()
+            .Where(l => !string.IsNullOrWhiteSpace(l.Item))
+            .Select(l => (l.Index + 1, Parse(l.Item)));
 
     /// <summary>A whole file as text.</summary>
     /// <param name="path">The file.</param>
     /// <exception cref="InputException">The file is absent or not UTF-8.</exception>
     public static string Text(string path)
     {
-        if (!File.Exists(path)) throw new InputException(path, "there is no such file");
+        if (!File.Exists(path))
+            throw new InputException(path, "there is no such file");
         try
         {
             return new UTF8Encoding(false, throwOnInvalidBytes: true).GetString(File.ReadAllBytes(path));
@@ -34,7 +42,10 @@ public static class JsonLines
     {
         try
         {
-            return JsonNode.Parse(line, documentOptions: new JsonDocumentOptions { MaxDepth = 8, AllowDuplicateProperties = false }) as JsonObject;
+            return JsonNode.Parse(
+                    line,
+                    documentOptions: new JsonDocumentOptions { MaxDepth = 8, AllowDuplicateProperties = false }
+                ) as JsonObject;
         }
         catch (JsonException)
         {

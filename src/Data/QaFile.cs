@@ -12,14 +12,42 @@ namespace EditUnlearn.Data;
 /// <param name="Target">What shall be answered instead; null where the file leaves it open.</param>
 public sealed record PlacedQuestion(QaRow Row, int Line, string? Target);
 
-/// <summary>Reads question files: our own JSON Lines, the published TOFU and PISTOL forms, and what users hand in. The form shows in the keys.</summary>
-/// <remarks>Source: datasets specification, sections 1 to 3. Every problem of a file is reported at once, with its line.</remarks>
+/// <summary>
+/// Reads question files: our own JSON Lines, the published TOFU and PISTOL forms, and what users hand in. The form
+/// shows in the keys.
+/// </summary>
+/// <remarks>
+/// Source: datasets specification, sections 1 to 3. Every problem of a file is reported at once, with its line.
+/// </remarks>
 public static class QaFile
 {
     private const int MaxRows = 1_000_000;
     private static readonly string[] Known =
-        ["id", "dataset", "row", "question", "answer", "aliases", "distractors", "subject", "subjectStart", "subjectLength", "rephrasings", "category", "group", "meta",
-         "target", "edge", "option1", "option2", "option3", "option4", "perturbed_answer", "paraphrased_answer", "paraphrased_question"];
+    [
+        "id",
+        "dataset",
+        "row",
+        "question",
+        "answer",
+        "aliases",
+        "distractors",
+        "subject",
+        "subjectStart",
+        "subjectLength",
+        "rephrasings",
+        "category",
+        "group",
+        "meta",
+        "target",
+        "edge",
+        "option1",
+        "option2",
+        "option3",
+        "option4",
+        "perturbed_answer",
+        "paraphrased_answer",
+        "paraphrased_question",
+    ];
 
     /// <summary>Reads a file.</summary>
     /// <param name="path">JSON Lines, one JSON array, or Parquet with the same columns.</param>
@@ -28,14 +56,21 @@ public static class QaFile
     /// <exception cref="DamagedFileException">It calls itself Parquet and is not.</exception>
     public static IReadOnlyList<QaRow> Read(string path, string? dataset = null) => Read(path, dataset, firstRow: 0);
 
-    /// <summary>Reads a file with the line and the target of each question: what somebody wants a model to forget, or to answer instead.</summary>
+    /// <summary>
+    /// Reads a file with the line and the target of each question: what somebody wants a model to forget, or to answer
+    /// instead.
+    /// </summary>
     /// <inheritdoc cref="Read(string, string?)"/>
-    public static IReadOnlyList<PlacedQuestion> ReadPlaced(string path, string? dataset = null) => Placed(path, dataset, firstRow: 0);
+    public static IReadOnlyList<PlacedQuestion> ReadPlaced(string path, string? dataset = null) =>
+        Placed(path, dataset, firstRow: 0);
 
-    /// <summary>Reads several files one after the other as one set, as the study's facts: authors, then world facts.</summary>
+    /// <summary>
+    /// Reads several files one after the other as one set, as the study's facts: authors, then world facts.
+    /// </summary>
     /// <param name="paths">In order.</param>
     /// <param name="dataset">Name for the ids.</param>
-    /// <exception cref="InputException">A file is wrong, or two hold the same question or id; all problems at once.</exception>
+    /// <exception cref="InputException">A file is wrong, or two hold the same question or id; all problems at
+    /// once.</exception>
     public static IReadOnlyList<QaRow> ReadAll(IReadOnlyList<string> paths, string dataset)
     {
         ArgumentNullException.ThrowIfNull(paths);
@@ -47,8 +82,18 @@ public static class QaFile
                 var ids = rows.Select(r => r.Id).ToHashSet(StringComparer.Ordinal);
                 foreach (var row in Read(path, dataset, rows.Count))
                 {
-                    if (questions.Contains(row.Question)) problems.Add(new InputProblem(path, 0, 0, $"the question of {row.Id} stands in an earlier file too: '{row.Question}'", "questions of a set are distinct; remove one"));
-                    if (ids.Contains(row.Id)) problems.Add(new InputProblem(path, 0, 0, $"the id {row.Id} stands in an earlier file too"));
+                    if (questions.Contains(row.Question))
+                        problems.Add(
+                            new InputProblem(
+                                path,
+                                0,
+                                0,
+                                $"the question of {row.Id} stands in an earlier file too: '{row.Question}'",
+                                "questions of a set are distinct; remove one"
+                            )
+                        );
+                    if (ids.Contains(row.Id))
+                        problems.Add(new InputProblem(path, 0, 0, $"the id {row.Id} stands in an earlier file too"));
                     rows.Add(row);
                 }
             }
@@ -59,21 +104,34 @@ public static class QaFile
         return problems.Count == 0 ? rows : throw new InputException(problems);
     }
 
-    private static IReadOnlyList<QaRow> Read(string path, string? dataset, int firstRow) => [.. Placed(path, dataset, firstRow).Select(p => p.Row)];
+    private static IReadOnlyList<QaRow> Read(string path, string? dataset, int firstRow) =>
+        [.. Placed(path, dataset, firstRow).Select(p => p.Row)];
 
     private static IReadOnlyList<PlacedQuestion> Placed(string path, string? dataset, int firstRow)
     {
-        if (!File.Exists(path)) throw new InputException(path, "there is no such file");
+        if (!File.Exists(path))
+            throw new InputException(path, "there is no such file");
         var problems = new List<InputProblem>();
-        var objects = path.EndsWith(".parquet", StringComparison.OrdinalIgnoreCase) ? FromParquet(path) : FromText(path, problems);
+        var objects = path.EndsWith(".parquet", StringComparison.OrdinalIgnoreCase)
+            ? FromParquet(path)
+            : FromText(path, problems);
         if (objects.Count > 0 && objects[0].Value["format"] is { } format)
         {
             if (format is not JsonValue v || !v.TryGetValue<string>(out var f) || f != "qa/1")
-                problems.Add(new InputProblem(path, objects[0].Line, 0, $"the header's format is {format.ToJsonString()}", "this program reads qa/1"));
+                problems.Add(
+                    new InputProblem(
+                        path,
+                        objects[0].Line,
+                        0,
+                        $"the header's format is {format.ToJsonString()}",
+                        "this program reads qa/1"
+                    )
+                );
             dataset ??= objects[0].Value["name"] is JsonValue n && n.TryGetValue<string>(out var name) ? name : null;
             objects.RemoveAt(0);
         }
-        if (objects.Count > MaxRows) throw new InputException(path, $"has more than {MaxRows} rows");
+        if (objects.Count > MaxRows)
+            throw new InputException(path, $"has more than {MaxRows} rows");
         dataset ??= Path.GetFileNameWithoutExtension(path);
         var rows = new List<PlacedQuestion>(objects.Count);
         var questions = new Dictionary<string, int>(StringComparer.Ordinal);
@@ -82,29 +140,56 @@ public static class QaFile
             var fields = new Fields(path, line, value, problems);
             var row = Row(fields, dataset, firstRow + rows.Count);
             var target = fields.Text("target");
-            if (target is not null && target.Trim().Length == 0) fields.Complain("target", "is empty", "give a sentence that the model shall answer, or leave the field out");
+            if (target is not null && target.Trim().Length == 0)
+                fields.Complain(
+                    "target",
+                    "is empty",
+                    "give a sentence that the model shall answer, or leave the field out"
+                );
             if (!questions.TryAdd(row.Question, line) && row.Question.Length > 0)
-                problems.Add(new InputProblem(path, line, 0, $"the question stands already in line {questions[row.Question]}", "questions of a set are distinct; remove one"));
+                problems.Add(
+                    new InputProblem(
+                        path,
+                        line,
+                        0,
+                        $"the question stands already in line {questions[row.Question]}",
+                        "questions of a set are distinct; remove one"
+                    )
+                );
             rows.Add(new PlacedQuestion(row, line, target));
         }
-        if (rows.Count == 0 && problems.Count == 0) problems.Add(new InputProblem(path, 0, 0, "holds no question"));
-        return problems.Count == 0 ? [.. Contracts.ContractGraph.Kinds([.. rows.Select(r => r.Row)]).Zip(rows, (kind, read) => read with { Row = kind })] : throw new InputException([.. problems.OrderBy(p => p.Line)]);
+        if (rows.Count == 0 && problems.Count == 0)
+            problems.Add(new InputProblem(path, 0, 0, "holds no question"));
+        return problems.Count == 0
+            ?
+            [
+                .. Contracts
+                    .ContractGraph.Kinds([.. rows.Select(r => r.Row)])
+                    .Zip(rows, (kind, read) => read with { Row = kind }),
+            ]
+            : throw new InputException([.. problems.OrderBy(p => p.Line)]);
     }
 
     /// <summary>Writes rows in the native format, a header first.</summary>
-    public static void Write(string path, IReadOnlyList<QaRow> rows, string name) => Write(path, [.. rows.Select((r, i) => new PlacedQuestion(r, i + 2, null))], name);
+    public static void Write(string path, IReadOnlyList<QaRow> rows, string name) =>
+        Write(path, [.. rows.Select((r, i) => new PlacedQuestion(r, i + 2, null))], name);
 
     /// <summary>The same with the targets.</summary>
     public static void Write(string path, IReadOnlyList<PlacedQuestion> questions, string name)
     {
         ArgumentNullException.ThrowIfNull(questions);
-        var options = new JsonSerializerOptions { PropertyNamingPolicy = JsonNamingPolicy.CamelCase, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+        var options = new JsonSerializerOptions
+        {
+            PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
+            Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+        };
         using var writer = new StreamWriter(path, append: false, new UTF8Encoding(false)) { NewLine = "\n" };
         writer.WriteLine(new JsonObject { ["format"] = "qa/1", ["name"] = name }.ToJsonString(options));
         foreach (var question in questions)
         {
             var row = JsonSerializer.SerializeToNode(question.Row, options)!.AsObject();
-            if (question.Target is not null) row["target"] = question.Target;
+            if (question.Target is not null)
+                row["target"] = question.Target;
             writer.WriteLine(row.ToJsonString(options));
         }
     }
@@ -114,14 +199,20 @@ public static class QaFile
         var question = f.Text("question", required: true) ?? "";
         var before = f.Count;
         var answers = f.Texts("answer");
-        if (f.Count == before && (answers.Count == 0 || answers[0].Trim().Length == 0)) f.Complain("answer", "is missing or empty");
-        if (question.Trim().Length == 0) f.Complain("question", "is missing or empty");
+        if (f.Count == before && (answers.Count == 0 || answers[0].Trim().Length == 0))
+            f.Complain("answer", "is missing or empty");
+        if (question.Trim().Length == 0)
+            f.Complain("question", "is missing or empty");
         var answer = answers.Count > 0 ? answers[0] : "";
         var options = Enumerable.Range(1, 4).Select(i => f.Text($"option{i}")).OfType<string>().Where(o => o != answer);
         // A contract question names two parties; the longest run of capitals would hold both.
-        var subject = f.Text("subject") ?? (f.Text("edge") is null ? null : SubjectRule.FindParty(question)) ?? SubjectRule.Find(question);
+        var subject =
+            f.Text("subject")
+            ?? (f.Text("edge") is null ? null : SubjectRule.FindParty(question))
+            ?? SubjectRule.Find(question);
         var start = question.IndexOf(subject, StringComparison.Ordinal);
-        if (start < 0) f.Complain("subject", $"'{subject}' does not occur in the question");
+        if (start < 0)
+            f.Complain("subject", $"'{subject}' does not occur in the question");
         var category = f.Text("category") ?? "";
         f.Unknown(Known);
         return new QaRow
@@ -149,12 +240,39 @@ public static class QaFile
 
     // The conversions that data hubs offer: the columns are the fields of the JSON form.
     private static List<(int Line, JsonObject Value)> FromParquet(string path) =>
-        [.. ParquetTable.ReadObjects(path, MaxRows + 1).Select((row, i) => (i + 1, new JsonObject(row.Where(c => c.Value is not null).Select(c => KeyValuePair.Create(c.Key, (JsonNode?)(c.Value switch
-        {
-            string s => JsonValue.Create(s),
-            IEnumerable<string> list => new JsonArray([.. list.Select(t => (JsonNode)JsonValue.Create(t)!)]),
-            var other => JsonValue.Create(Convert.ToString(other, System.Globalization.CultureInfo.InvariantCulture)),
-        }))))))];
+        [
+            .. ParquetTable
+                .ReadObjects(path, MaxRows + 1)
+                .Select(
+                    (row, i) =>
+                        (
+                            i + 1,
+                            new JsonObject(
+                                row.Where(c => c.Value is not null)
+                                    .Select(c =>
+                                        KeyValuePair.Create(
+                                            c.Key,
+                                            (JsonNode?)(
+                                                c.Value switch
+                                                {
+                                                    string s => JsonValue.Create(s),
+                                                    IEnumerable<string> list => new JsonArray([
+                                                        .. list.Select(t => (JsonNode)JsonValue.Create(t)!),
+                                                    ]),
+                                                    var other => JsonValue.Create(
+                                                        Convert.ToString(
+                                                            other,
+                                                            System.Globalization.CultureInfo.InvariantCulture
+                                                        )
+                                                    ),
+                                                }
+                                            )
+                                        )
+                                    )
+                            )
+                        )
+                ),
+        ];
 
     private static List<(int Line, JsonObject Value)> FromLines(string path, string text, List<InputProblem> problems)
     {
@@ -163,10 +281,14 @@ public static class QaFile
         foreach (var line in text.Split('\n'))
         {
             number++;
-            if (string.IsNullOrWhiteSpace(line)) continue;
-            if (Parse(path, line, number, problems) is JsonObject o) objects.Add((number, o));
-            else if (problems.Count == 0 || problems[^1].Line != number) problems.Add(new InputProblem(path, number, 1, "is not a JSON object"));
-            if (problems.Count > 100) break;
+            if (string.IsNullOrWhiteSpace(line))
+                continue;
+            if (Parse(path, line, number, problems) is JsonObject o)
+                objects.Add((number, o));
+            else if (problems.Count == 0 || problems[^1].Line != number)
+                problems.Add(new InputProblem(path, number, 1, "is not a JSON object"));
+            if (problems.Count > 100)
+                break;
         }
         return objects;
     }
@@ -174,11 +296,14 @@ public static class QaFile
     private static List<(int Line, JsonObject Value)> FromArray(string path, string text, List<InputProblem> problems)
     {
         var objects = new List<(int, JsonObject)>();
-        if (Parse(path, text, 0, problems) is not JsonArray array) return objects;
+        if (Parse(path, text, 0, problems) is not JsonArray array)
+            return objects;
         // Lines are not kept by the parser; the place of a row in the array is the next best name for it.
         for (var i = 0; i < array.Count; i++)
-            if (array[i] is JsonObject o) objects.Add((i + 1, o));
-            else problems.Add(new InputProblem(path, i + 1, 0, "this element of the array is not an object"));
+            if (array[i] is JsonObject o)
+                objects.Add((i + 1, o));
+            else
+                problems.Add(new InputProblem(path, i + 1, 0, "this element of the array is not an object"));
         return objects;
     }
 
@@ -186,11 +311,22 @@ public static class QaFile
     {
         try
         {
-            return JsonNode.Parse(json, documentOptions: new JsonDocumentOptions { MaxDepth = 16, AllowDuplicateProperties = false });
+            return JsonNode.Parse(
+                json,
+                documentOptions: new JsonDocumentOptions { MaxDepth = 16, AllowDuplicateProperties = false }
+            );
         }
         catch (JsonException e)
         {
-            problems.Add(new InputProblem(path, line + (int)(e.LineNumber ?? 0) + (line == 0 ? 1 : 0), (int)(e.BytePositionInLine ?? 0) + 1, "not valid JSON", e.Message.Split(" LineNumber")[0]));
+            problems.Add(
+                new InputProblem(
+                    path,
+                    line + (int)(e.LineNumber ?? 0) + (line == 0 ? 1 : 0),
+                    (int)(e.BytePositionInLine ?? 0) + 1,
+                    "not valid JSON",
+                    e.Message.Split(" LineNumber")[0]
+                )
+            );
             return null;
         }
     }
@@ -199,14 +335,16 @@ public static class QaFile
     {
         public int Count => problems.Count;
 
-        public void Complain(string field, string message, string? hint = null) => problems.Add(new InputProblem(path, line, 0, $"{field} {message}", hint));
+        public void Complain(string field, string message, string? hint = null) =>
+            problems.Add(new InputProblem(path, line, 0, $"{field} {message}", hint));
 
         public string? Text(string field, bool required = false)
         {
             switch (value[field])
             {
                 case null:
-                    if (required) Complain(field, "is missing");
+                    if (required)
+                        Complain(field, "is missing");
                     return null;
                 case JsonValue v when v.TryGetValue<string>(out var s):
                     return s;
@@ -218,11 +356,14 @@ public static class QaFile
 
         public IReadOnlyList<string> Texts(string field)
         {
-            if (value[field] is not JsonArray array) return Text(field) is { } single ? [single] : [];
+            if (value[field] is not JsonArray array)
+                return Text(field) is { } single ? [single] : [];
             var texts = new List<string>(array.Count);
             foreach (var item in array)
-                if (item is JsonValue v && v.TryGetValue<string>(out var s)) texts.Add(s);
-                else Complain(field, "is a list with something other than text");
+                if (item is JsonValue v && v.TryGetValue<string>(out var s))
+                    texts.Add(s);
+                else
+                    Complain(field, "is a list with something other than text");
             return texts;
         }
 
@@ -230,7 +371,13 @@ public static class QaFile
         {
             foreach (var (key, _) in value)
                 if (!known.Contains(key))
-                    Complain(key, "is not a field of a question", Spelling.Nearest(key, known) is { } near ? $"did you mean '{near}'?" : "remove it, or put it into meta");
+                    Complain(
+                        key,
+                        "is not a field of a question",
+                        Spelling.Nearest(key, known) is { } near
+                            ? $"did you mean '{near}'?"
+                            : "remove it, or put it into meta"
+                    );
         }
     }
 }

@@ -5,13 +5,19 @@ namespace EditUnlearn.Data;
 /// <summary>Where the edit of a merged query looks its key up.</summary>
 public enum MergeLookup
 {
-    /// <summary>The last token of the merged text, by taking the whole text as the subject: needs no subjects, and the last position sees all questions.</summary>
+    /// <summary>
+    /// The last token of the merged text, by taking the whole text as the subject: needs no subjects, and the last
+    /// position sees all questions.
+    /// </summary>
     LastToken,
 
     /// <summary>The subject of the last question; the others only stand before it.</summary>
     LastSubject,
 
-    /// <summary>The subject of every question: as many edits as questions, all of one text with one target. An extension, not the study's.</summary>
+    /// <summary>
+    /// The subject of every question: as many edits as questions, all of one text with one target. An extension, not
+    /// the study's.
+    /// </summary>
     EachSubject,
 }
 
@@ -21,10 +27,13 @@ public enum MergeLookup
 /// <param name="Members">Ids of the questions in it, in order.</param>
 public sealed record MergedQuery(QaRow Request, TargetRow Target, IReadOnlyList<string> Members);
 
-/// <summary>Several queries to be forgotten put into one, edited to one refusal: fewer edits for as many facts.</summary>
+/// <summary>
+/// Several queries to be forgotten put into one, edited to one refusal: fewer edits for as many facts.
+/// </summary>
 /// <remarks>
-/// Source: the study's section 3.3; editing specification, section 9. Consecutive groups of k in the order of the data, the last one may be short; questions joined by one space,
-/// punctuation kept. The target is that of the last question: one draw from the list a group, or the model's own refusal of the question that stands last.
+/// Source: the study's section 3.3; editing specification, section 9. Consecutive groups of k in the order of the data,
+/// the last one may be short; questions joined by one space, punctuation kept. The target is that of the last question:
+/// one draw from the list a group, or the model's own refusal of the question that stands last.
 /// </remarks>
 public static class QueryMerge
 {
@@ -46,10 +55,23 @@ public static class QueryMerge
     /// <param name="size">Questions in a group, k.</param>
     /// <param name="lookup">Where to edit.</param>
     /// <exception cref="KeyNotFoundException">A group's last question has no target.</exception>
-    public static IReadOnlyList<MergedQuery> Of(IReadOnlyList<QaRow> forget, IReadOnlyDictionary<string, TargetRow> targets, int size, MergeLookup lookup)
+    public static IReadOnlyList<MergedQuery> Of(
+        IReadOnlyList<QaRow> forget,
+        IReadOnlyDictionary<string, TargetRow> targets,
+        int size,
+        MergeLookup lookup
+    )
     {
         ArgumentNullException.ThrowIfNull(targets);
-        return [.. Groups(forget, size).SelectMany(group => group.Count == 1 ? [new MergedQuery(group[0], targets[group[0].Id], [group[0].Id])] : Merged(group, targets[group[^1].Id], lookup))];
+        return
+        [
+            .. Groups(forget, size)
+                .SelectMany(group =>
+                    group.Count == 1
+                        ? [new MergedQuery(group[0], targets[group[0].Id], [group[0].Id])]
+                        : Merged(group, targets[group[^1].Id], lookup)
+                ),
+        ];
     }
 
     private static IEnumerable<MergedQuery> Merged(IReadOnlyList<QaRow> group, TargetRow target, MergeLookup lookup)
@@ -69,7 +91,8 @@ public static class QueryMerge
             Group = group[^1].Group,
         };
         List<string> members = [.. group.Select(q => q.Id)];
-        MergedQuery At(string key, string subject, int start) => new(whole with { Id = key, Subject = subject, SubjectStart = start }, target with { Id = key }, members);
+        MergedQuery At(string key, string subject, int start) =>
+            new(whole with { Id = key, Subject = subject, SubjectStart = start }, target with { Id = key }, members);
         return lookup switch
         {
             MergeLookup.LastToken => [At(id, text, 0)],

@@ -2,11 +2,15 @@ using EditUnlearn.Models;
 
 namespace EditUnlearn.Evaluation;
 
-/// <summary>Where the true answer's tokens stand while the model says its own: the paper's way of ranking, and confidence in what is said.</summary>
+/// <summary>
+/// Where the true answer's tokens stand while the model says its own: the paper's way of ranking, and confidence in
+/// what is said.
+/// </summary>
 /// <remarks>
-/// Source: evaluation specification, sections 5 and 6.1. The logits of a generation are read back from its text in one pass. In the paper's
-/// code a finished row goes on in its batch, fed with EOS, until the longest row stops; steps after that are rows of zeros, where a token's
-/// rank is its id + 1. That dependence on the batch is reproduced here, for batches of 16 in the order of the data.
+/// Source: evaluation specification, sections 5 and 6.1. The logits of a generation are read back from its text in one
+/// pass. In the paper's code a finished row goes on in its batch, fed with EOS, until the longest row stops; steps
+/// after that are rows of zeros, where a token's rank is its id + 1. That dependence on the batch is reproduced here,
+/// for batches of 16 in the order of the data.
 /// </remarks>
 public static class FreeRunning
 {
@@ -22,14 +26,25 @@ public static class FreeRunning
     /// <param name="Target">The true answer in context, without EOS.</param>
     /// <param name="Alone">The true answer encoded by itself.</param>
     /// <param name="Batch">Which batch of the paper's evaluation it is in; null where that leaves it out.</param>
-    public sealed record Answered(IReadOnlyList<int> Prompt, Generated Said, IReadOnlyList<int> Target, IReadOnlyList<int> Alone, (string Split, int Number)? Batch);
+    public sealed record Answered(
+        IReadOnlyList<int> Prompt,
+        Generated Said,
+        IReadOnlyList<int> Target,
+        IReadOnlyList<int> Alone,
+        (string Split, int Number)? Batch
+    );
 
     /// <summary>What was seen along one answer.</summary>
     /// <param name="LogProbabilities">Of each token said.</param>
     /// <param name="Ranks">Of each target at its step; 0 where the answer had ended.</param>
     /// <param name="CompatRanks">Of each stand-alone target in its batch; empty without one.</param>
     /// <param name="CompatFilteredRanks">The same after the filter.</param>
-    public sealed record Seen(IReadOnlyList<double> LogProbabilities, IReadOnlyList<int> Ranks, IReadOnlyList<int> CompatRanks, IReadOnlyList<int> CompatFilteredRanks);
+    public sealed record Seen(
+        IReadOnlyList<double> LogProbabilities,
+        IReadOnlyList<int> Ranks,
+        IReadOnlyList<int> CompatRanks,
+        IReadOnlyList<int> CompatFilteredRanks
+    );
 
     /// <summary>Reads all rows.</summary>
     /// <param name="model">The model, with its patch applied.</param>
@@ -40,10 +55,19 @@ public static class FreeRunning
     /// <param name="tap">Intervention.</param>
     /// <param name="cancelled">Looked at between passes.</param>
     public static IReadOnlyList<Seen> Read(
-        CausalLm model, IReadOnlyList<Answered> rows, SamplingFilter? filter, int padId, int batchRows = 64, ForwardTap? tap = null, CancellationToken cancelled = default)
+        CausalLm model,
+        IReadOnlyList<Answered> rows,
+        SamplingFilter? filter,
+        int padId,
+        int batchRows = 64,
+        ForwardTap? tap = null,
+        CancellationToken cancelled = default
+    )
     {
         ArgumentNullException.ThrowIfNull(rows);
-        var lengths = rows.Where(r => r.Batch is not null).GroupBy(r => r.Batch!.Value).ToDictionary(g => g.Key, g => g.Max(r => Steps(r.Said)));
+        var lengths = rows.Where(r => r.Batch is not null)
+            .GroupBy(r => r.Batch!.Value)
+            .ToDictionary(g => g.Key, g => g.Max(r => Steps(r.Said)));
         var plans = rows.Select(r => Plan(r, r.Batch is { } b ? lengths[b] : 0, padId)).ToList();
         var readings = LogitProbe.Read(model, [.. plans.Select(p => p.Row)], filter, batchRows, tap, cancelled);
         return [.. rows.Select((r, i) => Seen1(r, plans[i], readings[i]))];
@@ -62,7 +86,8 @@ public static class FreeRunning
         // The logits of step i stand at the token before it: the prompt's last, or what was said or fed at step i - 1.
         var fed = Math.Max(row.Said.Ids.Count, compat - 1);
         int[] ids = [.. row.Prompt, .. row.Said.Ids, .. Enumerable.Repeat(padId, fed - row.Said.Ids.Count)];
-        LogitProbe.Point At(int step, int target, LogitProbe.Want want) => new(row.Prompt.Count - 1 + step, target, want);
+        LogitProbe.Point At(int step, int target, LogitProbe.Want want) =>
+            new(row.Prompt.Count - 1 + step, target, want);
         LogitProbe.Point[] points =
         [
             .. row.Said.Ids.Select((id, i) => At(i, id, LogitProbe.Want.Probability)),
@@ -79,8 +104,12 @@ public static class FreeRunning
         int[] zeros = row.Batch is null ? [] : [.. row.Alone.Skip(plan.Compat).Select(id => id + 1)];
         return new Seen(
             [.. readings.Take(said).Select(r => r.LogProbability)],
-            [.. readings.Skip(said).Take(plan.Free).Select(r => r.Rank), .. Enumerable.Repeat(0, row.Target.Count - plan.Free)],
+            [
+                .. readings.Skip(said).Take(plan.Free).Select(r => r.Rank),
+                .. Enumerable.Repeat(0, row.Target.Count - plan.Free),
+            ],
             [.. compat.Select(r => r.Rank), .. zeros],
-            [.. compat.Select(r => r.FilteredRank), .. zeros]);
+            [.. compat.Select(r => r.FilteredRank), .. zeros]
+        );
     }
 }

@@ -6,7 +6,9 @@ namespace EditUnlearn.Evaluation;
 /// <remarks>Source: the study's section 3.2 and appendix B.1; datasets specification, section 6.3.</remarks>
 public static class RefusalWriter
 {
-    private const int MaxNewTokens = 48, MinWords = 4, MaxWords = 40;
+    private const int MaxNewTokens = 48,
+        MinWords = 4,
+        MaxWords = 40;
     private const string Slot = "{question}";
 
     /// <summary>A question for which a refusal is wanted.</summary>
@@ -20,16 +22,37 @@ public static class RefusalWriter
     /// <param name="prompt">The instruction, with the slot <c>{question}</c>.</param>
     /// <param name="wanted">The questions.</param>
     /// <param name="cancelled">Looked at between batches.</param>
-    public static IReadOnlyList<(string Text, bool ByModel)> Write(Checkpoint checkpoint, string prompt, IReadOnlyList<Wanted> wanted, CancellationToken cancelled = default)
+    public static IReadOnlyList<(string Text, bool ByModel)> Write(
+        Checkpoint checkpoint,
+        string prompt,
+        IReadOnlyList<Wanted> wanted,
+        CancellationToken cancelled = default
+    )
     {
         ArgumentNullException.ThrowIfNull(checkpoint);
         ArgumentNullException.ThrowIfNull(prompt);
         ArgumentNullException.ThrowIfNull(wanted);
-        if (!prompt.Contains(Slot, StringComparison.Ordinal)) throw new ArgumentException($"The prompt has no slot {Slot}.", nameof(prompt));
+        if (!prompt.Contains(Slot, StringComparison.Ordinal))
+            throw new ArgumentException($"The prompt has no slot {Slot}.", nameof(prompt));
         var generated = GreedyDecoder.Decode(
-            checkpoint.Model, [.. wanted.Select(w => checkpoint.Prompt(prompt.TrimEnd().Replace(Slot, w.Question, StringComparison.Ordinal)))],
-            new GreedyDecoder.Options { MaxNewTokens = MaxNewTokens, StopIds = checkpoint.StopIds }, cancelled: cancelled);
-        return [.. wanted.Select((w, i) => Clean(checkpoint.Decode(generated[i].Ids)) is var text && IsGood(text, w) ? (text, true) : (Fallback(w.Subject), false))];
+            checkpoint.Model,
+            [
+                .. wanted.Select(w =>
+                    checkpoint.Prompt(prompt.TrimEnd().Replace(Slot, w.Question, StringComparison.Ordinal))
+                ),
+            ],
+            new GreedyDecoder.Options { MaxNewTokens = MaxNewTokens, StopIds = checkpoint.StopIds },
+            cancelled: cancelled
+        );
+        return
+        [
+            .. wanted.Select(
+                (w, i) =>
+                    Clean(checkpoint.Decode(generated[i].Ids)) is var text && IsGood(text, w)
+                        ? (text, true)
+                        : (Fallback(w.Subject), false)
+            ),
+        ];
     }
 
     /// <summary>What stands in where the model's own words will not do.</summary>
@@ -40,19 +63,26 @@ public static class RefusalWriter
     {
         ArgumentNullException.ThrowIfNull(text);
         var line = text.Trim().Split('\n')[0].Trim();
-        if (line.StartsWith("Answer:", StringComparison.Ordinal)) line = line["Answer:".Length..].Trim();
+        if (line.StartsWith("Answer:", StringComparison.Ordinal))
+            line = line["Answer:".Length..].Trim();
         for (var i = 0; i < line.Length; i++)
-            if (line[i] is '.' or '!' or '?' && (i + 1 == line.Length || line[i + 1] == ' ')) return line[..(i + 1)];
+            if (line[i] is '.' or '!' or '?' && (i + 1 == line.Length || line[i + 1] == ' '))
+                return line[..(i + 1)];
         return line.Length == 0 ? line : line + ".";
     }
 
-    /// <summary>A refusal of sensible length that is no question, names the subject and does not tell the answer.</summary>
+    /// <summary>
+    /// A refusal of sensible length that is no question, names the subject and does not tell the answer.
+    /// </summary>
     public static bool IsGood(string text, Wanted wanted)
     {
         ArgumentNullException.ThrowIfNull(text);
         ArgumentNullException.ThrowIfNull(wanted);
         var words = text.Split(' ', StringSplitOptions.RemoveEmptyEntries).Length;
         var said = RougeTokens.Of(text).ToHashSet(StringComparer.Ordinal);
-        return words is >= MinWords and <= MaxWords && !text.EndsWith('?') && wanted.Answers.All(a => RefusalPatterns.IsRefusal(text, a)) && RougeTokens.Of(wanted.Subject).Any(said.Contains);
+        return words is >= MinWords and <= MaxWords
+            && !text.EndsWith('?')
+            && wanted.Answers.All(a => RefusalPatterns.IsRefusal(text, a))
+            && RougeTokens.Of(wanted.Subject).Any(said.Contains);
     }
 }

@@ -2,7 +2,10 @@ using System.Text;
 
 namespace EditUnlearn.Evaluation;
 
-/// <summary>The words ROUGE compares: lower case, letters and digits of ASCII, longer ones stemmed. Source: evaluation specification, section 4.</summary>
+/// <summary>
+/// The words ROUGE compares: lower case, letters and digits of ASCII, longer ones stemmed. Source: evaluation
+/// specification, section 4.
+/// </summary>
 public static class RougeTokens
 {
     /// <summary>The tokens of a text.</summary>
@@ -13,15 +16,19 @@ public static class RougeTokens
         var word = new StringBuilder();
         void End()
         {
-            if (word.Length == 0) return;
+            if (word.Length == 0)
+                return;
             var token = word.Length > 3 ? PorterStemmer.Stem(word.ToString()) : word.ToString();
-            if (token.Length > 0) tokens.Add(token);
+            if (token.Length > 0)
+                tokens.Add(token);
             word.Clear();
         }
         // Full lower-casing makes two characters of a dotted capital I; .NET's leaves it alone.
         foreach (var c in text.Replace("\u0130", "i\u0307", StringComparison.Ordinal).ToLowerInvariant())
-            if (char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c)) word.Append(c);
-            else End();
+            if (char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c))
+                word.Append(c);
+            else
+                End();
         End();
         return tokens;
     }

@@ -4,7 +4,9 @@ using EditUnlearn.Foundation;
 
 namespace EditUnlearn.Evaluation;
 
-/// <summary>From evidence to numbers: a row per question and metric, then means in both profiles that never travel without them.</summary>
+/// <summary>
+/// From evidence to numbers: a row per question and metric, then means in both profiles that never travel without them.
+/// </summary>
 public static class Scores
 {
     private const int Resamples = 2000;
@@ -24,37 +26,90 @@ public static class Scores
         ArgumentNullException.ThrowIfNull(run);
         return
         [
-            .. answers.GroupBy(a => (a.Model, a.Method, a.Split)).SelectMany(g => g.OrderBy(a => a.Order).ThenBy(a => a.Id, StringComparer.Ordinal)).SelectMany(a => MetricCatalog.All.Select(m => new ScoreRow
-            {
-                Model = a.Model, Data = run.Data, Size = run.Size, Method = a.Method, Target = run.Target, Merge = run.Merge,
-                Split = a.Split, Order = a.Order, Id = a.Id, Metric = m.Name, Value = m.Of(a),
-            })),
+            .. answers
+                .GroupBy(a => (a.Model, a.Method, a.Split))
+                .SelectMany(g => g.OrderBy(a => a.Order).ThenBy(a => a.Id, StringComparer.Ordinal))
+                .SelectMany(a =>
+                    MetricCatalog.All.Select(m => new ScoreRow
+                    {
+                        Model = a.Model,
+                        Data = run.Data,
+                        Size = run.Size,
+                        Method = a.Method,
+                        Target = run.Target,
+                        Merge = run.Merge,
+                        Split = a.Split,
+                        Order = a.Order,
+                        Id = a.Id,
+                        Metric = m.Name,
+                        Value = m.Of(a),
+                    })
+                ),
         ];
     }
 
     /// <summary>Means by run, split, metric and profile, with standard error and bootstrap interval.</summary>
     /// <param name="rows">In any order.</param>
-    /// <param name="seed">Of the bootstrap. Every cell draws the same resamples of its split, so cells can be compared pair by pair.</param>
+    /// <param name="seed">Of the bootstrap. Every cell draws the same resamples of its split, so cells can be compared
+    /// pair by pair.</param>
     /// <param name="diverged">Passed on.</param>
     public static IReadOnlyList<CellScore> Means(IEnumerable<ScoreRow> rows, Seed seed, bool diverged = false) =>
-    [
-        .. rows.GroupBy(r => (r.Model, r.Data, r.Size, r.Method, r.Target, r.Merge, r.Split)).SelectMany(split => MetricProfile.All.SelectMany(profile =>
-        {
-            var metrics = split.GroupBy(r => r.Metric).Select(g => (Name: g.Key, Rows: (IReadOnlyList<ScoreRow>)[.. g.OrderBy(r => r.Order).ThenBy(r => r.Id, StringComparer.Ordinal).Take(profile.Rows ?? int.MaxValue)])).ToList();
-            var columns = metrics.Select(m => new Column([.. m.Rows.Select(r => r.Value)], Weights(m.Name, m.Rows.Count, profile))).ToList();
-            var intervals = Intervals(columns, seed.Stream("bootstrap/" + split.Key.Split));
-            return metrics.Select((m, i) => new CellScore
-            {
-                Model = split.Key.Model, Data = split.Key.Data, Size = split.Key.Size, Method = split.Key.Method, Target = split.Key.Target, Merge = split.Key.Merge, Split = split.Key.Split,
-                Metric = m.Name, Profile = profile.Name,
-                Mean = columns[i].Mean, StandardError = columns[i].StandardError, CiLow = intervals[i].Low, CiHigh = intervals[i].High,
-                Count = columns[i].Count, Excluded = m.Rows.Count - columns[i].Count, Diverged = diverged,
-            });
-        })),
-    ];
+        [
+            .. rows.GroupBy(r => (r.Model, r.Data, r.Size, r.Method, r.Target, r.Merge, r.Split))
+                .SelectMany(split =>
+                    MetricProfile.All.SelectMany(profile =>
+                    {
+                        var metrics = split
+                            .GroupBy(r => r.Metric)
+                            .Select(g =>
+                                (
+                                    Name: g.Key,
+                                    Rows: (IReadOnlyList<ScoreRow>)
+                                        [
+                                            .. g.OrderBy(r => r.Order)
+                                                .ThenBy(r => r.Id, StringComparer.Ordinal)
+                                                .Take(profile.Rows ?? int.MaxValue),
+                                        ]
+                                )
+                            )
+                            .ToList();
+                        var columns = metrics
+                            .Select(m => new Column(
+                                [.. m.Rows.Select(r => r.Value)],
+                                Weights(m.Name, m.Rows.Count, profile)
+                            ))
+                            .ToList();
+                        var intervals = Intervals(columns, seed.Stream("bootstrap/" + split.Key.Split));
+                        return metrics.Select(
+                            (m, i) =>
+                                new CellScore
+                                {
+                                    Model = split.Key.Model,
+                                    Data = split.Key.Data,
+                                    Size = split.Key.Size,
+                                    Method = split.Key.Method,
+                                    Target = split.Key.Target,
+                                    Merge = split.Key.Merge,
+                                    Split = split.Key.Split,
+                                    Metric = m.Name,
+                                    Profile = profile.Name,
+                                    Mean = columns[i].Mean,
+                                    StandardError = columns[i].StandardError,
+                                    CiLow = intervals[i].Low,
+                                    CiHigh = intervals[i].High,
+                                    Count = columns[i].Count,
+                                    Excluded = m.Rows.Count - columns[i].Count,
+                                    Diverged = diverged,
+                                }
+                        );
+                    })
+                ),
+        ];
 
     private static int[] Weights(string metric, int count, MetricProfile profile) =>
-        profile.BatchRows is { } batch && MetricCatalog.All.Any(m => m.Name == metric && m.WeighedByBatch) ? [.. MetricProfile.CumulativeWeights(count, batch)] : [.. Enumerable.Repeat(1, count)];
+        profile.BatchRows is { } batch && MetricCatalog.All.Any(m => m.Name == metric && m.WeighedByBatch)
+            ? [.. MetricProfile.CumulativeWeights(count, batch)]
+            : [.. Enumerable.Repeat(1, count)];
 
     // Values and weights of one metric, row by row; a row without a value has no weight.
     private sealed class Column(IReadOnlyList<double?> values, int[] weights)
@@ -72,8 +127,11 @@ public static class Scores
         {
             get
             {
-                if (Count < 2 || Mean is not { } mean) return 0;
-                var squares = values.Select((v, i) => v is { } x ? weights[i] * (x - mean) * weights[i] * (x - mean) : 0).Sum();
+                if (Count < 2 || Mean is not { } mean)
+                    return 0;
+                var squares = values
+                    .Select((v, i) => v is { } x ? weights[i] * (x - mean) * weights[i] * (x - mean) : 0)
+                    .Sum();
                 return Math.Sqrt(squares * Count / (Count - 1)) / Weights.Sum();
             }
         }
@@ -88,19 +146,27 @@ public static class Scores
         for (var b = 0; b < Resamples && n > 0; b++)
         {
             Array.Clear(times);
-            for (var i = 0; i < n; i++) times[draw.Below(n)]++;
+            for (var i = 0; i < n; i++)
+                times[draw.Below(n)]++;
             for (var c = 0; c < columns.Count; c++)
             {
-                double sum = 0, weight = 0;
+                double sum = 0,
+                    weight = 0;
                 for (var i = 0; i < n; i++)
                 {
                     sum += times[i] * columns[c].Weighted[i];
                     weight += times[i] * columns[c].Weights[i];
                 }
-                if (weight > 0) means[c].Add(sum / weight);
+                if (weight > 0)
+                    means[c].Add(sum / weight);
             }
         }
-        return [.. means.Select(m => m.Count == 0 ? ((double?)null, (double?)null) : (Percentile(m, LowerTail), Percentile(m, 1 - LowerTail)))];
+        return
+        [
+            .. means.Select(m =>
+                m.Count == 0 ? ((double?)null, (double?)null) : (Percentile(m, LowerTail), Percentile(m, 1 - LowerTail))
+            ),
+        ];
     }
 
     private static double Percentile(List<double> values, double share)

@@ -3,13 +3,27 @@ using EditUnlearn.Artifacts;
 
 namespace EditUnlearn.Evaluation;
 
-/// <summary>What a machine can say about an answer before people are paid to judge it. Never mixed with human scores.</summary>
+/// <summary>
+/// What a machine can say about an answer before people are paid to judge it. Never mixed with human scores.
+/// </summary>
 /// <remarks>Source: evaluation specification, section 10.5. The refusal rate is the metric <c>refusal</c>.</remarks>
 public static partial class StandIns
 {
-    private static readonly HashSet<string> ShortWords = new(StringComparer.OrdinalIgnoreCase) { "a", "i", "o", "s", "m", "d", "t" };   // the last four after an apostrophe
+    private static readonly HashSet<string> ShortWords = new(StringComparer.OrdinalIgnoreCase)
+    {
+        "a",
+        "i",
+        "o",
+        "s",
+        "m",
+        "d",
+        "t",
+    }; // the last four after an apostrophe
 
-    /// <summary>Share of the subject's words that the answer repeats, stemmed, 0 to 1; higher is better. Null where the subject has no word.</summary>
+    /// <summary>
+    /// Share of the subject's words that the answer repeats, stemmed, 0 to 1; higher is better. Null where the subject
+    /// has no word.
+    /// </summary>
     /// <param name="generated">What the model said.</param>
     /// <param name="subject">What the question is about.</param>
     public static double? EntityMention(string generated, string subject)
@@ -26,8 +40,14 @@ public static partial class StandIns
         return words.Count < 2 ? null : 1 - words.Zip(words.Skip(1)).Distinct().Count() / (double)(words.Count - 1);
     }
 
-    /// <summary>Share of white-space parts that do not look like a word, a number or a quoted one, 0 to 1; lower is better. Null for an empty answer.</summary>
-    /// <remarks>A word has a vowel, at most four consonants in a row, no capital after a small letter, no letter three times in a row. No dictionary is asked: names are invented here.</remarks>
+    /// <summary>
+    /// Share of white-space parts that do not look like a word, a number or a quoted one, 0 to 1; lower is better. Null
+    /// for an empty answer.
+    /// </summary>
+    /// <remarks>
+    /// A word has a vowel, at most four consonants in a row, no capital after a small letter, no letter three times in
+    /// a row. No dictionary is asked: names are invented here.
+    /// </remarks>
     public static double? NonWordShare(string generated)
     {
         ArgumentNullException.ThrowIfNull(generated);
@@ -53,9 +73,16 @@ public static partial class StandIns
     private static bool IsWord(string part)
     {
         var core = Punctuation().Replace(part, "");
-        if (core.Length == 0 || Number().IsMatch(core)) return true;
-        return core.Split('-', '\'', '\u2019', '.').Where(w => w.Length > 0).All(w =>
-            Letters().IsMatch(w) && !Broken().IsMatch(w) && (w.Length > 1 || ShortWords.Contains(w) || char.IsUpper(w[0])) && (Vowel().IsMatch(w) || w.Length <= 3 || w.All(char.IsUpper)));
+        if (core.Length == 0 || Number().IsMatch(core))
+            return true;
+        return core.Split('-', '\'', '\u2019', '.')
+            .Where(w => w.Length > 0)
+            .All(w =>
+                Letters().IsMatch(w)
+                && !Broken().IsMatch(w)
+                && (w.Length > 1 || ShortWords.Contains(w) || char.IsUpper(w[0]))
+                && (Vowel().IsMatch(w) || w.Length <= 3 || w.All(char.IsUpper))
+            );
     }
 
     [GeneratedRegex(@"^[^\p{L}\p{N}]+|[^\p{L}\p{N}]+$")]

@@ -2,7 +2,9 @@ using System.Text;
 
 namespace EditUnlearn.Foundation;
 
-/// <summary>Files that are whole or not there: written beside the target, flushed, renamed. An earlier file stays until then.</summary>
+/// <summary>
+/// Files that are whole or not there: written beside the target, flushed, renamed. An earlier file stays until then.
+/// </summary>
 public static class AtomicFile
 {
     /// <summary>Writes bytes; the folder is made if need be.</summary>

@@ -1,6 +1,9 @@
 namespace EditUnlearn.Foundation;
 
-/// <summary>A file of the store or of a checkpoint does not hold what its format promises. The command line ends with exit code 5.</summary>
+/// <summary>
+/// A file of the store or of a checkpoint does not hold what its format promises. The command line ends with exit code
+/// 5.
+/// </summary>
 /// <param name="file">The file.</param>
 /// <param name="problem">What is wrong with it, one sentence.</param>
 /// <param name="hint">What to do about it.</param>

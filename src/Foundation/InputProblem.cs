@@ -10,7 +10,9 @@ namespace EditUnlearn.Foundation;
 /// <param name="Hint">What to do about it, or null.</param>
 public sealed record InputProblem(string File, int Line, int Column, string Message, string? Hint = null)
 {
-    /// <summary><c>pipeline.yaml(41,7): message</c>, the form editors and MSBuild make clickable, then the hint on its own line.</summary>
+    /// <summary>
+    /// <c>pipeline.yaml(41,7): message</c>, the form editors and MSBuild make clickable, then the hint on its own line.
+    /// </summary>
     public override string ToString()
     {
         var place = (Line, Column) switch
@@ -23,17 +25,22 @@ public sealed record InputProblem(string File, int Line, int Column, string Mess
     }
 }
 
-/// <summary>Everything that is wrong with an input, found in one pass. The command line ends with exit code 2.</summary>
+/// <summary>
+/// Everything that is wrong with an input, found in one pass. The command line ends with exit code 2.
+/// </summary>
 public sealed class InputException : Exception
 {
     /// <summary>Wraps all problems of one input.</summary>
-    public InputException(IReadOnlyList<InputProblem> problems) : base(Render(problems)) => Problems = problems;
+    public InputException(IReadOnlyList<InputProblem> problems)
+        : base(Render(problems)) => Problems = problems;
 
     /// <summary>Wraps a single problem.</summary>
-    public InputException(InputProblem problem) : this([problem]) { }
+    public InputException(InputProblem problem)
+        : this([problem]) { }
 
     /// <summary>Wraps a single problem of a whole file.</summary>
-    public InputException(string file, string message, string? hint = null) : this(new InputProblem(file, 0, 0, message, hint)) { }
+    public InputException(string file, string message, string? hint = null)
+        : this(new InputProblem(file, 0, 0, message, hint)) { }
 
     /// <summary>In the order in which they stand in the input.</summary>
     public IReadOnlyList<InputProblem> Problems { get; }

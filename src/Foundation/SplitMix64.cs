@@ -1,6 +1,8 @@
 namespace EditUnlearn.Foundation;
 
-/// <summary>The project's only random number generator: SplitMix64, the same bits on every machine and runtime.</summary>
+/// <summary>
+/// The project's only random number generator: SplitMix64, the same bits on every machine and runtime.
+/// </summary>
 /// <remarks>Source: Steele, Lea and Flood (2014), "Fast splittable pseudorandom number generators".</remarks>
 public sealed class SplitMix64(ulong state)
 {
@@ -28,7 +30,8 @@ public sealed class SplitMix64(ulong state)
         // The largest multiple of n that fits; 2^64 itself does not, so it is written as a remainder.
         var limit = ulong.MaxValue - (ulong.MaxValue % n + 1) % n;
         ulong x;
-        do x = Next(); while (x > limit);
+        do x = Next();
+        while (x > limit);
         return (int)(x % n);
     }
 
@@ -49,7 +52,9 @@ public sealed class SplitMix64(ulong state)
         return items[Below(items.Count)];
     }
 
-    /// <summary>Puts <paramref name="items"/> in random order, in place (Fisher and Yates, from the last element down).</summary>
+    /// <summary>
+    /// Puts <paramref name="items"/> in random order, in place (Fisher and Yates, from the last element down).
+    /// </summary>
     public void Shuffle<T>(IList<T> items)
     {
         ArgumentNullException.ThrowIfNull(items);

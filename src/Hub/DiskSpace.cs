@@ -7,6 +7,7 @@ public static class DiskSpace
     public static long Free(string folder)
     {
         for (var at = Path.GetFullPath(folder); ; at = Path.GetDirectoryName(at)!)
-            if (Directory.Exists(at)) return new DriveInfo(at).AvailableFreeSpace;
+            if (Directory.Exists(at))
+                return new DriveInfo(at).AvailableFreeSpace;
     }
 }

@@ -5,7 +5,10 @@ using EditUnlearn.Foundation;
 
 namespace EditUnlearn.Hub;
 
-/// <summary>Fetches one file whose length and hash are known, going on where an earlier attempt stopped, and gives it its name only when it is whole and right.</summary>
+/// <summary>
+/// Fetches one file whose length and hash are known, going on where an earlier attempt stopped, and gives it its name
+/// only when it is whole and right.
+/// </summary>
 internal sealed class Download(HubHttp http, HubSettings settings, RetryPolicy retry, IPullObserver observer)
 {
     private const int BufferBytes = 1 << 18;
@@ -29,7 +32,9 @@ internal sealed class Download(HubHttp http, HubSettings settings, RetryPolicy r
         observer.Started(wanted.Name, wanted.Bytes, partial.Length);
         for (var resumed = partial.Length > 0; ; resumed = false)
         {
-            await retry.RunAsync(wanted.Name, () => AttemptAsync(wanted, partial, cancelled), observer, cancelled).ConfigureAwait(false);
+            await retry
+                .RunAsync(wanted.Name, () => AttemptAsync(wanted, partial, cancelled), observer, cancelled)
+                .ConfigureAwait(false);
             var (sha256, blob) = partial.Hashes();
             var found = wanted.Digest.IsSha256 ? sha256 : blob!;
             if (found == wanted.Digest.Hex)
@@ -39,28 +44,45 @@ internal sealed class Download(HubHttp http, HubSettings settings, RetryPolicy r
                 return sha256;
             }
             TakeBack(wanted, partial);
-            // An old beginning and a new end make a wrong whole: that deserves one fresh try. A whole from one piece does not.
-            if (!resumed) throw HubErrors.WrongHash(wanted.Name, wanted.Digest.Hex, found);
+            // An old beginning and a new end make a wrong whole: that deserves one fresh try. A whole from one piece
+            // does not.
+            if (!resumed)
+                throw HubErrors.WrongHash(wanted.Name, wanted.Digest.Hex, found);
             observer.Note($"{wanted.Name}: what was there before does not fit; fetched again from the start");
         }
     }
 
     private async Task<bool> AttemptAsync(Wanted wanted, PartialFile partial, CancellationToken cancelled)
     {
-        if (partial.Length == wanted.Bytes) return true;
+        if (partial.Length == wanted.Bytes)
+            return true;
         var from = partial.Length;
-        using var response = await http.SendAsync(HttpMethod.Get, wanted.Uri, wanted.Name, settings.DownloadTimeout, cancelled, headers =>
-        {
-            if (from == 0) return;
-            headers.Range = new RangeHeaderValue(from, null);
-            if (partial.Mark is { } mark) headers.IfRange = new RangeConditionHeaderValue(new EntityTagHeaderValue(mark));
-        }).ConfigureAwait(false);
+        using var response = await http.SendAsync(
+                HttpMethod.Get,
+                wanted.Uri,
+                wanted.Name,
+                settings.DownloadTimeout,
+                cancelled,
+                headers =>
+                {
+                    if (from == 0)
+                        return;
+                    headers.Range = new RangeHeaderValue(from, null);
+                    if (partial.Mark is { } mark)
+                        headers.IfRange = new RangeConditionHeaderValue(new EntityTagHeaderValue(mark));
+                }
+            )
+            .ConfigureAwait(false);
         switch (response.StatusCode)
         {
             case HttpStatusCode.RequestedRangeNotSatisfiable when from > 0:
                 TakeBack(wanted, partial);
                 throw new TransientException("the server no longer has the part that is missing; from the start");
-            case HttpStatusCode.PartialContent when from == 0 || response.Content.Headers.ContentRange is not { From: { } first } range || first != from || (range.Length ?? wanted.Bytes) != wanted.Bytes:
+            case HttpStatusCode.PartialContent
+                when from == 0
+                    || response.Content.Headers.ContentRange is not { From: { } first } range
+                    || first != from
+                    || (range.Length ?? wanted.Bytes) != wanted.Bytes:
                 TakeBack(wanted, partial);
                 throw new TransientException("the server sent another part than was asked for; from the start");
             case HttpStatusCode.PartialContent:
@@ -72,22 +94,42 @@ internal sealed class Download(HubHttp http, HubSettings settings, RetryPolicy r
             case HttpStatusCode.OK:
                 break;
             default:
-                throw HubErrors.Of(response, wanted.Name, wanted.Page, settings.Token is not null && http.IsHub(wanted.Uri));
+                throw HubErrors.Of(
+                    response,
+                    wanted.Name,
+                    wanted.Page,
+                    settings.Token is not null && http.IsHub(wanted.Uri)
+                );
         }
         var before = partial.Length;
         if (response.Content.Headers.ContentLength is { } announced && announced > wanted.Bytes - before)
         {
             TakeBack(wanted, partial);
-            throw HubErrors.WrongLength(wanted.Name, wanted.Bytes, string.Create(CultureInfo.InvariantCulture, $"{before + announced}"));
+            throw HubErrors.WrongLength(
+                wanted.Name,
+                wanted.Bytes,
+                string.Create(CultureInfo.InvariantCulture, $"{before + announced}")
+            );
         }
         partial.SetMark(response.Headers.ETag is { IsWeak: false } etag ? etag.Tag : null);
         await CopyAsync(wanted, partial, response, cancelled).ConfigureAwait(false);
         return partial.Length == wanted.Bytes
             ? true
-            : throw new TransientException(string.Create(CultureInfo.InvariantCulture, $"the connection ended after {partial.Length} of {wanted.Bytes} bytes"), received: partial.Length - before);
+            : throw new TransientException(
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"the connection ended after {partial.Length} of {wanted.Bytes} bytes"
+                ),
+                received: partial.Length - before
+            );
     }
 
-    private async Task CopyAsync(Wanted wanted, PartialFile partial, HttpResponseMessage response, CancellationToken cancelled)
+    private async Task CopyAsync(
+        Wanted wanted,
+        PartialFile partial,
+        HttpResponseMessage response,
+        CancellationToken cancelled
+    )
     {
         var before = partial.Length;
         var buffer = new byte[BufferBytes];
@@ -99,7 +141,8 @@ internal sealed class Download(HubHttp http, HubSettings settings, RetryPolicy r
             {
                 silence.CancelAfter(settings.DownloadTimeout);
                 var n = await body.ReadAsync(buffer, silence.Token).ConfigureAwait(false);
-                if (n == 0) return;
+                if (n == 0)
+                    return;
                 if (partial.Length + n > wanted.Bytes)
                 {
                     TakeBack(wanted, partial);
@@ -111,11 +154,21 @@ internal sealed class Download(HubHttp http, HubSettings settings, RetryPolicy r
         }
         catch (OperationCanceledException) when (!cancelled.IsCancellationRequested)
         {
-            throw new TransientException(string.Create(CultureInfo.InvariantCulture, $"nothing arrived for {settings.DownloadTimeout.TotalSeconds:0.#} s"), received: partial.Length - before);
+            throw new TransientException(
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"nothing arrived for {settings.DownloadTimeout.TotalSeconds:0.#} s"
+                ),
+                received: partial.Length - before
+            );
         }
         catch (Exception e) when (e is HttpRequestException or IOException)
         {
-            throw new TransientException($"the connection broke off ({HubHttp.Cause(e)})", received: partial.Length - before, inner: e);
+            throw new TransientException(
+                $"the connection broke off ({HubHttp.Cause(e)})",
+                received: partial.Length - before,
+                inner: e
+            );
         }
     }
 

@@ -1,6 +1,9 @@
 namespace EditUnlearn.Hub;
 
-/// <summary>One process, and within it one task, at a time works on a file. The system drops the lock with the process, however it ends.</summary>
+/// <summary>
+/// One process, and within it one task, at a time works on a file. The system drops the lock with the process, however
+/// it ends.
+/// </summary>
 internal static class FileLock
 {
     /// <summary>Waits for the lock.</summary>
@@ -19,7 +22,8 @@ internal static class FileLock
             }
             catch (IOException) when (File.Exists(path))
             {
-                if (!announced) waiting();
+                if (!announced)
+                    waiting();
                 await Task.Delay(50, cancelled).ConfigureAwait(false);
             }
         }

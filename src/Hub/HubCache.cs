@@ -2,7 +2,10 @@ using EditUnlearn.Foundation;
 
 namespace EditUnlearn.Hub;
 
-/// <summary>The cache that all tools around the hub share: <c>models--org--name/{blobs,refs,snapshots}</c>, snapshots made of relative links into blobs.</summary>
+/// <summary>
+/// The cache that all tools around the hub share: <c>models--org--name/{blobs,refs,snapshots}</c>, snapshots made of
+/// relative links into blobs.
+/// </summary>
 /// <param name="root">The folder of all repositories.</param>
 public sealed class HubCache(string root)
 {
@@ -36,15 +39,22 @@ public sealed class HubCache(string root)
     public string? Commit(RepositoryId repository, string revision)
     {
         ArgumentNullException.ThrowIfNull(revision);
-        if (ContentDigest.Parse(revision) is { IsSha256: false } commit && Directory.Exists(Snapshot(repository, commit.Hex))) return commit.Hex;
+        if (
+            ContentDigest.Parse(revision) is { IsSha256: false } commit
+            && Directory.Exists(Snapshot(repository, commit.Hex))
+        )
+            return commit.Hex;
         var path = Reference(repository, revision);
-        return File.Exists(path) && new FileInfo(path).Length < 256 ? ContentDigest.Parse(File.ReadAllText(path).Trim())?.Hex : null;
+        return File.Exists(path) && new FileInfo(path).Length < 256
+            ? ContentDigest.Parse(File.ReadAllText(path).Trim())?.Hex
+            : null;
     }
 
     /// <summary>Notes the commit of a branch or tag.</summary>
     public void Remember(RepositoryId repository, string revision, string commit)
     {
-        if (revision == commit || Commit(repository, revision) == commit) return;
+        if (revision == commit || Commit(repository, revision) == commit)
+            return;
         AtomicFile.Write(Reference(repository, revision), System.Text.Encoding.ASCII.GetBytes(commit));
     }
 
@@ -59,7 +69,11 @@ public sealed class HubCache(string root)
     public long Partial(RepositoryId repository, HubFile file)
     {
         ArgumentNullException.ThrowIfNull(file);
-        return new FileInfo(Blob(repository, file.Digest) + ".incomplete") is { Exists: true } part && part.Length <= file.Bytes ? part.Length : 0;
+        return
+            new FileInfo(Blob(repository, file.Digest) + ".incomplete") is { Exists: true } part
+            && part.Length <= file.Bytes
+            ? part.Length
+            : 0;
     }
 
     /// <summary>Gives a blob its name in a snapshot: a relative link, or a copy where the system has none.</summary>
@@ -72,8 +86,13 @@ public sealed class HubCache(string root)
         var target = Path.GetRelativePath(folder, blob);
         Directory.CreateDirectory(folder);
         var present = new FileInfo(name);
-        if (present.LinkTarget == target || (present.LinkTarget is null && present.Exists && present.Length == file.Bytes)) return;
-        if (present.LinkTarget is not null || present.Exists) File.Delete(name);
+        if (
+            present.LinkTarget == target
+            || (present.LinkTarget is null && present.Exists && present.Length == file.Bytes)
+        )
+            return;
+        if (present.LinkTarget is not null || present.Exists)
+            File.Delete(name);
         try
         {
             File.CreateSymbolicLink(name, target);
@@ -88,7 +107,8 @@ public sealed class HubCache(string root)
         }
     }
 
-    private string Reference(RepositoryId repository, string revision) => RelativeName.Complaint(revision) is { } complaint
-        ? throw new InputException("--revision", $"'{revision}' {complaint}")
-        : Path.Combine(Root, repository.Folder, "refs", revision);
+    private string Reference(RepositoryId repository, string revision) =>
+        RelativeName.Complaint(revision) is { } complaint
+            ? throw new InputException("--revision", $"'{revision}' {complaint}")
+            : Path.Combine(Root, repository.Folder, "refs", revision);
 }

@@ -6,7 +6,8 @@ namespace EditUnlearn.Hub;
 public sealed class HubPull : IDisposable
 {
     private const int SideBySide = 4;
-    private const long DiskMargin = 64 << 20, LargeBytes = 16 << 20;
+    private const long DiskMargin = 64 << 20,
+        LargeBytes = 16 << 20;
 
     private readonly HubSettings _settings;
     private readonly IPullObserver _observer;
@@ -22,7 +23,13 @@ public sealed class HubPull : IDisposable
     /// <param name="retry">How failures are met; null for the usual way.</param>
     /// <param name="handler">What sends; null for the real network. Must not follow redirects.</param>
     /// <param name="freeBytes">Free space of a folder's disk; null to ask the system.</param>
-    public HubPull(HubSettings settings, IPullObserver observer, RetryPolicy? retry = null, HttpMessageHandler? handler = null, Func<string, long>? freeBytes = null)
+    public HubPull(
+        HubSettings settings,
+        IPullObserver observer,
+        RetryPolicy? retry = null,
+        HttpMessageHandler? handler = null,
+        Func<string, long>? freeBytes = null
+    )
     {
         ArgumentNullException.ThrowIfNull(settings);
         (_settings, _observer, _cache) = (settings, observer, new HubCache(settings.Cache));
@@ -34,39 +41,74 @@ public sealed class HubPull : IDisposable
     }
 
     /// <summary>Fetches a revision of a repository.</summary>
-    /// <exception cref="InputException">There is no such repository, revision or file; or the target folder holds something else.</exception>
-    /// <exception cref="ResourceUnavailableException">Access, network, disk or the cache under <c>HF_HUB_OFFLINE</c> lack something.</exception>
+    /// <exception cref="InputException">There is no such repository, revision or file; or the target folder holds
+    /// something else.</exception>
+    /// <exception cref="ResourceUnavailableException">Access, network, disk or the cache under <c>HF_HUB_OFFLINE</c>
+    /// lack something.</exception>
     /// <exception cref="DamagedFileException">A file is not what was announced.</exception>
     public async Task<PullResult> RunAsync(PullRequest request, CancellationToken cancelled)
     {
         ArgumentNullException.ThrowIfNull(request);
         var repository = request.Repository;
-        if (RelativeName.Complaint(request.Revision) is { } complaint) throw new InputException("--revision", $"'{request.Revision}' {complaint}");
-        var pinned = request.LockFile is null || request.Update ? null : PullLock.Read(request.LockFile).Find(repository, request.Revision);
+        if (RelativeName.Complaint(request.Revision) is { } complaint)
+            throw new InputException("--revision", $"'{request.Revision}' {complaint}");
+        var pinned =
+            request.LockFile is null || request.Update
+                ? null
+                : PullLock.Read(request.LockFile).Find(repository, request.Revision);
         var revision = pinned?.Commit ?? request.Revision;
-        if (_settings.Offline) return Offline(request, pinned);
+        if (_settings.Offline)
+            return Offline(request, pinned);
 
         var leftOut = new List<string>();
         bool Wanted(string name)
         {
-            if (!NamePatterns.IsPickle(name)) return request.Patterns.Wants(name);
+            if (!NamePatterns.IsPickle(name))
+                return request.Patterns.Wants(name);
             leftOut.Add(name);
             return false;
         }
         var listing = await _api.ListAsync(repository, revision, Wanted, cancelled).ConfigureAwait(false);
-        if (pinned is not null && listing.Commit != pinned.Commit) throw HubErrors.Listing(repository.ToString(), $"asked for commit {pinned.Commit}, it describes {listing.Commit}");
-        if (leftOut.Count > 0) _observer.Note($"{repository}: left out {leftOut.Count} files that are pickle and can run code when loaded: {string.Join(", ", leftOut.Take(3))}{(leftOut.Count > 3 ? ", ..." : "")}");
-        if (listing.Files.Count == 0) throw Nothing(request, leftOut);
-        var missing = listing.Files.ToDictionary(f => f.Path, f => _cache.Has(repository, f) ? 0 : f.Bytes - _cache.Partial(repository, f), StringComparer.Ordinal);
+        if (pinned is not null && listing.Commit != pinned.Commit)
+            throw HubErrors.Listing(
+                repository.ToString(),
+                $"asked for commit {pinned.Commit}, it describes {listing.Commit}"
+            );
+        if (leftOut.Count > 0)
+            _observer.Note(
+                $"{repository}: left out {leftOut.Count} files that are pickle and can run code when loaded: "
+                    + $"{string.Join(", ", leftOut.Take(3))}{(leftOut.Count > 3 ? ", ..." : "")}"
+            );
+        if (listing.Files.Count == 0)
+            throw Nothing(request, leftOut);
+        var missing = listing.Files.ToDictionary(
+            f => f.Path,
+            f => _cache.Has(repository, f) ? 0 : f.Bytes - _cache.Partial(repository, f),
+            StringComparer.Ordinal
+        );
         if (request.DryRun)
-            return Result(request, listing.Commit, [.. listing.Files.Select(f => new PulledFile(f.Path, f.Bytes, f.Digest.IsSha256 ? f.Digest.Hex : null, missing[f.Path]))], leftOut);
+            return Result(
+                request,
+                listing.Commit,
+                [
+                    .. listing.Files.Select(f => new PulledFile(
+                        f.Path,
+                        f.Bytes,
+                        f.Digest.IsSha256 ? f.Digest.Hex : null,
+                        missing[f.Path]
+                    )),
+                ],
+                leftOut
+            );
 
         CheckDisk(_cache.Root, missing.Values.Sum());
         _observer.Planned(missing.Values.Count(m => m > 0), missing.Values.Sum());
         var hashes = await FetchAsync(repository, listing, cancelled).ConfigureAwait(false);
         CheckAgainst(pinned, repository, listing, hashes);
         _cache.Remember(repository, request.Revision, listing.Commit);
-        var files = listing.Files.Select(f => new PulledFile(f.Path, f.Bytes, hashes[f.Path], missing[f.Path])).ToList();
+        var files = listing
+            .Files.Select(f => new PulledFile(f.Path, f.Bytes, hashes[f.Path], missing[f.Path]))
+            .ToList();
         await PinAsync(request, listing.Commit, files, cancelled).ConfigureAwait(false);
         Place(request, listing.Commit, files);
         return Result(request, listing.Commit, files, leftOut);
@@ -77,26 +119,57 @@ public sealed class HubPull : IDisposable
     /// <param name="folder">Their names are relative to it.</param>
     /// <param name="dryRun">Say what is missing, and fetch nothing.</param>
     /// <param name="cancelled">Stops it.</param>
-    public async Task<IReadOnlyList<PulledFile>> RunAsync(IReadOnlyList<PinnedFile> files, string folder, bool dryRun, CancellationToken cancelled)
+    public async Task<IReadOnlyList<PulledFile>> RunAsync(
+        IReadOnlyList<PinnedFile> files,
+        string folder,
+        bool dryRun,
+        CancellationToken cancelled
+    )
     {
         ArgumentNullException.ThrowIfNull(files);
-        bool There(PinnedFile f) => new FileInfo(Path.Combine(folder, f.Path)) is { Exists: true } file && (file.Length == f.Bytes && ContentHasher.Sha256Of(file.FullName) == f.Sha256
-            ? true
-            : throw new InputException(file.FullName, "is there already, but is not the published file", "move it away, and run the command again"));
+        bool There(PinnedFile f) =>
+            new FileInfo(Path.Combine(folder, f.Path)) is { Exists: true } file
+            && (
+                file.Length == f.Bytes && ContentHasher.Sha256Of(file.FullName) == f.Sha256
+                    ? true
+                    : throw new InputException(
+                        file.FullName,
+                        "is there already, but is not the published file",
+                        "move it away, and run the command again"
+                    )
+            );
         var there = files.ToDictionary(f => f.Path, There, StringComparer.Ordinal);
         var missing = files.Where(f => !there[f.Path]).ToList();
-        List<PulledFile> Result() => [.. files.Select(f => new PulledFile(f.Path, f.Bytes, f.Sha256, there[f.Path] ? 0 : f.Bytes))];
-        if (dryRun || missing.Count == 0) return Result();
-        if (_settings.Offline) throw HubErrors.NotCached(folder, $"{missing[0].Path} is not there");
+        List<PulledFile> Result() =>
+            [.. files.Select(f => new PulledFile(f.Path, f.Bytes, f.Sha256, there[f.Path] ? 0 : f.Bytes))];
+        if (dryRun || missing.Count == 0)
+            return Result();
+        if (_settings.Offline)
+            throw HubErrors.NotCached(folder, $"{missing[0].Path} is not there");
         CheckDisk(folder, missing.Sum(f => f.Bytes));
         _observer.Planned(missing.Count, missing.Sum(f => f.Bytes));
         foreach (var file in missing)
         {
             var target = Path.Combine(folder, file.Path);
-            using var held = await FileLock.TakeAsync(target + ".lock", () => _observer.Note($"{file.Path}: another pull works on it"), cancelled).ConfigureAwait(false);
+            using var held = await FileLock
+                .TakeAsync(target + ".lock", () => _observer.Note($"{file.Path}: another pull works on it"), cancelled)
+                .ConfigureAwait(false);
             try
             {
-                if (!There(file)) await _download.RunAsync(new Download.Wanted(file.Path, file.Url, file.Bytes, new ContentDigest(file.Sha256), target, null), cancelled).ConfigureAwait(false);
+                if (!There(file))
+                    await _download
+                        .RunAsync(
+                            new Download.Wanted(
+                                file.Path,
+                                file.Url,
+                                file.Bytes,
+                                new ContentDigest(file.Sha256),
+                                target,
+                                null
+                            ),
+                            cancelled
+                        )
+                        .ConfigureAwait(false);
             }
             finally
             {
@@ -109,27 +182,59 @@ public sealed class HubPull : IDisposable
     /// <inheritdoc/>
     public void Dispose() => _http.Dispose();
 
-    private async Task<Dictionary<string, string>> FetchAsync(RepositoryId repository, RepositoryListing listing, CancellationToken cancelled)
+    private async Task<Dictionary<string, string>> FetchAsync(
+        RepositoryId repository,
+        RepositoryListing listing,
+        CancellationToken cancelled
+    )
     {
         var hashes = new System.Collections.Concurrent.ConcurrentDictionary<string, string>(StringComparer.Ordinal);
         // Several names may share one content; the second finds it there.
-        await Parallel.ForEachAsync(listing.Files, new ParallelOptions { MaxDegreeOfParallelism = SideBySide, CancellationToken = cancelled }, async (file, stop) =>
-        {
-            hashes[file.Path] = await FetchAsync(repository, listing.Commit, file, stop).ConfigureAwait(false);
-            _cache.Link(repository, listing.Commit, file);
-        }).ConfigureAwait(false);
+        await Parallel
+            .ForEachAsync(
+                listing.Files,
+                new ParallelOptions { MaxDegreeOfParallelism = SideBySide, CancellationToken = cancelled },
+                async (file, stop) =>
+                {
+                    hashes[file.Path] = await FetchAsync(repository, listing.Commit, file, stop).ConfigureAwait(false);
+                    _cache.Link(repository, listing.Commit, file);
+                }
+            )
+            .ConfigureAwait(false);
         return new Dictionary<string, string>(hashes, StringComparer.Ordinal);
     }
 
-    private async Task<string> FetchAsync(RepositoryId repository, string commit, HubFile file, CancellationToken cancelled)
+    private async Task<string> FetchAsync(
+        RepositoryId repository,
+        string commit,
+        HubFile file,
+        CancellationToken cancelled
+    )
     {
         var blob = _cache.Blob(repository, file.Digest);
         if (!_cache.Has(repository, file))
         {
-            using var held = await FileLock.TakeAsync(_cache.LockFile(repository, file.Digest), () => _observer.Note($"{file.Path}: another pull works on it"), cancelled).ConfigureAwait(false);
+            using var held = await FileLock
+                .TakeAsync(
+                    _cache.LockFile(repository, file.Digest),
+                    () => _observer.Note($"{file.Path}: another pull works on it"),
+                    cancelled
+                )
+                .ConfigureAwait(false);
             if (!_cache.Has(repository, file))
-                return await _download.RunAsync(
-                    new Download.Wanted(file.Path, _api.FileUri(repository, commit, file.Path), file.Bytes, file.Digest, blob, repository.Page(_settings.Endpoint)), cancelled).ConfigureAwait(false);
+                return await _download
+                    .RunAsync(
+                        new Download.Wanted(
+                            file.Path,
+                            _api.FileUri(repository, commit, file.Path),
+                            file.Bytes,
+                            file.Digest,
+                            blob,
+                            repository.Page(_settings.Endpoint)
+                        ),
+                        cancelled
+                    )
+                    .ConfigureAwait(false);
         }
         return file.Digest.IsSha256 ? file.Digest.Hex : ContentHasher.Sha256Of(blob);
     }
@@ -137,64 +242,156 @@ public sealed class HubPull : IDisposable
     private PullResult Offline(PullRequest request, LockedRepository? pinned)
     {
         var repository = request.Repository;
-        var commit = pinned?.Commit ?? _cache.Commit(repository, request.Revision) ?? throw HubErrors.NotCached(repository.ToString(), $"its revision {request.Revision} is not in the cache {_cache.Root}");
+        var commit =
+            pinned?.Commit
+            ?? _cache.Commit(repository, request.Revision)
+            ?? throw HubErrors.NotCached(
+                repository.ToString(),
+                $"its revision {request.Revision} is not in the cache {_cache.Root}"
+            );
         var snapshot = _cache.Snapshot(repository, commit);
-        if (!Directory.Exists(snapshot)) throw HubErrors.NotCached(repository.ToString(), $"its commit {commit} is not in the cache {_cache.Root}");
-        var wanted = pinned?.Files.Where(f => request.Patterns.Wants(f.Path) && !NamePatterns.IsPickle(f.Path)).ToList() ?? [.. Directory.EnumerateFiles(snapshot, "*", SearchOption.AllDirectories)
-            .Select(f => Path.GetRelativePath(snapshot, f).Replace('\\', '/')).Where(f => request.Patterns.Wants(f) && !NamePatterns.IsPickle(f)).Order(StringComparer.Ordinal)
-            .Select(f => new LockedFile(f, LengthOf(Path.Combine(snapshot, f)), ""))];
+        if (!Directory.Exists(snapshot))
+            throw HubErrors.NotCached(repository.ToString(), $"its commit {commit} is not in the cache {_cache.Root}");
+        var wanted =
+            pinned?.Files.Where(f => request.Patterns.Wants(f.Path) && !NamePatterns.IsPickle(f.Path)).ToList()
+            ??
+            [
+                .. Directory
+                    .EnumerateFiles(snapshot, "*", SearchOption.AllDirectories)
+                    .Select(f => Path.GetRelativePath(snapshot, f).Replace('\\', '/'))
+                    .Where(f => request.Patterns.Wants(f) && !NamePatterns.IsPickle(f))
+                    .Order(StringComparer.Ordinal)
+                    .Select(f => new LockedFile(f, LengthOf(Path.Combine(snapshot, f)), "")),
+            ];
         var absent = wanted.Where(f => LengthOf(Path.Combine(snapshot, f.Path)) != f.Bytes).ToList();
-        if (absent.Count > 0) throw HubErrors.NotCached(repository.ToString(), $"{absent[0].Path} is not in the cache{(absent.Count > 1 ? $", nor are {absent.Count - 1} more files" : "")}");
-        if (wanted.Count == 0) throw HubErrors.NotCached(repository.ToString(), "none of its files that are wanted is in the cache");
-        var files = wanted.Select(f => new PulledFile(f.Path, f.Bytes, f.Sha256.Length > 0 ? f.Sha256 : null, 0)).ToList();
-        if (!request.DryRun) Place(request, commit, files);
+        if (absent.Count > 0)
+            throw HubErrors.NotCached(
+                repository.ToString(),
+                $"{absent[0].Path} is not in the "
+                    + $"cache{(absent.Count > 1 ? $", nor are {absent.Count - 1} more files" : "")}"
+            );
+        if (wanted.Count == 0)
+            throw HubErrors.NotCached(repository.ToString(), "none of its files that are wanted is in the cache");
+        var files = wanted
+            .Select(f => new PulledFile(f.Path, f.Bytes, f.Sha256.Length > 0 ? f.Sha256 : null, 0))
+            .ToList();
+        if (!request.DryRun)
+            Place(request, commit, files);
         return Result(request, commit, files, []);
     }
 
     // -1 where there is no such file, or the link leads nowhere.
     private static long LengthOf(string path) =>
-        File.Exists(path) ? new FileInfo((new FileInfo(path).ResolveLinkTarget(returnFinalTarget: true)?.FullName) ?? path) is { Exists: true } file ? file.Length : -1 : -1;
+        File.Exists(path)
+            ? new FileInfo((new FileInfo(path).ResolveLinkTarget(returnFinalTarget: true)?.FullName) ?? path)
+                is { Exists: true } file
+                ? file.Length
+                : -1
+            : -1;
 
-    private static void CheckAgainst(LockedRepository? pinned, RepositoryId repository, RepositoryListing listing, Dictionary<string, string> hashes)
+    private static void CheckAgainst(
+        LockedRepository? pinned,
+        RepositoryId repository,
+        RepositoryListing listing,
+        Dictionary<string, string> hashes
+    )
     {
         foreach (var file in pinned?.Files ?? [])
             if (hashes.TryGetValue(file.Path, out var now) && now != file.Sha256)
-                throw new DamagedFileException($"{repository}/{file.Path}", $"hashes to {now[..12]}... at commit {listing.Commit[..12]}, but {PullLock.FileName} pins {file.Sha256[..12]}...", "a commit never changes: do not trust this source");
+                throw new DamagedFileException(
+                    $"{repository}/{file.Path}",
+                    $"hashes to {now[..12]}... at commit {listing.Commit[..12]}, but {PullLock.FileName} pins "
+                        + $"{file.Sha256[..12]}...",
+                    "a commit never changes: do not trust this source"
+                );
     }
 
     private async Task PinAsync(PullRequest request, string commit, List<PulledFile> files, CancellationToken cancelled)
     {
-        if (request.LockFile is not { } path) return;
-        using var held = await FileLock.TakeAsync(Path.Combine(_cache.Root, ".locks", PullLock.FileName + ".lock"), () => { }, cancelled).ConfigureAwait(false);
-        PullLock.Read(path).With(request.Repository, request.Revision, commit, [.. files.Select(f => new LockedFile(f.Path, f.Bytes, f.Sha256!))]).Write(path);
+        if (request.LockFile is not { } path)
+            return;
+        using var held = await FileLock
+            .TakeAsync(Path.Combine(_cache.Root, ".locks", PullLock.FileName + ".lock"), () => { }, cancelled)
+            .ConfigureAwait(false);
+        PullLock
+            .Read(path)
+            .With(
+                request.Repository,
+                request.Revision,
+                commit,
+                [.. files.Select(f => new LockedFile(f.Path, f.Bytes, f.Sha256!))]
+            )
+            .Write(path);
     }
 
     private void Place(PullRequest request, string commit, List<PulledFile> files)
     {
-        if (request.To is not { } folder) return;
+        if (request.To is not { } folder)
+            return;
         var snapshot = _cache.Snapshot(request.Repository, commit);
         var problems = new List<InputProblem>();
         var open = new List<PulledFile>();
         foreach (var file in files)
         {
             var target = new FileInfo(Path.Combine(folder, file.Path));
-            if (!target.Exists) open.Add(file);
-            else if (target.Length != file.Bytes || ContentHasher.Sha256Of(target.FullName) != (file.Sha256 ?? ContentHasher.Sha256Of(Path.Combine(snapshot, file.Path))))
-                problems.Add(new InputProblem(target.FullName, 0, 0, "is there already, with other content", "move it away or choose another folder; nothing was overwritten"));
+            if (!target.Exists)
+                open.Add(file);
+            else if (
+                target.Length != file.Bytes
+                || ContentHasher.Sha256Of(target.FullName)
+                    != (file.Sha256 ?? ContentHasher.Sha256Of(Path.Combine(snapshot, file.Path)))
+            )
+                problems.Add(
+                    new InputProblem(
+                        target.FullName,
+                        0,
+                        0,
+                        "is there already, with other content",
+                        "move it away or choose another folder; nothing was overwritten"
+                    )
+                );
         }
-        if (problems.Count > 0) throw new InputException(problems);
-        foreach (var file in open) Placement.Put(Path.Combine(snapshot, file.Path), Path.Combine(folder, file.Path), link: file.Bytes >= LargeBytes);
+        if (problems.Count > 0)
+            throw new InputException(problems);
+        foreach (var file in open)
+            Placement.Put(
+                Path.Combine(snapshot, file.Path),
+                Path.Combine(folder, file.Path),
+                link: file.Bytes >= LargeBytes
+            );
     }
 
-    private PullResult Result(PullRequest request, string commit, IReadOnlyList<PulledFile> files, IReadOnlyList<string> leftOut) =>
-        new(request.Repository.ToString(), request.Revision, commit, request.To is { } to ? Path.GetFullPath(to) : _cache.Snapshot(request.Repository, commit), files, leftOut);
+    private PullResult Result(
+        PullRequest request,
+        string commit,
+        IReadOnlyList<PulledFile> files,
+        IReadOnlyList<string> leftOut
+    ) =>
+        new(
+            request.Repository.ToString(),
+            request.Revision,
+            commit,
+            request.To is { } to ? Path.GetFullPath(to) : _cache.Snapshot(request.Repository, commit),
+            files,
+            leftOut
+        );
 
     private void CheckDisk(string folder, long needed)
     {
-        if (needed > 0 && _freeBytes(folder) is var free && free < needed + DiskMargin) throw HubErrors.DiskFull(folder, needed, free);
+        if (needed > 0 && _freeBytes(folder) is var free && free < needed + DiskMargin)
+            throw HubErrors.DiskFull(folder, needed, free);
     }
 
-    private static InputException Nothing(PullRequest request, List<string> leftOut) => leftOut.Count > 0
-        ? new InputException(request.Repository.ToString(), $"holds nothing that is wanted, but {leftOut.Count} pickle files, which can run code when loaded", "look for a repository with safetensors, or convert it once with the model's own tools")
-        : new InputException(request.Repository.ToString(), "no file matches", "--include '*' takes every file; --dry-run lists what is chosen");
+    private static InputException Nothing(PullRequest request, List<string> leftOut) =>
+        leftOut.Count > 0
+            ? new InputException(
+                request.Repository.ToString(),
+                $"holds nothing that is wanted, but {leftOut.Count} pickle files, which can run code when loaded",
+                "look for a repository with safetensors, or convert it once with the model's own tools"
+            )
+            : new InputException(
+                request.Repository.ToString(),
+                "no file matches",
+                "--include '*' takes every file; --dry-run lists what is chosen"
+            );
 }

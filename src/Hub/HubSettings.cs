@@ -2,7 +2,9 @@ using EditUnlearn.Foundation;
 
 namespace EditUnlearn.Hub;
 
-/// <summary>What the environment says about the hub. The names are the ones every tool around Hugging Face reads.</summary>
+/// <summary>
+/// What the environment says about the hub. The names are the ones every tool around Hugging Face reads.
+/// </summary>
 public sealed record HubSettings
 {
     private static readonly string[] True = ["1", "ON", "YES", "TRUE"];
@@ -13,7 +15,10 @@ public sealed record HubSettings
     /// <summary>Folder of all repositories: <c>HF_HUB_CACHE</c>, else <c>$HF_HOME/hub</c>.</summary>
     public required string Cache { get; init; }
 
-    /// <summary><c>HF_TOKEN</c>, else the content of <c>HF_TOKEN_PATH</c>, by default <c>$HF_HOME/token</c>; null where there is none or <c>HF_HUB_DISABLE_IMPLICIT_TOKEN</c> is set.</summary>
+    /// <summary>
+    /// <c>HF_TOKEN</c>, else the content of <c>HF_TOKEN_PATH</c>, by default <c>$HF_HOME/token</c>; null where there is
+    /// none or <c>HF_HUB_DISABLE_IMPLICIT_TOKEN</c> is set.
+    /// </summary>
     public string? Token { get; init; }
 
     /// <summary><c>HF_HUB_OFFLINE</c>: nothing is sent.</summary>
@@ -37,37 +42,73 @@ public sealed record HubSettings
         ArgumentNullException.ThrowIfNull(read);
         var problems = new List<InputProblem>();
         string? Text(string name) => read(name) is { Length: > 0 } value ? value : null;
-        string? Folder(string name) => Text(name) is { } path ? Path.GetFullPath(path == "~" ? home : path.StartsWith("~/", StringComparison.Ordinal) ? Path.Combine(home, path[2..]) : path) : null;
+        string? Folder(string name) =>
+            Text(name) is { } path
+                ? Path.GetFullPath(
+                    path == "~" ? home
+                    : path.StartsWith("~/", StringComparison.Ordinal) ? Path.Combine(home, path[2..])
+                    : path
+                )
+                : null;
         bool Flag(string name) => True.Contains(Text(name)?.ToUpperInvariant());
-        var root = Folder("HF_HOME") ?? Path.Combine(Folder("XDG_CACHE_HOME") ?? Path.Combine(home, ".cache"), "huggingface");
+        var root =
+            Folder("HF_HOME") ?? Path.Combine(Folder("XDG_CACHE_HOME") ?? Path.Combine(home, ".cache"), "huggingface");
         TimeSpan Seconds(string name)
         {
-            if (Text(name) is not { } text) return TimeSpan.FromSeconds(10);
-            if (double.TryParse(text, out var s) && s is > 0 and <= 86400) return TimeSpan.FromSeconds(s);
+            if (Text(name) is not { } text)
+                return TimeSpan.FromSeconds(10);
+            if (double.TryParse(text, out var s) && s is > 0 and <= 86400)
+                return TimeSpan.FromSeconds(s);
             problems.Add(new InputProblem(name, 0, 0, $"is '{text}', not a number of seconds"));
             return TimeSpan.FromSeconds(10);
         }
         var (download, etag) = (Seconds("HF_HUB_DOWNLOAD_TIMEOUT"), Seconds("HF_HUB_ETAG_TIMEOUT"));
         var endpoint = (Text("HF_ENDPOINT") ?? "https://huggingface.co").TrimEnd('/') + "/";
-        if (!Uri.TryCreate(endpoint, UriKind.Absolute, out var uri) || uri.Scheme is not ("http" or "https") || uri.UserInfo.Length > 0 || uri.Query.Length > 0)
+        if (
+            !Uri.TryCreate(endpoint, UriKind.Absolute, out var uri)
+            || uri.Scheme is not ("http" or "https")
+            || uri.UserInfo.Length > 0
+            || uri.Query.Length > 0
+        )
         {
-            problems.Add(new InputProblem("HF_ENDPOINT", 0, 0, $"is '{Text("HF_ENDPOINT")}', not the address of a hub", "for example https://huggingface.co"));
+            problems.Add(
+                new InputProblem(
+                    "HF_ENDPOINT",
+                    0,
+                    0,
+                    $"is '{Text("HF_ENDPOINT")}', not the address of a hub",
+                    "for example https://huggingface.co"
+                )
+            );
             uri = new Uri("https://huggingface.co/");
         }
-        var token = Flag("HF_HUB_DISABLE_IMPLICIT_TOKEN") ? null : Text("HF_TOKEN") ?? FromFile(Folder("HF_TOKEN_PATH") ?? Path.Combine(root, "token"));
+        var token = Flag("HF_HUB_DISABLE_IMPLICIT_TOKEN")
+            ? null
+            : Text("HF_TOKEN") ?? FromFile(Folder("HF_TOKEN_PATH") ?? Path.Combine(root, "token"));
         token = token?.Trim() is { Length: > 0 } trimmed ? trimmed : null;
         // What the token is does not belong on a screen or in a log.
-        if (token is not null && token.Any(c => c is <= ' ' or > '~')) problems.Add(new InputProblem("HF_TOKEN", 0, 0, "holds characters that no token has", "copy it again from the settings page of the hub"));
-        return problems.Count > 0 ? throw new InputException(problems) : new HubSettings
-        {
-            Endpoint = uri,
-            Cache = Folder("HF_HUB_CACHE") ?? Folder("HUGGINGFACE_HUB_CACHE") ?? Path.Combine(root, "hub"),
-            Token = token,
-            Offline = Flag("HF_HUB_OFFLINE"),
-            DownloadTimeout = download,
-            EtagTimeout = etag,
-            ShowProgress = !Flag("HF_HUB_DISABLE_PROGRESS_BARS"),
-        };
+        if (token is not null && token.Any(c => c is <= ' ' or > '~'))
+            problems.Add(
+                new InputProblem(
+                    "HF_TOKEN",
+                    0,
+                    0,
+                    "holds characters that no token has",
+                    "copy it again from the settings page of the hub"
+                )
+            );
+        return problems.Count > 0
+            ? throw new InputException(problems)
+            : new HubSettings
+            {
+                Endpoint = uri,
+                Cache = Folder("HF_HUB_CACHE") ?? Folder("HUGGINGFACE_HUB_CACHE") ?? Path.Combine(root, "hub"),
+                Token = token,
+                Offline = Flag("HF_HUB_OFFLINE"),
+                DownloadTimeout = download,
+                EtagTimeout = etag,
+                ShowProgress = !Flag("HF_HUB_DISABLE_PROGRESS_BARS"),
+            };
     }
 
     private static string? FromFile(string path)
@@ -78,7 +119,7 @@ public sealed record HubSettings
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            return null;   // a token that cannot be read is no token; a gated repository will say so
+            return null; // a token that cannot be read is no token; a gated repository will say so
         }
     }
 }

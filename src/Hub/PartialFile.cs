@@ -2,10 +2,15 @@ using EditUnlearn.Foundation;
 
 namespace EditUnlearn.Hub;
 
-/// <summary>What has arrived of a file: <c>NAME.incomplete</c>, hashed as it grows, and beside it the mark of the version it came from.</summary>
+/// <summary>
+/// What has arrived of a file: <c>NAME.incomplete</c>, hashed as it grows, and beside it the mark of the version it
+/// came from.
+/// </summary>
 internal sealed class PartialFile : IDisposable
 {
-    private readonly string _target, _path, _markPath;
+    private readonly string _target,
+        _path,
+        _markPath;
     private readonly FileStream _file;
     private readonly ContentHasher _hasher;
 
@@ -16,9 +21,11 @@ internal sealed class PartialFile : IDisposable
         Directory.CreateDirectory(Path.GetDirectoryName(target)!);
         _hasher = new ContentHasher(bytes, !digest.IsSha256);
         _file = new FileStream(_path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, 1 << 17);
-        if (_file.Length > bytes) _file.SetLength(0);
+        if (_file.Length > bytes)
+            _file.SetLength(0);
         var buffer = new byte[1 << 17];
-        for (int n; (n = _file.Read(buffer)) > 0;) _hasher.Append(buffer.AsSpan(0, n));
+        for (int n; (n = _file.Read(buffer)) > 0;)
+            _hasher.Append(buffer.AsSpan(0, n));
         Mark = Length > 0 && File.Exists(_markPath) ? File.ReadAllText(_markPath) : null;
     }
 
@@ -46,8 +53,10 @@ internal sealed class PartialFile : IDisposable
     public void SetMark(string? etag)
     {
         Mark = etag;
-        if (etag is null) File.Delete(_markPath);
-        else File.WriteAllText(_markPath, etag);
+        if (etag is null)
+            File.Delete(_markPath);
+        else
+            File.WriteAllText(_markPath, etag);
     }
 
     /// <summary>Throws away what is there.</summary>
@@ -84,6 +93,7 @@ internal sealed class PartialFile : IDisposable
         _file.Dispose();
         _hasher.Dispose();
         // An attempt that brought nothing leaves nothing.
-        if (new FileInfo(_path) is { Exists: true, Length: 0 }) File.Delete(_path);
+        if (new FileInfo(_path) is { Exists: true, Length: 0 })
+            File.Delete(_path);
     }
 }

@@ -26,7 +26,14 @@ public sealed record PullRequest(RepositoryId Repository, string Revision, NameP
 /// <param name="Folder">Where the files are.</param>
 /// <param name="Files">Each of them.</param>
 /// <param name="LeftOut">Files that are pickle and were not fetched.</param>
-public sealed record PullResult(string Repository, string Revision, string Commit, string Folder, IReadOnlyList<PulledFile> Files, IReadOnlyList<string> LeftOut);
+public sealed record PullResult(
+    string Repository,
+    string Revision,
+    string Commit,
+    string Folder,
+    IReadOnlyList<PulledFile> Files,
+    IReadOnlyList<string> LeftOut
+);
 
 /// <summary>One file.</summary>
 /// <param name="Path">With forward slashes.</param>

@@ -23,11 +23,20 @@ public sealed record RepositoryId(RepositoryType Type, string Name)
     {
         ArgumentNullException.ThrowIfNull(name);
         var parts = name.Split('/');
-        bool Fits(string part) => part.Length is > 0 and <= 96 && part.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.')
-            && part[0] is not ('-' or '.') && part[^1] is not ('-' or '.') && !part.Contains("..", StringComparison.Ordinal) && !part.Contains("--", StringComparison.Ordinal);
+        bool Fits(string part) =>
+            part.Length is > 0 and <= 96
+            && part.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.')
+            && part[0] is not ('-' or '.')
+            && part[^1] is not ('-' or '.')
+            && !part.Contains("..", StringComparison.Ordinal)
+            && !part.Contains("--", StringComparison.Ordinal);
         return parts.Length is 1 or 2 && parts.All(Fits)
             ? new RepositoryId(type, name)
-            : throw new InputException(name, "is not the name of a repository", "for example meta-llama/Llama-2-7b-chat-hf");
+            : throw new InputException(
+                name,
+                "is not the name of a repository",
+                "for example meta-llama/Llama-2-7b-chat-hf"
+            );
     }
 
     /// <summary>Its folder in the cache: <c>models--org--name</c>.</summary>

@@ -4,7 +4,10 @@ using EditUnlearn.Foundation;
 
 namespace EditUnlearn.Hub;
 
-/// <summary>How often and after what pause something is tried again. Clock and pause are handed in, so that a test waits for nobody.</summary>
+/// <summary>
+/// How often and after what pause something is tried again. Clock and pause are handed in, so that a test waits for
+/// nobody.
+/// </summary>
 public sealed record RetryPolicy
 {
     // An attempt that brought this much counts as a fresh start: a long download over a bad line is not a failure.
@@ -31,7 +34,12 @@ public sealed record RetryPolicy
     /// <param name="observer">Told of every pause.</param>
     /// <param name="cancelled">Ends the pauses.</param>
     /// <exception cref="ResourceUnavailableException">The attempts are used up.</exception>
-    internal async Task<T> RunAsync<T>(string what, Func<Task<T>> attempt, IPullObserver observer, CancellationToken cancelled)
+    internal async Task<T> RunAsync<T>(
+        string what,
+        Func<Task<T>> attempt,
+        IPullObserver observer,
+        CancellationToken cancelled
+    )
     {
         var contact = false;
         for (var failed = 0; ;)
@@ -45,25 +53,44 @@ public sealed record RetryPolicy
                 cancelled.ThrowIfCancellationRequested();
                 failed = e.Received >= Enough ? 1 : failed + 1;
                 contact |= !e.Unreachable;
-                // A machine without a network should not take half a minute to say so; one that had it a moment ago may get it back.
+                // A machine without a network should not take half a minute to say so; one that had it a moment ago may
+                // get it back.
                 if (failed >= (contact ? Attempts : Math.Min(3, Attempts)))
-                    throw new ResourceUnavailableException($"{what}: {e.Message}, {failed} times in a row\n  hint: {HubErrors.NetworkHint}", e);
+                    throw new ResourceUnavailableException(
+                        $"{what}: {e.Message}, {failed} times in a row\n  hint: {HubErrors.NetworkHint}",
+                        e
+                    );
                 var pause = TimeSpan.FromSeconds(Math.Min(First.TotalSeconds * Math.Pow(2, failed - 1), 30));
-                if (e.RetryAfter is { } asked) pause = asked;
-                if (pause > Longest) throw new ResourceUnavailableException(string.Create(CultureInfo.InvariantCulture, $"{what}: {e.Message}, and the server asks to come back in {pause.TotalMinutes:0} minutes\n  hint: run the same command then; what has arrived is kept"), e);
-                observer.Note(string.Create(CultureInfo.InvariantCulture, $"{what}: {e.Message}; again in {pause.TotalSeconds:0} s"));
+                if (e.RetryAfter is { } asked)
+                    pause = asked;
+                if (pause > Longest)
+                    throw new ResourceUnavailableException(
+                        string.Create(
+                            CultureInfo.InvariantCulture,
+                            $"{what}: {e.Message}, and the server asks to come back in {pause.TotalMinutes:0} "
+                                + $"minutes\n  hint: run the same command then; what has arrived is kept"
+                        ),
+                        e
+                    );
+                observer.Note(
+                    string.Create(
+                        CultureInfo.InvariantCulture,
+                        $"{what}: {e.Message}; again in {pause.TotalSeconds:0} s"
+                    )
+                );
                 await Wait(pause, cancelled).ConfigureAwait(false);
             }
         }
     }
 
     /// <summary>The pause a server asks for, in seconds or as a date; null where it asks for none.</summary>
-    internal TimeSpan? Asked(RetryConditionHeaderValue? header) => header switch
-    {
-        { Delta: { } delta } => delta < TimeSpan.Zero ? TimeSpan.Zero : delta,
-        { Date: { } date } => date > Clock.GetUtcNow() ? date - Clock.GetUtcNow() : TimeSpan.Zero,
-        _ => null,
-    };
+    internal TimeSpan? Asked(RetryConditionHeaderValue? header) =>
+        header switch
+        {
+            { Delta: { } delta } => delta < TimeSpan.Zero ? TimeSpan.Zero : delta,
+            { Date: { } date } => date > Clock.GetUtcNow() ? date - Clock.GetUtcNow() : TimeSpan.Zero,
+            _ => null,
+        };
 }
 
 /// <summary>An attempt failed in a way that may pass.</summary>
@@ -72,7 +99,13 @@ public sealed record RetryPolicy
 /// <param name="received">Bytes that arrived before.</param>
 /// <param name="inner">The cause.</param>
 /// <param name="unreachable">Nobody answered at all.</param>
-internal sealed class TransientException(string message, TimeSpan? retryAfter = null, long received = 0, Exception? inner = null, bool unreachable = false) : Exception(message, inner)
+internal sealed class TransientException(
+    string message,
+    TimeSpan? retryAfter = null,
+    long received = 0,
+    Exception? inner = null,
+    bool unreachable = false
+) : Exception(message, inner)
 {
     public bool Unreachable { get; } = unreachable;
 

@@ -3,7 +3,10 @@ using EditUnlearn.Foundation;
 
 namespace EditUnlearn.Hub;
 
-/// <summary>The published files the study is about, each pinned by commit and SHA-256, and the checkpoints by name: <c>data/sources.json</c>.</summary>
+/// <summary>
+/// The published files the study is about, each pinned by commit and SHA-256, and the checkpoints by name:
+/// <c>data/sources.json</c>.
+/// </summary>
 /// <param name="Sources">In file order.</param>
 public sealed record SourceCatalog(IReadOnlyList<PullSource> Sources)
 {
@@ -27,29 +30,49 @@ public sealed record SourceCatalog(IReadOnlyList<PullSource> Sources)
     /// <exception cref="InputException">It is absent or wrong.</exception>
     public static SourceCatalog Read(string path)
     {
-        if (!File.Exists(path)) throw new InputException(path, "there is no such file", "it comes with the checkout");
+        if (!File.Exists(path))
+            throw new InputException(path, "there is no such file", "it comes with the checkout");
         Document document;
         try
         {
-            document = JsonSerializer.Deserialize<Document>(File.ReadAllBytes(path), Json) ?? throw new JsonException("it is empty");
+            document =
+                JsonSerializer.Deserialize<Document>(File.ReadAllBytes(path), Json)
+                ?? throw new JsonException("it is empty");
         }
         catch (JsonException e)
         {
-            throw new InputException(new InputProblem(path, (int)(e.LineNumber ?? -1) + 1, (int)(e.BytePositionInLine ?? -1) + 1, "not a valid list of sources: " + e.Message.Split(" Path:")[0]));
+            throw new InputException(
+                new InputProblem(
+                    path,
+                    (int)(e.LineNumber ?? -1) + 1,
+                    (int)(e.BytePositionInLine ?? -1) + 1,
+                    "not a valid list of sources: " + e.Message.Split(" Path:")[0]
+                )
+            );
         }
         var problems = new List<InputProblem>();
-        if (document.Format != Format) problems.Add(new InputProblem(path, 0, 0, $"has the format '{document.Format}', not {Format}"));
+        if (document.Format != Format)
+            problems.Add(new InputProblem(path, 0, 0, $"has the format '{document.Format}', not {Format}"));
         foreach (var source in document.Sources)
         {
             void Complain(string message) => problems.Add(new InputProblem(path, 0, 0, $"{source.Name}: {message}"));
-            if ((source.Repository is null) == (source.Files is null or { Count: 0 })) Complain("needs either a repository or files");
-            if (source.Repository is not null && (source.Folder is null || RelativeName.Complaint(source.Folder) is not null)) Complain("a repository needs a folder inside inputs");
+            if ((source.Repository is null) == (source.Files is null or { Count: 0 }))
+                Complain("needs either a repository or files");
+            if (
+                source.Repository is not null
+                && (source.Folder is null || RelativeName.Complaint(source.Folder) is not null)
+            )
+                Complain("a repository needs a folder inside inputs");
             foreach (var file in source.Files ?? [])
             {
-                if (RelativeName.Complaint(file.Path) is { } complaint) Complain($"the path '{file.Path}' {complaint}");
-                if (ContentDigest.Parse(file.Sha256) is not { IsSha256: true }) Complain($"{file.Path} has no SHA-256");
-                if (!file.Url.IsAbsoluteUri || file.Url.Scheme is not ("http" or "https")) Complain($"{file.Path} has no address");
-                if (file.Bytes < 0) Complain($"{file.Path} has a negative length");
+                if (RelativeName.Complaint(file.Path) is { } complaint)
+                    Complain($"the path '{file.Path}' {complaint}");
+                if (ContentDigest.Parse(file.Sha256) is not { IsSha256: true })
+                    Complain($"{file.Path} has no SHA-256");
+                if (!file.Url.IsAbsoluteUri || file.Url.Scheme is not ("http" or "https"))
+                    Complain($"{file.Path} has no address");
+                if (file.Bytes < 0)
+                    Complain($"{file.Path} has a negative length");
             }
         }
         return problems.Count > 0 ? throw new InputException(problems) : new SourceCatalog(document.Sources);
@@ -69,7 +92,17 @@ public sealed record SourceCatalog(IReadOnlyList<PullSource> Sources)
 /// <param name="Folder">Where the repository's files go, below the folder of inputs.</param>
 /// <param name="Files">Single pinned files, where there is no repository.</param>
 /// <param name="Shape">Of a checkpoint, so that its memory can be estimated before it is there.</param>
-public sealed record PullSource(string Name, string Title, string Purpose, string Licence, string? Repository = null, string? Revision = null, string? Folder = null, IReadOnlyList<PinnedFile>? Files = null, PublishedShape? Shape = null);
+public sealed record PullSource(
+    string Name,
+    string Title,
+    string Purpose,
+    string Licence,
+    string? Repository = null,
+    string? Revision = null,
+    string? Folder = null,
+    IReadOnlyList<PinnedFile>? Files = null,
+    PublishedShape? Shape = null
+);
 
 /// <summary>Shape of a published checkpoint.</summary>
 /// <param name="Width">D.</param>
@@ -79,7 +112,15 @@ public sealed record PullSource(string Name, string Title, string Purpose, strin
 /// <param name="KvHeads">K.</param>
 /// <param name="Vocabulary">V.</param>
 /// <param name="Bytes">Of one stored value.</param>
-public sealed record PublishedShape(int Width, int MlpWidth, int Layers, int Heads, int KvHeads, int Vocabulary, int Bytes);
+public sealed record PublishedShape(
+    int Width,
+    int MlpWidth,
+    int Layers,
+    int Heads,
+    int KvHeads,
+    int Vocabulary,
+    int Bytes
+);
 
 /// <summary>A published file of which every byte is known.</summary>
 /// <param name="Path">Where it goes, below the folder of inputs.</param>

@@ -5,7 +5,9 @@ namespace EditUnlearn.HumanStudy;
 /// <summary>How far raters agree. Source: evaluation specification, section 10.4.</summary>
 public static class Agreement
 {
-    /// <summary>Nominal for forget quality, ordinal and interval for the scales, where what is gated out counts as missing.</summary>
+    /// <summary>
+    /// Nominal for forget quality, ordinal and interval for the scales, where what is gated out counts as missing.
+    /// </summary>
     /// <param name="ratings">Of ordinary items.</param>
     /// <param name="raters">Whose ratings these are, for the rows.</param>
     public static IReadOnlyList<RatingAgreement> Of(IReadOnlyList<SheetRating> ratings, string raters)
@@ -22,15 +24,27 @@ public static class Agreement
 
         RatingAgreement Row(string measure, Func<SheetRating, int?> value, MeasureLevel level)
         {
-            var units = ratings.Where(r => value(r) is not null).GroupBy(r => r.Code, r => (r.Rater, Value: value(r)!.Value)).Where(u => u.Count() >= 2).Select(u => (IReadOnlyList<(string Rater, int Value)>)[.. u]).ToList();
-            var correlations = units.SelectMany(u => u.Select(r => r.Rater)).Distinct().Order(StringComparer.Ordinal).Select(r => RaterRest(units, r)).OfType<double>().ToList();
+            var units = ratings
+                .Where(r => value(r) is not null)
+                .GroupBy(r => r.Code, r => (r.Rater, Value: value(r)!.Value))
+                .Where(u => u.Count() >= 2)
+                .Select(u => (IReadOnlyList<(string Rater, int Value)>)[.. u])
+                .ToList();
+            var correlations = units
+                .SelectMany(u => u.Select(r => r.Rater))
+                .Distinct()
+                .Order(StringComparer.Ordinal)
+                .Select(r => RaterRest(units, r))
+                .OfType<double>()
+                .ToList();
             return new RatingAgreement
             {
                 Measure = measure,
                 Raters = raters,
                 Level = level.ToString().ToLowerInvariant(),
                 Alpha = Krippendorff.Alpha(units.Select(u => (IReadOnlyList<int>)[.. u.Select(r => r.Value)]), level),
-                PercentAgreement = units.Count == 0 ? null : units.Average(u => ShareAgreeing([.. u.Select(r => r.Value)])),
+                PercentAgreement =
+                    units.Count == 0 ? null : units.Average(u => ShareAgreeing([.. u.Select(r => r.Value)])),
                 RaterRest = correlations.Count == 0 ? null : correlations.Average(),
                 Units = units.Count,
                 Ratings = units.Sum(u => u.Count),
@@ -38,11 +52,22 @@ public static class Agreement
         }
     }
 
-    /// <summary>Spearman's correlation of one rater with the mean of the others on the same items; null where fewer than three are shared or one side does not vary.</summary>
+    /// <summary>
+    /// Spearman's correlation of one rater with the mean of the others on the same items; null where fewer than three
+    /// are shared or one side does not vary.
+    /// </summary>
     public static double? RaterRest(IEnumerable<IReadOnlyList<(string Rater, int Value)>> units, string rater)
     {
         ArgumentNullException.ThrowIfNull(units);
-        var pairs = units.Where(u => u.Count >= 2 && u.Any(r => r.Rater == rater)).Select(u => (Own: (double)u.First(r => r.Rater == rater).Value, Others: u.Where(r => r.Rater != rater).Average(r => r.Value))).ToList();
+        var pairs = units
+            .Where(u => u.Count >= 2 && u.Any(r => r.Rater == rater))
+            .Select(u =>
+                (
+                    Own: (double)u.First(r => r.Rater == rater).Value,
+                    Others: u.Where(r => r.Rater != rater).Average(r => r.Value)
+                )
+            )
+            .ToList();
         return pairs.Count < 3 ? null : Spearman([.. pairs.Select(p => p.Own)], [.. pairs.Select(p => p.Others)]);
     }
 

@@ -16,7 +16,8 @@ public enum MeasureLevel
 /// <summary>Krippendorff's alpha: agreement beyond chance among any number of raters, with ratings missing.</summary>
 /// <remarks>
 /// Source: Krippendorff (2004), "Reliability in content analysis"; evaluation specification, section 10.4.
-/// alpha = 1 - (n - 1) sum o(c,k) d(c,k) / sum n_c n_k d(c,k), with o the coincidences, n_c their row sums and n the sum of those.
+/// alpha = 1 - (n - 1) sum o(c,k) d(c,k) / sum n_c n_k d(c,k), with o the coincidences, n_c their row sums and n the
+/// sum of those.
 /// </remarks>
 public static class Krippendorff
 {
@@ -28,15 +29,18 @@ public static class Krippendorff
         ArgumentNullException.ThrowIfNull(units);
         var pairable = units.Where(u => u.Count >= 2).ToList();
         var values = pairable.SelectMany(u => u).Distinct().Order().ToList();
-        if (values.Count < 2) return null;
+        if (values.Count < 2)
+            return null;
         var index = values.Index().ToDictionary(v => v.Item, v => v.Index);
         var o = new double[values.Count, values.Count];
         foreach (var unit in pairable)
             for (var i = 0; i < unit.Count; i++)
                 for (var j = 0; j < unit.Count; j++)
-                    if (i != j) o[index[unit[i]], index[unit[j]]] += 1.0 / (unit.Count - 1);
+                    if (i != j)
+                        o[index[unit[i]], index[unit[j]]] += 1.0 / (unit.Count - 1);
         var sums = values.Select((_, c) => Enumerable.Range(0, values.Count).Sum(k => o[c, k])).ToArray();
-        double observed = 0, expected = 0;
+        double observed = 0,
+            expected = 0;
         for (var c = 0; c < values.Count; c++)
             for (var k = 0; k < values.Count; k++)
             {
@@ -49,8 +53,12 @@ public static class Krippendorff
 
     private static double Distance(MeasureLevel level, List<int> values, double[] sums, int c, int k)
     {
-        if (c == k) return 0;
-        var between = level == MeasureLevel.Ordinal ? sums[Math.Min(c, k)..(Math.Max(c, k) + 1)].Sum() - (sums[c] + sums[k]) / 2 : 0;
+        if (c == k)
+            return 0;
+        var between =
+            level == MeasureLevel.Ordinal
+                ? sums[Math.Min(c, k)..(Math.Max(c, k) + 1)].Sum() - (sums[c] + sums[k]) / 2
+                : 0;
         return level switch
         {
             MeasureLevel.Nominal => 1,

@@ -57,7 +57,15 @@ public sealed record StudyKey
     /// <param name="Variant">What tells two runs of it apart; may be empty.</param>
     /// <param name="File">As it was given.</param>
     /// <param name="Hash">SHA-256 of the file.</param>
-    public sealed record Source(string System, string Model, string Set, string Method, string Variant, string File, string Hash);
+    public sealed record Source(
+        string System,
+        string Model,
+        string Set,
+        string Method,
+        string Variant,
+        string File,
+        string Hash
+    );
 
     /// <summary>An ordinary item.</summary>
     /// <param name="Code">In the sheets.</param>
@@ -86,9 +94,28 @@ public sealed record StudyKey
             Seed = design.Options.Seed.Value,
             Split = design.Options.Split,
             Assignment = design.Options.Assignment,
-            Sources = [.. design.Groups.Select(g => new Source(g.Key, g.Value.System.Model, g.Value.System.Set, g.Value.System.Method, g.Value.System.Variant, g.Value.File, g.Value.Hash))],
-            Items = [.. design.Items.Where(i => i.Attention is null).Select(i => new Item(i.Code, i.Answer.Id, i.Systems))],
-            Attention = [.. design.Items.Where(i => i.Attention is not null).Select(i => new AttentionItem(i.Code, i.Answer.Id, i.Attention!.Value))],
+            Sources =
+            [
+                .. design.Groups.Select(g => new Source(
+                    g.Key,
+                    g.Value.System.Model,
+                    g.Value.System.Set,
+                    g.Value.System.Method,
+                    g.Value.System.Variant,
+                    g.Value.File,
+                    g.Value.Hash
+                )),
+            ],
+            Items =
+            [
+                .. design.Items.Where(i => i.Attention is null).Select(i => new Item(i.Code, i.Answer.Id, i.Systems)),
+            ],
+            Attention =
+            [
+                .. design
+                    .Items.Where(i => i.Attention is not null)
+                    .Select(i => new AttentionItem(i.Code, i.Answer.Id, i.Attention!.Value)),
+            ],
             Sheets = [.. design.Sheets.Select(s => new Sheet(s.Key, [.. s.Value.Select(i => i.Code)]))],
         };
     }
@@ -100,11 +127,18 @@ public sealed record StudyKey
     /// <exception cref="InputException">It is absent, not a key, or contradicts itself.</exception>
     public static StudyKey Read(string path)
     {
-        if (!File.Exists(path)) throw new InputException(path, "there is no such file", "study export wrote it beside the sheets; --key names it elsewhere");
+        if (!File.Exists(path))
+            throw new InputException(
+                path,
+                "there is no such file",
+                "study export wrote it beside the sheets; --key names it elsewhere"
+            );
         StudyKey key;
         try
         {
-            key = JsonSerializer.Deserialize<StudyKey>(File.ReadAllBytes(path), Json) ?? throw new JsonException("it is empty");
+            key =
+                JsonSerializer.Deserialize<StudyKey>(File.ReadAllBytes(path), Json)
+                ?? throw new JsonException("it is empty");
         }
         catch (Exception e) when (e is JsonException or NotSupportedException)
         {
@@ -112,19 +146,25 @@ public sealed record StudyKey
         }
         var problems = new List<InputProblem>();
         void Wrong(string message) => problems.Add(new InputProblem(path, 0, 0, message));
-        if (key.Format != Known) Wrong($"format is '{key.Format}'; this program reads {Known}");
+        if (key.Format != Known)
+            Wrong($"format is '{key.Format}'; this program reads {Known}");
         var systems = key.Sources.Select(s => s.System).ToHashSet(StringComparer.Ordinal);
         var codes = key.Items.Select(i => i.Code).Concat(key.Attention.Select(a => a.Code)).ToList();
-        foreach (var twice in codes.GroupBy(c => c, StringComparer.Ordinal).Where(g => g.Count() > 1)) Wrong($"the code {twice.Key} stands twice");
+        foreach (var twice in codes.GroupBy(c => c, StringComparer.Ordinal).Where(g => g.Count() > 1))
+            Wrong($"the code {twice.Key} stands twice");
         foreach (var item in key.Items)
-            foreach (var unknown in item.Systems.Where(s => !systems.Contains(s))) Wrong($"item {item.Code} names '{unknown}', which is not among the sources");
+            foreach (var unknown in item.Systems.Where(s => !systems.Contains(s)))
+                Wrong($"item {item.Code} names '{unknown}', which is not among the sources");
         var known = codes.ToHashSet(StringComparer.Ordinal);
         foreach (var sheet in key.Sheets)
         {
-            if (!StudyOptions.IsRater(sheet.Rater)) Wrong($"'{sheet.Rater}' is not a name for a rater");
-            foreach (var unknown in sheet.Codes.Where(c => !known.Contains(c)).Take(3)) Wrong($"the sheet of {sheet.Rater} names the code {unknown}, which is not among the items");
+            if (!StudyOptions.IsRater(sheet.Rater))
+                Wrong($"'{sheet.Rater}' is not a name for a rater");
+            foreach (var unknown in sheet.Codes.Where(c => !known.Contains(c)).Take(3))
+                Wrong($"the sheet of {sheet.Rater} names the code {unknown}, which is not among the items");
         }
-        foreach (var twice in key.Sheets.GroupBy(s => s.Rater, StringComparer.Ordinal).Where(g => g.Count() > 1)) Wrong($"{twice.Key} has two sheets");
+        foreach (var twice in key.Sheets.GroupBy(s => s.Rater, StringComparer.Ordinal).Where(g => g.Count() > 1))
+            Wrong($"{twice.Key} has two sheets");
         return problems.Count == 0 ? key : throw new InputException(problems);
     }
 }

@@ -6,7 +6,9 @@ using EditUnlearn.Artifacts;
 
 namespace EditUnlearn.HumanStudy;
 
-/// <summary>Writes what a study says: Parquet for programs, CSV for spreadsheets, text for people, JSON for scripts.</summary>
+/// <summary>
+/// Writes what a study says: Parquet for programs, CSV for spreadsheets, text for people, JSON for scripts.
+/// </summary>
 public static class StudyReport
 {
     private const string NotAvailable = "n/a";
@@ -25,7 +27,10 @@ public static class StudyReport
         SheetCsv.Write(Path.Combine(folder, "rating-pairs.csv"), Csv(result.Pairs));
         SheetCsv.Write(Path.Combine(folder, "rating-agreement.csv"), Csv(result.Agreement));
         File.WriteAllText(Path.Combine(folder, "study.txt"), Text(result));
-        File.WriteAllText(Path.Combine(folder, "study.json"), Json(result).ToJsonString(new JsonSerializerOptions { WriteIndented = true }) + "\n");
+        File.WriteAllText(
+            Path.Combine(folder, "study.json"),
+            Json(result).ToJsonString(new JsonSerializerOptions { WriteIndented = true }) + "\n"
+        );
     }
 
     /// <summary>The report for people.</summary>
@@ -34,22 +39,97 @@ public static class StudyReport
         ArgumentNullException.ThrowIfNull(result);
         var import = result.Import;
         var text = new StringBuilder();
-        text.Append(CultureInfo.InvariantCulture, $"Human study: {import.Key.Sheets.Count} raters asked, {import.Ratings.Select(r => r.Rater).Distinct().Count()} answered, {import.Key.Items.Count} items, assignment {import.Key.Assignment}, split {import.Key.Split}.\n");
-        foreach (var line in import.People) text.Append(line).Append('\n');
-        text.Append(import.Attention.Count == 0 ? "No attention item was rated.\n" : import.Flagged.Count == 0 ? "No rater failed more than half of the attention items.\n" : $"Flagged, more than half of the attention items failed: {string.Join(", ", import.Flagged.Order(StringComparer.Ordinal))}.\n");
-        if (import.Problems.Count > 0) text.Append(CultureInfo.InvariantCulture, $"Left out under --lenient: {import.Problems.Count} problems.\n");
+        text.Append(
+            CultureInfo.InvariantCulture,
+            $"Human study: {import.Key.Sheets.Count} raters asked, "
+                + $"{import.Ratings.Select(r => r.Rater).Distinct().Count()} answered, {import.Key.Items.Count} "
+                + $"items, assignment {import.Key.Assignment}, split {import.Key.Split}.\n"
+        );
+        foreach (var line in import.People)
+            text.Append(line).Append('\n');
+        text.Append(
+            import.Attention.Count == 0 ? "No attention item was rated.\n"
+            : import.Flagged.Count == 0 ? "No rater failed more than half of the attention items.\n"
+            : "Flagged, more than half of the attention items failed: "
+                + $"{string.Join(", ", import.Flagged.Order(StringComparer.Ordinal))}.\n"
+        );
+        if (import.Problems.Count > 0)
+            text.Append(CultureInfo.InvariantCulture, $"Left out under --lenient: {import.Problems.Count} problems.\n");
         foreach (var raters in result.Means.Select(m => m.Raters).Distinct())
         {
-            text.Append('\n').Append(raters == StudyResult.AllRaters ? "All raters" : "Without flagged raters").Append("\n\n");
+            text.Append('\n')
+                .Append(raters == StudyResult.AllRaters ? "All raters" : "Without flagged raters")
+                .Append("\n\n");
             var labels = import.Key.Sources.Select(s => s.System).ToList();
-            var rows = new List<string[]> { (string[])["method", "measure", "mean", "95 % interval", "mean of raters", "counted", "rated"] };
+            var rows = new List<string[]>
+            {
+                (string[])["method", "measure", "mean", "95 % interval", "mean of raters", "counted", "rated"],
+            };
             foreach (var (label, source) in labels.Zip(import.Key.Sources))
-                rows.AddRange(result.Means.Where(m => m.Raters == raters && (m.Model, m.Method, m.Variant) == (source.Model, source.Method, source.Variant)).Select(m => (string[])
-                    [label, m.Measure, Number(m.Mean), m.CiLow is null ? NotAvailable : $"{Number(m.CiLow)} .. {Number(m.CiHigh)}", Number(m.MeanOfRaterMeans), Whole(m.Counted), Whole(m.Rated)]));
+                rows.AddRange(
+                    result
+                        .Means.Where(m =>
+                            m.Raters == raters
+                            && (m.Model, m.Method, m.Variant) == (source.Model, source.Method, source.Variant)
+                        )
+                        .Select(m =>
+                            (string[])
+                                [
+                                    label,
+                                    m.Measure,
+                                    Number(m.Mean),
+                                    m.CiLow is null ? NotAvailable : $"{Number(m.CiLow)} .. {Number(m.CiHigh)}",
+                                    Number(m.MeanOfRaterMeans),
+                                    Whole(m.Counted),
+                                    Whole(m.Rated),
+                                ]
+                        )
+                );
             Aligned(text, rows);
-            text.Append("Entailment and trustworthiness count only where the same rater marked the answer as forgotten: methods with other counts are averaged over other answers.\n\n");
-            Aligned(text, [(string[])["first", "second", "measure", "difference", "pairs", "p", "p (Holm)"], .. result.Pairs.Where(p => p.Raters == raters).Select(p => (string[])[p.First, p.Second, p.Measure, Signed(p.Difference), Whole(p.Pairs), Probability(p.P), Probability(p.PHolm)])]);
-            Aligned(text, [(string[])["agreement", "level", "alpha", "percent", "rater-rest", "items", "ratings"], .. result.Agreement.Where(a => a.Raters == raters).Select(a => (string[])[a.Measure, a.Level, a.Alpha is null ? "undefined" : Number(a.Alpha), a.PercentAgreement is { } s ? Number(100 * s, 0) : NotAvailable, Number(a.RaterRest), Whole(a.Units), Whole(a.Ratings)])]);
+            text.Append(
+                "Entailment and trustworthiness count only where the same rater marked the answer as forgotten: "
+                    + "methods with other counts are averaged over other answers.\n\n"
+            );
+            Aligned(
+                text,
+                [
+                    (string[])["first", "second", "measure", "difference", "pairs", "p", "p (Holm)"],
+                    .. result
+                        .Pairs.Where(p => p.Raters == raters)
+                        .Select(p =>
+                            (string[])
+                                [
+                                    p.First,
+                                    p.Second,
+                                    p.Measure,
+                                    Signed(p.Difference),
+                                    Whole(p.Pairs),
+                                    Probability(p.P),
+                                    Probability(p.PHolm),
+                                ]
+                        ),
+                ]
+            );
+            Aligned(
+                text,
+                [
+                    (string[])["agreement", "level", "alpha", "percent", "rater-rest", "items", "ratings"],
+                    .. result
+                        .Agreement.Where(a => a.Raters == raters)
+                        .Select(a =>
+                            (string[])
+                                [
+                                    a.Measure,
+                                    a.Level,
+                                    a.Alpha is null ? "undefined" : Number(a.Alpha),
+                                    a.PercentAgreement is { } s ? Number(100 * s, 0) : NotAvailable,
+                                    Number(a.RaterRest),
+                                    Whole(a.Units),
+                                    Whole(a.Ratings),
+                                ]
+                        ),
+                ]
+            );
         }
         return text.ToString();
     }
@@ -68,7 +148,14 @@ public static class StudyReport
             ["sources"] = Rows(result.Import.Key.Sources),
             ["raters"] = result.Import.Ratings.Select(r => r.Rater).Distinct().Count(),
             ["flagged"] = Rows(result.Import.Flagged.Order(StringComparer.Ordinal)),
-            ["attention"] = new JsonObject(result.Import.Attention.Select(a => KeyValuePair.Create(a.Key, (JsonNode?)new JsonObject { ["failed"] = a.Value.Failed, ["of"] = a.Value.Of }))),
+            ["attention"] = new JsonObject(
+                result.Import.Attention.Select(a =>
+                    KeyValuePair.Create(
+                        a.Key,
+                        (JsonNode?)new JsonObject { ["failed"] = a.Value.Failed, ["of"] = a.Value.Of }
+                    )
+                )
+            ),
             ["leftOut"] = Rows(result.Import.Problems.Select(p => p.ToString())),
             ["means"] = Rows(result.Means),
             ["pairs"] = Rows(result.Pairs),
@@ -81,22 +168,48 @@ public static class StudyReport
         var columns = typeof(T).GetProperties();
         yield return [.. columns.Select(c => JsonNamingPolicy.CamelCase.ConvertName(c.Name))];
         foreach (var row in rows)
-            yield return [.. columns.Select(c => c.GetValue(row) switch { double d => d.ToString("R", CultureInfo.InvariantCulture), IFormattable f => f.ToString(null, CultureInfo.InvariantCulture), var other => other?.ToString() ?? "" })];
+            yield return
+            [
+                .. columns.Select(c =>
+                    c.GetValue(row) switch
+                    {
+                        double d => d.ToString("R", CultureInfo.InvariantCulture),
+                        IFormattable f => f.ToString(null, CultureInfo.InvariantCulture),
+                        var other => other?.ToString() ?? "",
+                    }
+                ),
+            ];
     }
 
     private static void Aligned(StringBuilder text, IReadOnlyList<string[]> rows)
     {
         var widths = Enumerable.Range(0, rows[0].Length).Select(c => rows.Max(r => r[c].Length)).ToArray();
         // Names to the left, numbers to the right.
-        foreach (var row in rows) text.AppendJoin("  ", row.Select((cell, c) => char.IsAsciiLetter(rows[^1][c].FirstOrDefault()) && rows[^1][c] is not (NotAvailable or "undefined") ? cell.PadRight(widths[c]) : cell.PadLeft(widths[c]))).Append('\n');
+        foreach (var row in rows)
+            text.AppendJoin(
+                    "  ",
+                    row.Select(
+                        (cell, c) =>
+                            char.IsAsciiLetter(rows[^1][c].FirstOrDefault())
+                            && rows[^1][c] is not (NotAvailable or "undefined")
+                                ? cell.PadRight(widths[c])
+                                : cell.PadLeft(widths[c])
+                    )
+                )
+                .Append('\n');
         text.Append('\n');
     }
 
-    private static string Number(double? value, int digits = 2) => value?.ToString("F" + digits, CultureInfo.InvariantCulture) ?? NotAvailable;
+    private static string Number(double? value, int digits = 2) =>
+        value?.ToString("F" + digits, CultureInfo.InvariantCulture) ?? NotAvailable;
 
-    private static string Signed(double? value) => value?.ToString("+0.00;-0.00;0.00", CultureInfo.InvariantCulture) ?? NotAvailable;
+    private static string Signed(double? value) =>
+        value?.ToString("+0.00;-0.00;0.00", CultureInfo.InvariantCulture) ?? NotAvailable;
 
-    private static string Probability(double? p) => p is null ? NotAvailable : p < 0.001 ? "< 0.001" : p.Value.ToString("0.000", CultureInfo.InvariantCulture);
+    private static string Probability(double? p) =>
+        p is null ? NotAvailable
+        : p < 0.001 ? "< 0.001"
+        : p.Value.ToString("0.000", CultureInfo.InvariantCulture);
 
     private static string Whole(int value) => value.ToString(CultureInfo.InvariantCulture);
 }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using EditUnlearn.Foundation;
 using EditUnlearn.Methods.Shared;
 using EditUnlearn.Models;
@@ -6,16 +7,24 @@ using static TorchSharp.torch;
 
 namespace EditUnlearn.Methods;
 
-/// <summary>MEMIT's values and spreading, written only in directions that ordinary keys hardly use, and away from the keys of earlier edits.</summary>
+/// <summary>
+/// MEMIT's values and spreading, written only in directions that ordinary keys hardly use, and away from the keys of
+/// earlier edits.
+/// </summary>
 /// <remarks>
 /// Source: Fang et al. (2025), equations 8 to 12; editing specification, section 4.
-/// Symbols: K [F, B] keys of a batch, K_prev those of earlier batches, R [D, B] each layer's share of what the values still lack, P [F, F] projector.
-/// The reference solves (P (K K^T + M) + L2 I) X = P K R^T with M = K_prev K_prev^T, Delta W = X^T; here the same in its exact small form. Keys of
-/// earlier edits are those measured on the fully updated weights (A4). They belong to the session; the reference's never end (A3).
+/// Symbols: K [F, B] keys of a batch, K_prev those of earlier batches, R [D, B] each layer's share of what the values
+/// still lack, P [F, F] projector.
+/// The reference solves (P (K K^T + M) + L2 I) X = P K R^T with M = K_prev K_prev^T, Delta W = X^T; here the same in
+/// its exact small form. Keys of earlier edits are those measured on the fully updated weights (A4). They belong to the
+/// session; the reference's never end (A3).
 /// </remarks>
 public sealed class AlphaEdit(AlphaEdit.Options options) : IMethod
 {
-    /// <summary>Switches and constants; defaults are those of the specification for Llama-2-7B, for which the reference has no file.</summary>
+    /// <summary>
+    /// Switches and constants; defaults are those of the specification for Llama-2-7B, for which the reference has no
+    /// file.
+    /// </summary>
     public sealed record Options : ISpreadOptions, INullSpaceOptions
     {
         /// <summary>Edited blocks, 0-based, in ascending order; values are sought at the last.</summary>
@@ -42,7 +51,10 @@ public sealed class AlphaEdit(AlphaEdit.Options options) : IMethod
         /// <inheritdoc/>
         public bool AppendEos { get; init; }
 
-        /// <summary>How the ids of a target are found; the reference's way puts a lone space before every target of a SentencePiece model (defects S1 and S2).</summary>
+        /// <summary>
+        /// How the ids of a target are found; the reference's way puts a lone space before every target of a
+        /// SentencePiece model (defects S1 and S2).
+        /// </summary>
         public TargetIdsMode TargetIds { get; init; } = TargetIdsMode.TextRoundTrip;
 
         /// <summary>Whose last token is the lookup position; the reference is given subjects.</summary>
@@ -54,7 +66,14 @@ public sealed class AlphaEdit(AlphaEdit.Options options) : IMethod
         /// <inheritdoc/>
         public ContextRecipe ContextRecipe => ContextRecipe.Memit;
 
-        IEnumerable<OptionProblem> IEditingOptions.Check() => EditingOptions.Problems(this, Value, BatchSize, ("nullSpaceThreshold", NullSpaceThreshold), ("ridge", Ridge));
+        IEnumerable<OptionProblem> IEditingOptions.Check() =>
+            EditingOptions.Problems(
+                this,
+                Value,
+                BatchSize,
+                ("nullSpaceThreshold", NullSpaceThreshold),
+                ("ridge", Ridge)
+            );
     }
 
     /// <inheritdoc/>
@@ -71,23 +90,27 @@ public sealed class AlphaEdit(AlphaEdit.Options options) : IMethod
     /// <param name="model">Is written on until disposal.</param>
     /// <param name="inputs">Contexts and projectors.</param>
     /// <param name="options">Constants.</param>
-    public sealed class Session(CausalLm model, MethodInputs inputs, Options options) : SpreadSession(model, inputs, options)
+    public sealed class Session(CausalLm model, MethodInputs inputs, Options options)
+        : SpreadSession(model, inputs, options)
     {
-        private readonly Dictionary<int, Tensor> _earlier = [];   // P K_prev [F, p] of each layer
+        private readonly Dictionary<int, Tensor> _earlier = []; // P K_prev [F, p] of each layer
 
         /// <inheritdoc/>
         protected override Tensor Factor(int layer, Tensor keys)
         {
             using var scope = NewDisposeScope();
-            var projected = SpaceOf(layer).Project(keys);                                                      // P K [F, B]
-            return LeastSquares.Projected(_earlier.GetValueOrDefault(layer), projected, options.Ridge).MoveToOuterDisposeScope();
+            var projected = SpaceOf(layer).Project(keys); // P K [F, B]
+            return LeastSquares
+                .Projected(_earlier.GetValueOrDefault(layer), projected, options.Ridge)
+                .MoveToOuterDisposeScope();
         }
 
         /// <inheritdoc/>
         protected override void AfterEdit(LookupStates states, SpreadWatch? watch)
         {
             ArgumentNullException.ThrowIfNull(states);
-            if (!options.KeyCache) return;
+            if (!options.KeyCache)
+                return;
             using var scope = NewDisposeScope();
             foreach (var (layer, all) in states.KeysAt(Layers))
             {
@@ -103,17 +126,32 @@ public sealed class AlphaEdit(AlphaEdit.Options options) : IMethod
         /// <inheritdoc/>
         protected override void Dispose(bool disposing)
         {
-            if (disposing) foreach (var keys in _earlier.Values) keys.Dispose();
+            if (disposing)
+                foreach (var keys in _earlier.Values)
+                    keys.Dispose();
             base.Dispose(disposing);
         }
 
         private NullSpace SpaceOf(int layer)
         {
-            if (!Inputs.NullSpaces.TryGetValue(layer, out var space)) throw new MethodFailedException("AlphaEdit", $"layer {layer}", "there is no projector of this layer", "add the layer to the stage 'projector'");
+            if (!Inputs.NullSpaces.TryGetValue(layer, out var space))
+                throw new MethodFailedException(
+                    "AlphaEdit",
+                    $"layer {layer}",
+                    "there is no projector of this layer",
+                    "add the layer to the stage 'projector'"
+                );
             if (space.Threshold != options.NullSpaceThreshold || space.Unit != options.NullSpaceUnit)
                 throw new MethodFailedException(
-                    "AlphaEdit", $"layer {layer}", FormattableString.Invariant($"the projector was made with the bound {space.Threshold} ({space.Unit}), not {options.NullSpaceThreshold} ({options.NullSpaceUnit})"),
-                    "give the stage 'projector' the same threshold and unit");
+                    "AlphaEdit",
+                    $"layer {layer}",
+                    string.Create(
+                        CultureInfo.InvariantCulture,
+                        $"the projector was made with the bound {space.Threshold} ({space.Unit}), not "
+                            + $"{options.NullSpaceThreshold} ({options.NullSpaceUnit})"
+                    ),
+                    "give the stage 'projector' the same threshold and unit"
+                );
             return space;
         }
     }

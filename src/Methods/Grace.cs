@@ -10,21 +10,29 @@ using static TorchSharp.torch;
 
 namespace EditUnlearn.Methods;
 
-/// <summary>GRACE: a codebook beside one memory. Prompts whose key falls into a learned ball get a trained value; all others are left alone, bit for bit.</summary>
+/// <summary>
+/// GRACE: a codebook beside one memory. Prompts whose key falls into a learned ball get a trained value; all others are
+/// left alone, bit for bit.
+/// </summary>
 /// <remarks>
 /// Source: Hartvigsen et al. (2023); editing specification, section 5.
-/// Symbols: q [F] key at the last prompt token, K [N, F] stored keys, V [N, D] their values, epsilon [N] radii; j the nearest key, d its distance.
-/// Forward: where d &lt;= epsilon_j the memory's output becomes V_j. Training: n steps of Adam on V_j, mean negative log-probability of the target.
-/// Where a prompt falls does not depend on any value, so all balls are drawn first; then values of different entries are trained
-/// side by side, and edits that share one in their order. Presets differ in <see cref="Options.Labels"/>, <see cref="Options.LabelOrder"/>,
-/// <see cref="Options.Duplicates"/>, <see cref="Options.Query"/> and <see cref="Options.AppendEos"/>.
+/// Symbols: q [F] key at the last prompt token, K [N, F] stored keys, V [N, D] their values, epsilon [N] radii; j the
+/// nearest key, d its distance.
+/// Forward: where d &lt;= epsilon_j the memory's output becomes V_j. Training: n steps of Adam on V_j, mean negative
+/// log-probability of the target.
+/// Where a prompt falls does not depend on any value, so all balls are drawn first; then values of different entries
+/// are trained side by side, and edits that share one in their order. Presets differ in <see cref="Options.Labels"/>,
+/// <see cref="Options.LabelOrder"/>, <see cref="Options.Duplicates"/>, <see cref="Options.Query"/> and
+/// <see cref="Options.AppendEos"/>.
 /// </remarks>
 public sealed class Grace(Grace.Options options) : IMethod
 {
     private const string Label = "GRACE";
-    private const int SideBySide = 32;   // edits of one training batch; fixed, so that no result depends on a setting
+    private const int SideBySide = 32; // edits of one training batch; fixed, so that no result depends on a setting
 
-    /// <summary>Switches and constants; defaults are the reference's for Llama-2-7B, which also serve Mistral and Llama 3.</summary>
+    /// <summary>
+    /// Switches and constants; defaults are the reference's for Llama-2-7B, which also serve Mistral and Llama 3.
+    /// </summary>
     public sealed record Options : IEditingOptions
     {
         /// <summary>The block, 0-based; reference file 27 of 32.</summary>
@@ -57,7 +65,9 @@ public sealed class Grace(Grace.Options options) : IMethod
         /// <summary>Which positions are looked up when the model is used (defect G3).</summary>
         public CodebookQuery Query { get; init; } = CodebookQuery.EveryToken;
 
-        /// <summary>Whether the target ends with EOS; without it the model has no reason to stop (defect S10).</summary>
+        /// <summary>
+        /// Whether the target ends with EOS; without it the model has no reason to stop (defect S10).
+        /// </summary>
         public bool AppendEos { get; init; }
 
         /// <inheritdoc/>
@@ -79,7 +89,15 @@ public sealed class Grace(Grace.Options options) : IMethod
     /// <param name="Losses">Before each step.</param>
     /// <param name="ProbabilityBefore">Geometric mean probability of a target token without the codebook.</param>
     /// <param name="ProbabilityAfter">And with the trained value.</param>
-    public sealed record Edited(string Id, Admitted Admitted, IReadOnlyList<float> Radii, Tensor? Value, IReadOnlyList<double> Losses, double ProbabilityBefore, double ProbabilityAfter);
+    public sealed record Edited(
+        string Id,
+        Admitted Admitted,
+        IReadOnlyList<float> Radii,
+        Tensor? Value,
+        IReadOnlyList<double> Losses,
+        double ProbabilityBefore,
+        double ProbabilityAfter
+    );
 
     /// <summary>Told of every edit once its value is trained; edits of one training batch in their order.</summary>
     public Action<Edited>? Observer { get; init; }
@@ -89,43 +107,84 @@ public sealed class Grace(Grace.Options options) : IMethod
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(inputs);
-        AdapterChecks.Check(model, inputs with { Contexts = [[]] }, options.Layer);
+        AdapterChecks.Check(
+            model,
+            inputs with
+            {
+                Contexts =
+                [
+                    [],
+                ],
+            },
+            options.Layer
+        );
         using var scope = NewDisposeScope();
         var edits = inputs.Edits;
-        var keys = Queries(model, edits);   // q [F] of every edit
-        var builder = new CodebookBuilder((float)options.Radius, options.Labels, options.LabelOrder, options.Duplicates);
+        var keys = Queries(model, edits); // q [F] of every edit
+        var builder = new CodebookBuilder(
+            (float)options.Radius,
+            options.Labels,
+            options.LabelOrder,
+            options.Duplicates
+        );
         var places = new List<(Admitted Admitted, IReadOnlyList<float> Radii)>();
         for (var i = 0; i < edits.Count; i++)
-            places.Add((builder.Admit(edits[i].Id, keys[i], edits[i].PromptIds.Count, edits[i].TargetIds), [.. builder.Radii]));
+            places.Add(
+                (builder.Admit(edits[i].Id, keys[i], edits[i].PromptIds.Count, edits[i].TargetIds), [.. builder.Radii])
+            );
 
         var health = new JsonObject?[edits.Count];
-        var values = zeros(builder.Count, model.Config.HiddenSize, device: model.Device);   // V [N, D]
+        var values = zeros(builder.Count, model.Config.HiddenSize, device: model.Device); // V [N, D]
         var done = 0;
         foreach (var batch in Waves([.. places.Select(p => p.Admitted.Entry)]).SelectMany(w => w.Chunk(SideBySide)))
         {
             inputs.Cancelled.ThrowIfCancellationRequested();
             Train(model, inputs, seed, batch, places, values, health);
             done += batch.Length;
-            inputs.Progress?.Invoke(new MethodProgress(done, edits.Count, string.Create(CultureInfo.InvariantCulture, $"{builder.Count} entries")));
+            inputs.Progress?.Invoke(
+                new MethodProgress(
+                    done,
+                    edits.Count,
+                    string.Create(CultureInfo.InvariantCulture, $"{builder.Count} entries")
+                )
+            );
         }
         foreach (var i in Enumerable.Range(0, edits.Count).Where(i => places[i].Admitted.Entry < 0))
         {
-            health[i] = Told(new Edited(edits[i].Id, places[i].Admitted, places[i].Radii, null, [], double.NaN, double.NaN), float.NaN);
+            health[i] = Told(
+                new Edited(edits[i].Id, places[i].Admitted, places[i].Radii, null, [], double.NaN, double.NaN),
+                float.NaN
+            );
             inputs.Progress?.Invoke(new MethodProgress(++done, edits.Count, $"{edits[i].Id}: not trained"));
-            inputs.Warn?.Invoke($"{edits[i].Id}: an earlier edit has the same prompt and wins the tie, so nothing was trained; set duplicates to replace");
+            inputs.Warn?.Invoke(
+                $"{edits[i].Id}: an earlier edit has the same prompt and wins the tie, so nothing was trained; set "
+                    + "duplicates to replace"
+            );
         }
         Tell(inputs, builder, places, health);
         return new CodebookPatch(
-            options.Layer, new Codebook(builder.Keys(), values, [.. builder.Radii], [.. builder.Entries]), options.Replacement, options.Query,
-            edits[^1].PromptIds.Count - 1)
-        { Health = new JsonArray([.. health]) };
+            options.Layer,
+            new Codebook(builder.Keys(), values, [.. builder.Radii], [.. builder.Entries]),
+            options.Replacement,
+            options.Query,
+            edits[^1].PromptIds.Count - 1
+        )
+        {
+            Health = new JsonArray([.. health]),
+        };
     }
 
     // Numbers about the whole.
-    private static void Tell(MethodInputs inputs, CodebookBuilder builder, List<(Admitted Admitted, IReadOnlyList<float> Radii)> places, JsonObject?[] health)
+    private static void Tell(
+        MethodInputs inputs,
+        CodebookBuilder builder,
+        List<(Admitted Admitted, IReadOnlyList<float> Radii)> places,
+        JsonObject?[] health
+    )
     {
         void Metric(string name, double value) => inputs.Metric?.Invoke(name, value);
-        double Mean(string name) => health.Select(h => (double?)h?[name]).OfType<double>().DefaultIfEmpty(double.NaN).Average();
+        double Mean(string name) =>
+            health.Select(h => (double?)h?[name]).OfType<double>().DefaultIfEmpty(double.NaN).Average();
         Metric("entries", builder.Count);
         Metric("splits", places.Count(p => p.Admitted.Kind == Admission.Split));
         Metric("expansions", places.Count(p => p.Admitted.Kind == Admission.Expanded));
@@ -154,43 +213,97 @@ public sealed class Grace(Grace.Options options) : IMethod
     private List<Tensor> Queries(CausalLm model, IReadOnlyList<EditRequest> edits)
     {
         using var scope = NewDisposeScope();
-        return [.. MemoryStates.Read(model, options.Layer, [.. edits.Select(e => e.PromptIds)]).Select(s => s.Keys[-1].to(ScalarType.Float32).clone().MoveToOuterDisposeScope())];
+        return
+        [
+            .. MemoryStates
+                .Read(model, options.Layer, [.. edits.Select(e => e.PromptIds)])
+                .Select(s => s.Keys[-1].to(ScalarType.Float32).clone().MoveToOuterDisposeScope()),
+        ];
     }
 
     // Edits by the turn in which they train their entry: those of one turn share no entry.
     private static IEnumerable<int[]> Waves(IReadOnlyList<int> entries)
     {
         var turns = new Dictionary<int, int>();
-        return entries.Index().Where(e => e.Item >= 0)
-            .Select(e => (e.Index, Turn: turns[e.Item] = turns.GetValueOrDefault(e.Item, -1) + 1)).ToList()
-            .GroupBy(e => e.Turn).OrderBy(g => g.Key).Select(g => g.Select(e => e.Index).ToArray());
+        return entries
+            .Index()
+            .Where(e => e.Item >= 0)
+            .Select(e => (e.Index, Turn: turns[e.Item] = turns.GetValueOrDefault(e.Item, -1) + 1))
+            .ToList()
+            .GroupBy(e => e.Turn)
+            .OrderBy(g => g.Key)
+            .Select(g => g.Select(e => e.Index).ToArray());
     }
 
-    private void Train(CausalLm model, MethodInputs inputs, Seed seed, int[] batch, List<(Admitted Admitted, IReadOnlyList<float> Radii)> places, Tensor values, JsonObject?[] health)
+    private void Train(
+        CausalLm model,
+        MethodInputs inputs,
+        Seed seed,
+        int[] batch,
+        List<(Admitted Admitted, IReadOnlyList<float> Radii)> places,
+        Tensor values,
+        JsonObject?[] health
+    )
     {
         using var scope = NewDisposeScope();
         var edits = batch.Select(i => inputs.Edits[i]).ToList();
         using var cached = new CachedEdits(model, options.Layer, edits, options.Replacement);
         var rows = batch.Select(i => places[i].Admitted.Entry).ToList();
-        var start = stack(edits.Select((e, b) => places[batch[b]].Admitted.Fresh ? Fresh(inputs, e.Id, cached.Output[b], seed) : values[rows[b]]).ToArray());
-        var result = ValueTraining.Run(cached, start, options.Steps, options.LearningRate, (b, step, loss) =>
-            throw new MethodFailedException(Label, string.Create(CultureInfo.InvariantCulture, $"{edits[b].Id}, step {step}"), $"the loss is {loss}", "a smaller learning rate, or an undamaged model"));
+        var start = stack(
+            edits
+                .Select(
+                    (e, b) =>
+                        places[batch[b]].Admitted.Fresh ? Fresh(inputs, e.Id, cached.Output[b], seed) : values[rows[b]]
+                )
+                .ToArray()
+        );
+        var result = ValueTraining.Run(
+            cached,
+            start,
+            options.Steps,
+            options.LearningRate,
+            (b, step, loss) =>
+                throw new MethodFailedException(
+                    Label,
+                    string.Create(CultureInfo.InvariantCulture, $"{edits[b].Id}, step {step}"),
+                    $"the loss is {loss}",
+                    "a smaller learning rate, or an undamaged model"
+                )
+        );
         using var quiet = no_grad();
         values.index_copy_(0, tensor(rows.Select(r => (long)r).ToArray(), device: values.device), result.Values);
         for (var b = 0; b < edits.Count; b++)
             health[batch[b]] = Told(
-                new Edited(edits[b].Id, places[batch[b]].Admitted, places[batch[b]].Radii, result.Values[b], result.Losses[b], Math.Exp(-result.Before[b]), Math.Exp(-result.After[b])),
-                places[^1].Radii[rows[b]]);
+                new Edited(
+                    edits[b].Id,
+                    places[batch[b]].Admitted,
+                    places[batch[b]].Radii,
+                    result.Values[b],
+                    result.Losses[b],
+                    Math.Exp(-result.Before[b]),
+                    Math.Exp(-result.After[b])
+                ),
+                places[^1].Radii[rows[b]]
+            );
     }
 
     // Uniform in [0, 1) or the memory's own output.
     private Tensor Fresh(MethodInputs inputs, string id, Tensor output, Seed seed)
     {
         var purpose = "value/" + id;
-        if (inputs.Draws.TryGetValue(purpose, out var known)) return known.to(ScalarType.Float32).to(output.device);
-        if (options.Start == ValueStart.Warm) return output;
+        if (inputs.Draws.TryGetValue(purpose, out var known))
+            return known.to(ScalarType.Float32).to(output.device);
+        if (options.Start == ValueStart.Warm)
+            return output;
         var stream = seed.Stream(purpose);
-        return tensor(Enumerable.Range(0, (int)output.shape[0]).Select(_ => (float)stream.NextDouble()).Select(x => x < 1f ? x : MathF.BitDecrement(1f)).ToArray(), device: output.device);
+        return tensor(
+            Enumerable
+                .Range(0, (int)output.shape[0])
+                .Select(_ => (float)stream.NextDouble())
+                .Select(x => x < 1f ? x : MathF.BitDecrement(1f))
+                .ToArray(),
+            device: output.device
+        );
     }
 }
 

@@ -5,8 +5,8 @@ namespace EditUnlearn.Methods;
 
 /// <summary>Gradient ascent: raises the loss on the forget set, and does nothing to hold the rest.</summary>
 /// <remarks>
-/// Source: the study's Eq. 4, L_GA = -L(S_F), after Jang et al. (2023). Unbounded below, so a model collapses when steps grow: that is
-/// the method, not a defect. Differs from the source: nothing.
+/// Source: the study's Eq. 4, L_GA = -L(S_F), after Jang et al. (2023). Unbounded below, so a model collapses when
+/// steps grow: that is the method, not a defect. Differs from the source: nothing.
 /// </remarks>
 public sealed class GradientAscent(GradientAscent.Options options) : GradientMethod("GA", options)
 {

@@ -5,7 +5,8 @@ namespace EditUnlearn.Methods;
 
 /// <summary>Gradient difference: raises the loss on the forget set, holds it down on the retain set.</summary>
 /// <remarks>
-/// Source: the study's Eq. 5, L_GD = -L(S_F) + L(S_R), after Liu, Liu and Stone (2022). One retain row is drawn for each forget row.
+/// Source: the study's Eq. 5, L_GD = -L(S_F) + L(S_R), after Liu, Liu and Stone (2022). One retain row is drawn for
+/// each forget row.
 /// Differs from the source: the two weights can be set; both are 1.
 /// </remarks>
 public sealed class GradientDifference(GradientDifference.Options options) : GradientMethod("GD", options)

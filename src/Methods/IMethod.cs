@@ -8,14 +8,17 @@ using static TorchSharp.torch;
 namespace EditUnlearn.Methods;
 
 /// <summary>A way to make a model forget.</summary>
-/// <remarks>The contract of all: the model comes back exactly as it came, bit for bit; the same seed gives the same patch.</remarks>
+/// <remarks>
+/// The contract of all: the model comes back exactly as it came, bit for bit; the same seed gives the same patch.
+/// </remarks>
 public interface IMethod
 {
     /// <summary>Finds the change.</summary>
     /// <param name="model">Is written on while the method works, and restored.</param>
     /// <param name="inputs">What the method's <see cref="Needs"/> ask for.</param>
     /// <param name="seed">Of every draw.</param>
-    /// <exception cref="MethodFailedException">The arithmetic broke down: a loss that is not finite, a key that vanishes.</exception>
+    /// <exception cref="MethodFailedException">The arithmetic broke down: a loss that is not finite, a key that
+    /// vanishes.</exception>
     ModelPatch Edit(CausalLm model, MethodInputs inputs, Seed seed);
 }
 
@@ -67,18 +70,24 @@ public sealed record MethodInputs
     public IReadOnlyDictionary<int, NullSpace> NullSpaces { get; init; } = new Dictionary<int, NullSpace>();
 
     /// <summary>Prefixes put before the question; the first is empty.</summary>
-    public IReadOnlyList<IReadOnlyList<int>> Contexts { get; init; } = [[]];
+    public IReadOnlyList<IReadOnlyList<int>> Contexts { get; init; } =
+    [
+        [],
+    ];
 
     /// <summary>Texts that must not change, BOS first; edits take them in turn.</summary>
     public IReadOnlyList<IReadOnlyList<int>> Locality { get; init; } = [];
 
     /// <summary>
-    /// Draws whose outcome is given, by the purpose they are drawn for, to repeat a run elsewhere: <c>value/ID</c> the start of GRACE's value of an edit [D],
-    /// <c>mask/N</c> the mask of WISE's N-th memory [D, F]. A purpose that is not here is drawn.
+    /// Draws whose outcome is given, by the purpose they are drawn for, to repeat a run elsewhere: <c>value/ID</c> the
+    /// start of GRACE's value of an edit [D], <c>mask/N</c> the mask of WISE's N-th memory [D, F]. A purpose that is
+    /// not here is drawn.
     /// </summary>
     public IReadOnlyDictionary<string, Tensor> Draws { get; init; } = new Dictionary<string, Tensor>();
 
-    /// <summary>Opens the reference model that is not the start model; the method owns what it gets. Null where there is none.</summary>
+    /// <summary>
+    /// Opens the reference model that is not the start model; the method owns what it gets. Null where there is none.
+    /// </summary>
     public Func<CausalLm>? OpenReference { get; init; }
 
     /// <summary>Where a training run keeps the state of a killed attempt; null to start anew.</summary>
@@ -103,22 +112,37 @@ public sealed record MethodInputs
 /// <summary>One fact to rewrite.</summary>
 /// <param name="Id">Of the question.</param>
 /// <param name="PromptIds">BOS and the prompt.</param>
-/// <param name="SubjectLast">Index in <paramref name="PromptIds"/> of the subject's last token, the lookup position.</param>
+/// <param name="SubjectLast">Index in <paramref name="PromptIds"/> of the subject's last token, the lookup
+/// position.</param>
 /// <param name="TargetIds">What shall follow the prompt.</param>
 /// <param name="EssenceIds">BOS, the subject and "is a": a neutral sentence whose continuation should stay.</param>
 /// <param name="EssenceLast">Index in <paramref name="EssenceIds"/> of the subject's last token.</param>
-public sealed record EditRequest(string Id, IReadOnlyList<int> PromptIds, int SubjectLast, IReadOnlyList<int> TargetIds, IReadOnlyList<int> EssenceIds, int EssenceLast)
+public sealed record EditRequest(
+    string Id,
+    IReadOnlyList<int> PromptIds,
+    int SubjectLast,
+    IReadOnlyList<int> TargetIds,
+    IReadOnlyList<int> EssenceIds,
+    int EssenceLast
+)
 {
-    /// <summary>Index in <see cref="PromptIds"/> before which a context prefix goes; after BOS unless a chat template opens the user's turn first.</summary>
+    /// <summary>
+    /// Index in <see cref="PromptIds"/> before which a context prefix goes; after BOS unless a chat template opens the
+    /// user's turn first.
+    /// </summary>
     public int PrefixAt { get; init; } = 1;
 
     /// <summary>
-    /// What follows the prompt in the rows that are scored; all target tokens but the last unless the reference's reading of a text target asks for others. The n target
-    /// tokens are scored at the last n positions of a row, wherever those lie (editing specification, section 1.3).
+    /// What follows the prompt in the rows that are scored; all target tokens but the last unless the reference's
+    /// reading of a text target asks for others. The n target tokens are scored at the last n positions of a row,
+    /// wherever those lie (editing specification, section 1.3).
     /// </summary>
     public IReadOnlyList<int>? Continuation { get; init; }
 
-    /// <summary>What follows the prompt in text: the continuation and the last target token. All target tokens, unless those are scored against other ids.</summary>
+    /// <summary>
+    /// What follows the prompt in text: the continuation and the last target token. All target tokens, unless those are
+    /// scored against other ids.
+    /// </summary>
     public IReadOnlyList<int> Answer => Continuation is null ? TargetIds : [.. Continuation, .. TargetIds.TakeLast(1)];
 
     /// <summary>File and line that a person wrote it in, for messages; null where nobody did.</summary>
@@ -128,7 +152,9 @@ public sealed record EditRequest(string Id, IReadOnlyList<int> PromptIds, int Su
     /// <param name="message">Without a full stop, beginning with a verb.</param>
     /// <param name="hint">What to do, or null.</param>
     public InputProblem Problem(string message, string? hint = null) =>
-        Place is var (file, line) ? new InputProblem(file, line, 0, $"{Id} {message}", hint) : new InputProblem($"edit {Id}", 0, 0, message, hint);
+        Place is var (file, line)
+            ? new InputProblem(file, line, 0, $"{Id} {message}", hint)
+            : new InputProblem($"edit {Id}", 0, 0, message, hint);
 }
 
 /// <summary>How far a method is.</summary>

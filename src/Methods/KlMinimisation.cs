@@ -3,12 +3,18 @@ using static TorchSharp.torch;
 
 namespace EditUnlearn.Methods;
 
-/// <summary>Raises the loss on the forget set and keeps the model's predictions on retain rows close to those of a model that does not move.</summary>
+/// <summary>
+/// Raises the loss on the forget set and keeps the model's predictions on retain rows close to those of a model that
+/// does not move.
+/// </summary>
 /// <remarks>
-/// Source: the study's Eq. 6, L_KL = -L(S_F) + K(S_R), after Maini et al. (2024); unlearning specification, section 3.4.
-/// K = mean over rows s of the mean over positions i of KL(p_0(. | s_&lt;i) || p(. | s_&lt;i)): the reference comes first and has no gradient.
-/// Differs from the source: EOS is predicted and counts, and a row's sum is divided by its positions, not by |s|; <c>kl.positions: equation6</c> is
-/// the equation to the letter. The public trainers differ in positions and reference, and both can be chosen.
+/// Source: the study's Eq. 6, L_KL = -L(S_F) + K(S_R), after Maini et al. (2024); unlearning specification, section
+/// 3.4.
+/// K = mean over rows s of the mean over positions i of KL(p_0(. | s_&lt;i) || p(. | s_&lt;i)): the reference comes
+/// first and has no gradient.
+/// Differs from the source: EOS is predicted and counts, and a row's sum is divided by its positions, not by |s|;
+/// <c>kl.positions: equation6</c> is the equation to the letter. The public trainers differ in positions and reference,
+/// and both can be chosen.
 /// </remarks>
 public sealed class KlMinimisation(KlMinimisation.Options options) : GradientMethod("KL", options)
 {
@@ -28,13 +34,20 @@ public sealed class KlMinimisation(KlMinimisation.Options options) : GradientMet
         /// <summary>alpha; the study, PISTOL, TOFU and OpenUnlearning.</summary>
         public double Weight { get; init; } = 1;
 
-        /// <summary>Where predictions are compared; the study's text. The three public trainers have <c>paddedCompat</c>.</summary>
+        /// <summary>
+        /// Where predictions are compared; the study's text. The three public trainers have <c>paddedCompat</c>.
+        /// </summary>
         public KlPositions Positions { get; init; } = KlPositions.AllRealTokens;
 
-        /// <summary>With which model; the study's text, TOFU and OpenUnlearning. PISTOL has <c>pretrained</c>.</summary>
+        /// <summary>
+        /// With which model; the study's text, TOFU and OpenUnlearning. PISTOL has <c>pretrained</c>.
+        /// </summary>
         public ReferenceSource Reference { get; init; } = ReferenceSource.Start;
 
-        /// <summary>Tokens of a padded row under <c>paddedCompat</c>: 500 in PISTOL and TOFU, null for the longest row of the batch as in OpenUnlearning.</summary>
+        /// <summary>
+        /// Tokens of a padded row under <c>paddedCompat</c>: 500 in PISTOL and TOFU, null for the longest row of the
+        /// batch as in OpenUnlearning.
+        /// </summary>
         public int? PaddedLength { get; init; }
     }
 
@@ -66,7 +79,8 @@ public sealed class KlMinimisation(KlMinimisation.Options options) : GradientMet
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(batch);
-        return -options.ForgetWeight * model.ForgetNll(batch) + options.Kl.Weight * model.RetainKl(batch, Rule(batch.Retain!.Rows[0].Ids[^1]));
+        return -options.ForgetWeight * model.ForgetNll(batch)
+            + options.Kl.Weight * model.RetainKl(batch, Rule(batch.Retain!.Rows[0].Ids[^1]));
     }
 
     // Rows end with EOS, which is also what the public trainers pad with.

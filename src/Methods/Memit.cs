@@ -6,12 +6,16 @@ using static TorchSharp.torch;
 
 namespace EditUnlearn.Methods;
 
-/// <summary>Mass-editing memory: values sought at the last of several layers, written into all of them by least squares that hold on to what ordinary keys map to.</summary>
+/// <summary>
+/// Mass-editing memory: values sought at the last of several layers, written into all of them by least squares that
+/// hold on to what ordinary keys map to.
+/// </summary>
 /// <remarks>
 /// Source: Meng et al. (2023), equation 14 and algorithm 1; editing specification, section 3.
-/// Symbols: K [F, B] keys of a batch of edits, R [D, B] each layer's share of what the values still lack, C [F, F] second moment of keys.
-/// Delta W = R A^T with A = (lambda C + K K^T)^-1 K. Statistics are those of the unedited model; the reference measures them, on a cold cache, after the first edit has
-/// begun (defect S15, not reproduced).
+/// Symbols: K [F, B] keys of a batch of edits, R [D, B] each layer's share of what the values still lack, C [F, F]
+/// second moment of keys.
+/// Delta W = R A^T with A = (lambda C + K K^T)^-1 K. Statistics are those of the unedited model; the reference measures
+/// them, on a cold cache, after the first edit has begun (defect S15, not reproduced).
 /// </remarks>
 public sealed class Memit(Memit.Options options) : IMethod
 {
@@ -24,7 +28,9 @@ public sealed class Memit(Memit.Options options) : IMethod
         /// <summary>Value optimisation.</summary>
         public ValueOptions Value { get; init; } = new();
 
-        /// <summary>lambda, weight of "keep W k" in ordinary tokens; <c>mom2_update_weight</c> in the reference.</summary>
+        /// <summary>
+        /// lambda, weight of "keep W k" in ordinary tokens; <c>mom2_update_weight</c> in the reference.
+        /// </summary>
         public double Lambda { get; init; } = 15000;
 
         /// <inheritdoc/>
@@ -33,7 +39,10 @@ public sealed class Memit(Memit.Options options) : IMethod
         /// <inheritdoc/>
         public bool AppendEos { get; init; }
 
-        /// <summary>How the ids of a target are found; the reference's way puts a lone space before every target of a SentencePiece model (defects S1 and S2).</summary>
+        /// <summary>
+        /// How the ids of a target are found; the reference's way puts a lone space before every target of a
+        /// SentencePiece model (defects S1 and S2).
+        /// </summary>
         public TargetIdsMode TargetIds { get; init; } = TargetIdsMode.TextRoundTrip;
 
         /// <summary>Whose last token is the lookup position; the reference is given subjects.</summary>
@@ -45,7 +54,8 @@ public sealed class Memit(Memit.Options options) : IMethod
         /// <inheritdoc/>
         public ContextRecipe ContextRecipe => ContextRecipe.Memit;
 
-        IEnumerable<OptionProblem> IEditingOptions.Check() => EditingOptions.Problems(this, Value, BatchSize, ("lambda", Lambda));
+        IEnumerable<OptionProblem> IEditingOptions.Check() =>
+            EditingOptions.Problems(this, Value, BatchSize, ("lambda", Lambda));
     }
 
     /// <inheritdoc/>
@@ -62,7 +72,8 @@ public sealed class Memit(Memit.Options options) : IMethod
     /// <param name="model">Is written on until disposal.</param>
     /// <param name="inputs">Contexts and second moments.</param>
     /// <param name="options">Constants.</param>
-    public sealed class Session(CausalLm model, MethodInputs inputs, Options options) : SpreadSession(model, inputs, options)
+    public sealed class Session(CausalLm model, MethodInputs inputs, Options options)
+        : SpreadSession(model, inputs, options)
     {
         private readonly Dictionary<int, FactoredMoment> _factored = [];
 
@@ -70,14 +81,28 @@ public sealed class Memit(Memit.Options options) : IMethod
         protected override Tensor Factor(int layer, Tensor keys)
         {
             ArgumentNullException.ThrowIfNull(keys);
-            if (!Inputs.SecondMoments.TryGetValue(layer, out var moment)) throw new MethodFailedException("MEMIT", $"layer {layer}", "there is no second moment of this layer", "add the layer to the stage 'moments'");
+            if (!Inputs.SecondMoments.TryGetValue(layer, out var moment))
+                throw new MethodFailedException(
+                    "MEMIT",
+                    $"layer {layer}",
+                    "there is no second moment of this layer",
+                    "add the layer to the stage 'moments'"
+                );
             // With many edits at once the small system is no longer small.
-            if (keys.shape[1] > keys.shape[0] / 2) return LeastSquares.Direct(moment, options.Lambda, keys);
+            if (keys.shape[1] > keys.shape[0] / 2)
+                return LeastSquares.Direct(moment, options.Lambda, keys);
             if (!_factored.TryGetValue(layer, out var factored))
             {
                 factored = _factored[layer] = new FactoredMoment(moment, options.Lambda);
                 if (factored.AddedRidge > 0)
-                    Inputs.Warn?.Invoke(string.Create(System.Globalization.CultureInfo.InvariantCulture, $"the second moment of layer {layer} is not positive definite: {factored.AddedRidge:0.0e0} was added to the diagonal of lambda C; more text gives more directions"));
+                    Inputs.Warn?.Invoke(
+                        string.Create(
+                            System.Globalization.CultureInfo.InvariantCulture,
+                            $"the second moment of layer {layer} is not positive definite: "
+                                + $"{factored.AddedRidge:0.0e0} was added to the diagonal of lambda C; more text "
+                                + $"gives more directions"
+                        )
+                    );
             }
             return factored.Solve(keys);
         }
@@ -85,7 +110,9 @@ public sealed class Memit(Memit.Options options) : IMethod
         /// <inheritdoc/>
         protected override void Dispose(bool disposing)
         {
-            if (disposing) foreach (var factored in _factored.Values) factored.Dispose();
+            if (disposing)
+                foreach (var factored in _factored.Values)
+                    factored.Dispose();
             base.Dispose(disposing);
         }
     }

@@ -4,11 +4,16 @@ using static TorchSharp.torch;
 
 namespace EditUnlearn.Methods;
 
-/// <summary>Direct preference optimisation: makes a refusal more likely than the true answer, relative to a model that does not move.</summary>
+/// <summary>
+/// Direct preference optimisation: makes a refusal more likely than the true answer, relative to a model that does not
+/// move.
+/// </summary>
 /// <remarks>
-/// Source: Rafailov et al. (2023), equation 7; unlearning specification, section 3.6. With s = log pi(answer | question), a sum over tokens,
-/// L = mean -log sigmoid(beta ((s(r) - s(a)) - (s_0(r) - s_0(a)))). The study's Eq. 7 under this name is another loss, <see cref="RefusalTraining"/>;
-/// its numbers come from the trainer that has this one. Differs from the source: nothing; OpenUnlearning's factor and retain term can be set.
+/// Source: Rafailov et al. (2023), equation 7; unlearning specification, section 3.6. With s = log pi(answer |
+/// question), a sum over tokens, L = mean -log sigmoid(beta ((s(r) - s(a)) - (s_0(r) - s_0(a)))). The study's Eq. 7
+/// under this name is another loss, <see cref="RefusalTraining"/>;
+/// its numbers come from the trainer that has this one. Differs from the source: nothing; OpenUnlearning's factor and
+/// retain term can be set.
 /// </remarks>
 public sealed class PreferenceOptimisation(PreferenceOptimisation.Options options) : GradientMethod("DPO", options)
 {
@@ -54,8 +59,12 @@ public sealed class PreferenceOptimisation(PreferenceOptimisation.Options option
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(batch);
         // Row sums are negative log-probabilities, so the answer's minus the refusal's is s(r) - s(a).
-        var margin = model.RowNll(batch.Forget) - model.RowNll(batch.Refusals!) - (model.ReferenceRowNll(batch.Forget) - model.ReferenceRowNll(batch.Refusals!));
-        var loss = options.Scale * LabelLosses.NegativeLogSigmoid(options.Beta * margin).sum() / batch.Forget.RowDivisor;
+        var margin =
+            model.RowNll(batch.Forget)
+            - model.RowNll(batch.Refusals!)
+            - (model.ReferenceRowNll(batch.Forget) - model.ReferenceRowNll(batch.Refusals!));
+        var loss =
+            options.Scale * LabelLosses.NegativeLogSigmoid(options.Beta * margin).sum() / batch.Forget.RowDivisor;
         return options.RetainWeight == 0 ? loss : loss + options.RetainWeight * model.RetainNll(batch);
     }
 }

@@ -3,8 +3,14 @@ using static TorchSharp.torch;
 
 namespace EditUnlearn.Methods;
 
-/// <summary>Trains refusals on the forget questions and the true answers on retain questions; the forgotten answers themselves are never touched.</summary>
-/// <remarks>Source: the study's Eq. 7, L_IDK = L(S_R) + L(S_IDK), after Maini et al. (2024). Differs from the source: nothing; <c>Union</c> is what its code does.</remarks>
+/// <summary>
+/// Trains refusals on the forget questions and the true answers on retain questions; the forgotten answers themselves
+/// are never touched.
+/// </summary>
+/// <remarks>
+/// Source: the study's Eq. 7, L_IDK = L(S_R) + L(S_IDK), after Maini et al. (2024). Differs from the source: nothing;
+/// <c>Union</c> is what its code does.
+/// </remarks>
 public sealed class RefusalTraining(RefusalTraining.Options options) : GradientMethod("IDK", options)
 {
     /// <summary>How the two halves are joined.</summary>
@@ -13,7 +19,9 @@ public sealed class RefusalTraining(RefusalTraining.Options options) : GradientM
         /// <summary>The study's step size for its DPO, whose equation this is; appendix B.4.</summary>
         public Options() => LearningRate = 1.5e-5;
 
-        /// <summary>One mean over the labels of both halves together, as TOFU's code has it, instead of the sum of two means.</summary>
+        /// <summary>
+        /// One mean over the labels of both halves together, as TOFU's code has it, instead of the sum of two means.
+        /// </summary>
         public bool Union { get; init; }
 
         /// <summary>gamma, weight of the refusals in the sum; TOFU and OpenUnlearning.</summary>
@@ -38,7 +46,8 @@ public sealed class RefusalTraining(RefusalTraining.Options options) : GradientM
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(batch);
         return options.Union
-            ? (model.RowNll(batch.Refusals!).sum() + model.RowNll(batch.Retain!).sum()) / (batch.Refusals!.LabelDivisor + batch.Retain!.LabelDivisor)
+            ? (model.RowNll(batch.Refusals!).sum() + model.RowNll(batch.Retain!).sum())
+                / (batch.Refusals!.LabelDivisor + batch.Retain!.LabelDivisor)
             : options.RefusalWeight * model.MeanNll(batch.Refusals!) + options.RetainWeight * model.RetainNll(batch);
     }
 }

@@ -8,12 +8,14 @@ using static TorchSharp.torch;
 
 namespace EditUnlearn.Methods;
 
-/// <summary>Rank-one model editing: the smallest change of one MLP memory that maps the subject's key to a new value.</summary>
+/// <summary>
+/// Rank-one model editing: the smallest change of one MLP memory that maps the subject's key to a new value.
+/// </summary>
 /// <remarks>
 /// Source: Meng et al. (2022), equations 2 to 4; editing specification, section 2.
 /// Symbols: k [F] key, m = W k [D], v* [D] target value, C [F, F] second moment of keys, u [F] direction, r [D].
-/// W' k = v* exactly for the key of the denominator. Edits are applied one after another, each on the weights the former left, as the study does; only the weight of
-/// its own layer changes, so the keys of that layer never do.
+/// W' k = v* exactly for the key of the denominator. Edits are applied one after another, each on the weights the
+/// former left, as the study does; only the weight of its own layer changes, so the keys of that layer never do.
 /// </remarks>
 public sealed class Rome(Rome.Options options) : IMethod
 {
@@ -35,10 +37,15 @@ public sealed class Rome(Rome.Options options) : IMethod
         /// <summary>Which key gives the direction and which the denominator (defect R1).</summary>
         public RomeKey Key { get; init; } = RomeKey.Mixed;
 
-        /// <summary>Whether the target ends with EOS; without it the model has no reason to stop (defect S10).</summary>
+        /// <summary>
+        /// Whether the target ends with EOS; without it the model has no reason to stop (defect S10).
+        /// </summary>
         public bool AppendEos { get; init; }
 
-        /// <summary>How the ids of a target are found; the reference's way puts a lone space before every target of a SentencePiece model (defects S1 and S2).</summary>
+        /// <summary>
+        /// How the ids of a target are found; the reference's way puts a lone space before every target of a
+        /// SentencePiece model (defects S1 and S2).
+        /// </summary>
         public TargetIdsMode TargetIds { get; init; } = TargetIdsMode.TextRoundTrip;
 
         /// <summary>Whose last token is the lookup position; the reference is given subjects.</summary>
@@ -50,7 +57,8 @@ public sealed class Rome(Rome.Options options) : IMethod
         /// <inheritdoc/>
         public ContextRecipe ContextRecipe => ContextRecipe.Rome;
 
-        IEnumerable<OptionProblem> IEditingOptions.Check() => EditingOptions.Problems(this, Value, 1, Ridge == 0 ? [] : [("ridge", Ridge)]);
+        IEnumerable<OptionProblem> IEditingOptions.Check() =>
+            EditingOptions.Problems(this, Value, 1, Ridge == 0 ? [] : [("ridge", Ridge)]);
     }
 
     /// <inheritdoc/>
@@ -65,8 +73,18 @@ public sealed class Rome(Rome.Options options) : IMethod
             inputs.Cancelled.ThrowIfCancellationRequested();
             var health = Edit(session, inputs.Edits[i]);
             session.Health.Add(health);
-            inputs.Progress?.Invoke(new MethodProgress(i + 1, inputs.Edits.Count, string.Create(CultureInfo.InvariantCulture,
-                $"{health.Id}: target probability {health.ProbabilityBefore:0.000} -> {health.ProbabilityAfter:0.000}, key alignment {health.Layers.Min(l => l.Alignment):0.00}")));
+            inputs.Progress?.Invoke(
+                new MethodProgress(
+                    i + 1,
+                    inputs.Edits.Count,
+                    string.Create(
+                        CultureInfo.InvariantCulture,
+                        $"{health.Id}: target probability {health.ProbabilityBefore:0.000} -> "
+                            + $"{health.ProbabilityAfter:0.000}, key alignment "
+                            + $"{health.Layers.Min(l => l.Alignment):0.00}"
+                    )
+                )
+            );
         }
         session.Health.Tell(inputs);
         return session.ToPatch();
@@ -82,7 +100,15 @@ public sealed class Rome(Rome.Options options) : IMethod
         {
             var update = UpdateOf(session, edit, layer);
             var drift = session.Write(layer, update.R.unsqueeze(1), update.U.unsqueeze(1));
-            layers.Add(new LayerHealth(layer, 1, update.R.norm().ToDouble() / session.UneditedNorm(layer), drift, update.Alignment));
+            layers.Add(
+                new LayerHealth(
+                    layer,
+                    1,
+                    update.R.norm().ToDouble() / session.UneditedNorm(layer),
+                    drift,
+                    update.Alignment
+                )
+            );
             losses.AddRange(update.Value.Losses);
             clamped |= update.Value.Clamped;
             growth = Math.Max(growth, update.Growth);
@@ -91,25 +117,44 @@ public sealed class Rome(Rome.Options options) : IMethod
     }
 
     // Delta W = r u^T of one layer.
-    private (Tensor R, Tensor U, TargetValue Value, double Alignment, double Growth) UpdateOf(EditSession session, EditRequest edit, int layer)
+    private (Tensor R, Tensor U, TargetValue Value, double Alignment, double Growth) UpdateOf(
+        EditSession session,
+        EditRequest edit,
+        int layer
+    )
     {
         var (model, inputs) = (session.Model, session.Inputs);
         using var states = new LookupStates(model, [edit], inputs.Contexts, layer);
-        var keys = states.KeysAt(layer);                                                                       // [contexts, F]
-        var meanKey = states.MeanOverContexts(keys).squeeze(1);                                                // k-bar [F]
-        var promptKey = states.Bare(keys).squeeze(1);                                                          // k* [F]
-        var u = Direction(options.Key == RomeKey.PromptOnly ? promptKey : meanKey, inputs, layer);             // [F], length 1
+        var keys = states.KeysAt(layer); // [contexts, F]
+        var meanKey = states.MeanOverContexts(keys).squeeze(1); // k-bar [F]
+        var promptKey = states.Bare(keys).squeeze(1); // k* [F]
+        var u = Direction(options.Key == RomeKey.PromptOnly ? promptKey : meanKey, inputs, layer); // [F], length 1
 
-        var unedited = matmul(session.Unedited(layer).to(ScalarType.Float32), promptKey).norm().ToDouble();    // |v0| before any edit of this layer
-        var value = TargetValues.Optimise(model, [edit], inputs.Contexts, layer, ValueSite.MlpOut, options.Value, [unedited], cancelled: inputs.Cancelled)[0];   // v* [D]
+        // |v0| before any edit of this layer
+        var unedited = matmul(session.Unedited(layer).to(ScalarType.Float32), promptKey).norm().ToDouble();
+        var value = TargetValues.Optimise(
+            model,
+            [edit],
+            inputs.Contexts,
+            layer,
+            ValueSite.MlpOut,
+            options.Value,
+            [unedited],
+            cancelled: inputs.Cancelled
+        )[0]; // v* [D]
 
         using var quiet = no_grad();
         var k = options.Key == RomeKey.Averaged ? meanKey : promptKey;
-        var m = matmul(model.Weight(CausalLm.DownProjName(layer)).to(ScalarType.Float32), k);                  // m* = W k [D]
+        var m = matmul(model.Weight(CausalLm.DownProjName(layer)).to(ScalarType.Float32), k); // m* = W k [D]
         var along = dot(k, u).ToDouble();
         var alignment = along / k.norm().ToDouble();
         if (!(Math.Abs(alignment) >= 1e-6))
-            throw new MethodFailedException("ROME", $"{edit.Id}, layer {layer}", "the subject's key is orthogonal to the update direction", "other context prefixes, or key: averaged");
+            throw new MethodFailedException(
+                "ROME",
+                $"{edit.Id}, layer {layer}",
+                "the subject's key is orthogonal to the update direction",
+                "other context prefixes, or key: averaged"
+            );
         return ((value.Value - m) / along, u, value, alignment, value.Initial.norm().ToDouble() / unedited);
     }
 
@@ -121,10 +166,25 @@ public sealed class Rome(Rome.Options options) : IMethod
         var u = key;
         if (options.SecondMoments)
         {
-            if (!inputs.SecondMoments.TryGetValue(layer, out var c)) throw new MethodFailedException("ROME", $"layer {layer}", "there is no second moment of this layer", "add the layer to the stage 'moments'");
+            if (!inputs.SecondMoments.TryGetValue(layer, out var c))
+                throw new MethodFailedException(
+                    "ROME",
+                    $"layer {layer}",
+                    "there is no second moment of this layer",
+                    "add the layer to the stage 'moments'"
+                );
             var wide = LeastSquares.Wide(c);
-            if (options.Ridge > 0) wide = wide + options.Ridge * wide.diagonal().mean() * eye(wide.shape[0], dtype: ScalarType.Float64, device: wide.device);
-            u = linalg.solve(wide, LeastSquares.Wide(key).unsqueeze(1)).squeeze(1).to(key.device).to(ScalarType.Float32);
+            if (options.Ridge > 0)
+                wide =
+                    wide
+                    + options.Ridge
+                        * wide.diagonal().mean()
+                        * eye(wide.shape[0], dtype: ScalarType.Float64, device: wide.device);
+            u = linalg
+                .solve(wide, LeastSquares.Wide(key).unsqueeze(1))
+                .squeeze(1)
+                .to(key.device)
+                .to(ScalarType.Float32);
         }
         return (u / u.norm()).MoveToOuterDisposeScope();
     }

@@ -10,13 +10,19 @@ using static TorchSharp.torch;
 
 namespace EditUnlearn.Methods;
 
-/// <summary>WISE: edits go into a masked copy of one memory, which answers where its output differs enough from the main memory's.</summary>
+/// <summary>
+/// WISE: edits go into a masked copy of one memory, which answers where its output differs enough from the main
+/// memory's.
+/// </summary>
 /// <remarks>
 /// Source: Wang et al. (2024); editing specification, section 6.
-/// Symbols: W [D, F] main memory, W' side memory, B [D, F] mask of zeros and ones, x [F] input, o = W x, o' = W' x; Delta(row) mean of |SiLU(o) - SiLU(o')| over a row's positions.
-/// Training: L = L_ft + L_act, W' -= eta (B * grad L + decay W'), kept within a box around W. Every save-frequency edits W' is stored and a new one begun; every merge-frequency edits stored memories are merged.
-/// Presets differ in <see cref="Options.MaskDecay"/>, <see cref="Options.Window"/>, <see cref="Options.Pooling"/>, <see cref="Options.Scope"/>, <see cref="Options.MaxBeyond"/>,
-/// <see cref="Options.MergeRemainder"/> and <see cref="Options.AppendEos"/>.
+/// Symbols: W [D, F] main memory, W' side memory, B [D, F] mask of zeros and ones, x [F] input, o = W x, o' = W' x;
+/// Delta(row) mean of |SiLU(o) - SiLU(o')| over a row's positions.
+/// Training: L = L_ft + L_act, W' -= eta (B * grad L + decay W'), kept within a box around W. Every save-frequency
+/// edits W' is stored and a new one begun; every merge-frequency edits stored memories are merged.
+/// Presets differ in <see cref="Options.MaskDecay"/>, <see cref="Options.Window"/>, <see cref="Options.Pooling"/>,
+/// <see cref="Options.Scope"/>, <see cref="Options.MaxBeyond"/>, <see cref="Options.MergeRemainder"/> and
+/// <see cref="Options.AppendEos"/>.
 /// </remarks>
 public sealed class Wise(Wise.Options options) : IMethod
 {
@@ -43,10 +49,15 @@ public sealed class Wise(Wise.Options options) : IMethod
         /// <summary>gamma; reference file.</summary>
         public double Gamma { get; init; } = 10;
 
-        /// <summary>What the margins are counted in; the reference counts in plain distances, which only fits models of its size.</summary>
+        /// <summary>
+        /// What the margins are counted in; the reference counts in plain distances, which only fits models of its
+        /// size.
+        /// </summary>
         public MarginUnit Unit { get; init; } = MarginUnit.Distance;
 
-        /// <summary>Share of <see cref="SideMemory.LeastDistance"/> at which the side memory answers; reference file.</summary>
+        /// <summary>
+        /// Share of <see cref="SideMemory.LeastDistance"/> at which the side memory answers; reference file.
+        /// </summary>
         public double ActRatio { get; init; } = 0.88;
 
         /// <summary>Share of entries that may move; reference file.</summary>
@@ -58,13 +69,18 @@ public sealed class Wise(Wise.Options options) : IMethod
         /// <summary>Weight decay of a step; fixed in the reference's code.</summary>
         public double WeightDecay { get; init; } = 1e-5;
 
-        /// <summary>Whether the mask holds the decay too; without it the whole side memory shrinks (defect W1).</summary>
+        /// <summary>
+        /// Whether the mask holds the decay too; without it the whole side memory shrinks (defect W1).
+        /// </summary>
         public bool MaskDecay { get; init; }
 
         /// <summary>What is trained on (defect W2).</summary>
         public LabelWindow Window { get; init; } = LabelWindow.FromLongestPrompt;
 
-        /// <summary>What distances are means of in training (defect W3); routing uses the prompt whenever rows decide for themselves.</summary>
+        /// <summary>
+        /// What distances are means of in training (defect W3); routing uses the prompt whenever rows decide for
+        /// themselves.
+        /// </summary>
         public DistancePooling Pooling { get; init; } = DistancePooling.AllPositions;
 
         /// <summary>Who decides which memory answers (defect W4).</summary>
@@ -91,10 +107,15 @@ public sealed class Wise(Wise.Options options) : IMethod
         /// <summary>Sum of the weights of merged memories; reference file.</summary>
         public double MergeWeight { get; init; } = 1.0;
 
-        /// <summary>Whether memories are chosen at use; otherwise they are merged into the main memory. Reference file.</summary>
+        /// <summary>
+        /// Whether memories are chosen at use; otherwise they are merged into the main memory. Reference file.
+        /// </summary>
         public bool Retrieve { get; init; } = true;
 
-        /// <summary>Without retrieval: whether edits that were not stored yet are merged too; in the reference they have no effect.</summary>
+        /// <summary>
+        /// Without retrieval: whether edits that were not stored yet are merged too; in the reference they have no
+        /// effect.
+        /// </summary>
         public bool MergeRemainder { get; init; }
 
         /// <summary>Whether the target ends with EOS (defect S10).</summary>
@@ -103,7 +124,9 @@ public sealed class Wise(Wise.Options options) : IMethod
         /// <summary>Generated context prefixes besides the empty one; 10 in the reference.</summary>
         public int Contexts { get; init; } = 10;
 
-        /// <summary>Where the texts come from that must not change; the study's editing methods see no retain data.</summary>
+        /// <summary>
+        /// Where the texts come from that must not change; the study's editing methods see no retain data.
+        /// </summary>
         public LocalitySource Locality { get; init; } = LocalitySource.Generic;
 
         /// <inheritdoc/>
@@ -121,7 +144,15 @@ public sealed class Wise(Wise.Options options) : IMethod
     /// <param name="State">Memories after it.</param>
     /// <param name="ProbabilityBefore">Geometric mean probability of a target token under the main memory.</param>
     /// <param name="ProbabilityAfter">And under the side memory.</param>
-    public sealed record Edited(int Index, string Id, IReadOnlyList<(double Target, double Routing)> Losses, double Distance, MemoryStore State, double ProbabilityBefore, double ProbabilityAfter);
+    public sealed record Edited(
+        int Index,
+        string Id,
+        IReadOnlyList<(double Target, double Routing)> Losses,
+        double Distance,
+        MemoryStore State,
+        double ProbabilityBefore,
+        double ProbabilityAfter
+    );
 
     /// <summary>Told of every edit.</summary>
     public Action<Edited>? Observer { get; init; }
@@ -135,8 +166,10 @@ public sealed class Wise(Wise.Options options) : IMethod
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(inputs);
         AdapterChecks.Check(model, inputs, options.Layer);
-        var locality = options.Locality == LocalitySource.Retain ? [.. inputs.Retain.Select(r => r.Ids)] : inputs.Locality;
-        if (locality.Count == 0 || locality.Any(l => l.Count == 0)) throw new ArgumentException("WISE needs texts that must not change.", nameof(inputs));
+        var locality =
+            options.Locality == LocalitySource.Retain ? [.. inputs.Retain.Select(r => r.Ids)] : inputs.Locality;
+        if (locality.Count == 0 || locality.Any(l => l.Count == 0))
+            throw new ArgumentException("WISE needs texts that must not change.", nameof(inputs));
         inputs = inputs with { Locality = locality };
         using var scope = NewDisposeScope();
         using var quiet = no_grad();
@@ -157,40 +190,94 @@ public sealed class Wise(Wise.Options options) : IMethod
             store.Finish(edited.Distance);
             Observer?.Invoke(edited);
             health.Add(Health(edited));
-            inputs.Progress?.Invoke(new MethodProgress(i + 1, inputs.Edits.Count, string.Create(
-                CultureInfo.InvariantCulture,
-                $"{edited.Id}: target loss {edited.Losses[0].Target:0.000} -> {edited.Losses[^1].Target:0.000}, routing loss {edited.Losses[^1].Routing:0.000}, distance {edited.Distance:0.00}, probability {edited.ProbabilityBefore:0.00} -> {edited.ProbabilityAfter:0.00}")));
+            inputs.Progress?.Invoke(
+                new MethodProgress(
+                    i + 1,
+                    inputs.Edits.Count,
+                    string.Create(
+                        CultureInfo.InvariantCulture,
+                        $"{edited.Id}: target loss {edited.Losses[0].Target:0.000} -> "
+                            + $"{edited.Losses[^1].Target:0.000}, routing loss {edited.Losses[^1].Routing:0.000}, "
+                            + $"distance {edited.Distance:0.00}, probability {edited.ProbabilityBefore:0.00} -> "
+                            + $"{edited.ProbabilityAfter:0.00}"
+                    )
+                )
+            );
         }
         foreach (var name in (string[])["probabilityBefore", "probabilityAfter", "distance"])
-            inputs.Metric?.Invoke(name == "distance" ? "distance.mean" : "target-probability." + name[11..].ToLowerInvariant(), health.Select(h => (double?)h![name]).OfType<double>().DefaultIfEmpty(double.NaN).Average());
+            inputs.Metric?.Invoke(
+                name == "distance" ? "distance.mean" : "target-probability." + name[11..].ToLowerInvariant(),
+                health.Select(h => (double?)h![name]).OfType<double>().DefaultIfEmpty(double.NaN).Average()
+            );
         if (options.Retrieve)
             return new SideMemoryPatch(
-                options.Layer, [.. store.All().Select(m => m with { Weight = m.Weight.clone() })],
-                new Routing { Scope = options.Scope, ActRatio = options.ActRatio, MaxBeyond = options.MaxBeyond, BatchRows = options.RouteBatch })
-            { Health = new JsonArray([.. health]) };
-        if (options.MergeRemainder) store.SaveRemainder();
+                options.Layer,
+                [.. store.All().Select(m => m with { Weight = m.Weight.clone() })],
+                new Routing
+                {
+                    Scope = options.Scope,
+                    ActRatio = options.ActRatio,
+                    MaxBeyond = options.MaxBeyond,
+                    BatchRows = options.RouteBatch,
+                }
+            )
+            {
+                Health = new JsonArray([.. health]),
+            };
+        if (options.MergeRemainder)
+            store.SaveRemainder();
         else if (inputs.Edits.Count % options.SaveFrequency is var lost and > 0)
-            inputs.Warn?.Invoke(string.Create(CultureInfo.InvariantCulture, $"the last {lost} of {inputs.Edits.Count} edits were never stored and have no effect, as in the reference; set mergeRemainder or a smaller saveFrequency"));
-        return new WeightPatch([KeyValuePair.Create<string, WeightChange>(weight, new FullChange(store.MergeIntoMain().to(model.DType).clone()))]) { Health = new JsonArray([.. health]) };
+            inputs.Warn?.Invoke(
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"the last {lost} of {inputs.Edits.Count} edits were never stored and have no effect, as in the "
+                        + $"reference; set mergeRemainder or a smaller saveFrequency"
+                )
+            );
+        return new WeightPatch([
+            KeyValuePair.Create<string, WeightChange>(
+                weight,
+                new FullChange(store.MergeIntoMain().to(model.DType).clone())
+            ),
+        ])
+        {
+            Health = new JsonArray([.. health]),
+        };
     }
 
-    private static JsonObject Health(Edited edited) => new()
-    {
-        ["id"] = edited.Id,
-        ["targetLoss"] = new JsonArray([.. edited.Losses.Select(l => AdapterChecks.Number(l.Target))]),
-        ["routingLoss"] = new JsonArray([.. edited.Losses.Select(l => AdapterChecks.Number(l.Routing))]),
-        ["distance"] = AdapterChecks.Number(edited.Distance),
-        ["leastDistance"] = AdapterChecks.Number(edited.State.SideLeast),
-        ["probabilityBefore"] = AdapterChecks.Number(edited.ProbabilityBefore),
-        ["probabilityAfter"] = AdapterChecks.Number(edited.ProbabilityAfter),
-    };
+    private static JsonObject Health(Edited edited) =>
+        new()
+        {
+            ["id"] = edited.Id,
+            ["targetLoss"] = new JsonArray([.. edited.Losses.Select(l => AdapterChecks.Number(l.Target))]),
+            ["routingLoss"] = new JsonArray([.. edited.Losses.Select(l => AdapterChecks.Number(l.Routing))]),
+            ["distance"] = AdapterChecks.Number(edited.Distance),
+            ["leastDistance"] = AdapterChecks.Number(edited.State.SideLeast),
+            ["probabilityBefore"] = AdapterChecks.Number(edited.ProbabilityBefore),
+            ["probabilityAfter"] = AdapterChecks.Number(edited.ProbabilityAfter),
+        };
 
-    private Edited Write(CausalLm model, MethodInputs inputs, int index, MemoryStore store, Tensor mask, Margins margins)
+    private Edited Write(
+        CausalLm model,
+        MethodInputs inputs,
+        int index,
+        MemoryStore store,
+        Tensor mask,
+        Margins margins
+    )
     {
         using var training = enable_grad();
         using var scope = NewDisposeScope();
         var edit = inputs.Edits[index];
-        using var rows = new SideMemoryRows(model, options.Layer, edit, inputs.Contexts, inputs.Locality[index % inputs.Locality.Count], options.Window, options.Pooling);
+        using var rows = new SideMemoryRows(
+            model,
+            options.Layer,
+            edit,
+            inputs.Contexts,
+            inputs.Locality[index % inputs.Locality.Count],
+            options.Window,
+            options.Pooling
+        );
         double FirstRow(Tensor output)
         {
             using var still = no_grad();
@@ -198,11 +285,37 @@ public sealed class Wise(Wise.Options options) : IMethod
         }
         var before = FirstRow(rows.Main);
         var (evaluations, distance) = SideMemoryTraining.Run(
-            rows, store.Side, store.Original, mask, margins, new SideMemoryTraining.Settings(options.Steps, options.LearningRate, options.WeightDecay, options.MaskDecay, options.NormConstraint),
+            rows,
+            store.Side,
+            store.Original,
+            mask,
+            margins,
+            new SideMemoryTraining.Settings(
+                options.Steps,
+                options.LearningRate,
+                options.WeightDecay,
+                options.MaskDecay,
+                options.NormConstraint
+            ),
             StepObserver is { } observe ? (step, side, gradient) => observe(index, step, side, gradient) : null,
-            (step, loss) => throw new MethodFailedException(Label, string.Create(CultureInfo.InvariantCulture, $"{edit.Id}, step {step}"), $"the loss is {loss}", "a smaller learning rate, or an undamaged model"));
+            (step, loss) =>
+                throw new MethodFailedException(
+                    Label,
+                    string.Create(CultureInfo.InvariantCulture, $"{edit.Id}, step {step}"),
+                    $"the loss is {loss}",
+                    "a smaller learning rate, or an undamaged model"
+                )
+        );
         using var last = no_grad();
-        return new Edited(index, edit.Id, [.. evaluations.Select(e => (e.Target, e.Routing))], distance, store, before, FirstRow(rows.Output(store.Side)));
+        return new Edited(
+            index,
+            edit.Id,
+            [.. evaluations.Select(e => (e.Target, e.Routing))],
+            distance,
+            store,
+            before,
+            FirstRow(rows.Output(store.Side))
+        );
     }
 
     // B: every entry may move with the given probability, one mask for all edits of a memory.
@@ -210,20 +323,25 @@ public sealed class Wise(Wise.Options options) : IMethod
     {
         using var scope = NewDisposeScope();
         var purpose = string.Create(CultureInfo.InvariantCulture, $"mask/{memory}");
-        if (inputs.Draws.TryGetValue(purpose, out var known)) return known.to(ScalarType.Float32).to(like.device).clone().MoveToOuterDisposeScope();
+        if (inputs.Draws.TryGetValue(purpose, out var known))
+            return known.to(ScalarType.Float32).to(like.device).clone().MoveToOuterDisposeScope();
         var stream = seed.Stream(purpose);
         var entries = new float[like.numel()];
-        for (var i = 0; i < entries.Length; i++) entries[i] = stream.NextDouble() < options.MaskRatio ? 1 : 0;
+        for (var i = 0; i < entries.Length; i++)
+            entries[i] = stream.NextDouble() < options.MaskRatio ? 1 : 0;
         return tensor(entries, device: like.device).view(like.shape).MoveToOuterDisposeScope();
     }
 
     // Margins in plain distances.
     private Margins Scaled(CausalLm model, MethodInputs inputs)
     {
-        if (options.Unit == MarginUnit.Distance) return new Margins(options.Alpha, options.Beta, options.Gamma);
+        if (options.Unit == MarginUnit.Distance)
+            return new Margins(options.Alpha, options.Beta, options.Gamma);
         using var scope = NewDisposeScope();
-        var norms = MemoryStates.Read(model, options.Layer, [.. inputs.Edits.Select(e => e.PromptIds)])
-            .Select(s => nn.functional.silu(s.Values.to(ScalarType.Float32)).norm(-1).mean().ToDouble()).Average();
+        var norms = MemoryStates
+            .Read(model, options.Layer, [.. inputs.Edits.Select(e => e.PromptIds)])
+            .Select(s => nn.functional.silu(s.Values.to(ScalarType.Float32)).norm(-1).mean().ToDouble())
+            .Average();
         return new Margins(norms * options.Alpha, norms * options.Beta, norms * options.Gamma);
     }
 }
@@ -234,7 +352,10 @@ public enum MarginUnit
     /// <summary>Distances as they are.</summary>
     Distance,
 
-    /// <summary>The mean norm of the activated output of the main memory over the prompts to be edited: the same numbers then fit models of any size.</summary>
+    /// <summary>
+    /// The mean norm of the activated output of the main memory over the prompts to be edited: the same numbers then
+    /// fit models of any size.
+    /// </summary>
     OutputNorm,
 }
 

@@ -4,10 +4,14 @@ using F = TorchSharp.torch.nn.functional;
 
 namespace EditUnlearn.Models;
 
-/// <summary>A Llama-shaped decoder: RMS norms, rotary attention with grouped heads, SwiGLU. Written out over named weights; holds no run state.</summary>
+/// <summary>
+/// A Llama-shaped decoder: RMS norms, rotary attention with grouped heads, SwiGLU. Written out over named weights;
+/// holds no run state.
+/// </summary>
 /// <remarks>
 /// Source: Touvron et al. (2023), Jiang et al. (2023, Mistral), Grattafiori et al. (2024, Llama 3.1).
-/// Shapes: B rows, T tokens, D width, F MLP width, H heads, K key-value heads, V words. Norms and softmax run in float32.
+/// Shapes: B rows, T tokens, D width, F MLP width, H heads, K key-value heads, V words. Norms and softmax run in
+/// float32.
 /// </remarks>
 public sealed class CausalLm : IDisposable
 {
@@ -37,11 +41,13 @@ public sealed class CausalLm : IDisposable
     public IReadOnlyDictionary<string, Tensor> Weights => _weights;
 
     /// <summary>A model that owns the given weights.</summary>
-    /// <exception cref="ArgumentException">A tensor is missing, superfluous or of another shape; all are listed.</exception>
+    /// <exception cref="ArgumentException">A tensor is missing, superfluous or of another shape; all are
+    /// listed.</exception>
     public static CausalLm Create(ModelConfig config, IReadOnlyDictionary<string, Tensor> weights)
     {
         CheckShapes(config, weights);
-        foreach (var weight in weights.Values) weight.DetachFromDisposeScope();
+        foreach (var weight in weights.Values)
+            weight.DetachFromDisposeScope();
         return new CausalLm(config, weights, owns: true);
     }
 
@@ -52,7 +58,10 @@ public sealed class CausalLm : IDisposable
         return new CausalLm(Config, views, owns: false);
     }
 
-    /// <summary>A model to be trained: normal weights, 0.02 wide, those that write into the residual stream narrowed by sqrt(2 L); gains 1.</summary>
+    /// <summary>
+    /// A model to be trained: normal weights, 0.02 wide, those that write into the residual stream narrowed by sqrt(2
+    /// L); gains 1.
+    /// </summary>
     /// <remarks>Source: Radford et al. (2019), section 2.3.</remarks>
     public static CausalLm Random(ModelConfig config, Seed seed)
     {
@@ -65,11 +74,14 @@ public sealed class CausalLm : IDisposable
                 weights.Add(name, name.EndsWith(".bias", StringComparison.Ordinal) ? zeros(shape) : ones(shape));
                 continue;
             }
-            var writes = name.EndsWith("o_proj.weight", StringComparison.Ordinal) || name.EndsWith("down_proj.weight", StringComparison.Ordinal);
+            var writes =
+                name.EndsWith("o_proj.weight", StringComparison.Ordinal)
+                || name.EndsWith("down_proj.weight", StringComparison.Ordinal);
             var width = writes ? 0.02 / Math.Sqrt(2.0 * config.Layers) : 0.02;
             var stream = seed.Stream("init/" + name);
             var values = new float[shape[0] * shape[1]];
-            for (var i = 0; i < values.Length; i++) values[i] = (float)(stream.NextGaussian() * width);
+            for (var i = 0; i < values.Length; i++)
+                values[i] = (float)(stream.NextGaussian() * width);
             weights.Add(name, tensor(values, shape));
         }
         return Create(config, weights);
@@ -103,7 +115,8 @@ public sealed class CausalLm : IDisposable
     /// <param name="ids">Token ids [B, T].</param>
     /// <param name="positions">See <see cref="ForwardOptions.Only"/> [P].</param>
     /// <param name="options">Interventions, cache, padding.</param>
-    public Tensor Hidden(Tensor ids, Tensor positions, ForwardOptions? options = null) => Hidden(ids, (options ?? new ForwardOptions()) with { Only = positions });
+    public Tensor Hidden(Tensor ids, Tensor positions, ForwardOptions? options = null) =>
+        Hidden(ids, (options ?? new ForwardOptions()) with { Only = positions });
 
     /// <summary>Token embeddings [B, T, D].</summary>
     public Tensor Embed(Tensor ids, ForwardOptions? options = null)
@@ -111,10 +124,16 @@ public sealed class CausalLm : IDisposable
         ArgumentNullException.ThrowIfNull(ids);
         using var scope = NewDisposeScope();
         var table = Of(TensorNames.Embedding, options);
-        return table.index_select(0, ids.reshape(-1)).view(ids.shape[0], ids.shape[1], Config.HiddenSize).MoveToOuterDisposeScope();
+        return table
+            .index_select(0, ids.reshape(-1))
+            .view(ids.shape[0], ids.shape[1], Config.HiddenSize)
+            .MoveToOuterDisposeScope();
     }
 
-    /// <summary>Runs the stream through blocks <paramref name="first"/> .. <paramref name="end"/> - 1: an edit needs only those above it.</summary>
+    /// <summary>
+    /// Runs the stream through blocks <paramref name="first"/> .. <paramref name="end"/> - 1: an edit needs only those
+    /// above it.
+    /// </summary>
     /// <param name="h">The stream before block <paramref name="first"/> [B, T, D].</param>
     /// <param name="first">0-based.</param>
     /// <param name="end">One past the last block.</param>
@@ -125,19 +144,25 @@ public sealed class CausalLm : IDisposable
         ArgumentOutOfRangeException.ThrowIfNegative(first);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(end, Config.Layers);
         var only = options?.Only;
-        if (first >= end) return only is null ? h.alias() : Chosen(h, only);
+        if (first >= end)
+            return only is null ? h.alias() : Chosen(h, only);
         using var scope = NewDisposeScope();
         var count = (int)h.shape[1];
         var past = options?.Cache?.Length ?? options?.Prefix?.Past ?? 0;
         var tails = options?.Tails;
         var (cos, sin) = tails is null ? Rope.Angles(Config, past, count, h.device) : (tails.Cos, tails.Sin);
-        if (tails is null) sin = Rope.WithSigns(sin);
-        var mask = tails is null ? Mask((int)h.shape[0], past, count, 0, options?.AttentionMask, h.dtype, h.device) : tails.Mask;
+        if (tails is null)
+            sin = Rope.WithSigns(sin);
+        var mask = tails is null
+            ? Mask((int)h.shape[0], past, count, 0, options?.AttentionMask, h.dtype, h.device)
+            : tails.Mask;
         // Without padding and window a causal flag does what the mask would, and the kernel skips the upper half.
         var causal = mask is null && count > 1;
         var keepFrom = options?.KeepFrom ?? 0;
-        if (only is not null && keepFrom > 0) throw new ArgumentException("Only and KeepFrom both choose positions; give one of them.", nameof(options));
-        if (tails is not null && keepFrom > 0) throw new ArgumentException("Tails and KeepFrom both choose positions; give one of them.", nameof(options));
+        if (only is not null && keepFrom > 0)
+            throw new ArgumentException("Only and KeepFrom both choose positions; give one of them.", nameof(options));
+        if (tails is not null && keepFrom > 0)
+            throw new ArgumentException("Tails and KeepFrom both choose positions; give one of them.", nameof(options));
         for (var layer = first; layer < end; layer++)
         {
             using var block = NewDisposeScope();
@@ -147,7 +172,18 @@ public sealed class CausalLm : IDisposable
                 mask = Mask((int)h.shape[0], past, count, from, options?.AttentionMask, h.dtype, h.device);
                 causal = false;
             }
-            h = Block(h, layer, cos, sin, mask, causal, from, layer == end - 1 && options?.Tap is null ? only : null, options).MoveToOuterDisposeScope();
+            h = Block(
+                    h,
+                    layer,
+                    cos,
+                    sin,
+                    mask,
+                    causal,
+                    from,
+                    layer == end - 1 && options?.Tap is null ? only : null,
+                    options
+                )
+                .MoveToOuterDisposeScope();
         }
         return (only is not null && options?.Tap is not null ? Chosen(h, only) : h).MoveToOuterDisposeScope();
     }
@@ -162,8 +198,10 @@ public sealed class CausalLm : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        if (!_owns) return;
-        foreach (var weight in _weights.Values) weight.Dispose();
+        if (!_owns)
+            return;
+        foreach (var weight in _weights.Values)
+            weight.Dispose();
     }
 
     private static Tensor Chosen(Tensor h, Tensor positions)
@@ -173,36 +211,88 @@ public sealed class CausalLm : IDisposable
     }
 
     // Positions before `from`, or outside `only`, are looked at, but not computed and returned.
-    private Tensor Block(Tensor h, int layer, Tensor cos, Tensor sin, Tensor? mask, bool causal, int from, Tensor? only, ForwardOptions? options)
+    private Tensor Block(
+        Tensor h,
+        int layer,
+        Tensor cos,
+        Tensor sin,
+        Tensor? mask,
+        bool causal,
+        int from,
+        Tensor? only,
+        ForwardOptions? options
+    )
     {
         var tap = options?.Tap;
-        if (tap is not null) h = tap.ResidPre(layer, h);
-        var mixed = Attention(RmsNorm(h, Of(TensorNames.InputNorm(layer), options)), layer, cos, sin, mask, causal, from, only, options);
-        h = (only is not null ? Chosen(h, only) : from > 0 ? h.narrow(1, from, h.shape[1] - from) : h) + mixed;
+        if (tap is not null)
+            h = tap.ResidPre(layer, h);
+        var mixed = Attention(
+            RmsNorm(h, Of(TensorNames.InputNorm(layer), options)),
+            layer,
+            cos,
+            sin,
+            mask,
+            causal,
+            from,
+            only,
+            options
+        );
+        h =
+            (
+                only is not null ? Chosen(h, only)
+                : from > 0 ? h.narrow(1, from, h.shape[1] - from)
+                : h
+            ) + mixed;
 
         var x = RmsNorm(h, Of(TensorNames.PostAttentionNorm(layer), options));
-        var key = F.silu(Linear(TensorNames.Mlp(layer, "gate_proj"), x, options)) * Linear(TensorNames.Mlp(layer, "up_proj"), x, options);   // [B, T, F]
-        var value = Linear(TensorNames.DownProj(layer), key, options);                                                                        // [B, T, D]
-        if (tap is not null) value = tap.MlpOut(layer, key, value);
+        var key =
+            F.silu(Linear(TensorNames.Mlp(layer, "gate_proj"), x, options))
+            * Linear(TensorNames.Mlp(layer, "up_proj"), x, options); // [B, T, F]
+        var value = Linear(TensorNames.DownProj(layer), key, options); // [B, T, D]
+        if (tap is not null)
+            value = tap.MlpOut(layer, key, value);
         h = h + value;
         return tap is not null ? tap.ResidPost(layer, h) : h;
     }
 
-    private Tensor Attention(Tensor x, int layer, Tensor cos, Tensor sin, Tensor? mask, bool causal, int from, Tensor? only, ForwardOptions? options)
+    private Tensor Attention(
+        Tensor x,
+        int layer,
+        Tensor cos,
+        Tensor sin,
+        Tensor? mask,
+        bool causal,
+        int from,
+        Tensor? only,
+        ForwardOptions? options
+    )
     {
-        long batch = x.shape[0], count = x.shape[1] - from, head = Config.HeadDim;
+        long batch = x.shape[0],
+            count = x.shape[1] - from,
+            head = Config.HeadDim;
         Tensor Heads(string map, long heads, Tensor of) =>
-            Linear(TensorNames.Attention(layer, map), of, options, TensorNames.AttentionBias(layer, map)).view(batch, of.shape[1], heads, head).transpose(1, 2);
+            Linear(TensorNames.Attention(layer, map), of, options, TensorNames.AttentionBias(layer, map))
+                .view(batch, of.shape[1], heads, head)
+                .transpose(1, 2);
 
         // Angles are float32 whatever the weights are, as in the reference.
-        var q = from > 0
-            ? Rope.Rotate(Heads("q_proj", Config.Heads, x.narrow(1, from, count)), cos.narrow(-2, from, count), sin.narrow(-2, from, count)).to(x.dtype)
-            : Rope.Rotate(Heads("q_proj", Config.Heads, x), cos, sin).to(x.dtype);      // [B, H, T, head]
-        var k = Rope.Rotate(Heads("k_proj", Config.KvHeads, x), cos, sin).to(x.dtype);  // [B, K, T, head]
+        var q =
+            from > 0
+                ? Rope.Rotate(
+                        Heads("q_proj", Config.Heads, x.narrow(1, from, count)),
+                        cos.narrow(-2, from, count),
+                        sin.narrow(-2, from, count)
+                    )
+                    .to(x.dtype)
+                : Rope.Rotate(Heads("q_proj", Config.Heads, x), cos, sin).to(x.dtype); // [B, H, T, head]
+        var k = Rope.Rotate(Heads("k_proj", Config.KvHeads, x), cos, sin).to(x.dtype); // [B, K, T, head]
         var v = Heads("v_proj", Config.KvHeads, x);
-        if (options?.Cache is { } cache) (k, v) = cache.Append(layer, k, v);
-        else if (options?.Prefix is { } prefix) (k, v) = prefix.Join(layer, k, v);
-        else if (options?.Tails is { } tails) (k, v) = tails.Join(layer, k, v);
+        if (options?.Cache is { } cache)
+            (k, v) = cache.Append(layer, k, v);
+        else if (options?.Prefix is { } prefix)
+            (k, v) = prefix.Join(layer, k, v);
+        else if (options?.Tails is { } tails)
+            (k, v) = tails.Join(layer, k, v);
         if (Config.KvHeads != Config.Heads)
         {
             k = Repeated(k);
@@ -210,46 +300,72 @@ public sealed class CausalLm : IDisposable
         }
         var mixed = F.scaled_dot_product_attention(q, k, v, attn_mask: mask, is_casual: causal);
         mixed = mixed.transpose(1, 2).reshape(batch, count, Config.Heads * head);
-        return Linear(TensorNames.Attention(layer, "o_proj"), only is null ? mixed : Chosen(mixed, only), options, TensorNames.AttentionBias(layer, "o_proj"));
+        return Linear(
+            TensorNames.Attention(layer, "o_proj"),
+            only is null ? mixed : Chosen(mixed, only),
+            options,
+            TensorNames.AttentionBias(layer, "o_proj")
+        );
     }
 
     // Each key-value head serves Heads / KvHeads neighbouring query heads.
     private Tensor Repeated(Tensor t)
     {
         long group = Config.Heads / Config.KvHeads;
-        return t.unsqueeze(2).expand(t.shape[0], t.shape[1], group, t.shape[2], t.shape[3]).reshape(t.shape[0], Config.Heads, t.shape[2], t.shape[3]);
+        return t.unsqueeze(2)
+            .expand(t.shape[0], t.shape[1], group, t.shape[2], t.shape[3])
+            .reshape(t.shape[0], Config.Heads, t.shape[2], t.shape[3]);
     }
 
-    // Additive mask [B or 1, 1, T - skip, past + T] for all positions of the pass but the first `skip`, or null where the causal flag (or a single new token) says all.
-    // A masked score is very low but finite: a padded row that may look at nothing would otherwise become NaN and spread through its values.
-    private Tensor? Mask(int batch, int past, int count, int skip, Tensor? attentionMask, ScalarType dtype, Device device)
+    // Additive mask [B or 1, 1, T - skip, past + T] for all positions of the pass but the first `skip`, or null where
+    // the causal flag (or a single new token) says all.
+    // A masked score is very low but finite: a padded row that may look at nothing would otherwise become NaN and
+    // spread through its values.
+    private Tensor? Mask(
+        int batch,
+        int past,
+        int count,
+        int skip,
+        Tensor? attentionMask,
+        ScalarType dtype,
+        Device device
+    )
     {
         var all = past + count;
         var windowed = Config.SlidingWindow is { } window && all > window;
-        if (attentionMask is null && !windowed && (count - skip == 1 || (past == 0 && skip == 0))) return null;
+        if (attentionMask is null && !windowed && (count - skip == 1 || (past == 0 && skip == 0)))
+            return null;
         using var quiet = no_grad();
         using var scope = NewDisposeScope();
         var to = arange(all, device: device).unsqueeze(0);
         var from = arange(past + skip, all, device: device).unsqueeze(1);
         var allowed = to <= from;
-        if (windowed) allowed = allowed.logical_and(to > from - Config.SlidingWindow!.Value);
+        if (windowed)
+            allowed = allowed.logical_and(to > from - Config.SlidingWindow!.Value);
         allowed = allowed.view(1, 1, count - skip, all);
         if (attentionMask is not null)
         {
             if (attentionMask.shape[0] != batch || attentionMask.shape[1] != all)
-                throw new ArgumentException($"The attention mask is [{string.Join(", ", attentionMask.shape)}], not [{batch}, {all}].", nameof(attentionMask));
+                throw new ArgumentException(
+                    $"The attention mask is [{string.Join(", ", attentionMask.shape)}], not [{batch}, {all}].",
+                    nameof(attentionMask)
+                );
             allowed = allowed.logical_and(attentionMask.to(ScalarType.Bool).view(batch, 1, 1, all));
         }
         var lowest = dtype == ScalarType.Float16 ? -65504.0 : -1e30;
-        return zeros(allowed.shape, dtype: dtype, device: device).masked_fill_(allowed.logical_not(), lowest).MoveToOuterDisposeScope();
+        return zeros(allowed.shape, dtype: dtype, device: device)
+            .masked_fill_(allowed.logical_not(), lowest)
+            .MoveToOuterDisposeScope();
     }
 
-    // In the weights' own type: the library sums bfloat16 products in float32 and rounds each result once (relative 2.4e-3 against float32). Widening the weights
-    // tile by tile for the product rounds the same and was 5 to 60 times slower on an AVX-512 machine, so it is not done. Gradients flow to x alone.
+    // In the weights' own type: the library sums bfloat16 products in float32 and rounds each result once (relative
+    // 2.4e-3 against float32). Widening the weights tile by tile for the product rounds the same and was 5 to 60 times
+    // slower on an AVX-512 machine, so it is not done. Gradients flow to x alone.
     private Tensor Linear(string name, Tensor x, ForwardOptions? options, string? bias = null)
     {
         var y = F.linear(x, Of(name, options), bias is not null && Config.AttentionBias ? Of(bias, options) : null);
-        if (options?.Adapter?.Addition(name, x) is not { } addition) return y;
+        if (options?.Adapter?.Addition(name, x) is not { } addition)
+            return y;
         // Nobody needs the two parts again, and seven maps of them would lie about until the block ends.
         var sum = y + addition;
         y.Dispose();
@@ -277,10 +393,15 @@ public sealed class CausalLm : IDisposable
         foreach (var (name, shape) in config.Tensors())
         {
             expected.Add(name);
-            if (!weights.TryGetValue(name, out var weight)) problems.Add($"{name} is missing");
-            else if (!weight.shape.SequenceEqual(shape)) problems.Add($"{name} is [{string.Join(", ", weight.shape)}], not [{string.Join(", ", shape)}]");
+            if (!weights.TryGetValue(name, out var weight))
+                problems.Add($"{name} is missing");
+            else if (!weight.shape.SequenceEqual(shape))
+                problems.Add($"{name} is [{string.Join(", ", weight.shape)}], not [{string.Join(", ", shape)}]");
         }
-        problems.AddRange(weights.Keys.Where(name => !expected.Contains(name)).Select(name => $"{name} is not part of this model"));
-        if (problems.Count > 0) throw new ArgumentException(string.Join('\n', problems), nameof(weights));
+        problems.AddRange(
+            weights.Keys.Where(name => !expected.Contains(name)).Select(name => $"{name} is not part of this model")
+        );
+        if (problems.Count > 0)
+            throw new ArgumentException(string.Join('\n', problems), nameof(weights));
     }
 }

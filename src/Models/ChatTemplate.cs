@@ -1,7 +1,13 @@
 namespace EditUnlearn.Models;
 
-/// <summary>How a question becomes a prompt. The answer follows at once, without a space: one there would change the tokens at the border.</summary>
-/// <remarks>Templates are data, one file each in <c>Templates/</c>; <see cref="TemplateCatalog"/> reads them. Source: evaluation specification, section 2.</remarks>
+/// <summary>
+/// How a question becomes a prompt. The answer follows at once, without a space: one there would change the tokens at
+/// the border.
+/// </summary>
+/// <remarks>
+/// Templates are data, one file each in <c>Templates/</c>; <see cref="TemplateCatalog"/> reads them. Source: evaluation
+/// specification, section 2.
+/// </remarks>
 /// <param name="Pattern">Text with the slot <c>{q}</c>, once; no BOS, which the encoder adds once.</param>
 public sealed record ChatTemplate(string Pattern)
 {
@@ -17,19 +23,29 @@ public sealed record ChatTemplate(string Pattern)
     /// <summary>Where it comes from.</summary>
     public string Source { get; init; } = "";
 
-    /// <summary>The publisher's own pattern, default system text included, or null. An option, never the default.</summary>
+    /// <summary>
+    /// The publisher's own pattern, default system text included, or null. An option, never the default.
+    /// </summary>
     public string? Official { get; init; }
 
-    /// <summary>Parts of the pattern that are special tokens. They are put in by id where the vocabulary holds them; a question that spells them stays text.</summary>
+    /// <summary>
+    /// Parts of the pattern that are special tokens. They are put in by id where the vocabulary holds them; a question
+    /// that spells them stays text.
+    /// </summary>
     public IReadOnlyList<string> Marks { get; init; } = [];
 
     /// <summary>Name of the token that begins a prompt, <c>config</c> for the model's own, null for none.</summary>
     public string? Bos { get; init; } = BosOfConfig;
 
-    /// <summary>Names of the tokens that end an answer; the first the vocabulary holds is the one that is written.</summary>
+    /// <summary>
+    /// Names of the tokens that end an answer; the first the vocabulary holds is the one that is written.
+    /// </summary>
     public IReadOnlyList<string> Stop { get; init; } = [];
 
-    /// <summary>Name of the template to take instead where the vocabulary holds all of <see cref="IfHeld"/> as special tokens; null for none.</summary>
+    /// <summary>
+    /// Name of the template to take instead where the vocabulary holds all of <see cref="IfHeld"/> as special tokens;
+    /// null for none.
+    /// </summary>
     public string? UseInstead { get; init; }
 
     /// <summary>See <see cref="UseInstead"/>.</summary>

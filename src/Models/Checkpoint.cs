@@ -49,14 +49,22 @@ public sealed class Checkpoint : IDisposable
     /// <param name="folder">config.json, tokenizer and safetensors.</param>
     /// <param name="compute">Where the weights go and in which type; null for the processor and float32.</param>
     /// <param name="template">A chat template by name or file; null for the family's.</param>
-    /// <param name="officialTemplate">Whether the publisher's pattern with its default system text is taken instead of the study's.</param>
+    /// <param name="officialTemplate">Whether the publisher's pattern with its default system text is taken instead of
+    /// the study's.</param>
     /// <param name="options">How the weights are loaded, and who is told.</param>
     /// <exception cref="InputException">Something is missing, not supported or does not fit together.</exception>
     /// <exception cref="DamagedFileException">A file breaks its format.</exception>
-    public static Checkpoint Load(string folder, Compute? compute = null, string? template = null, bool officialTemplate = false, LoadOptions? options = null)
+    public static Checkpoint Load(
+        string folder,
+        Compute? compute = null,
+        string? template = null,
+        bool officialTemplate = false,
+        LoadOptions? options = null
+    )
     {
         // What can be wrong in a small file is found before gigabytes of weights are read.
-        if (!Directory.Exists(folder)) throw new InputException(folder, "there is no such folder");
+        if (!Directory.Exists(folder))
+            throw new InputException(folder, "there is no such folder");
         var (config, _) = ConfigFile.Read(Path.Combine(folder, ConfigFile.Name));
         var tokenizer = TokenizerFolder.Load(folder, config);
         var chosen = Choose(template, officialTemplate, config, tokenizer);
@@ -67,12 +75,30 @@ public sealed class Checkpoint : IDisposable
 
     private static ChatTemplate Choose(string? template, bool official, ModelConfig config, ITokenizer tokenizer)
     {
-        var chosen = TemplateCatalog.For(template is null ? FamilyCatalog.Get(config.Family).Template : TemplateCatalog.Find(template), tokenizer);
-        // The family's own marks may be plain text to a miniature, which learned them so; a template someone asks for must be one the model can read.
-        if (template is not null && template != config.Family && chosen.Marks.FirstOrDefault(m => tokenizer.Specials.Find(m) is null) is { } absent)
-            throw new InputException($"template {chosen.Name}", $"the model's vocabulary has no special token '{absent}'", "choose the template the model was trained with, or plain");
-        if (!official) return chosen;
-        return chosen.Official is { } pattern ? chosen with { Pattern = pattern, UseInstead = null }
+        var chosen = TemplateCatalog.For(
+            template is null ? FamilyCatalog.Get(config.Family).Template : TemplateCatalog.Find(template),
+            tokenizer
+        );
+        // The family's own marks may be plain text to a miniature, which learned them so; a template someone asks for
+        // must be one the model can read.
+        if (
+            template is not null
+            && template != config.Family
+            && chosen.Marks.FirstOrDefault(m => tokenizer.Specials.Find(m) is null) is { } absent
+        )
+            throw new InputException(
+                $"template {chosen.Name}",
+                $"the model's vocabulary has no special token '{absent}'",
+                "choose the template the model was trained with, or plain"
+            );
+        if (!official)
+            return chosen;
+        return chosen.Official is { } pattern
+            ? chosen with
+            {
+                Pattern = pattern,
+                UseInstead = null,
+            }
             : throw new InputException($"template {chosen.Name}", "has no official form", "leave the option out");
     }
 
@@ -90,12 +116,16 @@ public sealed class Checkpoint : IDisposable
     public TokenRow Row(string question, string answer, bool end = true) => _encoder.Row(question, answer, end);
 
     /// <inheritdoc cref="RowEncoder.PromptWithOffsets"/>
-    public IReadOnlyList<TokenSpan> PromptWithOffsets(string question, bool raw = false) => _encoder.PromptWithOffsets(question, raw);
+    public IReadOnlyList<TokenSpan> PromptWithOffsets(string question, bool raw = false) =>
+        _encoder.PromptWithOffsets(question, raw);
 
     /// <inheritdoc cref="RowEncoder.Row(string, string, bool, bool)"/>
     public TokenRow Row(string question, string answer, bool end, bool raw) => _encoder.Row(question, answer, end, raw);
 
-    /// <summary>What a model said, as evaluation takes it: decoded as a whole, without special tokens, trimmed. Source: evaluation specification, section 3.</summary>
+    /// <summary>
+    /// What a model said, as evaluation takes it: decoded as a whole, without special tokens, trimmed. Source:
+    /// evaluation specification, section 3.
+    /// </summary>
     public string Decode(IEnumerable<int> ids) => Tokenizer.Decode(ids).Trim();
 
     /// <inheritdoc/>

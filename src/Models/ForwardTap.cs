@@ -4,16 +4,21 @@ namespace EditUnlearn.Models;
 
 /// <summary>Sees and may replace what flows through a block. Every point is the identity unless overridden.</summary>
 /// <remarks>
-/// Taps are arguments of a forward pass, never registered on a model, so none can be forgotten there. A tap that decides something for a
-/// row (which value, which memory) does so in an object of its own for each batch, made by <see cref="Begin"/>: decisions last as long
-/// as the batch and never reach another.
+/// Taps are arguments of a forward pass, never registered on a model, so none can be forgotten there. A tap that
+/// decides something for a row (which value, which memory) does so in an object of its own for each batch, made by
+/// <see cref="Begin"/>: decisions last as long as the batch and never reach another.
 /// </remarks>
 public class ForwardTap
 {
-    /// <summary>Rows of one batch that this tap wants to see together, where its decisions depend on that; null where no decision does.</summary>
+    /// <summary>
+    /// Rows of one batch that this tap wants to see together, where its decisions depend on that; null where no
+    /// decision does.
+    /// </summary>
     public virtual int? BatchRows => null;
 
-    /// <summary>The tap for one batch, which may be several passes over successive columns; itself where nothing is decided.</summary>
+    /// <summary>
+    /// The tap for one batch, which may be several passes over successive columns; itself where nothing is decided.
+    /// </summary>
     /// <param name="layout">Where the rows stand.</param>
     public virtual ForwardTap Begin(BatchLayout layout) => this;
 
@@ -40,7 +45,8 @@ public class ForwardTap
 public sealed record BatchLayout(IReadOnlyList<int> First, IReadOnlyList<int> PromptLast)
 {
     /// <summary>Rows without padding that are prompts from end to end: what a bare forward pass is taken for.</summary>
-    public static BatchLayout Prompts(long rows, long width) => new(new int[rows], [.. Enumerable.Repeat((int)width - 1, (int)rows)]);
+    public static BatchLayout Prompts(long rows, long width) =>
+        new(new int[rows], [.. Enumerable.Repeat((int)width - 1, (int)rows)]);
 
     /// <summary>The layout of the rows that are left.</summary>
     public BatchLayout Keep(IReadOnlyList<int> rows)
@@ -59,20 +65,30 @@ public sealed record ForwardOptions
     /// <summary>Keys and values of earlier positions; the pass appends its own.</summary>
     public KvCache? Cache { get; init; }
 
-    /// <summary>Keys and values of earlier positions that stay as they are; not together with <see cref="Cache"/>.</summary>
+    /// <summary>
+    /// Keys and values of earlier positions that stay as they are; not together with <see cref="Cache"/>.
+    /// </summary>
     public KvPrefix? Prefix { get; init; }
 
-    /// <summary>The last block computes only positions of this pass from here on; those before are looked at but not returned, and a tap does not see them there. 0 for all; not together with <see cref="Tails"/>.</summary>
+    /// <summary>
+    /// The last block computes only positions of this pass from here on; those before are looked at but not returned,
+    /// and a tap does not see them there. 0 for all; not together with <see cref="Tails"/>.
+    /// </summary>
     public int KeepFrom { get; init; }
 
-    /// <summary>The last block run returns only these positions [P, D], as indices into its flattened ones, row * T + position; null for all [B, T, D]. Of the others only what these look at is computed, unless a tap wants to see them.
+    /// <summary>
+    /// The last block run returns only these positions [P, D], as indices into its flattened ones, row * T + position;
+    /// null for all [B, T, D]. Of the others only what these look at is computed, unless a tap wants to see them.
     /// Not together with <see cref="KeepFrom"/>.</summary>
     public Tensor? Only { get; init; }
 
     /// <summary>What the rows began with, where only their ends are run.</summary>
     public Continuations? Tails { get; init; }
 
-    /// <summary>1 where a token is real, 0 where it is padding [B, cached + T]; null when every token is real or padding is on the right and unread.</summary>
+    /// <summary>
+    /// 1 where a token is real, 0 where it is padding [B, cached + T]; null when every token is real or padding is on
+    /// the right and unread.
+    /// </summary>
     public Tensor? AttentionMask { get; init; }
 
     /// <summary>Low-rank additions to the linear maps.</summary>

@@ -4,8 +4,9 @@ namespace EditUnlearn.Models;
 
 /// <summary>Greedy decoding of many prompts at once: the highest logit, ties to the lowest id, no penalties.</summary>
 /// <remarks>
-/// Prompts of like length share a batch, padded on the left and masked, with their keys and values cached; finished rows leave the
-/// batch. The result of a prompt does not depend on its company: tests compare with one prompt at a time and no cache.
+/// Prompts of like length share a batch, padded on the left and masked, with their keys and values cached; finished
+/// rows leave the batch. The result of a prompt does not depend on its company: tests compare with one prompt at a time
+/// and no cache.
 /// </remarks>
 public static class GreedyDecoder
 {
@@ -21,7 +22,9 @@ public static class GreedyDecoder
         /// <summary>Prompts decoded side by side.</summary>
         public int BatchRows { get; init; } = 64;
 
-        /// <summary>Intervention in every pass; what it decides for a row at the prompt it may keep while the row is decoded.</summary>
+        /// <summary>
+        /// Intervention in every pass; what it decides for a row at the prompt it may keep while the row is decoded.
+        /// </summary>
         public ForwardTap? Tap { get; init; }
     }
 
@@ -32,16 +35,27 @@ public static class GreedyDecoder
     /// <param name="done">Told how many prompts are finished.</param>
     /// <param name="cancelled">Looked at before every batch.</param>
     public static IReadOnlyList<Generated> Decode(
-        CausalLm model, IReadOnlyList<IReadOnlyList<int>> prompts, Options options, Action<int>? done = null, CancellationToken cancelled = default)
+        CausalLm model,
+        IReadOnlyList<IReadOnlyList<int>> prompts,
+        Options options,
+        Action<int>? done = null,
+        CancellationToken cancelled = default
+    )
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(prompts);
         ArgumentNullException.ThrowIfNull(options);
-        if (prompts.Any(p => p.Count == 0)) throw new ArgumentException("A prompt needs a token.", nameof(prompts));
+        if (prompts.Any(p => p.Count == 0))
+            throw new ArgumentException("A prompt needs a token.", nameof(prompts));
         var stop = (options.StopIds ?? model.Config.StopIds).ToHashSet();
         var results = new Generated[prompts.Count];
         var finished = 0;
-        foreach (var batch in Enumerable.Range(0, prompts.Count).OrderBy(i => prompts[i].Count).Chunk(options.Tap?.BatchRows ?? options.BatchRows))
+        foreach (
+            var batch in Enumerable
+                .Range(0, prompts.Count)
+                .OrderBy(i => prompts[i].Count)
+                .Chunk(options.Tap?.BatchRows ?? options.BatchRows)
+        )
         {
             cancelled.ThrowIfCancellationRequested();
             DecodeBatch(model, prompts, batch, stop, options, results);
@@ -50,7 +64,14 @@ public static class GreedyDecoder
         return results;
     }
 
-    private static void DecodeBatch(CausalLm model, IReadOnlyList<IReadOnlyList<int>> prompts, int[] batch, HashSet<int> stop, Options options, Generated[] results)
+    private static void DecodeBatch(
+        CausalLm model,
+        IReadOnlyList<IReadOnlyList<int>> prompts,
+        int[] batch,
+        HashSet<int> stop,
+        Options options,
+        Generated[] results
+    )
     {
         using var quiet = inference_mode();
         using var scope = NewDisposeScope();
@@ -62,28 +83,42 @@ public static class GreedyDecoder
         for (var b = 0; b < batch.Length; b++)
         {
             var prompt = prompts[batch[b]];
-            for (var t = 0; t < prompt.Count; t++) ids[b, width - prompt.Count + t] = prompt[t];
-            for (var t = width - prompt.Count; t < real.GetLength(1); t++) real[b, t] = 1;
+            for (var t = 0; t < prompt.Count; t++)
+                ids[b, width - prompt.Count + t] = prompt[t];
+            for (var t = width - prompt.Count; t < real.GetLength(1); t++)
+                real[b, t] = 1;
         }
         var mask = padded ? tensor(real, device: model.Device) : null;
         var next = tensor(ids, device: model.Device);
-        var rows = batch.ToList();   // the prompt behind each row that is still in the batch
+        var rows = batch.ToList(); // the prompt behind each row that is still in the batch
         var written = batch.ToDictionary(i => i, _ => new List<int>());
         var open = batch.ToHashSet();
-        var tap = options.Tap?.Begin(new BatchLayout([.. batch.Select(i => width - prompts[i].Count)], [.. batch.Select(_ => width - 1)]));
+        var tap = options.Tap?.Begin(
+            new BatchLayout([.. batch.Select(i => width - prompts[i].Count)], [.. batch.Select(_ => width - 1)])
+        );
 
         for (var step = 0; step < options.MaxNewTokens; step++)
         {
             using var inner = NewDisposeScope();
             var length = cache.Length + (int)next.shape[1];
             // Of the prompt only the last position is read; a tap may want to see the others.
-            var hidden = model.Hidden(next, new ForwardOptions { Cache = cache, AttentionMask = mask?.narrow(1, 0, length), Tap = tap, KeepFrom = tap is null ? (int)next.shape[1] - 1 : 0 });
+            var hidden = model.Hidden(
+                next,
+                new ForwardOptions
+                {
+                    Cache = cache,
+                    AttentionMask = mask?.narrow(1, 0, length),
+                    Tap = tap,
+                    KeepFrom = tap is null ? (int)next.shape[1] - 1 : 0,
+                }
+            );
             var chosen = model.Logits(hidden.select(1, -1)).argmax(-1);
             var picks = chosen.to(ScalarType.Int64).cpu().data<long>().ToArray();
             var left = new List<long>();
             for (var b = 0; b < rows.Count; b++)
             {
-                if (!open.Contains(rows[b])) continue;
+                if (!open.Contains(rows[b]))
+                    continue;
                 if (stop.Contains((int)picks[b]))
                 {
                     open.Remove(rows[b]);
@@ -92,7 +127,8 @@ public static class GreedyDecoder
                 written[rows[b]].Add((int)picks[b]);
                 left.Add(b);
             }
-            if (open.Count == 0) break;
+            if (open.Count == 0)
+                break;
             // A tap whose decisions depend on the batch keeps it whole, as the procedure it repeats does.
             if (left.Count < rows.Count && tap?.BatchRows is null)
             {
@@ -105,7 +141,8 @@ public static class GreedyDecoder
             }
             next = chosen.unsqueeze(1).MoveToOuterDisposeScope();
         }
-        foreach (var i in batch) results[i] = new Generated(written[i], open.Contains(i) ? StopReason.Limit : StopReason.StopToken);
+        foreach (var i in batch)
+            results[i] = new Generated(written[i], open.Contains(i) ? StopReason.Limit : StopReason.StopToken);
     }
 }
 

@@ -2,10 +2,14 @@ using static TorchSharp.torch;
 
 namespace EditUnlearn.Models;
 
-/// <summary>Keys and values of the positions a generation has passed, for every block. An argument of the forward pass; the model keeps none.</summary>
+/// <summary>
+/// Keys and values of the positions a generation has passed, for every block. An argument of the forward pass; the
+/// model keeps none.
+/// </summary>
 public sealed class KvCache : IDisposable
 {
-    private readonly Tensor[] _keys, _values;
+    private readonly Tensor[] _keys,
+        _values;
     private int _appended;
 
     /// <summary>Reserves room.</summary>
@@ -19,7 +23,9 @@ public sealed class KvCache : IDisposable
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(capacity);
         var c = model.Config;
         Capacity = capacity;
-        Tensor Room() => zeros([batch, c.KvHeads, capacity, c.HeadDim], dtype: model.DType, device: model.Device).DetachFromDisposeScope();
+        Tensor Room() =>
+            zeros([batch, c.KvHeads, capacity, c.HeadDim], dtype: model.DType, device: model.Device)
+                .DetachFromDisposeScope();
         _keys = [.. Enumerable.Range(0, c.Layers).Select(_ => Room())];
         _values = [.. Enumerable.Range(0, c.Layers).Select(_ => Room())];
     }
@@ -45,17 +51,23 @@ public sealed class KvCache : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        foreach (var t in _keys) t.Dispose();
-        foreach (var t in _values) t.Dispose();
+        foreach (var t in _keys)
+            t.Dispose();
+        foreach (var t in _values)
+            t.Dispose();
     }
 
-    // Writes the new positions of one block and returns all it holds, views [B, K, length, head]. The last block moves Length on.
+    // Writes the new positions of one block and returns all it holds, views [B, K, length, head]. The last block moves
+    // Length on.
     internal (Tensor Keys, Tensor Values) Append(int layer, Tensor keys, Tensor values)
     {
         var count = (int)keys.shape[2];
-        if (Length + count > Capacity) throw new InvalidOperationException($"The cache has room for {Capacity} positions, not {Length + count}.");
-        using (var place = _keys[layer].narrow(2, Length, count)) place.copy_(keys);
-        using (var place = _values[layer].narrow(2, Length, count)) place.copy_(values);
+        if (Length + count > Capacity)
+            throw new InvalidOperationException($"The cache has room for {Capacity} positions, not {Length + count}.");
+        using (var place = _keys[layer].narrow(2, Length, count))
+            place.copy_(keys);
+        using (var place = _values[layer].narrow(2, Length, count))
+            place.copy_(values);
         var all = (_keys[layer].narrow(2, 0, Length + count), _values[layer].narrow(2, 0, Length + count));
         if (++_appended == _keys.Length)
         {
@@ -66,7 +78,8 @@ public sealed class KvCache : IDisposable
     }
 
     // What one block wrote so far, whether or not the last block has been reached [B, K, count, head].
-    internal (Tensor Keys, Tensor Values) Written(int layer, int count) => (_keys[layer].narrow(2, 0, count), _values[layer].narrow(2, 0, count));
+    internal (Tensor Keys, Tensor Values) Written(int layer, int count) =>
+        (_keys[layer].narrow(2, 0, count), _values[layer].narrow(2, 0, count));
 
     private static void Replace(ref Tensor t, Tensor rows)
     {

@@ -2,10 +2,14 @@ using static TorchSharp.torch;
 
 namespace EditUnlearn.Models;
 
-/// <summary>Keys and values of the first positions of a batch, computed once and read by many passes over what follows; gradients may flow through those passes.</summary>
+/// <summary>
+/// Keys and values of the first positions of a batch, computed once and read by many passes over what follows;
+/// gradients may flow through those passes.
+/// </summary>
 /// <remarks>
-/// Exact because the decoder is causal: what happens at later positions cannot change them. Unlike <see cref="KvCache"/> nothing is ever
-/// written after <see cref="Of"/>, so a loop may run the same continuation again and again.
+/// Exact because the decoder is causal: what happens at later positions cannot change them. Unlike
+/// <see cref="KvCache"/> nothing is ever written after <see cref="Of"/>, so a loop may run the same continuation again
+/// and again.
 /// </remarks>
 public sealed class KvPrefix : IDisposable
 {
@@ -17,7 +21,10 @@ public sealed class KvPrefix : IDisposable
     /// <summary>Positions held.</summary>
     public int Length { get; }
 
-    /// <summary>Runs the first positions through blocks <paramref name="first"/> .. <paramref name="end"/> - 1 and keeps what later positions will look at.</summary>
+    /// <summary>
+    /// Runs the first positions through blocks <paramref name="first"/> .. <paramref name="end"/> - 1 and keeps what
+    /// later positions will look at.
+    /// </summary>
     /// <param name="model">The model.</param>
     /// <param name="h">The stream of the first positions before block <paramref name="first"/> [B, P, D].</param>
     /// <param name="first">0-based.</param>
@@ -31,7 +38,17 @@ public sealed class KvPrefix : IDisposable
         using var scope = NewDisposeScope();
         var prefix = new KvPrefix((int)h.shape[1]);
         // The last block's output is not needed, only its keys and values: one position of it is computed.
-        _ = model.Blocks(h, first, end, new ForwardOptions { Prefix = prefix, AttentionMask = attentionMask, KeepFrom = prefix.Length - 1 });
+        _ = model.Blocks(
+            h,
+            first,
+            end,
+            new ForwardOptions
+            {
+                Prefix = prefix,
+                AttentionMask = attentionMask,
+                KeepFrom = prefix.Length - 1,
+            }
+        );
         prefix._complete = true;
         return prefix;
     }

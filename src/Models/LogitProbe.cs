@@ -3,12 +3,19 @@ using static TorchSharp.torch;
 
 namespace EditUnlearn.Models;
 
-/// <summary>Reads a model's opinion at chosen positions of given rows: how probable a token is, where it stands, and how sure the model is of anything.</summary>
-/// <remarks>Nothing is generated here: by causality the logits after a prompt and an answer are those the generation itself had.</remarks>
+/// <summary>
+/// Reads a model's opinion at chosen positions of given rows: how probable a token is, where it stands, and how sure
+/// the model is of anything.
+/// </summary>
+/// <remarks>
+/// Nothing is generated here: by causality the logits after a prompt and an answer are those the generation itself had.
+/// </remarks>
 public static class LogitProbe
 {
-    // Positions and logits that are in memory at once: every look at them goes through all, and 16 MiB still fit a cache.
-    private const int SliceRows = 512, SliceLogits = 1 << 22;
+    // Positions and logits that are in memory at once: every look at them goes through all, and 16 MiB still fit a
+    // cache.
+    private const int SliceRows = 512,
+        SliceLogits = 1 << 22;
 
     /// <summary>A row and what to read from it.</summary>
     /// <param name="Ids">Token ids, BOS first.</param>
@@ -22,7 +29,9 @@ public static class LogitProbe
     /// <param name="Want">What is asked.</param>
     public readonly record struct Point(int Position, int Target, Want Want = Want.Rank);
 
-    /// <summary>What is read at a point; each includes the one before, and each looks through the whole vocabulary once more.</summary>
+    /// <summary>
+    /// What is read at a point; each includes the one before, and each looks through the whole vocabulary once more.
+    /// </summary>
     public enum Want
     {
         /// <summary>Probability of the target and of the likeliest token.</summary>
@@ -37,7 +46,8 @@ public static class LogitProbe
 
     /// <summary>What was seen at one point.</summary>
     /// <param name="LogProbability">Natural logarithm.</param>
-    /// <param name="Rank">1 is the highest logit, ties by id; V where a logit is not a number; 0 where it was not asked for.</param>
+    /// <param name="Rank">1 is the highest logit, ties by id; V where a logit is not a number; 0 where it was not asked
+    /// for.</param>
     /// <param name="FilteredRank">The same after the filter; equal without one; 0 where it was not asked for.</param>
     /// <param name="Maximum">Probability of the likeliest token.</param>
     public readonly record struct Reading(double LogProbability, int Rank, int FilteredRank, double Maximum);
@@ -49,7 +59,9 @@ public static class LogitProbe
     public static IEnumerable<Point> Labels(TokenRow row)
     {
         ArgumentNullException.ThrowIfNull(row);
-        return Enumerable.Range(row.LabelStart, row.Ids.Count - row.LabelStart).Select(t => new Point(t - 1, row.Ids[t]));
+        return Enumerable
+            .Range(row.LabelStart, row.Ids.Count - row.LabelStart)
+            .Select(t => new Point(t - 1, row.Ids[t]));
     }
 
     /// <summary>Reads all points of all rows.</summary>
@@ -60,13 +72,26 @@ public static class LogitProbe
     /// <param name="tap">Intervention; it is told where each row's prompt ends.</param>
     /// <param name="cancelled">Looked at before every batch.</param>
     public static IReadOnlyList<IReadOnlyList<Reading>> Read(
-        CausalLm model, IReadOnlyList<Row> rows, SamplingFilter? filter = null, int batchRows = 64, ForwardTap? tap = null, CancellationToken cancelled = default)
+        CausalLm model,
+        IReadOnlyList<Row> rows,
+        SamplingFilter? filter = null,
+        int batchRows = 64,
+        ForwardTap? tap = null,
+        CancellationToken cancelled = default
+    )
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(rows);
         var results = new IReadOnlyList<Reading>[rows.Count];
-        foreach (var i in Enumerable.Range(0, rows.Count).Where(i => rows[i].Points.Count == 0)) results[i] = [];
-        foreach (var chunk in Enumerable.Range(0, rows.Count).Where(i => rows[i].Points.Count > 0).OrderBy(i => rows[i].Ids.Count).Chunk(tap?.BatchRows ?? batchRows))
+        foreach (var i in Enumerable.Range(0, rows.Count).Where(i => rows[i].Points.Count == 0))
+            results[i] = [];
+        foreach (
+            var chunk in Enumerable
+                .Range(0, rows.Count)
+                .Where(i => rows[i].Points.Count > 0)
+                .OrderBy(i => rows[i].Ids.Count)
+                .Chunk(tap?.BatchRows ?? batchRows)
+        )
         {
             cancelled.ThrowIfCancellationRequested();
             using var quiet = inference_mode();
@@ -74,14 +99,28 @@ public static class LogitProbe
             var width = chunk.Max(i => rows[i].Ids.Count);
             var ids = new long[chunk.Length, width];
             for (var b = 0; b < chunk.Length; b++)
-                for (var t = 0; t < rows[chunk[b]].Ids.Count; t++) ids[b, t] = rows[chunk[b]].Ids[t];
-            var begun = tap?.Begin(new BatchLayout(new int[chunk.Length], [.. chunk.Select(i => rows[i].PromptLength - 1)]));
+                for (var t = 0; t < rows[chunk[b]].Ids.Count; t++)
+                    ids[b, t] = rows[chunk[b]].Ids[t];
+            var begun = tap?.Begin(
+                new BatchLayout(new int[chunk.Length], [.. chunk.Select(i => rows[i].PromptLength - 1)])
+            );
             // Several points may share a place: the model is asked once.
-            var asked = chunk.SelectMany((i, b) => rows[i].Points.Select(p => (Place: (long)b * width + p.Position, Point: p))).ToList();
+            var asked = chunk
+                .SelectMany((i, b) => rows[i].Points.Select(p => (Place: (long)b * width + p.Position, Point: p)))
+                .ToList();
             long[] places = [.. asked.Select(a => a.Place).Distinct().Order()];
-            var hidden = model.Hidden(tensor(ids, device: model.Device), tensor(places, device: model.Device), new ForwardOptions { Tap = begun });   // [P, D]
+            var hidden = model.Hidden(
+                tensor(ids, device: model.Device),
+                tensor(places, device: model.Device),
+                new ForwardOptions { Tap = begun }
+            ); // [P, D]
             var table = places.Index().ToDictionary(p => p.Item, p => p.Index);
-            var readings = Sliced(model, hidden, [.. asked.Select(a => new Entry(table[a.Place], a.Point.Target, a.Point.Want))], filter);
+            var readings = Sliced(
+                model,
+                hidden,
+                [.. asked.Select(a => new Entry(table[a.Place], a.Point.Target, a.Point.Want))],
+                filter
+            );
             var next = 0;
             foreach (var i in chunk)
             {
@@ -100,9 +139,12 @@ public static class LogitProbe
         {
             using var scope = NewDisposeScope();
             var first = slice.Key * rows;
-            var logits = model.Logits(hidden.narrow(0, first, Math.Min(rows, hidden.shape[0] - first))).to(ScalarType.Float32);   // [P, V]
+            var logits = model
+                .Logits(hidden.narrow(0, first, Math.Min(rows, hidden.shape[0] - first)))
+                .to(ScalarType.Float32); // [P, V]
             var read = Of(logits, [.. slice.Select(e => e.Item with { Row = e.Item.Row - first })], filter);
-            foreach (var (e, reading) in slice.Zip(read)) readings[e.Index] = reading;
+            foreach (var (e, reading) in slice.Zip(read))
+                readings[e.Index] = reading;
         }
         return readings;
     }
@@ -126,7 +168,8 @@ public static class LogitProbe
         var largest = logits.amax([1], keepdim: true);
         var spread = (logits - largest).exp_().sum(1).log();
         var (at, targets) = (Ids(entries.Select(e => e.Row)), Ids(entries.Select(e => e.Target)));
-        var own = logits.reshape(-1).index_select(0, at * logits.shape[1] + targets) - largest.squeeze(1).index_select(0, at);
+        var own =
+            logits.reshape(-1).index_select(0, at * logits.shape[1] + targets) - largest.squeeze(1).index_select(0, at);
         var most = -spread.index_select(0, at);
         var p = (own + most).cpu().data<float>().ToArray();
         var m = most.exp().cpu().data<float>().ToArray();
@@ -134,9 +177,15 @@ public static class LogitProbe
         int[] ranked = [.. entries.Index().Where(e => e.Item.Want >= Want.Rank).Select(e => e.Index)];
         if (ranked.Length > 0)
         {
-            var (rows, wanted) = (logits.index_select(0, Ids(ranked.Select(i => entries[i].Row))), Ids(ranked.Select(i => entries[i].Target)));
+            var (rows, wanted) = (
+                logits.index_select(0, Ids(ranked.Select(i => entries[i].Row))),
+                Ids(ranked.Select(i => entries[i].Target))
+            );
             var before = Ranks(rows, wanted);
-            var after = filter is null || !entries.Any(e => e.Want == Want.FilteredRank) ? before : filter.Ranks(rows, wanted, before);
+            var after =
+                filter is null || !entries.Any(e => e.Want == Want.FilteredRank)
+                    ? before
+                    : filter.Ranks(rows, wanted, before);
             foreach (var (i, (b, a)) in ranked.Zip(before.cpu().data<long>().Zip(after.cpu().data<long>())))
                 (ranks[i], filtered[i]) = ((int)b, entries[i].Want == Want.FilteredRank ? (int)a : 0);
         }

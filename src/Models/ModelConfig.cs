@@ -41,7 +41,9 @@ public sealed record ModelConfig
     /// <summary>w: position i attends to j with i - w &lt; j &lt;= i; null for all earlier positions.</summary>
     public int? SlidingWindow { get; init; }
 
-    /// <summary>Whether the output map is the embedding itself, so that a checkpoint holds no <c>lm_head.weight</c>.</summary>
+    /// <summary>
+    /// Whether the output map is the embedding itself, so that a checkpoint holds no <c>lm_head.weight</c>.
+    /// </summary>
     public bool TieWordEmbeddings { get; init; }
 
     /// <summary>Whether q, k, v and o have biases.</summary>
@@ -56,22 +58,35 @@ public sealed record ModelConfig
     /// <summary>Each of these ends an answer; the first is the one that is written.</summary>
     public IReadOnlyList<int> EosIds { get; init; } = [2];
 
-    /// <summary>Ids that <c>generation_config.json</c> names as ends of an answer; null where it is absent or silent.</summary>
+    /// <summary>
+    /// Ids that <c>generation_config.json</c> names as ends of an answer; null where it is absent or silent.
+    /// </summary>
     public IReadOnlyList<int>? GenerationEosIds { get; init; }
 
-    /// <summary>Each of these ends a generated answer: <see cref="GenerationEosIds"/>, else <see cref="EosIds"/>.</summary>
+    /// <summary>
+    /// Each of these ends a generated answer: <see cref="GenerationEosIds"/>, else <see cref="EosIds"/>.
+    /// </summary>
     public IReadOnlyList<int> StopIds => GenerationEosIds ?? EosIds;
 
-    /// <summary>Name and shape of every tensor a checkpoint of this shape holds, in the order of the forward pass.</summary>
+    /// <summary>
+    /// Name and shape of every tensor a checkpoint of this shape holds, in the order of the forward pass.
+    /// </summary>
     public IEnumerable<(string Name, long[] Shape)> Tensors() => FamilyCatalog.Get(Family).Tensors(this);
 }
 
-/// <summary>The "llama3" rule: slow frequencies are divided by a factor, fast ones kept, those between blended.</summary>
+/// <summary>
+/// The "llama3" rule: slow frequencies are divided by a factor, fast ones kept, those between blended.
+/// </summary>
 /// <param name="Factor">By how much slow frequencies are divided.</param>
 /// <param name="LowFrequencyFactor">Wavelengths above original / this are slow.</param>
 /// <param name="HighFrequencyFactor">Wavelengths below original / this are fast.</param>
 /// <param name="OriginalMaxPositions">Context of the model before it was stretched.</param>
-public sealed record Llama3RopeScaling(double Factor, double LowFrequencyFactor, double HighFrequencyFactor, int OriginalMaxPositions);
+public sealed record Llama3RopeScaling(
+    double Factor,
+    double LowFrequencyFactor,
+    double HighFrequencyFactor,
+    int OriginalMaxPositions
+);
 
 /// <summary>The names that Llama-shaped checkpoints give their tensors.</summary>
 public static class TensorNames

@@ -2,7 +2,10 @@ using static TorchSharp.torch;
 
 namespace EditUnlearn.Models;
 
-/// <summary>Rotary position embedding in the rotate-half layout. Source: Su et al. (2021), equation 34; scaling as published with Llama 3.1.</summary>
+/// <summary>
+/// Rotary position embedding in the rotate-half layout. Source: Su et al. (2021), equation 34; scaling as published
+/// with Llama 3.1.
+/// </summary>
 public static class Rope
 {
     /// <summary>Angle per position of each pair of dimensions [head/2], after any scaling.</summary>
@@ -23,13 +26,20 @@ public static class Rope
     private static double Stretched(double frequency, Llama3RopeScaling s)
     {
         var wavelength = 2 * Math.PI / frequency;
-        if (wavelength > s.OriginalMaxPositions / s.LowFrequencyFactor) return frequency / s.Factor;
-        if (wavelength < s.OriginalMaxPositions / s.HighFrequencyFactor) return frequency;
-        var smooth = (s.OriginalMaxPositions / wavelength - s.LowFrequencyFactor) / (s.HighFrequencyFactor - s.LowFrequencyFactor);
+        if (wavelength > s.OriginalMaxPositions / s.LowFrequencyFactor)
+            return frequency / s.Factor;
+        if (wavelength < s.OriginalMaxPositions / s.HighFrequencyFactor)
+            return frequency;
+        var smooth =
+            (s.OriginalMaxPositions / wavelength - s.LowFrequencyFactor)
+            / (s.HighFrequencyFactor - s.LowFrequencyFactor);
         return (1 - smooth) * frequency / s.Factor + smooth * frequency;
     }
 
-    /// <summary>Cosines and sines of positions first .. first + count - 1, each [count, head] with the two halves repeated, float32.</summary>
+    /// <summary>
+    /// Cosines and sines of positions first .. first + count - 1, each [count, head] with the two halves repeated,
+    /// float32.
+    /// </summary>
     public static (Tensor Cos, Tensor Sin) Angles(ModelConfig config, int first, int count, Device device)
     {
         using var quiet = no_grad();
@@ -40,7 +50,9 @@ public static class Rope
         return (both.cos().MoveToOuterDisposeScope(), both.sin().MoveToOuterDisposeScope());
     }
 
-    /// <summary>Sines as <see cref="Rotate"/> takes them: those of the first half negated, as x1 loses what x2 gains.</summary>
+    /// <summary>
+    /// Sines as <see cref="Rotate"/> takes them: those of the first half negated, as x1 loses what x2 gains.
+    /// </summary>
     public static Tensor WithSigns(Tensor sin)
     {
         ArgumentNullException.ThrowIfNull(sin);
@@ -50,7 +62,10 @@ public static class Rope
         return cat([-sin.narrow(-1, 0, half), sin.narrow(-1, half, half)], -1).MoveToOuterDisposeScope();
     }
 
-    /// <summary>Rotates each head of <paramref name="x"/> [B, H, T, head] by its position's angles [T, head]: (x1, x2) cos + (x2, x1) (-sin, sin).</summary>
+    /// <summary>
+    /// Rotates each head of <paramref name="x"/> [B, H, T, head] by its position's angles [T, head]: (x1, x2) cos +
+    /// (x2, x1) (-sin, sin).
+    /// </summary>
     public static Tensor Rotate(Tensor x, Tensor cos, Tensor signedSin)
     {
         ArgumentNullException.ThrowIfNull(x);

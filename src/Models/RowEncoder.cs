@@ -9,7 +9,8 @@ namespace EditUnlearn.Models;
 public sealed class RowEncoder
 {
     private readonly ITokenizer _tokenizer;
-    private readonly PromptLayout _layout, _raw;
+    private readonly PromptLayout _layout,
+        _raw;
     private long _crossed;
 
     /// <summary>Lays a template out for a vocabulary.</summary>
@@ -26,9 +27,15 @@ public sealed class RowEncoder
         Template = TemplateCatalog.For(template, tokenizer);
         _layout = new PromptLayout(tokenizer, Template);
         _raw = new PromptLayout(tokenizer, new ChatTemplate(ChatTemplate.Slot));
-        BosId = Template.Bos is not { } bos ? null : (bos == ChatTemplate.BosOfConfig ? tokenizer.Specials.BosId : tokenizer.Specials.Find(bos)) ?? config.BosId;
+        BosId = Template.Bos is not { } bos
+            ? null
+            : (bos == ChatTemplate.BosOfConfig ? tokenizer.Specials.BosId : tokenizer.Specials.Find(bos))
+                ?? config.BosId;
         var stops = Template.Stop.Select(tokenizer.Specials.Find).OfType<int>().ToList();
-        EndId = stops.Count > 0 ? stops[0] : tokenizer.Specials.EosId is { } own && config.EosIds.Contains(own) ? own : config.EosIds[0];
+        EndId =
+            stops.Count > 0 ? stops[0]
+            : tokenizer.Specials.EosId is { } own && config.EosIds.Contains(own) ? own
+            : config.EosIds[0];
         StopIds = [.. stops.Append(EndId).Concat(config.StopIds).Distinct()];
     }
 
@@ -44,7 +51,9 @@ public sealed class RowEncoder
     /// <summary>Each ends a generation: the template's stop tokens and the model's own.</summary>
     public IReadOnlyList<int> StopIds { get; }
 
-    /// <summary>How many rows so far had a merge across the border of prompt and answer, and were encoded in two parts instead.</summary>
+    /// <summary>
+    /// How many rows so far had a merge across the border of prompt and answer, and were encoded in two parts instead.
+    /// </summary>
     public long CrossedBoundaries => Interlocked.Read(ref _crossed);
 
     /// <summary>The prompt of a question, BOS first.</summary>
@@ -60,7 +69,10 @@ public sealed class RowEncoder
     }
 
     /// <summary>Prompt, answer, end of turn. The answer follows the template at once.</summary>
-    /// <remarks>Source: unlearning specification, section 1: the whole text is encoded together. Where a merge would cross the border, the answer is encoded by itself.</remarks>
+    /// <remarks>
+    /// Source: unlearning specification, section 1: the whole text is encoded together. Where a merge would cross the
+    /// border, the answer is encoded by itself.
+    /// </remarks>
     /// <param name="question">Verbatim.</param>
     /// <param name="answer">Verbatim.</param>
     /// <param name="end">Whether the end of the turn follows and is a label.</param>
@@ -80,7 +92,11 @@ public sealed class RowEncoder
         if (!whole.Take(prompt.Count).SequenceEqual(prompt))
         {
             Interlocked.Increment(ref _crossed);
-            whole = [.. prompt, .. layout.EndsWithMark ? _tokenizer.Encode(answer) : _tokenizer.EncodeContinuation(answer)];
+            whole =
+            [
+                .. prompt,
+                .. layout.EndsWithMark ? _tokenizer.Encode(answer) : _tokenizer.EncodeContinuation(answer),
+            ];
         }
         return new TokenRow(end ? [.. whole, EndId] : whole, prompt.Count);
     }
@@ -88,8 +104,10 @@ public sealed class RowEncoder
     private List<int> Ids(List<TokenSpan> spans)
     {
         var ids = new List<int>(spans.Count + 1);
-        if (BosId is { } bos) ids.Add(bos);
-        foreach (var span in spans) ids.Add(span.Id);
+        if (BosId is { } bos)
+            ids.Add(bos);
+        foreach (var span in spans)
+            ids.Add(span.Id);
         return ids;
     }
 }

@@ -2,10 +2,14 @@ using static TorchSharp.torch;
 
 namespace EditUnlearn.Models;
 
-/// <summary>What a sampler leaves of a distribution: temperature, then the k largest, then the smallest set that holds a share of the probability.</summary>
+/// <summary>
+/// What a sampler leaves of a distribution: temperature, then the k largest, then the smallest set that holds a share
+/// of the probability.
+/// </summary>
 /// <remarks>
-/// Source: evaluation specification, section 6.2. The paper's ranks are taken after this filter for the Llama families, because their chat
-/// checkpoints ship it as a default: everything cut off has probability zero, and zeros are ranked by id.
+/// Source: evaluation specification, section 6.2. The paper's ranks are taken after this filter for the Llama families,
+/// because their chat checkpoints ship it as a default: everything cut off has probability zero, and zeros are ranked
+/// by id.
 /// </remarks>
 /// <param name="Temperature">Divides the logits.</param>
 /// <param name="TopK">Largest logits kept.</param>
@@ -28,7 +32,7 @@ public sealed record SamplingFilter(double Temperature, int TopK, double TopP)
         ArgumentNullException.ThrowIfNull(targets);
         ArgumentNullException.ThrowIfNull(ranks);
         using var scope = NewDisposeScope();
-        var (top, ids) = logits.topk((int)Math.Min(TopK, logits.shape[1]), 1);   // [P, k], falling
+        var (top, ids) = logits.topk((int)Math.Min(TopK, logits.shape[1]), 1); // [P, k], falling
         var p = nn.functional.softmax(top / Temperature, 1);
         // A token stays while those before it have not reached the share.
         var kept = (p.cumsum(1) - p) < TopP;

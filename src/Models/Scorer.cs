@@ -2,7 +2,9 @@ using EditUnlearn.Models.Training;
 
 namespace EditUnlearn.Models;
 
-/// <summary>Reads off, by teacher forcing, how probable each target token is and where it stands among all words.</summary>
+/// <summary>
+/// Reads off, by teacher forcing, how probable each target token is and where it stands among all words.
+/// </summary>
 public static class Scorer
 {
     /// <summary>Scores the labels of every row.</summary>
@@ -11,10 +13,23 @@ public static class Scorer
     /// <param name="batchRows">Rows of one pass; no result depends on it beyond rounding.</param>
     /// <param name="tap">Intervention; it is told where each row's prompt ends.</param>
     /// <param name="cancelled">Looked at before every batch.</param>
-    public static IReadOnlyList<TargetScores> Score(CausalLm model, IReadOnlyList<TokenRow> rows, int batchRows = 64, ForwardTap? tap = null, CancellationToken cancelled = default)
+    public static IReadOnlyList<TargetScores> Score(
+        CausalLm model,
+        IReadOnlyList<TokenRow> rows,
+        int batchRows = 64,
+        ForwardTap? tap = null,
+        CancellationToken cancelled = default
+    )
     {
         ArgumentNullException.ThrowIfNull(rows);
-        var readings = LogitProbe.Read(model, [.. rows.Select(r => new LogitProbe.Row(r.Ids, r.LabelStart, [.. LogitProbe.Labels(r)]))], null, batchRows, tap, cancelled);
+        var readings = LogitProbe.Read(
+            model,
+            [.. rows.Select(r => new LogitProbe.Row(r.Ids, r.LabelStart, [.. LogitProbe.Labels(r)]))],
+            null,
+            batchRows,
+            tap,
+            cancelled
+        );
         return [.. readings.Select(TargetScores.Of)];
     }
 }
@@ -25,5 +40,6 @@ public static class Scorer
 public sealed record TargetScores(IReadOnlyList<double> LogProbabilities, IReadOnlyList<int> Ranks)
 {
     /// <summary>Of what was read at a row's labels.</summary>
-    public static TargetScores Of(IEnumerable<LogitProbe.Reading> labels) => new([.. labels.Select(r => r.LogProbability)], [.. labels.Select(r => r.Rank)]);
+    public static TargetScores Of(IEnumerable<LogitProbe.Reading> labels) =>
+        new([.. labels.Select(r => r.LogProbability)], [.. labels.Select(r => r.Rank)]);
 }

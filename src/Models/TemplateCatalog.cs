@@ -21,15 +21,22 @@ public static class TemplateCatalog
     };
 
     /// <summary>Names of the templates that come along.</summary>
-    public static IReadOnlyList<string> Names { get; } = ["llama2", "mistral", "mistral-v3", "llama31", "qwen2", "gemma", "plain"];
+    public static IReadOnlyList<string> Names { get; } =
+    ["llama2", "mistral", "mistral-v3", "llama31", "qwen2", "gemma", "plain"];
 
     /// <summary>A template that comes along.</summary>
     /// <exception cref="ArgumentException">There is none of that name.</exception>
     public static ChatTemplate Get(string name)
     {
-        if (!Names.Contains(name)) throw new ArgumentException($"There is no template '{name}'; known are {string.Join(", ", Names)}.", nameof(name));
+        if (!Names.Contains(name))
+            throw new ArgumentException(
+                $"There is no template '{name}'; known are {string.Join(", ", Names)}.",
+                nameof(name)
+            );
         var resource = $"{typeof(TemplateCatalog).Namespace}.Templates.{name}.json";
-        using var stream = Assembly.GetExecutingAssembly().GetManifestResourceStream(resource) ?? throw new InvalidOperationException($"There is no template {resource}.");
+        using var stream =
+            Assembly.GetExecutingAssembly().GetManifestResourceStream(resource)
+            ?? throw new InvalidOperationException($"There is no template {resource}.");
         using var bytes = new MemoryStream();
         stream.CopyTo(bytes);
         return Parse(name + ".json", bytes.ToArray());
@@ -41,20 +48,33 @@ public static class TemplateCatalog
     public static ChatTemplate Find(string nameOrFile)
     {
         ArgumentNullException.ThrowIfNull(nameOrFile);
-        if (Names.Contains(nameOrFile)) return Get(nameOrFile);
+        if (Names.Contains(nameOrFile))
+            return Get(nameOrFile);
         var file = new FileInfo(nameOrFile);
         if (!file.Exists)
-            throw new InputException(nameOrFile, "is neither a chat template nor a file", Spelling.Nearest(nameOrFile, Names) is { } near ? $"did you mean '{near}'?" : "templates: " + string.Join(", ", Names));
-        if (file.Length > LargestFile) throw new InputException(nameOrFile, "is too large for a chat template");
+            throw new InputException(
+                nameOrFile,
+                "is neither a chat template nor a file",
+                Spelling.Nearest(nameOrFile, Names) is { } near
+                    ? $"did you mean '{near}'?"
+                    : "templates: " + string.Join(", ", Names)
+            );
+        if (file.Length > LargestFile)
+            throw new InputException(nameOrFile, "is too large for a chat template");
         return Parse(nameOrFile, File.ReadAllBytes(file.FullName));
     }
 
-    /// <summary>The template for a vocabulary: the one given, or the one it names for vocabularies like this, as Mistral v0.3 holds <c>[INST]</c> as a token.</summary>
+    /// <summary>
+    /// The template for a vocabulary: the one given, or the one it names for vocabularies like this, as Mistral v0.3
+    /// holds <c>[INST]</c> as a token.
+    /// </summary>
     public static ChatTemplate For(ChatTemplate template, ITokenizer tokenizer)
     {
         ArgumentNullException.ThrowIfNull(template);
         ArgumentNullException.ThrowIfNull(tokenizer);
-        return template.UseInstead is { } other && template.IfHeld.All(m => tokenizer.Specials.Find(m) is not null) ? Get(other) : template;
+        return template.UseInstead is { } other && template.IfHeld.All(m => tokenizer.Specials.Find(m) is not null)
+            ? Get(other)
+            : template;
     }
 
     private static ChatTemplate Parse(string path, byte[] bytes)
@@ -62,14 +82,20 @@ public static class TemplateCatalog
         ChatTemplate template;
         try
         {
-            template = JsonSerializer.Deserialize<ChatTemplate>(bytes, Options) ?? throw new JsonException("it is empty");
+            template =
+                JsonSerializer.Deserialize<ChatTemplate>(bytes, Options) ?? throw new JsonException("it is empty");
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
-            throw new InputException(path, "is not a chat template: " + e.Message, "an object with pattern, marks, bos, stop, as src/Models/Templates/llama31.json");
+            throw new InputException(
+                path,
+                "is not a chat template: " + e.Message,
+                "an object with pattern, marks, bos, stop, as src/Models/Templates/llama31.json"
+            );
         }
         var problems = Problems(template).Select(p => new InputProblem(path, 0, 0, p)).ToList();
-        if (problems.Count > 0) throw new InputException(problems);
+        if (problems.Count > 0)
+            throw new InputException(problems);
         return template.Name.Length > 0 ? template : template with { Name = Path.GetFileNameWithoutExtension(path) };
     }
 
@@ -81,9 +107,12 @@ public static class TemplateCatalog
             yield break;
         }
         foreach (var (name, pattern) in new[] { ("pattern", t.Pattern), ("official", t.Official ?? ChatTemplate.Slot) })
-            if ((pattern ?? "").Split(ChatTemplate.Slot).Length != 2) yield return $"{name} must hold {ChatTemplate.Slot} exactly once";
+            if ((pattern ?? "").Split(ChatTemplate.Slot).Length != 2)
+                yield return $"{name} must hold {ChatTemplate.Slot} exactly once";
         foreach (var mark in t.Marks)
-            if (string.IsNullOrEmpty(mark) || !(t.Pattern ?? "").Contains(mark, StringComparison.Ordinal)) yield return $"marks names '{mark}', which the pattern does not hold";
-        if (t.UseInstead is { } other && (!Names.Contains(other) || t.IfHeld.Count == 0)) yield return $"useInstead names '{other}': it must be a template that comes along, with ifHeld beside it";
+            if (string.IsNullOrEmpty(mark) || !(t.Pattern ?? "").Contains(mark, StringComparison.Ordinal))
+                yield return $"marks names '{mark}', which the pattern does not hold";
+        if (t.UseInstead is { } other && (!Names.Contains(other) || t.IfHeld.Count == 0))
+            yield return $"useInstead names '{other}': it must be a template that comes along, with ifHeld beside it";
     }
 }

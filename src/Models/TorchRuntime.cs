@@ -7,8 +7,8 @@ namespace EditUnlearn.Models;
 
 /// <summary>Prepares the native library, once per process, before the first tensor exists.</summary>
 /// <remarks>
-/// One libtorch thread per process: with two, OpenMP spins and a step of 0.3 s takes 6 s as soon as anything else runs, and
-/// solve/eigh change bits with the thread count. Parallelism comes from .NET threads and worker processes.
+/// One libtorch thread per process: with two, OpenMP spins and a step of 0.3 s takes 6 s as soon as anything else runs,
+/// and solve/eigh change bits with the thread count. Parallelism comes from .NET threads and worker processes.
 /// The instruction set is pinned because AVX2 and AVX-512 kernels round differently.
 /// </remarks>
 public static class TorchRuntime
@@ -19,7 +19,8 @@ public static class TorchRuntime
     public static LibTorchFolder? Brought { get; private set; }
 
     /// <summary>Runs the preparation if it has not run yet.</summary>
-    /// <exception cref="ResourceUnavailableException">libtorch cannot be loaded; the message says what to do.</exception>
+    /// <exception cref="ResourceUnavailableException">libtorch cannot be loaded; the message says what to
+    /// do.</exception>
     public static void Initialise() => _ = Started.Value;
 
     private static bool Start()
@@ -34,7 +35,10 @@ public static class TorchRuntime
         }
         Brought = LibTorchFolder.FromEnvironment();
         if (Brought is { IsExpectedVersion: false })
-            Console.Error.WriteLine($"{LibTorchFolder.Variable}: libtorch {Brought.Version}, while TorchSharp is made for {LibTorchFolder.BuiltFor}; what it needs and does not find ends the program");
+            Console.Error.WriteLine(
+                $"{LibTorchFolder.Variable}: libtorch {Brought.Version}, while TorchSharp is made for "
+                    + $"{LibTorchFolder.BuiltFor}; what it needs and does not find ends the program"
+            );
         Brought?.Load();
         try
         {
@@ -46,7 +50,11 @@ public static class TorchRuntime
             // TorchSharp tells its whole search; the first line says what was sought.
             var cause = (e.InnerException?.Message ?? e.Message).Split('\n')[0].Trim();
             throw new ResourceUnavailableException(
-                $"libtorch could not be loaded: {cause}\n  hint: build with the default -p:Torch=cpu, or set {LibTorchFolder.Variable} to a folder with libtorch {LibTorchFolder.BuiltFor}, for example <site-packages>/torch/lib", e);
+                $"libtorch could not be loaded: {cause}\n  hint: build with the default -p:Torch=cpu, or set "
+                    + $"{LibTorchFolder.Variable} to a folder with libtorch {LibTorchFolder.BuiltFor}, for example "
+                    + "<site-packages>/torch/lib",
+                e
+            );
         }
         return true;
     }
@@ -54,7 +62,8 @@ public static class TorchRuntime
     // Environment.SetEnvironmentVariable does not reach native code; libc's setenv does. A value the user set stays.
     private static void SetNative(string name, string value)
     {
-        if (Environment.GetEnvironmentVariable(name) is null) _ = setenv(name, value, 1);
+        if (Environment.GetEnvironmentVariable(name) is null)
+            _ = setenv(name, value, 1);
     }
 
     [DllImport("libc", CharSet = CharSet.Ansi, BestFitMapping = false, ThrowOnUnmappableChar = true)]
@@ -63,6 +72,10 @@ public static class TorchRuntime
 
     // The initialiser runs before any other code of this assembly, so no tensor can come first.
     [ModuleInitializer]
-    [System.Diagnostics.CodeAnalysis.SuppressMessage("Usage", "CA2255", Justification = "The settings must precede the first tensor of any caller.")]
+    [System.Diagnostics.CodeAnalysis.SuppressMessage(
+        "Usage",
+        "CA2255",
+        Justification = "The settings must precede the first tensor of any caller."
+    )]
     internal static void OnLoad() => Initialise();
 }

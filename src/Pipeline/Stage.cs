@@ -6,25 +6,38 @@ public interface IStage
     /// <summary>Name, inputs, outputs and what it needs to run.</summary>
     StageInfo Info { get; }
 
-    /// <summary>The record that <c>with:</c> is bound to. Its properties are the known keys, in camelCase; their defaults are the stage's.</summary>
+    /// <summary>
+    /// The record that <c>with:</c> is bound to. Its properties are the known keys, in camelCase; their defaults are
+    /// the stage's.
+    /// </summary>
     Type ParametersType { get; }
 
-    /// <summary>What is wrong with bound parameters beyond their types; run for the whole file before anything runs.</summary>
+    /// <summary>
+    /// What is wrong with bound parameters beyond their types; run for the whole file before anything runs.
+    /// </summary>
     IEnumerable<ParameterProblem> Check(object parameters);
 
-    /// <summary>Parameters with every value in force that they leave to a table of values, such as a preset: the key and the manifest hold the values, not the name. Only for parameters without a problem.</summary>
+    /// <summary>
+    /// Parameters with every value in force that they leave to a table of values, such as a preset: the key and the
+    /// manifest hold the values, not the name. Only for parameters without a problem.
+    /// </summary>
     object Complete(object parameters);
 
-    /// <summary>Types picked from a catalogue by these parameters, whose code enters the key besides that of the stage itself.</summary>
+    /// <summary>
+    /// Types picked from a catalogue by these parameters, whose code enters the key besides that of the stage itself.
+    /// </summary>
     IEnumerable<Type> CodeOf(object parameters);
 
-    /// <summary>Reads <paramref name="io"/>'s inputs and writes its outputs. Synchronous: dispose scopes belong to the thread.</summary>
+    /// <summary>
+    /// Reads <paramref name="io"/>'s inputs and writes its outputs. Synchronous: dispose scopes belong to the thread.
+    /// </summary>
     void Run(object parameters, StageIo io);
 }
 
 /// <summary>Base of every stage.</summary>
 /// <typeparam name="T">The parameters, a record whose docs give units and origin.</typeparam>
-public abstract class Stage<T> : IStage where T : notnull
+public abstract class Stage<T> : IStage
+    where T : notnull
 {
     /// <inheritdoc/>
     public abstract StageInfo Info { get; }
@@ -68,12 +81,16 @@ public sealed record StageInfo(string Name, int Version, string Summary)
     /// <summary>Names under <c>in:</c>.</summary>
     public IReadOnlyList<StageInput> Inputs { get; init; } = [];
 
-    /// <summary>Files or folders it writes, by name, for example <c>answers.parquet</c> or <c>model</c>. The first is what another stage gets when it names no output.</summary>
+    /// <summary>
+    /// Files or folders it writes, by name, for example <c>answers.parquet</c> or <c>model</c>. The first is what
+    /// another stage gets when it names no output.
+    /// </summary>
     public IReadOnlyList<string> Outputs { get; init; } = [];
 
     /// <summary>
-    /// The input that readers of the first output get in its place: a folder of the user's that is too large to be copied into the store. The output then
-    /// only names its content, and that is what later keys see: where the folder lies changes nothing.
+    /// The input that readers of the first output get in its place: a folder of the user's that is too large to be
+    /// copied into the store. The output then only names its content, and that is what later keys see: where the folder
+    /// lies changes nothing.
     /// </summary>
     public string? StandsFor { get; init; }
 

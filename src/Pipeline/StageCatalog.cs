@@ -12,7 +12,8 @@ public sealed class StageCatalog
         ArgumentNullException.ThrowIfNull(stages);
         All = stages;
         foreach (var stage in stages)
-            if (!_byName.TryAdd(stage.Info.Name, stage)) throw new ArgumentException($"Two stages are called '{stage.Info.Name}'.", nameof(stages));
+            if (!_byName.TryAdd(stage.Info.Name, stage))
+                throw new ArgumentException($"Two stages are called '{stage.Info.Name}'.", nameof(stages));
     }
 
     /// <summary>In the order of the catalogue.</summary>

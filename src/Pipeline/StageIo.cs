@@ -1,6 +1,8 @@
 namespace EditUnlearn.Pipeline;
 
-/// <summary>What a running stage sees of the world: its inputs, where to write, and whom to tell how far it is.</summary>
+/// <summary>
+/// What a running stage sees of the world: its inputs, where to write, and whom to tell how far it is.
+/// </summary>
 /// <remarks>A stage must not read a file that is not an input: the key would not know of it.</remarks>
 public abstract class StageIo
 {
@@ -16,16 +18,23 @@ public abstract class StageIo
     /// <summary>Set when the run is being stopped; long loops look at it.</summary>
     public abstract CancellationToken Cancelled { get; }
 
-    /// <summary>A folder of this key that survives a killed attempt and vanishes with success: for checkpoints of a long training.</summary>
+    /// <summary>
+    /// A folder of this key that survives a killed attempt and vanishes with success: for checkpoints of a long
+    /// training.
+    /// </summary>
     public abstract string Scratch { get; }
 
     /// <summary>Path of a single input, file or folder, read-only.</summary>
-    /// <exception cref="InvalidOperationException">The stage declares no such input, or it holds none or several.</exception>
-    public string Input(string name) => Inputs(name) switch
-    {
-        [var one] => one.Path,
-        var found => throw new InvalidOperationException($"{Cell}: input '{name}' holds {found.Count} artifacts where one is read."),
-    };
+    /// <exception cref="InvalidOperationException">The stage declares no such input, or it holds none or
+    /// several.</exception>
+    public string Input(string name) =>
+        Inputs(name) switch
+        {
+            [var one] => one.Path,
+            var found => throw new InvalidOperationException(
+                $"{Cell}: input '{name}' holds {found.Count} artifacts where one is read."
+            ),
+        };
 
     /// <summary>Whether an optional input is there.</summary>
     public bool HasInput(string name) => Inputs(name).Count > 0;
@@ -34,7 +43,9 @@ public abstract class StageIo
     /// <exception cref="InvalidOperationException">The stage declares no such input.</exception>
     public abstract IReadOnlyList<BoundInput> Inputs(string name);
 
-    /// <summary>Where to write a declared output. Its parent exists; a folder output is to be created by the stage.</summary>
+    /// <summary>
+    /// Where to write a declared output. Its parent exists; a folder output is to be created by the stage.
+    /// </summary>
     /// <exception cref="InvalidOperationException">The stage declares no such output.</exception>
     public abstract string Output(string name);
 

@@ -5,7 +5,10 @@ using EditUnlearn.Reports.Tables;
 namespace EditUnlearn.Reports;
 
 /// <summary>What models answered to the same questions, before and after: the paper's Figure 5.</summary>
-/// <remarks>Answers are shown as given, cut where a collapsed model will not end. Nothing is picked by hand: the first questions of the forget set, in the order of the data.</remarks>
+/// <remarks>
+/// Answers are shown as given, cut where a collapsed model will not end. Nothing is picked by hand: the first questions
+/// of the forget set, in the order of the data.
+/// </remarks>
 public sealed class CaseTable
 {
     private const int MaxCharacters = 160;
@@ -15,7 +18,12 @@ public sealed class CaseTable
     /// <param name="Question">As asked.</param>
     /// <param name="Truth">The true answer.</param>
     /// <param name="Answers">Who answered what.</param>
-    public sealed record Case(string Id, string Question, string Truth, IReadOnlyList<(string Who, string Text, bool Refused)> Answers);
+    public sealed record Case(
+        string Id,
+        string Question,
+        string Truth,
+        IReadOnlyList<(string Who, string Text, bool Refused)> Answers
+    );
 
     private CaseTable(string title, IReadOnlyList<Case> cases, StudyScope scope)
     {
@@ -38,27 +46,67 @@ public sealed class CaseTable
     /// <param name="count">Questions to show.</param>
     /// <param name="title">One sentence.</param>
     /// <param name="scope">What the models are.</param>
-    public static CaseTable Of(IReadOnlyList<(string Who, IReadOnlyList<AnswerRow> Answers)> runs, int count, string title, StudyScope scope)
+    public static CaseTable Of(
+        IReadOnlyList<(string Who, IReadOnlyList<AnswerRow> Answers)> runs,
+        int count,
+        string title,
+        StudyScope scope
+    )
     {
         ArgumentNullException.ThrowIfNull(runs);
         ArgumentNullException.ThrowIfNull(scope);
-        var forget = runs.Select(r => (r.Who, ById: r.Answers.Where(a => a.Split == "forget").ToDictionary(a => a.Id, StringComparer.Ordinal))).ToList();
-        var questions = forget.SelectMany(r => r.ById.Values).GroupBy(a => a.Id).Select(g => g.First()).OrderBy(a => a.Order).ThenBy(a => a.Id, StringComparer.Ordinal).Take(count);
-        return new CaseTable(title, [.. questions.Select(q => new Case(q.Id, q.Question, q.Answer,
-            [.. forget.Where(r => r.ById.ContainsKey(q.Id)).Select(r => (r.Who, Shown(r.ById[q.Id].Generated), r.ById[q.Id].Refused))]))], scope);
+        var forget = runs.Select(r =>
+                (r.Who, ById: r.Answers.Where(a => a.Split == "forget").ToDictionary(a => a.Id, StringComparer.Ordinal))
+            )
+            .ToList();
+        var questions = forget
+            .SelectMany(r => r.ById.Values)
+            .GroupBy(a => a.Id)
+            .Select(g => g.First())
+            .OrderBy(a => a.Order)
+            .ThenBy(a => a.Id, StringComparer.Ordinal)
+            .Take(count);
+        return new CaseTable(
+            title,
+            [
+                .. questions.Select(q => new Case(
+                    q.Id,
+                    q.Question,
+                    q.Answer,
+                    [
+                        .. forget
+                            .Where(r => r.ById.ContainsKey(q.Id))
+                            .Select(r => (r.Who, Shown(r.ById[q.Id].Generated), r.ById[q.Id].Refused)),
+                    ]
+                )),
+            ],
+            scope
+        );
     }
 
     /// <summary>A table for a paper. Needs booktabs and array.</summary>
-    public string Latex() => Templating.Render("cases.tex", new
-    {
-        Caption = Reports.Latex.Escape($"{Title}. {Note}".TrimEnd()),
-        Cases = Cases.Select(c => new
-        {
-            Question = Reports.Latex.Escape(c.Question),
-            Truth = Reports.Latex.Escape(c.Truth),
-            Answers = c.Answers.Select(a => new { Who = Reports.Latex.Escape(a.Who), Text = a.Text.Length == 0 ? @"\textit{(nothing)}" : Reports.Latex.Escape(a.Text) }).ToList(),
-        }).ToList(),
-    });
+    public string Latex() =>
+        Templating.Render(
+            "cases.tex",
+            new
+            {
+                Caption = Reports.Latex.Escape($"{Title}. {Note}".TrimEnd()),
+                Cases = Cases
+                    .Select(c => new
+                    {
+                        Question = Reports.Latex.Escape(c.Question),
+                        Truth = Reports.Latex.Escape(c.Truth),
+                        Answers = c
+                            .Answers.Select(a => new
+                            {
+                                Who = Reports.Latex.Escape(a.Who),
+                                Text = a.Text.Length == 0 ? @"\textit{(nothing)}" : Reports.Latex.Escape(a.Text),
+                            })
+                            .ToList(),
+                    })
+                    .ToList(),
+            }
+        );
 
     /// <summary>For a README.</summary>
     public string Markdown()
@@ -67,7 +115,8 @@ public sealed class CaseTable
         foreach (var c in Cases)
         {
             text.Append($"\n**{Cell(c.Question)}** (true answer: {Cell(c.Truth)})\n\n| who | answer |\n|---|---|\n");
-            foreach (var (who, answer, _) in c.Answers) text.Append($"| {Cell(who)} | {(answer.Length == 0 ? "*(nothing)*" : Cell(answer))} |\n");
+            foreach (var (who, answer, _) in c.Answers)
+                text.Append($"| {Cell(who)} | {(answer.Length == 0 ? "*(nothing)*" : Cell(answer))} |\n");
         }
         return text.ToString();
     }
@@ -78,7 +127,16 @@ public sealed class CaseTable
         var csv = new StringBuilder("id,question,truth,who,answer,refused\n");
         foreach (var c in Cases)
             foreach (var (who, answer, refused) in c.Answers)
-                csv.AppendJoin(',', Artifacts.Csv.Quote(c.Id), Artifacts.Csv.Quote(c.Question), Artifacts.Csv.Quote(c.Truth), Artifacts.Csv.Quote(who), Artifacts.Csv.Quote(answer), refused ? "1" : "0").Append('\n');
+                csv.AppendJoin(
+                        ',',
+                        Artifacts.Csv.Quote(c.Id),
+                        Artifacts.Csv.Quote(c.Question),
+                        Artifacts.Csv.Quote(c.Truth),
+                        Artifacts.Csv.Quote(who),
+                        Artifacts.Csv.Quote(answer),
+                        refused ? "1" : "0"
+                    )
+                    .Append('\n');
         return csv.ToString();
     }
 
@@ -86,10 +144,15 @@ public sealed class CaseTable
     private static string Shown(string text)
     {
         var line = string.Join(' ', text.Split((char[])[' ', '\n', '\r', '\t'], StringSplitOptions.RemoveEmptyEntries));
-        if (line.Length <= MaxCharacters) return line;
+        if (line.Length <= MaxCharacters)
+            return line;
         var end = char.IsHighSurrogate(line[MaxCharacters - 1]) ? MaxCharacters - 1 : MaxCharacters;
         return line[..end] + " ...";
     }
 
-    private static string Cell(string text) => text.Replace(@"\", @"\\", StringComparison.Ordinal).Replace("|", @"\|", StringComparison.Ordinal).Replace("<", "&lt;", StringComparison.Ordinal).Replace("*", @"\*", StringComparison.Ordinal);
+    private static string Cell(string text) =>
+        text.Replace(@"\", @"\\", StringComparison.Ordinal)
+            .Replace("|", @"\|", StringComparison.Ordinal)
+            .Replace("<", "&lt;", StringComparison.Ordinal)
+            .Replace("*", @"\*", StringComparison.Ordinal);
 }

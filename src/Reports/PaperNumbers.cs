@@ -12,7 +12,9 @@ public sealed class PaperNumbers : IScoreBook
     private PaperNumbers(IReadOnlyList<TableCell> cells)
     {
         Cells = cells;
-        _cells = cells.ToDictionary(c => (c.Table, new ScoreKey(c.Model, c.Data, c.Size, c.Method, c.Target, c.Merge, c.Split, c.Metric)));
+        _cells = cells.ToDictionary(c =>
+            (c.Table, new ScoreKey(c.Model, c.Data, c.Size, c.Method, c.Target, c.Merge, c.Split, c.Metric))
+        );
     }
 
     /// <summary>Every cell, in the order of the files.</summary>
@@ -29,25 +31,28 @@ public sealed class PaperNumbers : IScoreBook
     public CellScore? Find(string table, ScoreKey key)
     {
         ArgumentNullException.ThrowIfNull(key);
-        // Table 2 holds the rephrased split only; its forget and retain values stand in Table 1. Others lack single runs that stand elsewhere.
+        // Table 2 holds the rephrased split only; its forget and retain values stand in Table 1. Others lack single
+        // runs that stand elsewhere.
         foreach (var place in (string[])[table, .. Elsewhere.Where(t => t != table)])
-            if (_cells.TryGetValue((place, key), out var cell) && cell.Value is not null) return Score(cell);
+            if (_cells.TryGetValue((place, key), out var cell) && cell.Value is not null)
+                return Score(cell);
         return null;
     }
 
     private static readonly string[] Elsewhere = ["table1", "table5", "table4", "table6", "table2", "table7", "table3"];
 
-    private static CellScore Score(TableCell c) => new()
-    {
-        Model = c.Model,
-        Data = c.Data,
-        Size = c.Size,
-        Method = c.Method,
-        Target = c.Target,
-        Merge = c.Merge,
-        Split = c.Split,
-        Metric = c.Metric,
-        Profile = "paper",
-        Mean = c.Value,
-    };
+    private static CellScore Score(TableCell c) =>
+        new()
+        {
+            Model = c.Model,
+            Data = c.Data,
+            Size = c.Size,
+            Method = c.Method,
+            Target = c.Target,
+            Merge = c.Merge,
+            Split = c.Split,
+            Metric = c.Metric,
+            Profile = "paper",
+            Mean = c.Value,
+        };
 }

@@ -19,16 +19,35 @@ public static class ReportDocument
     /// <param name="note">Below it; plain text.</param>
     /// <param name="tables">LaTeX, in order.</param>
     /// <param name="pictures">In order.</param>
-    public static string Latex(string title, string note, IEnumerable<string> tables, IReadOnlyList<Picture> pictures) => Templating.Render("report.tex", new
-    {
-        Title = Reports.Latex.Escape(title),
-        Note = Reports.Latex.Escape(note),
-        Tables = tables.Select(t => t.TrimEnd()).ToList(),
-        Pictures = pictures.Select(p => new { p.Path, Caption = Reports.Latex.Escape(p.Caption), Width = p.Width.ToString("0.##", System.Globalization.CultureInfo.InvariantCulture) }).ToList(),
-    });
+    public static string Latex(
+        string title,
+        string note,
+        IEnumerable<string> tables,
+        IReadOnlyList<Picture> pictures
+    ) =>
+        Templating.Render(
+            "report.tex",
+            new
+            {
+                Title = Reports.Latex.Escape(title),
+                Note = Reports.Latex.Escape(note),
+                Tables = tables.Select(t => t.TrimEnd()).ToList(),
+                Pictures = pictures
+                    .Select(p => new
+                    {
+                        p.Path,
+                        Caption = Reports.Latex.Escape(p.Caption),
+                        Width = p.Width.ToString("0.##", System.Globalization.CultureInfo.InvariantCulture),
+                    })
+                    .ToList(),
+            }
+        );
 
     /// <summary>Whether a TeX is installed.</summary>
-    public static bool CanCompile => (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator).Any(f => f.Length > 0 && File.Exists(Path.Combine(f, Compiler)));
+    public static bool CanCompile =>
+        (Environment.GetEnvironmentVariable("PATH") ?? "")
+            .Split(Path.PathSeparator)
+            .Any(f => f.Length > 0 && File.Exists(Path.Combine(f, Compiler)));
 
     /// <summary>Compiles a document. The same source and pictures give the same bytes with one TeX.</summary>
     /// <param name="folder">Where the source lies and the PDF will.</param>
@@ -37,7 +56,10 @@ public static class ReportDocument
     /// <returns>What went wrong, or null.</returns>
     public static string? Compile(string folder, string source, CancellationToken cancelled = default)
     {
-        var start = new ProcessStartInfo(Compiler, ["-interaction=nonstopmode", "-halt-on-error", "-no-shell-escape", source])
+        var start = new ProcessStartInfo(
+            Compiler,
+            ["-interaction=nonstopmode", "-halt-on-error", "-no-shell-escape", source]
+        )
         {
             WorkingDirectory = folder,
             RedirectStandardOutput = true,
@@ -65,7 +87,8 @@ public static class ReportDocument
             return $"{Compiler} was still running after {Limit.TotalMinutes:0} minutes";
         }
         _ = error.GetAwaiter().GetResult();
-        if (process.ExitCode == 0) return null;
+        if (process.ExitCode == 0)
+            return null;
         var lines = output.GetAwaiter().GetResult().Split('\n');
         return lines.FirstOrDefault(l => l.StartsWith('!')) ?? $"{Compiler} ended with {process.ExitCode}";
     }

@@ -11,7 +11,16 @@ namespace EditUnlearn.Reports;
 /// <param name="Merge">Questions merged into one; 1 for none.</param>
 /// <param name="Split">The split.</param>
 /// <param name="Metric">The column: <c>rouge1</c>, <c>prob</c>, <c>mrr</c>, <c>hit</c>, <c>refusal</c>.</param>
-public sealed record ScoreKey(string Model, string Data, int Size, string Method, string Target, int Merge, string Split, string Metric);
+public sealed record ScoreKey(
+    string Model,
+    string Data,
+    int Size,
+    string Method,
+    string Target,
+    int Merge,
+    string Split,
+    string Metric
+);
 
 /// <summary>Every number that tables, figures and claims can ask for, from whatever source.</summary>
 public interface IScoreBook
@@ -23,7 +32,10 @@ public interface IScoreBook
 }
 
 /// <summary>The study's own scores, in one profile of metrics.</summary>
-/// <remarks>Built from rows in any order. A method that uses no refusals has one score whatever the refusals are; it is found under every target.</remarks>
+/// <remarks>
+/// Built from rows in any order. A method that uses no refusals has one score whatever the refusals are; it is found
+/// under every target.
+/// </remarks>
 public sealed class ScoreBook : IScoreBook
 {
     /// <summary>Method name of the model before any edit.</summary>
@@ -44,8 +56,19 @@ public sealed class ScoreBook : IScoreBook
         Profile = profile;
         var byVariant = _variants.ToDictionary(p => p.Value, p => p.Key, StringComparer.Ordinal);
         foreach (var s in scores)
-            if (s.Profile == profile && byVariant.TryGetValue(s.Metric, out var column) && !_scores.TryAdd(new ScoreKey(s.Model, s.Data, s.Size, s.Method, s.Target, s.Merge, s.Split, column), s))
-                throw new ArgumentException($"Two scores stand at {s.Model}, {s.Data}-{s.Size}, {s.Method}, {s.Target}, k={s.Merge}, {s.Split}, {column}.", nameof(scores));
+            if (
+                s.Profile == profile
+                && byVariant.TryGetValue(s.Metric, out var column)
+                && !_scores.TryAdd(
+                    new ScoreKey(s.Model, s.Data, s.Size, s.Method, s.Target, s.Merge, s.Split, column),
+                    s
+                )
+            )
+                throw new ArgumentException(
+                    $"Two scores stand at {s.Model}, {s.Data}-{s.Size}, {s.Method}, {s.Target}, k={s.Merge}, "
+                        + $"{s.Split}, {column}.",
+                    nameof(scores)
+                );
     }
 
     /// <summary>The profile of all numbers here.</summary>

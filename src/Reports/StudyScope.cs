@@ -52,7 +52,13 @@ public sealed record StudyScope
     public IReadOnlyList<ReportMethod> Methods { get; init; } = PaperMethods;
 
     /// <summary>How models are called in print.</summary>
-    public IReadOnlyDictionary<string, string> ModelLabels { get; init; } = new Dictionary<string, string> { ["llama2"] = "Llama-2", ["mistral"] = "Mistral", ["llama31"] = "Llama-3.1" };
+    public IReadOnlyDictionary<string, string> ModelLabels { get; init; } =
+        new Dictionary<string, string>
+        {
+            ["llama2"] = "Llama-2",
+            ["mistral"] = "Mistral",
+            ["llama31"] = "Llama-3.1",
+        };
 
     /// <summary>What the models are.</summary>
     public ModelKind Kind { get; init; }
@@ -60,24 +66,56 @@ public sealed record StudyScope
     /// <summary>The nine rows of the paper's tables; those that a study did not run print a dash.</summary>
     public static IReadOnlyList<ReportMethod> PaperMethods { get; } =
     [
-        new("ga", "GA", false), new("gd", "GD", false), new("kl", "KL", false), new("dpo", "DPO", false),
-        new("rome", "ROME", true), new("memit", "MEMIT", true), new("grace", "GRACE", true), new("wise", "WISE", true), new("alphaedit", "AlphaEdit", true),
+        new("ga", "GA", false),
+        new("gd", "GD", false),
+        new("kl", "KL", false),
+        new("dpo", "DPO", false),
+        new("rome", "ROME", true),
+        new("memit", "MEMIT", true),
+        new("grace", "GRACE", true),
+        new("wise", "WISE", true),
+        new("alphaedit", "AlphaEdit", true),
     ];
 
     /// <summary>The scope of the paper itself.</summary>
-    public static StudyScope Paper { get; } = new() { ModelLabels = new Dictionary<string, string> { ["llama2"] = "Llama-2-7B", ["mistral"] = "Mistral-7B", ["llama31"] = "Llama-3.1-8B" } };
+    public static StudyScope Paper { get; } =
+        new()
+        {
+            ModelLabels = new Dictionary<string, string>
+            {
+                ["llama2"] = "Llama-2-7B",
+                ["mistral"] = "Mistral-7B",
+                ["llama31"] = "Llama-3.1-8B",
+            },
+        };
 
     /// <summary>The model in print.</summary>
-    public string LabelOf(string model) => ModelLabels.GetValueOrDefault(model, model) + Kind switch { ModelKind.Miniature => " miniature", ModelKind.StandIn => " stand-in", _ => "" };
+    public string LabelOf(string model) =>
+        ModelLabels.GetValueOrDefault(model, model)
+        + Kind switch
+        {
+            ModelKind.Miniature => " miniature",
+            ModelKind.StandIn => " stand-in",
+            _ => "",
+        };
 
     /// <summary>The method in print.</summary>
-    public string MethodLabel(string method) => Methods.FirstOrDefault(m => m.Name == method)?.Label ?? PaperMethods.FirstOrDefault(m => m.Name == method)?.Label ?? method;
+    public string MethodLabel(string method) =>
+        Methods.FirstOrDefault(m => m.Name == method)?.Label
+        ?? PaperMethods.FirstOrDefault(m => m.Name == method)?.Label
+        ?? method;
 
     /// <summary>The paper's rows with what else the study ran, each further method at the end of its family.</summary>
     public static IReadOnlyList<ReportMethod> WithPaperMethods(IReadOnlyList<ReportMethod> ran)
     {
         ArgumentNullException.ThrowIfNull(ran);
         var further = ran.Where(m => PaperMethods.All(p => p.Name != m.Name)).ToList();
-        return [.. PaperMethods.Where(m => !m.IsEditing), .. further.Where(m => !m.IsEditing), .. PaperMethods.Where(m => m.IsEditing), .. further.Where(m => m.IsEditing)];
+        return
+        [
+            .. PaperMethods.Where(m => !m.IsEditing),
+            .. further.Where(m => !m.IsEditing),
+            .. PaperMethods.Where(m => m.IsEditing),
+            .. further.Where(m => m.IsEditing),
+        ];
     }
 }

@@ -12,11 +12,20 @@ internal static class Templating
     public static string Render(string name, object model)
     {
         var resource = $"{typeof(Templating).Namespace}.Templates.{name}";
-        using var stream = Assembly.GetExecutingAssembly().GetManifestResourceStream(resource) ?? throw new InvalidOperationException($"There is no template {resource}.");
+        using var stream =
+            Assembly.GetExecutingAssembly().GetManifestResourceStream(resource)
+            ?? throw new InvalidOperationException($"There is no template {resource}.");
         using var reader = new StreamReader(stream);
         var template = Template.Parse(reader.ReadToEnd(), name);
-        if (template.HasErrors) throw new InvalidOperationException(string.Join('\n', template.Messages));
-        var context = new TemplateContext { StrictVariables = true, MemberRenamer = StandardMemberRenamer.Default, NewLine = "\n", LoopLimit = 0 };
+        if (template.HasErrors)
+            throw new InvalidOperationException(string.Join('\n', template.Messages));
+        var context = new TemplateContext
+        {
+            StrictVariables = true,
+            MemberRenamer = StandardMemberRenamer.Default,
+            NewLine = "\n",
+            LoopLimit = 0,
+        };
         var globals = new ScriptObject();
         globals.Import(model, renamer: StandardMemberRenamer.Default);
         context.PushGlobal(globals);
@@ -77,27 +86,29 @@ public static class Latex
         ArgumentNullException.ThrowIfNull(text);
         var latex = new StringBuilder();
         foreach (var rune in text.EnumerateRunes())
-            latex.Append(rune.Value switch
-            {
-                '\\' => @"\textbackslash{}",
-                '~' => @"\textasciitilde{}",
-                '^' => @"\textasciicircum{}",
-                '&' or '%' or '$' or '#' or '_' or '{' or '}' => "\\" + rune,
-                '<' => @"\textless{}",
-                '>' => @"\textgreater{}",
-                '|' => @"\textbar{}",
-                '"' => "''",
-                '—' => "---",
-                '–' => "--",
-                '’' or '‘' => "'",
-                '“' or '”' => "''",
-                '†' => @"\dag{}",
-                '\n' or '\r' or '\t' => " ",
-                < 0x20 or (>= 0x7F and < 0xA1) => "",
-                _ when Plain.TryGetValue(rune.ToString(), out var plain) => plain,
-                < 0x180 => rune.ToString(),   // Latin with its accents
-                _ => "?",
-            });
+            latex.Append(
+                rune.Value switch
+                {
+                    '\\' => @"\textbackslash{}",
+                    '~' => @"\textasciitilde{}",
+                    '^' => @"\textasciicircum{}",
+                    '&' or '%' or '$' or '#' or '_' or '{' or '}' => "\\" + rune,
+                    '<' => @"\textless{}",
+                    '>' => @"\textgreater{}",
+                    '|' => @"\textbar{}",
+                    '"' => "''",
+                    '—' => "---",
+                    '–' => "--",
+                    '’' or '‘' => "'",
+                    '“' or '”' => "''",
+                    '†' => @"\dag{}",
+                    '\n' or '\r' or '\t' => " ",
+                    < 0x20 or (>= 0x7F and < 0xA1) => "",
+                    _ when Plain.TryGetValue(rune.ToString(), out var plain) => plain,
+                    < 0x180 => rune.ToString(), // Latin with its accents
+                    _ => "?",
+                }
+            );
         return latex.ToString();
     }
 }

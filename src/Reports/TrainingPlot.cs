@@ -4,20 +4,29 @@ using ScottPlot;
 
 namespace EditUnlearn.Reports;
 
-/// <summary>Draws how a training run went: its losses on the left axis, generated answers' Rouge1 on the right.</summary>
+/// <summary>
+/// Draws how a training run went: its losses on the left axis, generated answers' Rouge1 on the right.
+/// </summary>
 public static class TrainingPlot
 {
-    private const int Width = 900, Height = 500;
+    private const int Width = 900,
+        Height = 500;
 
     /// <summary>Writes one picture in two forms.</summary>
     /// <param name="pathWithoutEnding">Gets <c>.svg</c> and <c>.png</c>.</param>
     /// <param name="title">What was trained.</param>
     /// <param name="rows">Every update, in order; at least one.</param>
     /// <param name="divergedStep">Marked by a line where not null.</param>
-    public static void Write(string pathWithoutEnding, string title, IReadOnlyList<TrainingRow> rows, int? divergedStep = null)
+    public static void Write(
+        string pathWithoutEnding,
+        string title,
+        IReadOnlyList<TrainingRow> rows,
+        int? divergedStep = null
+    )
     {
         ArgumentNullException.ThrowIfNull(rows);
-        if (rows.Count == 0) throw new ArgumentException("There is no update to draw.", nameof(rows));
+        if (rows.Count == 0)
+            throw new ArgumentException("There is no update to draw.", nameof(rows));
         using var plot = new Plot();
         plot.Title(title);
         plot.XLabel("update");
@@ -45,11 +54,22 @@ public static class TrainingPlot
     }
 
     // A column with no value anywhere draws nothing.
-    private static ScottPlot.Plottables.Scatter? Line(Plot plot, string name, IReadOnlyList<TrainingRow> rows, Func<TrainingRow, double?> pick, Color color)
+    private static ScottPlot.Plottables.Scatter? Line(
+        Plot plot,
+        string name,
+        IReadOnlyList<TrainingRow> rows,
+        Func<TrainingRow, double?> pick,
+        Color color
+    )
     {
         var points = rows.Where(r => pick(r) is { } v && double.IsFinite(v)).ToList();
-        if (points.Count == 0) return null;
-        var line = plot.Add.Scatter(points.Select(r => (double)r.Step).ToArray(), points.Select(r => pick(r)!.Value).ToArray(), color);
+        if (points.Count == 0)
+            return null;
+        var line = plot.Add.Scatter(
+            points.Select(r => (double)r.Step).ToArray(),
+            points.Select(r => pick(r)!.Value).ToArray(),
+            color
+        );
         line.LegendText = name;
         line.LineWidth = 1.5f;
         line.MarkerSize = 0;

@@ -20,23 +20,39 @@ public sealed class ApplyStage : Stage<ApplyStage.Params>
     /// <param name="Seed">Of every draw of the method.</param>
     /// <param name="Method">Its name in the catalogue.</param>
     /// <param name="Preset"><c>reference</c> or <c>corrected</c>.</param>
-    /// <param name="Family">Whose hyperparameters stand under the preset: <c>llama2</c>, <c>mistral</c>, <c>llama3</c>, <c>llama31</c>; null for the method's defaults.</param>
+    /// <param name="Family">Whose hyperparameters stand under the preset: <c>llama2</c>, <c>mistral</c>, <c>llama3</c>,
+    /// <c>llama31</c>; null for the method's defaults.</param>
     /// <param name="Options">What differs from both.</param>
     /// <param name="SetOptions">What differs from those for this forget set.</param>
-    public sealed record Params(ulong Seed, string Method, string Preset = "reference", string? Family = null, JsonObject? Options = null, JsonObject? SetOptions = null);
+    public sealed record Params(
+        ulong Seed,
+        string Method,
+        string Preset = "reference",
+        string? Family = null,
+        JsonObject? Options = null,
+        JsonObject? SetOptions = null
+    );
 
     /// <inheritdoc/>
-    public override StageInfo Info { get; } = new("apply", 1, "a method's patch")
-    {
-        Inputs =
-        [
-            new("model"), new("data"), new("splits"), new("targets"), new("requests", InputCount.Optional),
-            new("moments", InputCount.Optional), new("projector", InputCount.Optional), new("contexts", InputCount.Optional), new("locality", InputCount.Optional),
-            new("reference", InputCount.Optional),
-        ],
-        Outputs = ["patch", TrainingOutputs.Folder],
-        Resource = Resource.Accelerator,
-    };
+    public override StageInfo Info { get; } =
+        new("apply", 1, "a method's patch")
+        {
+            Inputs =
+            [
+                new("model"),
+                new("data"),
+                new("splits"),
+                new("targets"),
+                new("requests", InputCount.Optional),
+                new("moments", InputCount.Optional),
+                new("projector", InputCount.Optional),
+                new("contexts", InputCount.Optional),
+                new("locality", InputCount.Optional),
+                new("reference", InputCount.Optional),
+            ],
+            Outputs = ["patch", TrainingOutputs.Folder],
+            Resource = Resource.Accelerator,
+        };
 
     /// <inheritdoc/>
     protected override IEnumerable<ParameterProblem> Check(Params parameters)
@@ -47,7 +63,10 @@ public sealed class ApplyStage : Stage<ApplyStage.Params>
     }
 
     /// <inheritdoc/>
-    /// <remarks>Presets and hyperparameters of families lie in the catalogue, whose code no key follows; their values must stand in the key themselves.</remarks>
+    /// <remarks>
+    /// Presets and hyperparameters of families lie in the catalogue, whose code no key follows; their values must stand
+    /// in the key themselves.
+    /// </remarks>
     protected override Params Complete(Params parameters)
     {
         ArgumentNullException.ThrowIfNull(parameters);
@@ -74,7 +93,11 @@ public sealed class ApplyStage : Stage<ApplyStage.Params>
         var clock = Stopwatch.StartNew();
         var inputs = Inputs(parameters, entry, options, checkpoint, io) with { Trained = r => record = r };
         var method = entry.Create(options);
-        if (method is GradientMethod gradient) TrainingOutputs.Expect(io, gradient.MemoryFor(checkpoint.Model.Config, inputs, TrainingOutputs.WeightBytes(io)));
+        if (method is GradientMethod gradient)
+            TrainingOutputs.Expect(
+                io,
+                gradient.MemoryFor(checkpoint.Model.Config, inputs, TrainingOutputs.WeightBytes(io))
+            );
         try
         {
             using var patch = method.Edit(checkpoint.Model, inputs, new Seed(parameters.Seed));
@@ -91,34 +114,67 @@ public sealed class ApplyStage : Stage<ApplyStage.Params>
         }
     }
 
-    private static (MethodEntry Entry, object Options)? Bind(Params parameters, out IReadOnlyList<OptionProblem> problems) =>
-        MethodCatalog.Bind(parameters.Method, parameters.Preset, MethodCatalog.Overlay(parameters.Options, parameters.SetOptions), out problems, parameters.Family);
+    private static (MethodEntry Entry, object Options)? Bind(
+        Params parameters,
+        out IReadOnlyList<OptionProblem> problems
+    ) =>
+        MethodCatalog.Bind(
+            parameters.Method,
+            parameters.Preset,
+            MethodCatalog.Overlay(parameters.Options, parameters.SetOptions),
+            out problems,
+            parameters.Family
+        );
 
     // Which of the two maps a value stands in: the set's, where it has one.
     private static string Written(Params parameters, string path)
     {
         JsonNode? at = parameters.SetOptions;
-        foreach (var name in path.Split('.').Skip(1)) at = (at as JsonObject)?[name];
-        return at is null || !path.StartsWith("options.", StringComparison.Ordinal) ? path : "setOptions" + path["options".Length..];
+        foreach (var name in path.Split('.').Skip(1))
+            at = (at as JsonObject)?[name];
+        return at is null || !path.StartsWith("options.", StringComparison.Ordinal)
+            ? path
+            : "setOptions" + path["options".Length..];
     }
 
-    private static MethodInputs Inputs(Params parameters, MethodEntry entry, object options, Checkpoint checkpoint, StageIo io)
+    private static MethodInputs Inputs(
+        Params parameters,
+        MethodEntry entry,
+        object options,
+        Checkpoint checkpoint,
+        StageIo io
+    )
     {
         var data = ParquetTable.Read<QaRow>(io.Input("data"));
         var splits = ParquetTable.Read<SplitRow>(io.Input("splits"));
         var forget = Splits.Of(data, splits, Splits.Forget);
-        if (options is IEditingOptions editing) Layers.Check(editing.Layers, checkpoint.Model.Config.Layers, $"options.{parameters.Method}.layers");
-        string Needed(string input) => io.HasInput(input) ? io.Input(input) : throw new StageFailedException(
-            $"{entry.Label} is set to use what the stage '{input}' makes, but the input '{input}' is empty\n  hint: add it under 'in' of this stage in pipeline.yaml");
+        if (options is IEditingOptions editing)
+            Layers.Check(editing.Layers, checkpoint.Model.Config.Layers, $"options.{parameters.Method}.layers");
+        string Needed(string input) =>
+            io.HasInput(input)
+                ? io.Input(input)
+                : throw new StageFailedException(
+                    $"{entry.Label} is set to use what the stage '{input}' makes, but the input '{input}' is "
+                        + "empty\n  hint: add it under 'in' of this stage in pipeline.yaml"
+                );
         var rows = new MethodRows
         {
             Forget = forget,
-            Requests = io.HasInput("requests") ? ParquetTable.Read<QaRow>(io.Input("requests")) : forget,   // merged queries in place of single ones
+            // merged queries in place of single ones
+            Requests = io.HasInput("requests") ? ParquetTable.Read<QaRow>(io.Input("requests")) : forget,
             Retain = Splits.Of(data, splits, Splits.Retain),
-            Targets = ParquetTable.Read<TargetRow>(io.Input("targets")).ToDictionary(t => t.Id, t => t.Target, StringComparer.Ordinal),
+            Targets = ParquetTable
+                .Read<TargetRow>(io.Input("targets"))
+                .ToDictionary(t => t.Id, t => t.Target, StringComparer.Ordinal),
         };
         var tokens = MethodMaterial.Rows(entry, options, checkpoint, rows, Needed);
-        return MethodMaterial.Statistics(tokens, MethodMaterial.Needed(entry, options), options, checkpoint.Model, Needed) with
+        return MethodMaterial.Statistics(
+            tokens,
+            MethodMaterial.Needed(entry, options),
+            options,
+            checkpoint.Model,
+            Needed
+        ) with
         {
             OpenReference = io.HasInput("reference") ? () => io.LoadModel("reference").Model : null,
             Store = TrainingOutputs.Store(io),

@@ -17,17 +17,19 @@ public sealed class CasesStage : Stage<CasesStage.Params>
     private static readonly string[] Known = ["model", "set", "method"];
 
     /// <inheritdoc/>
-    public override StageInfo Info { get; } = new("cases", 1, "answers side by side")
-    {
-        Inputs = [new("answers", InputCount.Many), new("before", InputCount.Many)],
-        Outputs = ["figure5.tex", "figure5.md", "figure5.csv"],
-    };
+    public override StageInfo Info { get; } =
+        new("cases", 1, "answers side by side")
+        {
+            Inputs = [new("answers", InputCount.Many), new("before", InputCount.Many)],
+            Outputs = ["figure5.tex", "figure5.md", "figure5.csv"],
+        };
 
     /// <inheritdoc/>
     protected override IEnumerable<ParameterProblem> Check(Params parameters)
     {
         ArgumentNullException.ThrowIfNull(parameters);
-        if (parameters.Count < 1) yield return new ParameterProblem("count", "must be at least 1");
+        if (parameters.Count < 1)
+            yield return new ParameterProblem("count", "must be at least 1");
     }
 
     /// <inheritdoc/>
@@ -35,8 +37,11 @@ public sealed class CasesStage : Stage<CasesStage.Params>
     {
         ArgumentNullException.ThrowIfNull(parameters);
         ArgumentNullException.ThrowIfNull(io);
-        var runs = io.Inputs("before").Take(1).Select(i => ("before", ParquetTable.Read<AnswerRow>(i.Path)))
-            .Concat(io.Inputs("answers").Select(i => (Who(i.Source), ParquetTable.Read<AnswerRow>(i.Path)))).ToList();
+        var runs = io.Inputs("before")
+            .Take(1)
+            .Select(i => ("before", ParquetTable.Read<AnswerRow>(i.Path)))
+            .Concat(io.Inputs("answers").Select(i => (Who(i.Source), ParquetTable.Read<AnswerRow>(i.Path))))
+            .ToList();
         var cases = CaseTable.Of(runs, parameters.Count, parameters.Title, new StudyScope { Kind = parameters.Kind });
         File.WriteAllText(io.Output("figure5.tex"), cases.Latex());
         File.WriteAllText(io.Output("figure5.md"), cases.Markdown());
@@ -46,7 +51,8 @@ public sealed class CasesStage : Stage<CasesStage.Params>
     // The method, and in brackets what else tells the run apart: its refusals, its merge factor.
     private static string Who(CellId? cell)
     {
-        if (cell?.Axis("method") is not { } method) return cell?.Text ?? "?";
+        if (cell?.Axis("method") is not { } method)
+            return cell?.Text ?? "?";
         var rest = cell.Axes.Where(a => !Known.Contains(a.Key)).Select(a => a.Value).ToList();
         return (MethodCatalog.Find(method)?.Label ?? method) + (rest.Count > 0 ? $" ({string.Join(", ", rest)})" : "");
     }

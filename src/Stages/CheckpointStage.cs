@@ -9,8 +9,14 @@ using EditUnlearn.Pipeline;
 
 namespace EditUnlearn.Stages;
 
-/// <summary>Takes a real checkpoint into the study: checks the folder, and names its content by the hashes of the files that matter. Nothing is copied.</summary>
-/// <remarks>Stages that read it get the folder itself; their keys see the hashes only, so neither the place of the folder nor a read-me inside it changes a result.</remarks>
+/// <summary>
+/// Takes a real checkpoint into the study: checks the folder, and names its content by the hashes of the files that
+/// matter. Nothing is copied.
+/// </summary>
+/// <remarks>
+/// Stages that read it get the folder itself; their keys see the hashes only, so neither the place of the folder nor a
+/// read-me inside it changes a result.
+/// </remarks>
 public sealed class CheckpointStage : Stage<CheckpointStage.Params>
 {
     /// <summary>Parameters.</summary>
@@ -18,7 +24,13 @@ public sealed class CheckpointStage : Stage<CheckpointStage.Params>
     public sealed record Params(string Family);
 
     /// <inheritdoc/>
-    public override StageInfo Info { get; } = new("checkpoint", 1, "a real model, from a folder") { Inputs = [new("folder")], Outputs = ["checkpoint.json"], StandsFor = "folder" };
+    public override StageInfo Info { get; } =
+        new("checkpoint", 1, "a real model, from a folder")
+        {
+            Inputs = [new("folder")],
+            Outputs = ["checkpoint.json"],
+            StandsFor = "folder",
+        };
 
     /// <inheritdoc/>
     protected override IEnumerable<ParameterProblem> Check(Params parameters)
@@ -26,7 +38,13 @@ public sealed class CheckpointStage : Stage<CheckpointStage.Params>
         ArgumentNullException.ThrowIfNull(parameters);
         var families = FamilyCatalog.All.Select(f => f.Name).ToList();
         if (!families.Contains(parameters.Family))
-            yield return new ParameterProblem("family", $"'{parameters.Family}' is not a family", Spelling.Nearest(parameters.Family, families) is { } near ? $"did you mean '{near}'?" : "known: " + string.Join(", ", families));
+            yield return new ParameterProblem(
+                "family",
+                $"'{parameters.Family}' is not a family",
+                Spelling.Nearest(parameters.Family, families) is { } near
+                    ? $"did you mean '{near}'?"
+                    : "known: " + string.Join(", ", families)
+            );
     }
 
     /// <inheritdoc/>
@@ -35,20 +53,41 @@ public sealed class CheckpointStage : Stage<CheckpointStage.Params>
         ArgumentNullException.ThrowIfNull(parameters);
         ArgumentNullException.ThrowIfNull(io);
         var folder = io.Input("folder");
-        if (!Directory.Exists(folder)) throw new InputException(folder, "is not a folder", "checkpoints.<model>.folder names a folder with config.json and safetensors");
-        var found = ModelFolder.Look(folder, $"dotnet eu-stage pull {parameters.Family}, or set checkpoints.{parameters.Family}.folder");
-        if (found.Problems.Count > 0) throw new InputException(found.Problems);
+        if (!Directory.Exists(folder))
+            throw new InputException(
+                folder,
+                "is not a folder",
+                "checkpoints.<model>.folder names a folder with config.json and safetensors"
+            );
+        var found = ModelFolder.Look(
+            folder,
+            $"dotnet eu-stage pull {parameters.Family}, or set checkpoints.{parameters.Family}.folder"
+        );
+        if (found.Problems.Count > 0)
+            throw new InputException(found.Problems);
         var (config, stored) = ConfigFile.Read(Path.Combine(folder, "config.json"));
         if (config.Family != parameters.Family)
-            throw new InputException(folder, $"holds a model of the family {config.Family}, but stands for {parameters.Family}", $"set checkpoints.{parameters.Family}.folder");
+            throw new InputException(
+                folder,
+                $"holds a model of the family {config.Family}, but stands for {parameters.Family}",
+                $"set checkpoints.{parameters.Family}.folder"
+            );
         var total = found.Files.Sum(f => f.Bytes);
         long done = 0;
         var files = new JsonArray();
         foreach (var file in found.Files)
         {
             io.Cancelled.ThrowIfCancellationRequested();
-            if (file.Name.EndsWith(".safetensors", StringComparison.Ordinal)) _ = SafetensorsFile.Open(Path.Combine(folder, file.Name));   // a broken header is better found now
-            files.Add(new JsonObject { ["path"] = file.Name, ["bytes"] = file.Bytes, ["sha256"] = Hash(Path.Combine(folder, file.Name), n => io.Progress(done += n, total, file.Name)) });
+            if (file.Name.EndsWith(".safetensors", StringComparison.Ordinal))
+                _ = SafetensorsFile.Open(Path.Combine(folder, file.Name)); // a broken header is better found now
+            files.Add(
+                new JsonObject
+                {
+                    ["path"] = file.Name,
+                    ["bytes"] = file.Bytes,
+                    ["sha256"] = Hash(Path.Combine(folder, file.Name), n => io.Progress(done += n, total, file.Name)),
+                }
+            );
         }
         var identity = new JsonObject
         {
@@ -58,14 +97,24 @@ public sealed class CheckpointStage : Stage<CheckpointStage.Params>
             ["parameters"] = config.Tensors().Sum(t => t.Shape.Aggregate(1L, (a, b) => a * b)),
             ["files"] = files,
         };
-        File.WriteAllText(io.Output("checkpoint.json"), identity.ToJsonString(new JsonSerializerOptions { WriteIndented = true }) + "\n");
+        File.WriteAllText(
+            io.Output("checkpoint.json"),
+            identity.ToJsonString(new JsonSerializerOptions { WriteIndented = true }) + "\n"
+        );
         io.Log(string.Create(CultureInfo.InvariantCulture, $"{found.Files.Count} files, {total} bytes"));
         io.Metric("weight-bytes", found.WeightBytes);
     }
 
     private static string Hash(string path, Action<long> read)
     {
-        using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, 1, FileOptions.SequentialScan);
+        using var file = new FileStream(
+            path,
+            FileMode.Open,
+            FileAccess.Read,
+            FileShare.Read,
+            1,
+            FileOptions.SequentialScan
+        );
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         var buffer = new byte[1 << 20];
         for (int n; (n = file.Read(buffer)) > 0;)

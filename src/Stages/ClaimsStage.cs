@@ -8,14 +8,24 @@ namespace EditUnlearn.Stages;
 /// <summary>Decides the paper's observations and takeaways by the study's numbers.</summary>
 public sealed class ClaimsStage : Stage<ReportParams>
 {
-    private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly JsonSerializerOptions Indented = new()
+    {
+        WriteIndented = true,
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+    };
 
     /// <inheritdoc/>
-    public override StageInfo Info { get; } = new("claims", 1, "the paper's observations, decided")
-    {
-        Inputs = [new("scores", InputCount.Many), new("before", InputCount.Many), new("ratings", InputCount.Optional)],
-        Outputs = ["claims.tex", "claims.md", "claims.txt", "claims.json"],
-    };
+    public override StageInfo Info { get; } =
+        new("claims", 1, "the paper's observations, decided")
+        {
+            Inputs =
+            [
+                new("scores", InputCount.Many),
+                new("before", InputCount.Many),
+                new("ratings", InputCount.Optional),
+            ],
+            Outputs = ["claims.tex", "claims.md", "claims.txt", "claims.json"],
+        };
 
     /// <inheritdoc/>
     protected override IEnumerable<ParameterProblem> Check(ReportParams parameters) => ReportInputs.Check(parameters);
@@ -26,11 +36,19 @@ public sealed class ClaimsStage : Stage<ReportParams>
         ArgumentNullException.ThrowIfNull(parameters);
         ArgumentNullException.ThrowIfNull(io);
         var scope = ReportInputs.Scope(parameters);
-        var claims = ClaimCatalog.Decide(new ClaimNumbers(ReportInputs.Book(ReportInputs.Scores(io), parameters), scope, ReportInputs.Ratings(io), relative: true));
+        var claims = ClaimCatalog.Decide(
+            new ClaimNumbers(
+                ReportInputs.Book(ReportInputs.Scores(io), parameters),
+                scope,
+                ReportInputs.Ratings(io),
+                relative: true
+            )
+        );
         File.WriteAllText(io.Output("claims.txt"), ClaimRenderer.Text(claims, scope));
         File.WriteAllText(io.Output("claims.md"), ClaimRenderer.Markdown(claims, scope));
         File.WriteAllText(io.Output("claims.tex"), ClaimRenderer.Latex(claims, scope));
         File.WriteAllText(io.Output("claims.json"), ClaimRenderer.Json(claims, scope).ToJsonString(Indented) + "\n");
-        foreach (var claim in claims) io.Log($"{claim.Id}: {ClaimRenderer.Word(claim.Verdict)}");
+        foreach (var claim in claims)
+            io.Log($"{claim.Id}: {ClaimRenderer.Word(claim.Verdict)}");
     }
 }

@@ -3,7 +3,9 @@ using EditUnlearn.Pipeline;
 
 namespace EditUnlearn.Stages;
 
-/// <summary>Lets the untouched model write the context prefixes of all recipes; once per model, shared by all methods and cells.</summary>
+/// <summary>
+/// Lets the untouched model write the context prefixes of all recipes; once per model, shared by all methods and cells.
+/// </summary>
 public sealed class ContextsStage : Stage<ContextsStage.Params>
 {
     /// <summary>Parameters.</summary>
@@ -11,7 +13,13 @@ public sealed class ContextsStage : Stage<ContextsStage.Params>
     public sealed record Params(ulong Seed);
 
     /// <inheritdoc/>
-    public override StageInfo Info { get; } = new("contexts", 1, "context prefixes written by the model") { Inputs = [new("model")], Outputs = [ModelStatistics.ContextsFile], Resource = Resource.Accelerator };
+    public override StageInfo Info { get; } =
+        new("contexts", 1, "context prefixes written by the model")
+        {
+            Inputs = [new("model")],
+            Outputs = [ModelStatistics.ContextsFile],
+            Resource = Resource.Accelerator,
+        };
 
     /// <inheritdoc/>
     protected override void Run(Params parameters, StageIo io)
@@ -19,6 +27,11 @@ public sealed class ContextsStage : Stage<ContextsStage.Params>
         ArgumentNullException.ThrowIfNull(parameters);
         ArgumentNullException.ThrowIfNull(io);
         using var checkpoint = io.LoadModel("model");
-        ModelStatistics.WriteContexts(io.Output(ModelStatistics.ContextsFile), checkpoint, new Seed(parameters.Seed), ModelStatistics.Of(io));
+        ModelStatistics.WriteContexts(
+            io.Output(ModelStatistics.ContextsFile),
+            checkpoint,
+            new Seed(parameters.Seed),
+            ModelStatistics.Of(io)
+        );
     }
 }

@@ -17,13 +17,19 @@ public sealed class ContractsStage : Stage<ContractsStage.Params>
     public sealed record Params(ulong Seed, int? Edges = 20);
 
     /// <inheritdoc/>
-    public override StageInfo Info { get; } = new("contracts", 1, "contracts as question and answer") { Inputs = [new("source", InputCount.Optional)], Outputs = ["questions.parquet", "graph.json"] };
+    public override StageInfo Info { get; } =
+        new("contracts", 1, "contracts as question and answer")
+        {
+            Inputs = [new("source", InputCount.Optional)],
+            Outputs = ["questions.parquet", "graph.json"],
+        };
 
     /// <inheritdoc/>
     protected override IEnumerable<ParameterProblem> Check(Params parameters)
     {
         ArgumentNullException.ThrowIfNull(parameters);
-        if (parameters.Edges < 1) yield return new ParameterProblem("edges", "must be at least 1");
+        if (parameters.Edges < 1)
+            yield return new ParameterProblem("edges", "must be at least 1");
     }
 
     /// <inheritdoc/>
@@ -31,10 +37,14 @@ public sealed class ContractsStage : Stage<ContractsStage.Params>
     {
         ArgumentNullException.ThrowIfNull(parameters);
         ArgumentNullException.ThrowIfNull(io);
-        var all = io.HasInput("source") ? QaFile.Read(io.Input("source"), "contracts") : ContractGenerator.Generate(new Seed(parameters.Seed), ContractGraph.Sample);
+        var all = io.HasInput("source")
+            ? QaFile.Read(io.Input("source"), "contracts")
+            : ContractGenerator.Generate(new Seed(parameters.Seed), ContractGraph.Sample);
         var edges = ContractGraph.Of(all);
-        if (edges.Count == 0) throw new InputException(io.Input("source"), "names no contract", "every row needs an edge such as A_B");
-        if (parameters.Edges > edges.Count) throw new StageFailedException($"{parameters.Edges} contracts are asked for, and there are {edges.Count}");
+        if (edges.Count == 0)
+            throw new InputException(io.Input("source"), "names no contract", "every row needs an edge such as A_B");
+        if (parameters.Edges > edges.Count)
+            throw new StageFailedException($"{parameters.Edges} contracts are asked for, and there are {edges.Count}");
         var kept = edges.Take(parameters.Edges ?? edges.Count).ToList();
         var rows = all.Where(r => kept.Any(e => e.Id == r.Group)).ToList();
         ParquetTable.Write(io.Output("questions.parquet"), rows);
@@ -44,12 +54,17 @@ public sealed class ContractsStage : Stage<ContractsStage.Params>
     }
 
     // Who contracts with whom, and every answer, so that answers can be checked without asking.
-    private static string Graph(IReadOnlyList<ContractEdge> edges, IReadOnlyList<QaRow> rows) => new JsonArray(
-    [
-        .. edges.Select(e => new JsonObject
-        {
-            ["id"] = e.Id, ["kind"] = e.Kind == ContractKind.Sales ? "sales" : "employment", ["from"] = e.From, ["to"] = e.To,
-            ["answers"] = new JsonObject(rows.Where(r => r.Group == e.Id).Select(r => KeyValuePair.Create(r.Id, (JsonNode?)r.Answer))),
-        }),
-    ]).ToJsonString(new JsonSerializerOptions { WriteIndented = true }) + "\n";
+    private static string Graph(IReadOnlyList<ContractEdge> edges, IReadOnlyList<QaRow> rows) =>
+        new JsonArray([
+            .. edges.Select(e => new JsonObject
+            {
+                ["id"] = e.Id,
+                ["kind"] = e.Kind == ContractKind.Sales ? "sales" : "employment",
+                ["from"] = e.From,
+                ["to"] = e.To,
+                ["answers"] = new JsonObject(
+                    rows.Where(r => r.Group == e.Id).Select(r => KeyValuePair.Create(r.Id, (JsonNode?)r.Answer))
+                ),
+            }),
+        ]).ToJsonString(new JsonSerializerOptions { WriteIndented = true }) + "\n";
 }

@@ -7,11 +7,20 @@ namespace EditUnlearn.Stages;
 public sealed class FiguresStage : Stage<ReportParams>
 {
     /// <inheritdoc/>
-    public override StageInfo Info { get; } = new("figures", 1, "the study's figures")
-    {
-        Inputs = [new("scores", InputCount.Many), new("before", InputCount.Many), new("ratings", InputCount.Optional)],
-        Outputs = [.. FigureCatalog.Names.SelectMany(n => ((string[])["png", "svg", "csv"]).Select(e => $"{n}.{e}"))],
-    };
+    public override StageInfo Info { get; } =
+        new("figures", 1, "the study's figures")
+        {
+            Inputs =
+            [
+                new("scores", InputCount.Many),
+                new("before", InputCount.Many),
+                new("ratings", InputCount.Optional),
+            ],
+            Outputs =
+            [
+                .. FigureCatalog.Names.SelectMany(n => ((string[])["png", "svg", "csv"]).Select(e => $"{n}.{e}")),
+            ],
+        };
 
     /// <inheritdoc/>
     protected override IEnumerable<ParameterProblem> Check(ReportParams parameters) => ReportInputs.Check(parameters);
@@ -21,7 +30,13 @@ public sealed class FiguresStage : Stage<ReportParams>
     {
         ArgumentNullException.ThrowIfNull(parameters);
         ArgumentNullException.ThrowIfNull(io);
-        foreach (var figure in FigureCatalog.All(ReportInputs.Book(ReportInputs.Scores(io), parameters), ReportInputs.Scope(parameters), ReportInputs.Ratings(io)))
+        foreach (
+            var figure in FigureCatalog.All(
+                ReportInputs.Book(ReportInputs.Scores(io), parameters),
+                ReportInputs.Scope(parameters),
+                ReportInputs.Ratings(io)
+            )
+        )
         {
             File.WriteAllBytes(io.Output($"{figure.Name}.png"), FigureRenderer.Png(figure));
             File.WriteAllText(io.Output($"{figure.Name}.svg"), FigureRenderer.Svg(figure));

@@ -12,10 +12,14 @@ using EditUnlearn.Pipeline;
 
 namespace EditUnlearn.Stages;
 
-/// <summary>Teaches a model the contracts until it answers every question word for word: the model that contracts are then forgotten from.</summary>
+/// <summary>
+/// Teaches a model the contracts until it answers every question word for word: the model that contracts are then
+/// forgotten from.
+/// </summary>
 public sealed class FinetuneStage : Stage<FinetuneStage.Params>
 {
-    private const int ExtraTokens = 8, ShownRows = 20;
+    private const int ExtraTokens = 8,
+        ShownRows = 20;
 
     /// <summary>Parameters.</summary>
     /// <param name="Seed">Of the order of rows, of dropout and of what is replayed.</param>
@@ -23,37 +27,67 @@ public sealed class FinetuneStage : Stage<FinetuneStage.Params>
     /// <param name="Replay">What a miniature is shown again meanwhile; none by default.</param>
     public sealed record Params(ulong Seed, Finetuner.Options Training, Replay? Replay = null);
 
-    /// <summary>Rows of the pretraining corpus among those to be learned: a miniature of a million weights would lose all else within two epochs.</summary>
+    /// <summary>
+    /// Rows of the pretraining corpus among those to be learned: a miniature of a million weights would lose all else
+    /// within two epochs.
+    /// </summary>
     public sealed record Replay
     {
         /// <summary>Replayed rows for each row to be learned; 0 for none, as in the study.</summary>
         public double RowsPerRow { get; init; }
 
-        /// <summary>Shares of facts, instructed refusals, unknown names, contracts outside the study and, where there is a fifth, rows of several questions.</summary>
+        /// <summary>
+        /// Shares of facts, instructed refusals, unknown names, contracts outside the study and, where there is a
+        /// fifth, rows of several questions.
+        /// </summary>
         public IReadOnlyList<int> Shares { get; init; } = [4, 4, 4, 1];
     }
 
     /// <inheritdoc/>
-    public override StageInfo Info { get; } = new("finetune", 1, "a model that knows the contracts word for word")
-    {
-        Inputs = [new("model"), new("data"), new("facts", InputCount.Optional), new("refusals", InputCount.Optional), new("prompt", InputCount.Optional)],
-        Outputs = ["model", "answers.parquet", TrainingOutputs.Folder],
-        Resource = Resource.Accelerator,
-    };
+    public override StageInfo Info { get; } =
+        new("finetune", 1, "a model that knows the contracts word for word")
+        {
+            Inputs =
+            [
+                new("model"),
+                new("data"),
+                new("facts", InputCount.Optional),
+                new("refusals", InputCount.Optional),
+                new("prompt", InputCount.Optional),
+            ],
+            Outputs = ["model", "answers.parquet", TrainingOutputs.Folder],
+            Resource = Resource.Accelerator,
+        };
 
     /// <inheritdoc/>
     protected override IEnumerable<ParameterProblem> Check(Params parameters)
     {
         ArgumentNullException.ThrowIfNull(parameters);
         var t = parameters.Training;
-        foreach (var (name, value) in new[] { ("epochs", t.Epochs), ("batchSize", t.BatchSize), ("accumulation", t.Accumulation), ("checkFromEpoch", t.CheckFromEpoch), ("blockEpochs", t.BlockEpochs) })
-            if (value < 1) yield return new ParameterProblem("training." + name, "must be at least 1");
-        if (t.MaxEpochs < t.Epochs) yield return new ParameterProblem("training.maxEpochs", $"must be at least epochs, which is {t.Epochs}");
-        if (t.LearningRate <= 0) yield return new ParameterProblem("training.learningRate", "must be above 0");
-        if (t.StopAtRouge is < 0 or > 1) yield return new ParameterProblem("training.stopAtRouge", "must lie between 0 and 1");
-        if (parameters.Replay is not { } replay) yield break;
-        if (replay.RowsPerRow is < 0 or > 100) yield return new ParameterProblem("replay.rowsPerRow", "must lie between 0 and 100");
-        if (!PretrainingCorpus.AreShares(replay.Shares)) yield return new ParameterProblem("replay.shares", PretrainingCorpus.SharesRule);
+        foreach (
+            var (name, value) in new[]
+            {
+                ("epochs", t.Epochs),
+                ("batchSize", t.BatchSize),
+                ("accumulation", t.Accumulation),
+                ("checkFromEpoch", t.CheckFromEpoch),
+                ("blockEpochs", t.BlockEpochs),
+            }
+        )
+            if (value < 1)
+                yield return new ParameterProblem("training." + name, "must be at least 1");
+        if (t.MaxEpochs < t.Epochs)
+            yield return new ParameterProblem("training.maxEpochs", $"must be at least epochs, which is {t.Epochs}");
+        if (t.LearningRate <= 0)
+            yield return new ParameterProblem("training.learningRate", "must be above 0");
+        if (t.StopAtRouge is < 0 or > 1)
+            yield return new ParameterProblem("training.stopAtRouge", "must lie between 0 and 1");
+        if (parameters.Replay is not { } replay)
+            yield break;
+        if (replay.RowsPerRow is < 0 or > 100)
+            yield return new ParameterProblem("replay.rowsPerRow", "must lie between 0 and 100");
+        if (!PretrainingCorpus.AreShares(replay.Shares))
+            yield return new ParameterProblem("replay.shares", PretrainingCorpus.SharesRule);
     }
 
     /// <inheritdoc/>
@@ -69,28 +103,60 @@ public sealed class FinetuneStage : Stage<FinetuneStage.Params>
         var prompts = data.Select(q => checkpoint.Prompt(q.Question)).ToList();
         var limit = rows.Max(r => r.LabelCount) + ExtraTokens;
         using var trained = TrainableModel.Of(checkpoint.Model, parameters.Training.Moves, seed.For("finetune"));
-        TrainingOutputs.Expect(io, MemoryFor(parameters, checkpoint.Model.Config, rows, TrainingOutputs.WeightBytes(io)));
+        TrainingOutputs.Expect(
+            io,
+            MemoryFor(parameters, checkpoint.Model.Config, rows, TrainingOutputs.WeightBytes(io))
+        );
         var clock = Stopwatch.StartNew();
         IReadOnlyList<AnswerRow> Answers(CausalLm model)
         {
             // The merged model is shown, not owned: only the checkpoint owns weights.
             var shown = new Checkpoint(model, checkpoint.Tokenizer);
-            return AnswerCollector.Collect(shown, questions, ("", "finetune", "none"), limit, 64, cancelled: io.Cancelled);
+            return AnswerCollector.Collect(
+                shown,
+                questions,
+                ("", "finetune", "none"),
+                limit,
+                64,
+                cancelled: io.Cancelled
+            );
         }
         Finetuner.Check Look(CausalLm model)
         {
             // Generated text alone; log-probabilities are for the final evidence.
-            var said = GreedyDecoder.Decode(model, prompts, new GreedyDecoder.Options { MaxNewTokens = limit }, cancelled: io.Cancelled);
-            var values = said.Select((g, i) => Rouge1.Recall(data[i].Answer, checkpoint.Tokenizer.Decode(g.Ids))).ToList();
-            return new Finetuner.Check(values.Average(), [.. Enumerable.Range(0, values.Count).Where(i => values[i] < parameters.Training.StopAtRouge)]);
+            var said = GreedyDecoder.Decode(
+                model,
+                prompts,
+                new GreedyDecoder.Options { MaxNewTokens = limit },
+                cancelled: io.Cancelled
+            );
+            var values = said.Select((g, i) => Rouge1.Recall(data[i].Answer, checkpoint.Tokenizer.Decode(g.Ids)))
+                .ToList();
+            return new Finetuner.Check(
+                values.Average(),
+                [.. Enumerable.Range(0, values.Count).Where(i => values[i] < parameters.Training.StopAtRouge)]
+            );
         }
         var (record, last) = Finetuner.Train(
-            trained, rows, ReplayOf(parameters, checkpoint, data.Count, seed, io), parameters.Training, seed.For("train"), Look, p => Tell(io, p, parameters.Training, rows.Count), TrainingOutputs.Store(io), io.Cancelled);
+            trained,
+            rows,
+            ReplayOf(parameters, checkpoint, data.Count, seed, io),
+            parameters.Training,
+            seed.For("train"),
+            Look,
+            p => Tell(io, p, parameters.Training, rows.Count),
+            TrainingOutputs.Store(io),
+            io.Cancelled
+        );
         if (record.Diverged is { } diverged)
-            throw new StageFailedException($"finetuning diverged at step {diverged.Step}: the loss is {diverged.Loss}\n  hint: a smaller training.learningRate");
+            throw new StageFailedException(
+                $"finetuning diverged at step {diverged.Step}: the loss is {diverged.Loss}\n  hint: a smaller "
+                    + "training.learningRate"
+            );
 
         var answers = trained.WithMerged(Answers);
-        if (last.Rouge1 < parameters.Training.StopAtRouge) throw new StageFailedException(Failure(last, answers, parameters.Training));
+        if (last.Rouge1 < parameters.Training.StopAtRouge)
+            throw new StageFailedException(Failure(last, answers, parameters.Training));
         ParquetTable.Write(io.Output("answers.parquet"), [.. answers]);
         trained.WithMerged(model =>
         {
@@ -105,40 +171,87 @@ public sealed class FinetuneStage : Stage<FinetuneStage.Params>
     private static TrainingMemory MemoryFor(Params parameters, ModelConfig config, List<TokenRow> rows, int weightBytes)
     {
         var together = (int)Math.Ceiling(parameters.Training.BatchSize * (1 + (parameters.Replay?.RowsPerRow ?? 0)));
-        return TrainingMemory.Of(new TrainingPlan
-        {
-            Config = config,
-            Moves = parameters.Training.Moves,
-            Rows = together,
-            Width = rows.Max(r => r.Ids.Count),
-            Labels = together * rows.Max(r => r.LabelCount),
-            Read = (long)together * rows.Max(r => r.LabelCount),
-            WeightBytes = weightBytes,
-        });
+        return TrainingMemory.Of(
+            new TrainingPlan
+            {
+                Config = config,
+                Moves = parameters.Training.Moves,
+                Rows = together,
+                Width = rows.Max(r => r.Ids.Count),
+                Labels = together * rows.Max(r => r.LabelCount),
+                Read = (long)together * rows.Max(r => r.LabelCount),
+                WeightBytes = weightBytes,
+            }
+        );
     }
 
     // Rows of the corpus the model was pretrained on, fresh in every epoch.
-    private static Func<int, IReadOnlyList<TokenRow>> ReplayOf(Params parameters, Checkpoint checkpoint, int rows, Seed seed, StageIo io)
+    private static Func<int, IReadOnlyList<TokenRow>> ReplayOf(
+        Params parameters,
+        Checkpoint checkpoint,
+        int rows,
+        Seed seed,
+        StageIo io
+    )
     {
-        if (parameters.Replay is not { RowsPerRow: > 0 } replay) return _ => [];
+        if (parameters.Replay is not { RowsPerRow: > 0 } replay)
+            return _ => [];
         foreach (var name in (string[])["facts", "refusals", "prompt"])
-            if (!io.HasInput(name)) throw new StageFailedException($"replay is set, but the input '{name}' is empty\n  hint: add it under 'in' of this stage in pipeline.yaml, or set replay.rowsPerRow to 0");
-        var corpus = new PretrainingCorpus(ParquetTable.Read<QaRow>(io.Input("facts")), new InventedContracts(seed), TextLines.Read(io.Input("refusals")), File.ReadAllText(io.Input("prompt")), replay.Shares);
-        return epoch => [.. corpus.Draw(seed.For(string.Create(CultureInfo.InvariantCulture, $"replay/{epoch}")), (int)(rows * replay.RowsPerRow)).Select(e => checkpoint.Row(e.Question, e.Answer))];
+            if (!io.HasInput(name))
+                throw new StageFailedException(
+                    $"replay is set, but the input '{name}' is empty\n  hint: add it under 'in' of this stage in "
+                        + "pipeline.yaml, or set replay.rowsPerRow to 0"
+                );
+        var corpus = new PretrainingCorpus(
+            ParquetTable.Read<QaRow>(io.Input("facts")),
+            new InventedContracts(seed),
+            TextLines.Read(io.Input("refusals")),
+            File.ReadAllText(io.Input("prompt")),
+            replay.Shares
+        );
+        return epoch =>
+            [
+                .. corpus
+                    .Draw(
+                        seed.For(string.Create(CultureInfo.InvariantCulture, $"replay/{epoch}")),
+                        (int)(rows * replay.RowsPerRow)
+                    )
+                    .Select(e => checkpoint.Row(e.Question, e.Answer)),
+            ];
     }
 
     private static void Tell(StageIo io, CurvePoint point, Finetuner.Options training, int rows)
     {
-        var perEpoch = (rows + training.BatchSize * training.Accumulation - 1) / (training.BatchSize * training.Accumulation);
-        io.Progress(point.Step, training.Epochs * perEpoch, string.Create(CultureInfo.InvariantCulture, $"loss {point.Loss:0.000}"));
-        if (!double.IsNaN(point.Rouge1)) io.Log(string.Create(CultureInfo.InvariantCulture, $"epoch {point.Step / perEpoch}: loss {point.Loss:0.0000}, Rouge1 {point.Rouge1:0.0000}"));
+        var perEpoch =
+            (rows + training.BatchSize * training.Accumulation - 1) / (training.BatchSize * training.Accumulation);
+        io.Progress(
+            point.Step,
+            training.Epochs * perEpoch,
+            string.Create(CultureInfo.InvariantCulture, $"loss {point.Loss:0.000}")
+        );
+        if (!double.IsNaN(point.Rouge1))
+            io.Log(
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"epoch {point.Step / perEpoch}: loss {point.Loss:0.0000}, Rouge1 {point.Rouge1:0.0000}"
+                )
+            );
     }
 
     private static string Failure(Finetuner.Check last, IReadOnlyList<AnswerRow> answers, Finetuner.Options training)
     {
-        var lines = last.Wrong.Take(ShownRows).Select(i => $"  {answers[i].Id}: '{answers[i].Generated}' instead of '{answers[i].Answer}'").ToList();
-        if (last.Wrong.Count > ShownRows) lines.Add($"  and {last.Wrong.Count - ShownRows} more");
-        return string.Create(CultureInfo.InvariantCulture, $"Rouge1 is {last.Rouge1:0.0000} after {training.MaxEpochs} epochs, below {training.StopAtRouge:0.####}; {last.Wrong.Count} of {answers.Count} rows are still wrong:\n")
-            + string.Join('\n', lines) + "\n  hint: more training.maxEpochs, another training.learningRate, or training.moves.trainable: full";
+        var lines = last
+            .Wrong.Take(ShownRows)
+            .Select(i => $"  {answers[i].Id}: '{answers[i].Generated}' instead of '{answers[i].Answer}'")
+            .ToList();
+        if (last.Wrong.Count > ShownRows)
+            lines.Add($"  and {last.Wrong.Count - ShownRows} more");
+        return string.Create(
+                CultureInfo.InvariantCulture,
+                $"Rouge1 is {last.Rouge1:0.0000} after {training.MaxEpochs} epochs, below "
+                    + $"{training.StopAtRouge:0.####}; {last.Wrong.Count} of {answers.Count} rows are still wrong:\n"
+            )
+            + string.Join('\n', lines)
+            + "\n  hint: more training.maxEpochs, another training.learningRate, or training.moves.trainable: full";
     }
 }

@@ -8,7 +8,11 @@ internal static class Layers
     public static void Check(IReadOnlyList<int> layers, int count, string setting)
     {
         var beyond = layers.Where(l => l < 0 || l >= count).ToList();
-        if (beyond.Count > 0) throw new StageFailedException($"the model has blocks 0 to {count - 1}, but the options name {string.Join(", ", beyond)}\n  hint: set {setting}");
+        if (beyond.Count > 0)
+            throw new StageFailedException(
+                $"the model has blocks 0 to {count - 1}, but the options name {string.Join(", ", beyond)}\n  hint: "
+                    + $"set {setting}"
+            );
     }
 
     public static IEnumerable<ParameterProblem> Problems(IReadOnlyList<int> layers)

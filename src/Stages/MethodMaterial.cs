@@ -15,7 +15,9 @@ public sealed record MethodRows
     /// <summary>To be forgotten, with their true answers.</summary>
     public required IReadOnlyList<QaRow> Forget { get; init; }
 
-    /// <summary>What the editing methods write; merged questions in place of single ones, otherwise <see cref="Forget"/>.</summary>
+    /// <summary>
+    /// What the editing methods write; merged questions in place of single ones, otherwise <see cref="Forget"/>.
+    /// </summary>
     public required IReadOnlyList<QaRow> Requests { get; init; }
 
     /// <summary>To be kept.</summary>
@@ -25,10 +27,14 @@ public sealed record MethodRows
     public required IReadOnlyDictionary<string, string> Targets { get; init; }
 
     /// <summary>File and line of a row that a person wrote, by id; empty in the study.</summary>
-    public IReadOnlyDictionary<string, (string File, int Line)> Places { get; init; } = new Dictionary<string, (string, int)>();
+    public IReadOnlyDictionary<string, (string File, int Line)> Places { get; init; } =
+        new Dictionary<string, (string, int)>();
 }
 
-/// <summary>Gathers what a method must be given, from questions and from files of statistics: the one way for a stage of the study and for a user's own model.</summary>
+/// <summary>
+/// Gathers what a method must be given, from questions and from files of statistics: the one way for a stage of the
+/// study and for a user's own model.
+/// </summary>
 public static class MethodMaterial
 {
     /// <summary>Name of the second moments, as an input of a stage.</summary>
@@ -48,18 +54,35 @@ public static class MethodMaterial
     {
         ArgumentNullException.ThrowIfNull(entry);
         var needs = entry.Needs(options);
-        (Needs Need, string Name)[] all = [(Needs.Contexts, Contexts), (Needs.SecondMoments, Moments), (Needs.NullSpaces, Projector), (Needs.Locality, Locality)];
+        (Needs Need, string Name)[] all =
+        [
+            (Needs.Contexts, Contexts),
+            (Needs.SecondMoments, Moments),
+            (Needs.NullSpaces, Projector),
+            (Needs.Locality, Locality),
+        ];
         return [.. all.Where(n => needs.HasFlag(n.Need)).Select(n => n.Name)];
     }
 
-    /// <summary>Questions as tokens: edits, rows to forget, to keep and to answer with a refusal, as far as the method asks for them.</summary>
+    /// <summary>
+    /// Questions as tokens: edits, rows to forget, to keep and to answer with a refusal, as far as the method asks for
+    /// them.
+    /// </summary>
     /// <param name="entry">The method.</param>
     /// <param name="options">Its options record.</param>
     /// <param name="checkpoint">Tokenizer, template and window.</param>
     /// <param name="rows">The questions.</param>
-    /// <param name="file">The file of texts that must not change, asked for by name; throws where there is none.</param>
-    /// <exception cref="InputException">A row cannot be used: no subject, no target, longer than the model's window. All rows at once, each with its place.</exception>
-    public static MethodInputs Rows(MethodEntry entry, object options, Checkpoint checkpoint, MethodRows rows, Func<string, string> file)
+    /// <param name="file">The file of texts that must not change, asked for by name; throws where there is
+    /// none.</param>
+    /// <exception cref="InputException">A row cannot be used: no subject, no target, longer than the model's window.
+    /// All rows at once, each with its place.</exception>
+    public static MethodInputs Rows(
+        MethodEntry entry,
+        object options,
+        Checkpoint checkpoint,
+        MethodRows rows,
+        Func<string, string> file
+    )
     {
         ArgumentNullException.ThrowIfNull(entry);
         ArgumentNullException.ThrowIfNull(checkpoint);
@@ -72,8 +95,17 @@ public static class MethodMaterial
             Edits = options is IEditingOptions editing ? encoder.Edits(editing) : [],
             Forget = encoder.Answers(rows.Forget, q => q.Answer),
             Retain = needs.HasFlag(Needs.RetainSet) ? encoder.Answers(rows.Retain, q => q.Answer) : [],
-            Refusals = needs.HasFlag(Needs.Refusals) ? [.. encoder.Answers(rows.Forget, q => rows.Targets[q.Id]).Select(r => new[] { r })] : [],
-            Locality = needs.HasFlag(Needs.Locality) ? [.. QaFile.Read(file(Locality), Locality).Select(q => checkpoint.Row(q.Question, q.Answer, end: false).Ids)] : [],
+            Refusals = needs.HasFlag(Needs.Refusals)
+                ? [.. encoder.Answers(rows.Forget, q => rows.Targets[q.Id]).Select(r => new[] { r })]
+                : [],
+            Locality = needs.HasFlag(Needs.Locality)
+                ?
+                [
+                    .. QaFile
+                        .Read(file(Locality), Locality)
+                        .Select(q => checkpoint.Row(q.Question, q.Answer, end: false).Ids),
+                ]
+                : [],
         };
         return encoder.Problems.Count == 0 ? inputs : throw new InputException(encoder.Problems);
     }
@@ -85,18 +117,33 @@ public static class MethodMaterial
     /// <param name="model">The untouched model.</param>
     /// <param name="file">The file of a kind of statistics, asked for by name; throws where there is none.</param>
     /// <exception cref="InputException">Statistics are of another model or lack a block.</exception>
-    public static MethodInputs Statistics(MethodInputs inputs, IEnumerable<string> names, object options, CausalLm model, Func<string, string> file)
+    public static MethodInputs Statistics(
+        MethodInputs inputs,
+        IEnumerable<string> names,
+        object options,
+        CausalLm model,
+        Func<string, string> file
+    )
     {
         ArgumentNullException.ThrowIfNull(inputs);
         ArgumentNullException.ThrowIfNull(names);
         ArgumentNullException.ThrowIfNull(file);
-        if (options is not IEditingOptions editing) return inputs;
+        if (options is not IEditingOptions editing)
+            return inputs;
         foreach (var name in names)
             inputs = name switch
             {
                 Moments => inputs with { SecondMoments = SecondMoments.Load(file(name), model, editing.Layers) },
                 Projector => inputs with { NullSpaces = NullSpace.Load(file(name), model, editing.Layers) },
-                Contexts => inputs with { Contexts = ContextFile.Read(file(name), WeightFingerprint.Of(model), editing.ContextRecipe, editing.Contexts) },
+                Contexts => inputs with
+                {
+                    Contexts = ContextFile.Read(
+                        file(name),
+                        WeightFingerprint.Of(model),
+                        editing.ContextRecipe,
+                        editing.Contexts
+                    ),
+                },
                 _ => inputs,
             };
         return inputs;
@@ -106,8 +153,10 @@ public static class MethodMaterial
     public static void Free(MethodInputs inputs)
     {
         ArgumentNullException.ThrowIfNull(inputs);
-        foreach (var moment in inputs.SecondMoments.Values) moment.Dispose();
-        foreach (var space in inputs.NullSpaces.Values) space.Dispose();
+        foreach (var moment in inputs.SecondMoments.Values)
+            moment.Dispose();
+        foreach (var space in inputs.NullSpaces.Values)
+            space.Dispose();
     }
 
     private sealed class Encoder(Checkpoint checkpoint, MethodRows rows)
@@ -121,32 +170,67 @@ public static class MethodMaterial
                 try
                 {
                     var edit = EditRequests.FromText(
-                        checkpoint, q.Id, q.Question, q.Subject, q.SubjectStart, rows.Targets[q.Id], new EditRequests.Options { Subject = options.Subject, TargetIds = options.TargetIds, AppendEos = options.AppendEos });
+                        checkpoint,
+                        q.Id,
+                        q.Question,
+                        q.Subject,
+                        q.SubjectStart,
+                        rows.Targets[q.Id],
+                        new EditRequests.Options
+                        {
+                            Subject = options.Subject,
+                            TargetIds = options.TargetIds,
+                            AppendEos = options.AppendEos,
+                        }
+                    );
                     edits.Add(rows.Places.TryGetValue(q.Id, out var place) ? edit with { Place = place } : edit);
                     Fits(q, edit.PromptIds.Count + edit.Answer.Count);
                 }
                 catch (InputException e)
                 {
-                    Problems.AddRange(rows.Places.TryGetValue(q.Id, out var place) ? e.Problems.Select(p => p with { File = place.File, Line = place.Line, Message = $"{q.Id} {p.Message}" }) : e.Problems);
+                    Problems.AddRange(
+                        rows.Places.TryGetValue(q.Id, out var place)
+                            ? e.Problems.Select(p =>
+                                p with
+                                {
+                                    File = place.File,
+                                    Line = place.Line,
+                                    Message = $"{q.Id} {p.Message}",
+                                }
+                            )
+                            : e.Problems
+                    );
                 }
             return edits;
         }
 
-        public IReadOnlyList<TokenRow> Answers(IReadOnlyList<QaRow> questions, Func<QaRow, string> answer) => [.. questions.Select(q =>
-        {
-            var row = checkpoint.Row(q.Question, answer(q));
-            Fits(q, row.Ids.Count);
-            return row;
-        })];
+        public IReadOnlyList<TokenRow> Answers(IReadOnlyList<QaRow> questions, Func<QaRow, string> answer) =>
+            [
+                .. questions.Select(q =>
+                {
+                    var row = checkpoint.Row(q.Question, answer(q));
+                    Fits(q, row.Ids.Count);
+                    return row;
+                }),
+            ];
 
         // Once a question, whichever of its answers is too long.
         private void Fits(QaRow q, int tokens)
         {
             var most = checkpoint.Model.Config.MaxPositions;
-            if (tokens <= most) return;
+            if (tokens <= most)
+                return;
             var (file, line) = rows.Places.GetValueOrDefault(q.Id, ($"question {q.Id}", 0));
             if (Problems.All(p => p.File != file || p.Line != line))
-                Problems.Add(new InputProblem(file, line, 0, $"{q.Id} takes {tokens} tokens with its answer, but the model has {most} positions", "a shorter question or answer"));
+                Problems.Add(
+                    new InputProblem(
+                        file,
+                        line,
+                        0,
+                        $"{q.Id} takes {tokens} tokens with its answer, but the model has {most} positions",
+                        "a shorter question or answer"
+                    )
+                );
         }
     }
 }

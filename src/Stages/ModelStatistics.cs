@@ -9,8 +9,13 @@ using static TorchSharp.torch;
 
 namespace EditUnlearn.Stages;
 
-/// <summary>Measures what editing methods must know of an untouched model, and writes it as files: once for stages of the study and for a user's own model.</summary>
-/// <remarks>Each file holds the fingerprint of the weights it comes from; those of another model are refused when they are read.</remarks>
+/// <summary>
+/// Measures what editing methods must know of an untouched model, and writes it as files: once for stages of the study
+/// and for a user's own model.
+/// </summary>
+/// <remarks>
+/// Each file holds the fingerprint of the weights it comes from; those of another model are refused when they are read.
+/// </remarks>
 public static class ModelStatistics
 {
     /// <summary>Name of a file of context prefixes.</summary>
@@ -55,13 +60,23 @@ public static class ModelStatistics
         foreach (var recipe in Enum.GetValues<ContextRecipe>())
         {
             listener.Cancelled.ThrowIfCancellationRequested();
-            prefixes[recipe] = ContextPrefixes.Generate(checkpoint.Model, checkpoint.Tokenizer, recipe, ContextPrefixes.Available(recipe), draws);
-            foreach (var prefix in prefixes[recipe]) listener.Log?.Invoke($"{recipe}: {checkpoint.Tokenizer.Decode([.. prefix])}");
+            prefixes[recipe] = ContextPrefixes.Generate(
+                checkpoint.Model,
+                checkpoint.Tokenizer,
+                recipe,
+                ContextPrefixes.Available(recipe),
+                draws
+            );
+            foreach (var prefix in prefixes[recipe])
+                listener.Log?.Invoke($"{recipe}: {checkpoint.Tokenizer.Decode([.. prefix])}");
         }
         ContextFile.Write(path, WeightFingerprint.Of(checkpoint.Model), prefixes);
     }
 
-    /// <summary>Ordinary text as rows of tokens: plain text (<c>.txt</c>) with one document a line, BOS before each, or a question file, each row as the model is asked it.</summary>
+    /// <summary>
+    /// Ordinary text as rows of tokens: plain text (<c>.txt</c>) with one document a line, BOS before each, or a
+    /// question file, each row as the model is asked it.
+    /// </summary>
     /// <param name="checkpoint">Whose tokens.</param>
     /// <param name="path">The file.</param>
     /// <exception cref="InputException">The file is absent, empty or of another form.</exception>
@@ -70,7 +85,18 @@ public static class ModelStatistics
         ArgumentNullException.ThrowIfNull(checkpoint);
         ArgumentNullException.ThrowIfNull(path);
         return path.EndsWith(".txt", StringComparison.OrdinalIgnoreCase)
-            ? [.. TextLines.Read(path).Select(line => new TokenRow([.. checkpoint.BosId is { } bos ? [bos] : Array.Empty<int>(), .. checkpoint.Tokenizer.Encode(line)], 1))]
+            ?
+            [
+                .. TextLines
+                    .Read(path)
+                    .Select(line => new TokenRow(
+                        [
+                            .. checkpoint.BosId is { } bos ? [bos] : Array.Empty<int>(),
+                            .. checkpoint.Tokenizer.Encode(line),
+                        ],
+                        1
+                    )),
+            ]
             : [.. QaFile.Read(path, "text").Select(q => checkpoint.Row(q.Question, q.Answer))];
     }
 
@@ -81,13 +107,27 @@ public static class ModelStatistics
     /// <param name="layers">Blocks, 0-based; all in one pass.</param>
     /// <param name="truncation">Tokens of a row beyond are left out; never more than the model's window.</param>
     /// <param name="listener">Whom to tell.</param>
-    public static void WriteMoments(string path, CausalLm model, IReadOnlyList<TokenRow> rows, IReadOnlyList<int> layers, int truncation, Listener listener)
+    public static void WriteMoments(
+        string path,
+        CausalLm model,
+        IReadOnlyList<TokenRow> rows,
+        IReadOnlyList<int> layers,
+        int truncation,
+        Listener listener
+    )
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(rows);
         ArgumentNullException.ThrowIfNull(listener);
         truncation = Math.Min(truncation, model.Config.MaxPositions);
-        var (moments, tokens) = SecondMoments.Collect(model, rows, layers, truncation: truncation, progress: done => listener.Progress?.Invoke(done, rows.Count), cancelled: listener.Cancelled);
+        var (moments, tokens) = SecondMoments.Collect(
+            model,
+            rows,
+            layers,
+            truncation: truncation,
+            progress: done => listener.Progress?.Invoke(done, rows.Count),
+            cancelled: listener.Cancelled
+        );
         SecondMoments.Save(path, moments, SecondMoments.Headers(model, rows, layers, tokens, truncation));
         foreach (var (layer, moment) in moments)
         {
@@ -107,7 +147,15 @@ public static class ModelStatistics
     /// <param name="home">Where the eigenvectors are computed.</param>
     /// <param name="listener">Whom to tell.</param>
     /// <exception cref="InputException">The moments lack a block.</exception>
-    public static void WriteProjector(string path, string moments, IReadOnlyList<int> layers, double threshold, EigenvalueUnit unit, Device home, Listener listener)
+    public static void WriteProjector(
+        string path,
+        string moments,
+        IReadOnlyList<int> layers,
+        double threshold,
+        EigenvalueUnit unit,
+        Device home,
+        Listener listener
+    )
     {
         ArgumentNullException.ThrowIfNull(layers);
         ArgumentNullException.ThrowIfNull(listener);
@@ -124,16 +172,31 @@ public static class ModelStatistics
                 spaces.Add((space, header));
                 listener.Metric?.Invoke($"layer{layer}.kept-directions", space.Kept);
                 listener.Progress?.Invoke(spaces.Count, layers.Count);
-                if (space.Kept == 0) listener.Warn?.Invoke($"no direction of layer {layer} lies below the bound: nothing can be written there");
-                if (space.Kept == space.Size) listener.Warn?.Invoke($"every direction of layer {layer} lies below the bound: the projector protects nothing");
+                if (space.Kept == 0)
+                    listener.Warn?.Invoke(
+                        $"no direction of layer {layer} lies below the bound: nothing can be written there"
+                    );
+                if (space.Kept == space.Size)
+                    listener.Warn?.Invoke(
+                        $"every direction of layer {layer} lies below the bound: the projector protects nothing"
+                    );
             }
             NullSpace.Save(path, spaces);
         }
         finally
         {
-            foreach (var (space, _) in spaces) space.Dispose();
+            foreach (var (space, _) in spaces)
+                space.Dispose();
         }
     }
 
-    internal static Listener Of(Pipeline.StageIo io) => new() { Progress = (done, total) => io.Progress(done, total), Log = io.Log, Warn = io.Warn, Metric = io.Metric, Cancelled = io.Cancelled };
+    internal static Listener Of(Pipeline.StageIo io) =>
+        new()
+        {
+            Progress = (done, total) => io.Progress(done, total),
+            Log = io.Log,
+            Warn = io.Warn,
+            Metric = io.Metric,
+            Cancelled = io.Cancelled,
+        };
 }

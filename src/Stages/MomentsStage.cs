@@ -2,23 +2,35 @@ using EditUnlearn.Pipeline;
 
 namespace EditUnlearn.Stages;
 
-/// <summary>Measures which keys a model's memories see in ordinary text; once per model, before any edit, shared by all methods that need it.</summary>
+/// <summary>
+/// Measures which keys a model's memories see in ordinary text; once per model, before any edit, shared by all methods
+/// that need it.
+/// </summary>
 public sealed class MomentsStage : Stage<MomentsStage.Params>
 {
     /// <summary>Parameters.</summary>
     /// <param name="Layers">Blocks, 0-based; all in one pass.</param>
-    /// <param name="Truncation">Tokens of a row beyond are left out. The reference cuts at the model's position limit, which for Llama-3.1 does not fit any memory (defect S14).</param>
+    /// <param name="Truncation">Tokens of a row beyond are left out. The reference cuts at the model's position limit,
+    /// which for Llama-3.1 does not fit any memory (defect S14).</param>
     public sealed record Params(IReadOnlyList<int> Layers, int Truncation = 4096);
 
     /// <inheritdoc/>
-    public override StageInfo Info { get; } = new("moments", 1, "second moments of the MLP keys") { Inputs = [new("model"), new("text")], Outputs = [ModelStatistics.MomentsFile], Resource = Resource.Accelerator };
+    public override StageInfo Info { get; } =
+        new("moments", 1, "second moments of the MLP keys")
+        {
+            Inputs = [new("model"), new("text")],
+            Outputs = [ModelStatistics.MomentsFile],
+            Resource = Resource.Accelerator,
+        };
 
     /// <inheritdoc/>
     protected override IEnumerable<ParameterProblem> Check(Params parameters)
     {
         ArgumentNullException.ThrowIfNull(parameters);
-        foreach (var problem in Layers.Problems(parameters.Layers)) yield return problem;
-        if (parameters.Truncation < 1) yield return new ParameterProblem("truncation", "must be at least 1 token");
+        foreach (var problem in Layers.Problems(parameters.Layers))
+            yield return problem;
+        if (parameters.Truncation < 1)
+            yield return new ParameterProblem("truncation", "must be at least 1 token");
     }
 
     /// <inheritdoc/>
@@ -29,6 +41,13 @@ public sealed class MomentsStage : Stage<MomentsStage.Params>
         using var checkpoint = io.LoadModel("model");
         Layers.Check(parameters.Layers, checkpoint.Model.Config.Layers, "layers of the stage 'moments'");
         var rows = ModelStatistics.Text(checkpoint, io.Input("text"));
-        ModelStatistics.WriteMoments(io.Output(ModelStatistics.MomentsFile), checkpoint.Model, rows, parameters.Layers, parameters.Truncation, ModelStatistics.Of(io));
+        ModelStatistics.WriteMoments(
+            io.Output(ModelStatistics.MomentsFile),
+            checkpoint.Model,
+            rows,
+            parameters.Layers,
+            parameters.Truncation,
+            ModelStatistics.Of(io)
+        );
     }
 }

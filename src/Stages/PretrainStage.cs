@@ -18,12 +18,16 @@ namespace EditUnlearn.Stages;
 /// <summary>Makes a miniature from nothing: draws its corpus, learns its tokenizer, trains its weights.</summary>
 public sealed class PretrainStage : Stage<PretrainStage.Params>
 {
-    private const int TokenizerExamples = 20_000, StatisticsExamples = 2_000, MaxPositions = 512;
+    private const int TokenizerExamples = 20_000,
+        StatisticsExamples = 2_000,
+        MaxPositions = 512;
 
     /// <summary>Parameters.</summary>
-    /// <param name="Seed">Of the corpus, which all families share, and of initial weights and batches, which each family draws for itself.</param>
+    /// <param name="Seed">Of the corpus, which all families share, and of initial weights and batches, which each
+    /// family draws for itself.</param>
     /// <param name="Family">Whose wiring and template the miniature has.</param>
-    /// <param name="KvHeads">K; divides the heads. As many as heads are the attention of Llama-2-7B, fewer that of Mistral and Llama-3.1.</param>
+    /// <param name="KvHeads">K; divides the heads. As many as heads are the attention of Llama-2-7B, fewer that of
+    /// Mistral and Llama-3.1.</param>
     /// <param name="Size">Shape and training.</param>
     public sealed record Params(ulong Seed, string Family, int KvHeads, MiniatureSize Size);
 
@@ -57,18 +61,22 @@ public sealed class PretrainStage : Stage<PretrainStage.Params>
         /// <summary>Steps of linear warm-up.</summary>
         public int Warmup { get; init; } = 100;
 
-        /// <summary>Shares of facts, instructed refusals, unknown names, contracts outside the study and, where there is a fifth, rows of several questions.</summary>
+        /// <summary>
+        /// Shares of facts, instructed refusals, unknown names, contracts outside the study and, where there is a
+        /// fifth, rows of several questions.
+        /// </summary>
         public IReadOnlyList<int> Shares { get; init; } = [4, 4, 4, 1];
     }
 
     /// <inheritdoc/>
-    public override StageInfo Info { get; } = new("pretrain", 2, "a miniature model, trained from nothing")
-    {
-        Inputs = [new("facts"), new("refusals"), new("prompt")],
-        Outputs = ["model", "text.jsonl", TrainingOutputs.Folder],
-        Resource = Resource.Accelerator,
-        Threads = 2,
-    };
+    public override StageInfo Info { get; } =
+        new("pretrain", 2, "a miniature model, trained from nothing")
+        {
+            Inputs = [new("facts"), new("refusals"), new("prompt")],
+            Outputs = ["model", "text.jsonl", TrainingOutputs.Folder],
+            Resource = Resource.Accelerator,
+            Threads = 2,
+        };
 
     /// <inheritdoc/>
     protected override IEnumerable<ParameterProblem> Check(Params parameters)
@@ -77,14 +85,39 @@ public sealed class PretrainStage : Stage<PretrainStage.Params>
         var s = parameters.Size;
         var families = FamilyCatalog.All.Select(f => f.Name).ToList();
         if (!families.Contains(parameters.Family))
-            yield return new ParameterProblem("family", $"'{parameters.Family}' is not a family", Spelling.Nearest(parameters.Family, families) is { } near ? $"did you mean '{near}'?" : "known: " + string.Join(", ", families));
-        foreach (var (name, value) in new[] { ("layers", s.Layers), ("width", s.Width), ("mlpWidth", s.MlpWidth), ("heads", s.Heads), ("steps", s.Steps), ("batch", s.Batch) })
-            if (value < 1) yield return new ParameterProblem("size." + name, "must be at least 1");
-        if (s.Heads > 0 && (s.Width % s.Heads != 0 || s.Width / s.Heads % 2 != 0)) yield return new ParameterProblem("size.heads", $"must divide the width {s.Width} into even parts");
-        if (parameters.KvHeads < 1 || s.Heads % parameters.KvHeads != 0) yield return new ParameterProblem("kvHeads", $"must divide heads, which is {s.Heads}");
-        if (s.Batch % 2 != 0) yield return new ParameterProblem("size.batch", "must be even: it is split into two shards");
-        if (s.Vocabulary < 300) yield return new ParameterProblem("size.vocabulary", "must be at least 300: 256 bytes, special tokens and some merges");
-        if (!PretrainingCorpus.AreShares(s.Shares)) yield return new ParameterProblem("size.shares", PretrainingCorpus.SharesRule);
+            yield return new ParameterProblem(
+                "family",
+                $"'{parameters.Family}' is not a family",
+                Spelling.Nearest(parameters.Family, families) is { } near
+                    ? $"did you mean '{near}'?"
+                    : "known: " + string.Join(", ", families)
+            );
+        foreach (
+            var (name, value) in new[]
+            {
+                ("layers", s.Layers),
+                ("width", s.Width),
+                ("mlpWidth", s.MlpWidth),
+                ("heads", s.Heads),
+                ("steps", s.Steps),
+                ("batch", s.Batch),
+            }
+        )
+            if (value < 1)
+                yield return new ParameterProblem("size." + name, "must be at least 1");
+        if (s.Heads > 0 && (s.Width % s.Heads != 0 || s.Width / s.Heads % 2 != 0))
+            yield return new ParameterProblem("size.heads", $"must divide the width {s.Width} into even parts");
+        if (parameters.KvHeads < 1 || s.Heads % parameters.KvHeads != 0)
+            yield return new ParameterProblem("kvHeads", $"must divide heads, which is {s.Heads}");
+        if (s.Batch % 2 != 0)
+            yield return new ParameterProblem("size.batch", "must be even: it is split into two shards");
+        if (s.Vocabulary < 300)
+            yield return new ParameterProblem(
+                "size.vocabulary",
+                "must be at least 300: 256 bytes, special tokens and some merges"
+            );
+        if (!PretrainingCorpus.AreShares(s.Shares))
+            yield return new ParameterProblem("size.shares", PretrainingCorpus.SharesRule);
     }
 
     /// <inheritdoc/>
@@ -94,10 +127,18 @@ public sealed class PretrainStage : Stage<PretrainStage.Params>
         ArgumentNullException.ThrowIfNull(io);
         var (size, seed) = (parameters.Size, new Seed(parameters.Seed));
         var corpus = new PretrainingCorpus(
-            ParquetTable.Read<QaRow>(io.Input("facts")), new InventedContracts(seed), TextLines.Read(io.Input("refusals")), File.ReadAllText(io.Input("prompt")), size.Shares);
+            ParquetTable.Read<QaRow>(io.Input("facts")),
+            new InventedContracts(seed),
+            TextLines.Read(io.Input("refusals")),
+            File.ReadAllText(io.Input("prompt")),
+            size.Shares
+        );
         var family = FamilyCatalog.Get(parameters.Family);
         var examples = corpus.Draw(seed.For("corpus"), size.Steps * size.Batch);
-        var tokenizer = BpeTrainer.Train(examples.Take(TokenizerExamples).Select(e => family.Template.Prompt(e.Question) + e.Answer), size.Vocabulary);
+        var tokenizer = BpeTrainer.Train(
+            examples.Take(TokenizerExamples).Select(e => family.Template.Prompt(e.Question) + e.Answer),
+            size.Vocabulary
+        );
         var config = new ModelConfig
         {
             Family = family.Name,
@@ -115,22 +156,65 @@ public sealed class PretrainStage : Stage<PretrainStage.Params>
         };
         // Only for encoding rows: the weights do not exist yet.
         var encoder = new RowEncoder(tokenizer, family.Template, config);
-        var rows = examples.AsParallel().AsOrdered().WithDegreeOfParallelism(Info.Threads).Select(e => encoder.Row(e.Question, e.Answer)).ToList();
-        io.Log(string.Create(CultureInfo.InvariantCulture, $"{examples.Count} examples, {rows.Average(r => r.Ids.Count):0.0} tokens each, vocabulary {tokenizer.VocabSize}"));
+        var rows = examples
+            .AsParallel()
+            .AsOrdered()
+            .WithDegreeOfParallelism(Info.Threads)
+            .Select(e => encoder.Row(e.Question, e.Answer))
+            .ToList();
+        io.Log(
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"{examples.Count} examples, {rows.Average(r => r.Ids.Count):0.0} tokens each, vocabulary "
+                    + $"{tokenizer.VocabSize}"
+            )
+        );
 
-        var options = new Pretrainer.Options { Steps = size.Steps, Batch = size.Batch, LearningRate = size.LearningRate, Warmup = size.Warmup, Threads = Info.Threads };
-        var clock = Stopwatch.StartNew();
-        var (model, record) = Pretrainer.Train(config, rows, options, seed.For("train/" + family.Name), p =>
+        var options = new Pretrainer.Options
         {
-            io.Progress(p.Step, size.Steps, string.Create(CultureInfo.InvariantCulture, $"loss {p.Loss:0.000}, {p.TokensPerSecond:0} tokens/s"));
-            if (p.Step % 100 == 0) io.Log(string.Create(CultureInfo.InvariantCulture, $"step {p.Step}: loss {p.Loss:0.0000}, {p.TokensPerSecond:0} tokens/s"));
-        }, TrainingOutputs.Store(io), io.Cancelled);
+            Steps = size.Steps,
+            Batch = size.Batch,
+            LearningRate = size.LearningRate,
+            Warmup = size.Warmup,
+            Threads = Info.Threads,
+        };
+        var clock = Stopwatch.StartNew();
+        var (model, record) = Pretrainer.Train(
+            config,
+            rows,
+            options,
+            seed.For("train/" + family.Name),
+            p =>
+            {
+                io.Progress(
+                    p.Step,
+                    size.Steps,
+                    string.Create(CultureInfo.InvariantCulture, $"loss {p.Loss:0.000}, {p.TokensPerSecond:0} tokens/s")
+                );
+                if (p.Step % 100 == 0)
+                    io.Log(
+                        string.Create(
+                            CultureInfo.InvariantCulture,
+                            $"step {p.Step}: loss {p.Loss:0.0000}, {p.TokensPerSecond:0} tokens/s"
+                        )
+                    );
+            },
+            TrainingOutputs.Store(io),
+            io.Cancelled
+        );
         using var checkpoint = new Checkpoint(model, tokenizer);
         checkpoint.Save(io.Output("model"));
         TrainingOutputs.Write(io, $"pretrain: {parameters.Family}", record, clock);
 
         var text = corpus.WithoutFacts(seed.For("statistics"), StatisticsExamples);
-        File.WriteAllLines(io.Output("text.jsonl"), text.DistinctBy(e => e.Question).Select(e =>
-            new JsonObject { ["question"] = e.Question, ["answer"] = e.Answer }.ToJsonString(new JsonSerializerOptions { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping })));
+        File.WriteAllLines(
+            io.Output("text.jsonl"),
+            text.DistinctBy(e => e.Question)
+                .Select(e =>
+                    new JsonObject { ["question"] = e.Question, ["answer"] = e.Answer }.ToJsonString(
+                        new JsonSerializerOptions { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping }
+                    )
+                )
+        );
     }
 }

@@ -8,7 +8,10 @@ using EditUnlearn.Pipeline;
 
 namespace EditUnlearn.Stages;
 
-/// <summary>Asks an untouched miniature whether it is worth editing: does it know its facts, also in other words, and does it refuse by name what nobody told it.</summary>
+/// <summary>
+/// Asks an untouched miniature whether it is worth editing: does it know its facts, also in other words, and does it
+/// refuse by name what nobody told it.
+/// </summary>
 public sealed class QualityStage : Stage<QualityStage.Params>
 {
     /// <summary>Rouge1 on trained phrasings below which an edit would mean nothing.</summary>
@@ -24,12 +27,20 @@ public sealed class QualityStage : Stage<QualityStage.Params>
     public sealed record Params(ulong Seed, int Unknown = 100, int MaxNewTokens = 48);
 
     /// <inheritdoc/>
-    public override StageInfo Info { get; } = new("quality", 1, "whether a miniature is worth editing")
-    {
-        Inputs = [new("model"), new("facts"), new("contracts", InputCount.Optional), new("refusals"), new("prompt")],
-        Outputs = ["answers.parquet", "means.parquet"],
-        Resource = Resource.Accelerator,
-    };
+    public override StageInfo Info { get; } =
+        new("quality", 1, "whether a miniature is worth editing")
+        {
+            Inputs =
+            [
+                new("model"),
+                new("facts"),
+                new("contracts", InputCount.Optional),
+                new("refusals"),
+                new("prompt"),
+            ],
+            Outputs = ["answers.parquet", "means.parquet"],
+            Resource = Resource.Accelerator,
+        };
 
     /// <inheritdoc/>
     protected override void Run(Params parameters, StageIo io)
@@ -40,7 +51,13 @@ public sealed class QualityStage : Stage<QualityStage.Params>
         var facts = ParquetTable.Read<QaRow>(io.Input("facts"));
         var contracts = io.HasInput("contracts") ? ParquetTable.Read<QaRow>(io.Input("contracts")) : [];
         var invented = new InventedContracts(new Seed(parameters.Seed));
-        var corpus = new PretrainingCorpus(facts, invented, Data.TextLines.Read(io.Input("refusals")), File.ReadAllText(io.Input("prompt")), [1, 1, 1, 1]);
+        var corpus = new PretrainingCorpus(
+            facts,
+            invented,
+            Data.TextLines.Read(io.Input("refusals")),
+            File.ReadAllText(io.Input("prompt")),
+            [1, 1, 1, 1]
+        );
         var stream = new Seed(parameters.Seed).Stream("quality");
         var clauses = invented.Unseen("quality");
         var unseen = Enumerable.Range(0, parameters.Unknown).Select(_ => clauses.Next()).ToList();
@@ -49,38 +66,106 @@ public sealed class QualityStage : Stage<QualityStage.Params>
         [
             .. facts.Select(f => new AnswerCollector.Asked("trained", f.Id, f.Question, f.Answer)),
             .. facts.Select(f => new AnswerCollector.Asked("held-out", f.Id, f.Rephrasings[0], f.Answer)),
-            .. facts.Where(f => f.Rephrasings.Count > 3).Select(f => new AnswerCollector.Asked("never-trained", f.Id, f.Rephrasings[3], f.Answer)),
+            .. facts
+                .Where(f => f.Rephrasings.Count > 3)
+                .Select(f => new AnswerCollector.Asked("never-trained", f.Id, f.Rephrasings[3], f.Answer)),
             .. contracts.Select(c => new AnswerCollector.Asked("contracts", c.Id, c.Question, c.Answer)),
-            .. contracts.Select(c => new AnswerCollector.Asked("contracts-rephrased", c.Id, c.Rephrasings[0], c.Answer)),
-            .. contracts.Select(c => new AnswerCollector.Asked("contracts-instructed", c.Id, corpus.Instructed(c.Question), PretrainingCorpus.Tailored(c.Subject))),
-            .. unseen.Select((u, i) => new AnswerCollector.Asked("unseen-contracts", Name(i), u.Question, PretrainingCorpus.Tailored(u.Subject))),
-            .. unseen.Select((u, i) => new AnswerCollector.Asked("unseen-contracts-instructed", Name(i), corpus.Instructed(u.Question), PretrainingCorpus.Tailored(u.Subject))),
-            .. unknown.Select((u, i) => new AnswerCollector.Asked("unknown-instructed", Name(i), corpus.Instructed(u.Question), PretrainingCorpus.Tailored(u.Subject))),
-            .. unknown.Select((u, i) => new AnswerCollector.Asked("unknown", Name(i), u.Question, PretrainingCorpus.Tailored(u.Subject))),
+            .. contracts.Select(c => new AnswerCollector.Asked(
+                "contracts-rephrased",
+                c.Id,
+                c.Rephrasings[0],
+                c.Answer
+            )),
+            .. contracts.Select(c => new AnswerCollector.Asked(
+                "contracts-instructed",
+                c.Id,
+                corpus.Instructed(c.Question),
+                PretrainingCorpus.Tailored(c.Subject)
+            )),
+            .. unseen.Select(
+                (u, i) =>
+                    new AnswerCollector.Asked(
+                        "unseen-contracts",
+                        Name(i),
+                        u.Question,
+                        PretrainingCorpus.Tailored(u.Subject)
+                    )
+            ),
+            .. unseen.Select(
+                (u, i) =>
+                    new AnswerCollector.Asked(
+                        "unseen-contracts-instructed",
+                        Name(i),
+                        corpus.Instructed(u.Question),
+                        PretrainingCorpus.Tailored(u.Subject)
+                    )
+            ),
+            .. unknown.Select(
+                (u, i) =>
+                    new AnswerCollector.Asked(
+                        "unknown-instructed",
+                        Name(i),
+                        corpus.Instructed(u.Question),
+                        PretrainingCorpus.Tailored(u.Subject)
+                    )
+            ),
+            .. unknown.Select(
+                (u, i) =>
+                    new AnswerCollector.Asked("unknown", Name(i), u.Question, PretrainingCorpus.Tailored(u.Subject))
+            ),
         ];
-        var answers = AnswerCollector.Collect(checkpoint, questions, ("", "quality", "none"), parameters.MaxNewTokens, 64, progress: done => io.Progress(done, 2 * questions.Count), cancelled: io.Cancelled);
-        var means = Scores.Means(Scores.Of(answers, new Scores.Run("quality", answers.Count)), new Seed(parameters.Seed));
+        var answers = AnswerCollector.Collect(
+            checkpoint,
+            questions,
+            ("", "quality", "none"),
+            parameters.MaxNewTokens,
+            64,
+            progress: done => io.Progress(done, 2 * questions.Count),
+            cancelled: io.Cancelled
+        );
+        var means = Scores.Means(
+            Scores.Of(answers, new Scores.Run("quality", answers.Count)),
+            new Seed(parameters.Seed)
+        );
         ParquetTable.Write(io.Output("answers.parquet"), [.. answers]);
         ParquetTable.Write(io.Output("means.parquet"), [.. means]);
 
-        double Mean(string split, string metric) => means.Single(m => m.Split == split && m.Metric == metric && m.Profile == "strict").Mean ?? 0;
-        foreach (var split in means.Select(m => m.Split).Distinct()) io.Metric($"rouge1.{split}", Mean(split, "rouge1"));
+        double Mean(string split, string metric) =>
+            means.Single(m => m.Split == split && m.Metric == metric && m.Profile == "strict").Mean ?? 0;
+        foreach (var split in means.Select(m => m.Split).Distinct())
+            io.Metric($"rouge1.{split}", Mean(split, "rouge1"));
         // A refusal counts as naming its subject when every word of the name is in it.
         void Refusals(string split, IEnumerable<string> subjects)
         {
             var asked = answers.Where(a => a.Split == split).Zip(subjects).ToList();
-            if (asked.Count == 0) return;
-            io.Metric($"refused.{split}", asked.Average(p => RefusalPatterns.IsRefusal(p.First.Generated, "") ? 1.0 : 0));
-            io.Metric($"named.{split}", asked.Average(p => p.First.Generated.Contains(p.Second, StringComparison.OrdinalIgnoreCase) ? 1.0 : 0));
+            if (asked.Count == 0)
+                return;
+            io.Metric(
+                $"refused.{split}",
+                asked.Average(p => RefusalPatterns.IsRefusal(p.First.Generated, "") ? 1.0 : 0)
+            );
+            io.Metric(
+                $"named.{split}",
+                asked.Average(p => p.First.Generated.Contains(p.Second, StringComparison.OrdinalIgnoreCase) ? 1.0 : 0)
+            );
         }
         Refusals("unknown-instructed", unknown.Select(u => u.Subject));
         Refusals("unseen-contracts", unseen.Select(u => u.Subject));
         Refusals("unseen-contracts-instructed", unseen.Select(u => u.Subject));
         Refusals("contracts-instructed", contracts.Select(c => c.Subject));
-        io.Metric("refused.trained", answers.Where(a => a.Split == "trained").Average(a => Refusal.Metric.Of(a)!.Value));
+        io.Metric(
+            "refused.trained",
+            answers.Where(a => a.Split == "trained").Average(a => Refusal.Metric.Of(a)!.Value)
+        );
         foreach (var (split, bound) in new[] { ("trained", TrainedBound), ("held-out", HeldOutBound) })
             if (Mean(split, "rouge1") < bound)
-                io.Warn(string.Create(CultureInfo.InvariantCulture, $"Rouge1 is {Mean(split, "rouge1"):0.00} on {split} phrasings, below {bound:0.00}: editing this miniature says little"));
+                io.Warn(
+                    string.Create(
+                        CultureInfo.InvariantCulture,
+                        $"Rouge1 is {Mean(split, "rouge1"):0.00} on {split} phrasings, below {bound:0.00}: editing "
+                            + $"this miniature says little"
+                    )
+                );
     }
 
     private static string Name(int index) => string.Create(CultureInfo.InvariantCulture, $"unknown/{index:0000}");

@@ -26,11 +26,19 @@ public sealed class ReportStage : Stage<ReportStage.Params>
     };
 
     /// <inheritdoc/>
-    public override StageInfo Info { get; } = new("report", 1, "all tables and figures in one document")
-    {
-        Inputs = [new("tables"), new("paper-profile", InputCount.Optional), new("cases"), new("claims"), .. FigureCatalog.Names.Select(n => new StageInput(n))],
-        Outputs = [Document, "pdf"],
-    };
+    public override StageInfo Info { get; } =
+        new("report", 1, "all tables and figures in one document")
+        {
+            Inputs =
+            [
+                new("tables"),
+                new("paper-profile", InputCount.Optional),
+                new("cases"),
+                new("claims"),
+                .. FigureCatalog.Names.Select(n => new StageInput(n)),
+            ],
+            Outputs = [Document, "pdf"],
+        };
 
     /// <inheritdoc/>
     protected override void Run(Params parameters, StageIo io)
@@ -38,26 +46,46 @@ public sealed class ReportStage : Stage<ReportStage.Params>
         ArgumentNullException.ThrowIfNull(parameters);
         ArgumentNullException.ThrowIfNull(io);
         // The seven tables first, so that their numbers are the paper's.
-        string[] inputs = ["tables", "claims", "cases", .. io.HasInput("paper-profile") ? ["paper-profile"] : Array.Empty<string>()];
+        string[] inputs =
+        [
+            "tables",
+            "claims",
+            "cases",
+            .. io.HasInput("paper-profile") ? ["paper-profile"] : Array.Empty<string>(),
+        ];
         var source = ReportDocument.Latex(
-            parameters.Title, Captions.Warning(parameters.Kind), inputs.Select(i => File.ReadAllText(io.Input(i))),
-            [.. FigureCatalog.Names.Select(n => new ReportDocument.Picture($"../figures/{n}.png", Pictures[n].Caption, Pictures[n].Width))]);
+            parameters.Title,
+            Captions.Warning(parameters.Kind),
+            inputs.Select(i => File.ReadAllText(io.Input(i))),
+            [
+                .. FigureCatalog.Names.Select(n => new ReportDocument.Picture(
+                    $"../figures/{n}.png",
+                    Pictures[n].Caption,
+                    Pictures[n].Width
+                )),
+            ]
+        );
         File.WriteAllText(io.Output(Document), source);
         Directory.CreateDirectory(io.Output("pdf"));
         if (!ReportDocument.CanCompile)
         {
-            io.Warn("no TeX is installed, so there is no report.pdf; with pdflatex (Debian: texlive-latex-recommended) eu-stage repro --force report makes it");
+            io.Warn(
+                "no TeX is installed, so there is no report.pdf; with pdflatex (Debian: texlive-latex-recommended) "
+                    + "eu-stage repro --force report makes it"
+            );
             return;
         }
         var (folder, figures) = (Path.Combine(io.Scratch, "report"), Path.Combine(io.Scratch, "figures"));
         Directory.CreateDirectory(folder);
         Directory.CreateDirectory(figures);
-        foreach (var name in FigureCatalog.Names) File.Copy(io.Input(name), Path.Combine(figures, name + ".png"), overwrite: true);
+        foreach (var name in FigureCatalog.Names)
+            File.Copy(io.Input(name), Path.Combine(figures, name + ".png"), overwrite: true);
         File.WriteAllText(Path.Combine(folder, Document), source);
         if (ReportDocument.Compile(folder, Document, io.Cancelled) is { } problem)
         {
             // A TeX without a package is the machine's matter; anything else would be a mistake of ours.
-            if (!problem.Contains(".sty' not found", StringComparison.Ordinal)) throw new StageFailedException($"the report does not compile: {problem}");
+            if (!problem.Contains(".sty' not found", StringComparison.Ordinal))
+                throw new StageFailedException($"the report does not compile: {problem}");
             io.Warn($"no report.pdf: {problem}; Debian: texlive-latex-recommended has it");
             return;
         }

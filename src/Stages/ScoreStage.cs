@@ -17,21 +17,31 @@ public sealed class ScoreStage : Stage<ScoreStage.Params>
     /// <param name="Merge">Questions merged into one; 1 for none.</param>
     /// <param name="Seed">Of the bootstrap.</param>
     /// <param name="Json">Whether every split is also written as JSON.</param>
-    public sealed record Params(string Data, int Size, TargetsStage.RefusalSource Target, int Merge = 1, ulong Seed = 17, bool Json = false);
+    public sealed record Params(
+        string Data,
+        int Size,
+        TargetsStage.RefusalSource Target,
+        int Merge = 1,
+        ulong Seed = 17,
+        bool Json = false
+    );
 
     /// <inheritdoc/>
-    public override StageInfo Info { get; } = new("score", 2, "metrics of the evidence")
-    {
-        Inputs = [new("answers"), new("training", InputCount.Optional)],
-        Outputs = ["means.parquet", "scores.parquet", "rows.csv", "results"],
-    };
+    public override StageInfo Info { get; } =
+        new("score", 2, "metrics of the evidence")
+        {
+            Inputs = [new("answers"), new("training", InputCount.Optional)],
+            Outputs = ["means.parquet", "scores.parquet", "rows.csv", "results"],
+        };
 
     /// <inheritdoc/>
     protected override IEnumerable<ParameterProblem> Check(Params parameters)
     {
         ArgumentNullException.ThrowIfNull(parameters);
-        if (parameters.Size < 1) yield return new ParameterProblem("size", "must be at least 1");
-        if (parameters.Merge < 1) yield return new ParameterProblem("merge", "must be at least 1");
+        if (parameters.Size < 1)
+            yield return new ParameterProblem("size", "must be at least 1");
+        if (parameters.Merge < 1)
+            yield return new ParameterProblem("merge", "must be at least 1");
     }
 
     /// <inheritdoc/>
@@ -40,24 +50,52 @@ public sealed class ScoreStage : Stage<ScoreStage.Params>
         ArgumentNullException.ThrowIfNull(parameters);
         ArgumentNullException.ThrowIfNull(io);
         var answers = ParquetTable.Read<AnswerRow>(io.Input("answers"));
-        var diverged = io.HasInput("training") && ParquetTable.Read<TrainingEnd>(Path.Combine(io.Input("training"), TrainingOutputs.Summary)).Any(t => t.Diverged);
+        var diverged =
+            io.HasInput("training")
+            && ParquetTable
+                .Read<TrainingEnd>(Path.Combine(io.Input("training"), TrainingOutputs.Summary))
+                .Any(t => t.Diverged);
         var target = answers.Count > 0 ? TargetName(answers[0].Method, parameters.Target) : "";
-        var scores = Scores.Of(answers, new Scores.Run(parameters.Data, parameters.Size, target, parameters.Merge, diverged));
+        var scores = Scores.Of(
+            answers,
+            new Scores.Run(parameters.Data, parameters.Size, target, parameters.Merge, diverged)
+        );
         var means = Scores.Means(scores, new Seed(parameters.Seed), diverged);
         ParquetTable.Write(io.Output("scores.parquet"), [.. scores]);
         ParquetTable.Write(io.Output("means.parquet"), [.. means]);
         File.WriteAllText(io.Output("rows.csv"), RowsCsv.Of(answers, scores));
         Directory.CreateDirectory(io.Output("results"));
         foreach (var split in parameters.Json ? answers.GroupBy(a => a.Split) : [])
-            File.WriteAllText(Path.Combine(io.Output("results"), split.Key + ".json"),
-                ResultFile.Json([.. split], [.. scores.Where(s => s.Split == split.Key)], [.. means.Where(m => m.Split == split.Key)]));
-        foreach (var mean in means.Where(m => m.Metric == Rouge1.Metric.Name && m is { Profile: "strict", Mean: not null })) io.Metric($"rouge1.{mean.Split}", mean.Mean!.Value);
+            File.WriteAllText(
+                Path.Combine(io.Output("results"), split.Key + ".json"),
+                ResultFile.Json(
+                    [.. split],
+                    [.. scores.Where(s => s.Split == split.Key)],
+                    [.. means.Where(m => m.Split == split.Key)]
+                )
+            );
+        foreach (
+            var mean in means.Where(m => m.Metric == Rouge1.Metric.Name && m is { Profile: "strict", Mean: not null })
+        )
+            io.Metric($"rouge1.{mean.Split}", mean.Mean!.Value);
     }
 
-    /// <summary>Where a run's refusals came from, as its scores say it. GA, GD and KL never see a refusal: their scores are the same whatever the refusals are.</summary>
+    /// <summary>
+    /// Where a run's refusals came from, as its scores say it. GA, GD and KL never see a refusal: their scores are the
+    /// same whatever the refusals are.
+    /// </summary>
     internal static string TargetName(string method, TargetsStage.RefusalSource target) =>
-        !UsesRefusals(method) ? "" : target == TargetsStage.RefusalSource.Model ? "self-improved" : "plain";
+        !UsesRefusals(method) ? ""
+        : target == TargetsStage.RefusalSource.Model ? "self-improved"
+        : "plain";
 
     private static bool UsesRefusals(string method) =>
-        MethodCatalog.Find(method) is { } entry && (entry.IsEditing || (MethodCatalog.Bind(method, "reference", null, out _) is { } bound && entry.Needs(bound.Options).HasFlag(Needs.Refusals)));
+        MethodCatalog.Find(method) is { } entry
+        && (
+            entry.IsEditing
+            || (
+                MethodCatalog.Bind(method, "reference", null, out _) is { } bound
+                && entry.Needs(bound.Options).HasFlag(Needs.Refusals)
+            )
+        );
 }

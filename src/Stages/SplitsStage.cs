@@ -5,17 +5,26 @@ using EditUnlearn.Pipeline;
 
 namespace EditUnlearn.Stages;
 
-/// <summary>Says which questions are forgotten and which are kept; training and evaluation read the same list.</summary>
+/// <summary>
+/// Says which questions are forgotten and which are kept; training and evaluation read the same list.
+/// </summary>
 /// <remarks>Source: datasets specification, section 3.3 (<c>split.mode</c>).</remarks>
 public sealed class SplitsStage : Stage<SplitsStage.Params>
 {
     /// <summary>Parameters.</summary>
     /// <param name="Size">Questions to forget; for groups and files as many as they hold, and then left out.</param>
-    /// <param name="First">Of <c>prefix</c>: the first of them; 0 in the study, elsewhere for tuning on questions outside every forget set.</param>
+    /// <param name="First">Of <c>prefix</c>: the first of them; 0 in the study, elsewhere for tuning on questions
+    /// outside every forget set.</param>
     /// <param name="Mode">How they are chosen.</param>
     /// <param name="Seed">Of <c>random</c>.</param>
     /// <param name="Groups">Of <c>group</c>: contracts (<c>A_B</c>) or categories.</param>
-    public sealed record Params(int? Size = null, int First = 0, SplitMode Mode = SplitMode.Prefix, ulong Seed = 0, IReadOnlyList<string>? Groups = null);
+    public sealed record Params(
+        int? Size = null,
+        int First = 0,
+        SplitMode Mode = SplitMode.Prefix,
+        ulong Seed = 0,
+        IReadOnlyList<string>? Groups = null
+    );
 
     /// <summary>How questions to forget are chosen.</summary>
     public enum SplitMode
@@ -34,20 +43,36 @@ public sealed class SplitsStage : Stage<SplitsStage.Params>
     }
 
     /// <inheritdoc/>
-    public override StageInfo Info { get; } = new("splits", 1, "which questions are forgotten") { Inputs = [new("data"), new("ids", InputCount.Optional)], Outputs = ["splits.parquet"] };
+    public override StageInfo Info { get; } =
+        new("splits", 1, "which questions are forgotten")
+        {
+            Inputs = [new("data"), new("ids", InputCount.Optional)],
+            Outputs = ["splits.parquet"],
+        };
 
     /// <inheritdoc/>
     protected override IEnumerable<ParameterProblem> Check(Params parameters)
     {
         ArgumentNullException.ThrowIfNull(parameters);
         var counted = parameters.Mode is SplitMode.Prefix or SplitMode.Random;
-        if (counted && parameters.Size is null) yield return new ParameterProblem("size", "is missing");
-        if (!counted && parameters.Size is not null) yield return new ParameterProblem("size", "has no meaning in this mode", "leave it out: the groups or the list decide");
-        if (parameters.Size < 1) yield return new ParameterProblem("size", "must be at least 1");
-        if (parameters.First < 0) yield return new ParameterProblem("first", "must be at least 0");
-        if (parameters.First > 0 && parameters.Mode != SplitMode.Prefix) yield return new ParameterProblem("first", "has a meaning in mode prefix only");
-        if (parameters.Mode == SplitMode.Group && parameters.Groups is not { Count: > 0 }) yield return new ParameterProblem("groups", "is missing or empty", "for example groups: [A_B, A_C]");
-        if (parameters.Mode != SplitMode.Group && parameters.Groups is not null) yield return new ParameterProblem("groups", "has a meaning in mode group only");
+        if (counted && parameters.Size is null)
+            yield return new ParameterProblem("size", "is missing");
+        if (!counted && parameters.Size is not null)
+            yield return new ParameterProblem(
+                "size",
+                "has no meaning in this mode",
+                "leave it out: the groups or the list decide"
+            );
+        if (parameters.Size < 1)
+            yield return new ParameterProblem("size", "must be at least 1");
+        if (parameters.First < 0)
+            yield return new ParameterProblem("first", "must be at least 0");
+        if (parameters.First > 0 && parameters.Mode != SplitMode.Prefix)
+            yield return new ParameterProblem("first", "has a meaning in mode prefix only");
+        if (parameters.Mode == SplitMode.Group && parameters.Groups is not { Count: > 0 })
+            yield return new ParameterProblem("groups", "is missing or empty", "for example groups: [A_B, A_C]");
+        if (parameters.Mode != SplitMode.Group && parameters.Groups is not null)
+            yield return new ParameterProblem("groups", "has a meaning in mode group only");
     }
 
     /// <inheritdoc/>
@@ -57,14 +82,25 @@ public sealed class SplitsStage : Stage<SplitsStage.Params>
         ArgumentNullException.ThrowIfNull(io);
         var rows = ParquetTable.Read<QaRow>(io.Input("data"));
         if (parameters.Size >= rows.Count || parameters.First + parameters.Size > rows.Count)
-            throw new StageFailedException($"{parameters.Size} questions from {parameters.First} on cannot be forgotten out of {rows.Count}: they must exist, and at least one must be kept");
-        if (parameters.Mode == SplitMode.File && !io.HasInput("ids")) throw new StageFailedException("mode file needs the input 'ids'\n  hint: in: { ids: { file: forget-ids.txt } }");
-        ParquetTable.Write(io.Output("splits.parquet"), [.. parameters.Mode switch
-        {
-            SplitMode.Random => Splits.Random(rows, parameters.Size!.Value, new Seed(parameters.Seed)),
-            SplitMode.Group => Splits.Groups(rows, parameters.Groups!),
-            SplitMode.File => Splits.Listed(rows, TextLines.Read(io.Input("ids")), io.Input("ids")),
-            _ => Splits.Range(rows, parameters.First, parameters.Size!.Value),
-        }]);
+            throw new StageFailedException(
+                $"{parameters.Size} questions from {parameters.First} on cannot be forgotten out of {rows.Count}: "
+                    + "they must exist, and at least one must be kept"
+            );
+        if (parameters.Mode == SplitMode.File && !io.HasInput("ids"))
+            throw new StageFailedException(
+                "mode file needs the input 'ids'\n  hint: in: { ids: { file: forget-ids.txt } }"
+            );
+        ParquetTable.Write(
+            io.Output("splits.parquet"),
+            [
+                .. parameters.Mode switch
+                {
+                    SplitMode.Random => Splits.Random(rows, parameters.Size!.Value, new Seed(parameters.Seed)),
+                    SplitMode.Group => Splits.Groups(rows, parameters.Groups!),
+                    SplitMode.File => Splits.Listed(rows, TextLines.Read(io.Input("ids")), io.Input("ids")),
+                    _ => Splits.Range(rows, parameters.First, parameters.Size!.Value),
+                },
+            ]
+        );
     }
 }

@@ -24,15 +24,23 @@ public sealed record MemoryEstimate(IReadOnlyList<MemoryPart> Parts)
     public MemoryPart Largest => Parts.MaxBy(p => p.Bytes)!;
 }
 
-/// <summary>Estimates, from a model's shape and a stage's parameters alone, how much memory the stage will need. Nothing is loaded.</summary>
+/// <summary>
+/// Estimates, from a model's shape and a stage's parameters alone, how much memory the stage will need. Nothing is
+/// loaded.
+/// </summary>
 /// <remarks>
-/// It adds up the tensors that live at the same time in the code as it is: weights P b; training as <see cref="TrainingMemory"/> counts it; C in float64 twice per layer while it is measured. Activations count what autograd keeps
-/// per token and block, 8 D + 4 F values of the model's type and 8 D float32 of the norms. Rows are taken to be 64 tokens and answers 16 tokens long.
+/// It adds up the tensors that live at the same time in the code as it is: weights P b; training as
+/// <see cref="TrainingMemory"/> counts it; C in float64 twice per layer while it is measured. Activations count what
+/// autograd keeps per token and block, 8 D + 4 F values of the model's type and 8 D float32 of the norms. Rows are
+/// taken to be 64 tokens and answers 16 tokens long.
 /// Symbols: docs/notation.md; b bytes of the type, P parameters.
 /// </remarks>
 public static class StageMemory
 {
-    /// <summary>The process with its libraries and no model: a round number, to be held against the column <c>seen</c> of <c>doctor</c>.</summary>
+    /// <summary>
+    /// The process with its libraries and no model: a round number, to be held against the column <c>seen</c> of
+    /// <c>doctor</c>.
+    /// </summary>
     public const long RuntimeBytes = 400_000_000;
 
     /// <summary>Tokens of a row: prompt and answer.</summary>
@@ -41,7 +49,9 @@ public static class StageMemory
     /// <summary>Tokens of an answer.</summary>
     public const int AnswerTokens = 16;
 
-    private const int AnswerRows = 64, MomentRows = 32, ShortAnswer = 48;
+    private const int AnswerRows = 64,
+        MomentRows = 32,
+        ShortAnswer = 48;
 
     /// <summary>The estimate for a cell; null where this class does not know the stage or the method.</summary>
     /// <param name="cell">With its parameters.</param>
@@ -61,7 +71,9 @@ public static class StageMemory
             FinetuneStage.Params p => Finetuning(config, typeBytes, p),
             MomentsStage.Params p => Moments(config, typeBytes, p.Layers.Count),
             PretrainStage.Params p => Pretraining(config, p.Size.Batch),
-            ApplyStage.Params p => MethodCatalog.Bind(p.Method, p.Preset, p.Options, out _) is { } bound ? Apply(config, typeBytes, bound.Entry, bound.Options) : null,
+            ApplyStage.Params p => MethodCatalog.Bind(p.Method, p.Preset, p.Options, out _) is { } bound
+                ? Apply(config, typeBytes, bound.Entry, bound.Options)
+                : null,
             _ => null,
         };
     }
@@ -78,31 +90,51 @@ public static class StageMemory
     {
         ArgumentNullException.ThrowIfNull(config);
         const long Tokens = (long)AnswerRows * RowTokens;
-        var cache = 2L * config.Layers * config.KvHeads * config.HeadDim * typeBytes * AnswerRows * (RowTokens + maxNewTokens);
+        var cache =
+            2L * config.Layers * config.KvHeads * config.HeadDim * typeBytes * AnswerRows * (RowTokens + maxNewTokens);
         var scoring = 3L * AnswerRows * AnswerTokens * config.VocabSize * 4;
         var work = cache >= scoring ? new MemoryPart("cache", cache) : new MemoryPart("logits", scoring);
         // Without a graph the values of one block live at a time.
         return Sum(config, typeBytes, work, new("activations", Tokens * PerToken(config, typeBytes)));
     }
 
-    /// <summary>Second moments of the keys of some layers, in one pass: sums and means in float64, a product of one pass in float32 and its float64 copy.</summary>
+    /// <summary>
+    /// Second moments of the keys of some layers, in one pass: sums and means in float64, a product of one pass in
+    /// float32 and its float64 copy.
+    /// </summary>
     public static MemoryEstimate Moments(ModelConfig config, int typeBytes, int layers)
     {
         ArgumentNullException.ThrowIfNull(config);
         var square = (long)config.IntermediateSize * config.IntermediateSize;
-        return Sum(config, typeBytes, new("moments", square * (16L * layers + 12)), new("activations", (long)MomentRows * RowTokens * PerToken(config, typeBytes)));
+        return Sum(
+            config,
+            typeBytes,
+            new("moments", square * (16L * layers + 12)),
+            new("activations", (long)MomentRows * RowTokens * PerToken(config, typeBytes))
+        );
     }
 
-    /// <summary>Pretraining in float32: initial weights, moving copy, the gradients of two shards, two moments.</summary>
+    /// <summary>
+    /// Pretraining in float32: initial weights, moving copy, the gradients of two shards, two moments.
+    /// </summary>
     public static MemoryEstimate Pretraining(ModelConfig config, int batch)
     {
         ArgumentNullException.ThrowIfNull(config);
         var parameters = Parameters(config);
         var tokens = (long)batch * RowTokens;
-        return new MemoryEstimate([new("runtime", RuntimeBytes), new("weights", parameters * 4), new("training state", parameters * 4 * 5), new("activations", tokens * config.Layers * PerToken(config, 4)), new("logits", tokens * config.VocabSize * 4 * 3)]);
+        return new MemoryEstimate([
+            new("runtime", RuntimeBytes),
+            new("weights", parameters * 4),
+            new("training state", parameters * 4 * 5),
+            new("activations", tokens * config.Layers * PerToken(config, 4)),
+            new("logits", tokens * config.VocabSize * 4 * 3),
+        ]);
     }
 
-    /// <summary>Projectors from second moments: C, its eigenvectors and their workspace in float64, and of each layer a factor of at most half of that. No model is loaded.</summary>
+    /// <summary>
+    /// Projectors from second moments: C, its eigenvectors and their workspace in float64, and of each layer a factor
+    /// of at most half of that. No model is loaded.
+    /// </summary>
     public static MemoryEstimate Projectors(ModelConfig config, int layers)
     {
         ArgumentNullException.ThrowIfNull(config);
@@ -114,14 +146,32 @@ public static class StageMemory
     private static MemoryEstimate Finetuning(ModelConfig config, int typeBytes, FinetuneStage.Params parameters)
     {
         var rows = parameters.Training.BatchSize * (1 + (int)Math.Ceiling((parameters.Replay?.RowsPerRow ?? 0)));
-        return Planned(new TrainingPlan { Config = config, Moves = parameters.Training.Moves, Rows = rows, Width = RowTokens, Labels = rows * AnswerTokens, Read = (long)rows * AnswerTokens, WeightBytes = typeBytes });
+        return Planned(
+            new TrainingPlan
+            {
+                Config = config,
+                Moves = parameters.Training.Moves,
+                Rows = rows,
+                Width = RowTokens,
+                Labels = rows * AnswerTokens,
+                Read = (long)rows * AnswerTokens,
+                WeightBytes = typeBytes,
+            }
+        );
     }
 
     private static MemoryEstimate Planned(TrainingPlan plan)
     {
         var memory = TrainingMemory.Of(plan);
         MemoryPart[] parts =
-            [new("runtime", RuntimeBytes), new("weights", memory.Weights), new("training state", memory.Moving + memory.Gradients + memory.Moments), new("activations", memory.Activations), new("logits", memory.Logits), new("reference", memory.Reference)];
+        [
+            new("runtime", RuntimeBytes),
+            new("weights", memory.Weights),
+            new("training state", memory.Moving + memory.Gradients + memory.Moments),
+            new("activations", memory.Activations),
+            new("logits", memory.Logits),
+            new("reference", memory.Reference),
+        ];
         return new MemoryEstimate([.. parts.Where(p => p.Bytes > 0)]);
     }
 
@@ -129,49 +179,71 @@ public static class StageMemory
     public static MemoryEstimate? Apply(ModelConfig config, int typeBytes, MethodEntry entry, object options)
     {
         ArgumentNullException.ThrowIfNull(entry);
-        return options is TrainingOptions training ? Training(config, typeBytes, training, entry.Needs(options)) : entry.IsEditing ? Editing(config, typeBytes, entry, options) : null;
+        return options is TrainingOptions training ? Training(config, typeBytes, training, entry.Needs(options))
+            : entry.IsEditing ? Editing(config, typeBytes, entry, options)
+            : null;
     }
 
     // As the planner of training counts it, with rows and answers of usual length.
     private static MemoryEstimate Training(ModelConfig config, int typeBytes, TrainingOptions options, Needs needs)
     {
-        // Forget rows, and beside them as many retain or refusal rows as the loss asks for; a reference is compared with at every position of the retain rows.
+        // Forget rows, and beside them as many retain or refusal rows as the loss asks for; a reference is compared
+        // with at every position of the retain rows.
         var kinds = 1 + (needs.HasFlag(Needs.RetainSet) ? 1 : 0) + (needs.HasFlag(Needs.Refusals) ? 1 : 0);
         var compared = options is KlMinimisation.Options ? (long)options.BatchSize * RowTokens : 0;
         var labels = options.BatchSize * kinds * AnswerTokens;
-        return Planned(new TrainingPlan
-        {
-            Config = config,
-            Moves = options.Moving(),
-            Rows = options.BatchSize,
-            Width = RowTokens,
-            Forwards = kinds,
-            Labels = labels,
-            Read = labels + compared,
-            Compared = Math.Min(compared, TrainedModel.PositionsAtOnce(config.VocabSize)),
-            WeightBytes = typeBytes,
-        });
+        return Planned(
+            new TrainingPlan
+            {
+                Config = config,
+                Moves = options.Moving(),
+                Rows = options.BatchSize,
+                Width = RowTokens,
+                Forwards = kinds,
+                Labels = labels,
+                Read = labels + compared,
+                Compared = Math.Min(compared, TrainedModel.PositionsAtOnce(config.VocabSize)),
+                WeightBytes = typeBytes,
+            }
+        );
     }
 
-    // What all locate-and-edit methods share: the edited maps kept aside, moments and their solve, a value optimisation through the blocks above.
+    // What all locate-and-edit methods share: the edited maps kept aside, moments and their solve, a value optimisation
+    // through the blocks above.
     private static MemoryEstimate? Editing(ModelConfig config, int typeBytes, MethodEntry entry, object options)
     {
-        if (JsonSerializer.SerializeToNode(options, options.GetType(), ParameterBinder.Json) is not JsonObject named) return null;
+        if (JsonSerializer.SerializeToNode(options, options.GetType(), ParameterBinder.Json) is not JsonObject named)
+            return null;
         // Adapters sit on one block and name it alone.
-        var layers = named["layers"] is JsonArray list ? list.Select(l => (int)l!).ToList() : named["layer"] is JsonValue one ? [(int)one] : new List<int>();
-        if (layers.Count == 0) return null;
-        var rows = 2L + (named["contexts"] is JsonValue c && c.TryGetValue<int>(out var contexts) ? contexts : 0);   // contexts, the bare prompt, the essence sentence
+        var layers =
+            named["layers"] is JsonArray list ? list.Select(l => (int)l!).ToList()
+            : named["layer"] is JsonValue one ? [(int)one]
+            : new List<int>();
+        if (layers.Count == 0)
+            return null;
+        // contexts, the bare prompt, the essence sentence
+        var rows = 2L + (named["contexts"] is JsonValue c && c.TryGetValue<int>(out var contexts) ? contexts : 0);
         var square = (long)config.IntermediateSize * config.IntermediateSize;
         var moments = entry.Needs(options).HasFlag(Needs.SecondMoments) ? square * (4L * layers.Count + 16) : 0;
         var above = Math.Max(1, config.Layers - layers.Min());
         return Sum(
-            config, typeBytes, new("edited maps", (long)layers.Count * config.HiddenSize * config.IntermediateSize * typeBytes), new("moments", moments),
-            new("activations", rows * RowTokens * above * PerToken(config, typeBytes)), new("logits", 3L * rows * AnswerTokens * config.VocabSize * 4));
+            config,
+            typeBytes,
+            new("edited maps", (long)layers.Count * config.HiddenSize * config.IntermediateSize * typeBytes),
+            new("moments", moments),
+            new("activations", rows * RowTokens * above * PerToken(config, typeBytes)),
+            new("logits", 3L * rows * AnswerTokens * config.VocabSize * 4)
+        );
     }
 
     private static MemoryEstimate Sum(ModelConfig config, int typeBytes, params MemoryPart[] work) =>
-        new([new("runtime", RuntimeBytes), new("weights", Parameters(config) * typeBytes), .. work.Where(w => w.Bytes > 0)]);
+        new([
+            new("runtime", RuntimeBytes),
+            new("weights", Parameters(config) * typeBytes),
+            .. work.Where(w => w.Bytes > 0),
+        ]);
 
     // Values of one token in one block that live while it is computed, or until the backward pass.
-    private static long PerToken(ModelConfig config, int typeBytes) => (8L * config.HiddenSize + 4L * config.IntermediateSize) * typeBytes + 8L * config.HiddenSize * 4;
+    private static long PerToken(ModelConfig config, int typeBytes) =>
+        (8L * config.HiddenSize + 4L * config.IntermediateSize) * typeBytes + 8L * config.HiddenSize * 4;
 }

@@ -23,8 +23,19 @@ namespace EditUnlearn.Stages;
 /// <param name="MergedSize">Facts to be forgotten in Table 7.</param>
 /// <param name="Merges">Questions merged into one in Table 7, rising; null for the paper's.</param>
 public sealed record StudyParams(
-    string Main = "llama2", string Second = "mistral", string Third = "llama31", string Facts = "facts", string Contracts = "contracts", int FactsSize = 40, int ContractsSize = 20, int LargeContractsSize = 40,
-    IReadOnlyList<int>? Sizes = null, int ImprovedSize = 20, int MergedSize = 80, IReadOnlyList<int>? Merges = null);
+    string Main = "llama2",
+    string Second = "mistral",
+    string Third = "llama31",
+    string Facts = "facts",
+    string Contracts = "contracts",
+    int FactsSize = 40,
+    int ContractsSize = 20,
+    int LargeContractsSize = 40,
+    IReadOnlyList<int>? Sizes = null,
+    int ImprovedSize = 20,
+    int MergedSize = 80,
+    IReadOnlyList<int>? Merges = null
+);
 
 /// <summary>What every report is told.</summary>
 /// <param name="Study">The parts.</param>
@@ -32,7 +43,13 @@ public sealed record StudyParams(
 /// <param name="Kind">What the models are; every caption says so.</param>
 /// <param name="Target">Refusals of the main runs.</param>
 /// <param name="Profile">Of the metrics: <c>strict</c> or <c>paper</c>.</param>
-public sealed record ReportParams(StudyParams Study, IReadOnlyList<string> Methods, ModelKind Kind, TargetsStage.RefusalSource Target, string Profile = "strict");
+public sealed record ReportParams(
+    StudyParams Study,
+    IReadOnlyList<string> Methods,
+    ModelKind Kind,
+    TargetsStage.RefusalSource Target,
+    string Profile = "strict"
+);
 
 /// <summary>What the report stages share: checks, scope, numbers.</summary>
 internal static class ReportInputs
@@ -40,39 +57,72 @@ internal static class ReportInputs
     public static IEnumerable<ParameterProblem> Check(ReportParams p)
     {
         foreach (var method in p.Methods.Where(m => MethodCatalog.Find(m) is null))
-            yield return new ParameterProblem("methods", $"names '{method}', which is not a method", Spelling.Nearest(method, MethodCatalog.All.Select(m => m.Name)) is { } near ? $"did you mean '{near}'?" : null);
-        if (MetricProfile.All.All(x => x.Name != p.Profile)) yield return new ParameterProblem("profile", $"'{p.Profile}' is not a profile of metrics", "known: " + string.Join(", ", MetricProfile.All.Select(x => x.Name)));
-        foreach (var (name, list) in ((string, IReadOnlyList<int>?)[])[("study.sizes", p.Study.Sizes), ("study.merges", p.Study.Merges)])
-            if (list is not null && (list.Count == 0 || list.Zip(list.Skip(1)).Any(x => x.First >= x.Second) || list[0] < 1)) yield return new ParameterProblem(name, "must be whole numbers of at least 1, rising");
+            yield return new ParameterProblem(
+                "methods",
+                $"names '{method}', which is not a method",
+                Spelling.Nearest(method, MethodCatalog.All.Select(m => m.Name)) is { } near
+                    ? $"did you mean '{near}'?"
+                    : null
+            );
+        if (MetricProfile.All.All(x => x.Name != p.Profile))
+            yield return new ParameterProblem(
+                "profile",
+                $"'{p.Profile}' is not a profile of metrics",
+                "known: " + string.Join(", ", MetricProfile.All.Select(x => x.Name))
+            );
+        foreach (
+            var (name, list) in ((string, IReadOnlyList<int>?)[])
+                [("study.sizes", p.Study.Sizes), ("study.merges", p.Study.Merges)]
+        )
+            if (
+                list is not null
+                && (list.Count == 0 || list.Zip(list.Skip(1)).Any(x => x.First >= x.Second) || list[0] < 1)
+            )
+                yield return new ParameterProblem(name, "must be whole numbers of at least 1, rising");
     }
 
-    public static StudyScope Scope(ReportParams p) => new()
-    {
-        Main = p.Study.Main,
-        Second = p.Study.Second,
-        Third = p.Study.Third,
-        Facts = p.Study.Facts,
-        Contracts = p.Study.Contracts,
-        FactsSize = p.Study.FactsSize,
-        ContractsSize = p.Study.ContractsSize,
-        LargeContractsSize = p.Study.LargeContractsSize,
-        Sizes = p.Study.Sizes ?? StudyScope.Paper.Sizes,
-        ImprovedSize = p.Study.ImprovedSize,
-        MergedSize = p.Study.MergedSize,
-        Merges = p.Study.Merges ?? StudyScope.Paper.Merges,
-        Target = p.Target == TargetsStage.RefusalSource.Model ? "self-improved" : "plain",
-        Kind = p.Kind,
-        Methods = StudyScope.WithPaperMethods([.. p.Methods.Select(m => MethodCatalog.Find(m)!).Select(m => new ReportMethod(m.Name, m.Label, m.IsEditing))]),
-        ModelLabels = FamilyCatalog.All.ToDictionary(f => f.Name, f => f.Label, StringComparer.Ordinal),
-    };
+    public static StudyScope Scope(ReportParams p) =>
+        new()
+        {
+            Main = p.Study.Main,
+            Second = p.Study.Second,
+            Third = p.Study.Third,
+            Facts = p.Study.Facts,
+            Contracts = p.Study.Contracts,
+            FactsSize = p.Study.FactsSize,
+            ContractsSize = p.Study.ContractsSize,
+            LargeContractsSize = p.Study.LargeContractsSize,
+            Sizes = p.Study.Sizes ?? StudyScope.Paper.Sizes,
+            ImprovedSize = p.Study.ImprovedSize,
+            MergedSize = p.Study.MergedSize,
+            Merges = p.Study.Merges ?? StudyScope.Paper.Merges,
+            Target = p.Target == TargetsStage.RefusalSource.Model ? "self-improved" : "plain",
+            Kind = p.Kind,
+            Methods = StudyScope.WithPaperMethods([
+                .. p
+                    .Methods.Select(m => MethodCatalog.Find(m)!)
+                    .Select(m => new ReportMethod(m.Name, m.Label, m.IsEditing)),
+            ]),
+            ModelLabels = FamilyCatalog.All.ToDictionary(f => f.Name, f => f.Label, StringComparer.Ordinal),
+        };
 
-    public static IReadOnlyList<CellScore> Scores(StageIo io) => [.. ((string[])["before", "scores"]).SelectMany(io.Inputs).SelectMany(i => ParquetTable.Read<CellScore>(i.Path))];
+    public static IReadOnlyList<CellScore> Scores(StageIo io) =>
+        [
+            .. ((string[])["before", "scores"])
+                .SelectMany(io.Inputs)
+                .SelectMany(i => ParquetTable.Read<CellScore>(i.Path)),
+        ];
 
     public static ScoreBook Book(IReadOnlyList<CellScore> scores, ReportParams p)
     {
         var profile = MetricProfile.All.First(x => x.Name == p.Profile);
-        return new ScoreBook(scores, profile.Name, [.. profile.Columns, .. FigureCatalog.StandIns.Select(s => KeyValuePair.Create(s, s))]);
+        return new ScoreBook(
+            scores,
+            profile.Name,
+            [.. profile.Columns, .. FigureCatalog.StandIns.Select(s => KeyValuePair.Create(s, s))]
+        );
     }
 
-    public static IReadOnlyList<RatedMean> Ratings(StageIo io) => [.. io.Inputs("ratings").SelectMany(i => ParquetTable.Read<RatedMean>(i.Path))];
+    public static IReadOnlyList<RatedMean> Ratings(StageIo io) =>
+        [.. io.Inputs("ratings").SelectMany(i => ParquetTable.Read<RatedMean>(i.Path))];
 }

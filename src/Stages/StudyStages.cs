@@ -8,28 +8,28 @@ namespace EditUnlearn.Stages;
 public static class StudyStages
 {
     /// <summary>One line a stage.</summary>
-    public static StageCatalog Catalog { get; } = new(
-    [
-        new FactsStage(),
-        new ContractsStage(),
-        new RephraseStage(),
-        new SplitsStage(),
-        new TargetsStage(),
-        new MergeStage(),
-        new PretrainStage(),
-        new CheckpointStage(),
-        new FinetuneStage(),
-        new QualityStage(),
-        new ContextsStage(),
-        new MomentsStage(),
-        new ProjectorStage(),
-        new ApplyStage(),
-        new AnswerStage(),
-        new ScoreStage(),
-        new TablesStage(),
-        new FiguresStage(),
-        new CasesStage(),
-        new ClaimsStage(),
-        new ReportStage(),
-    ]);
+    public static StageCatalog Catalog { get; } =
+        new([
+            new FactsStage(),
+            new ContractsStage(),
+            new RephraseStage(),
+            new SplitsStage(),
+            new TargetsStage(),
+            new MergeStage(),
+            new PretrainStage(),
+            new CheckpointStage(),
+            new FinetuneStage(),
+            new QualityStage(),
+            new ContextsStage(),
+            new MomentsStage(),
+            new ProjectorStage(),
+            new ApplyStage(),
+            new AnswerStage(),
+            new ScoreStage(),
+            new TablesStage(),
+            new FiguresStage(),
+            new CasesStage(),
+            new ClaimsStage(),
+            new ReportStage(),
+        ]);
 }

@@ -5,17 +5,29 @@ using EditUnlearn.Reports.Tables;
 
 namespace EditUnlearn.Stages;
 
-/// <summary>Renders the study's tables from the scores: LaTeX, Markdown, CSV and Parquet, and every number beyond the paper's columns.</summary>
+/// <summary>
+/// Renders the study's tables from the scores: LaTeX, Markdown, CSV and Parquet, and every number beyond the paper's
+/// columns.
+/// </summary>
 public sealed class TablesStage : Stage<ReportParams>
 {
     private static readonly string[] Tables = [.. Enumerable.Range(1, 7).Select(n => $"table{n}")];
 
     /// <inheritdoc/>
-    public override StageInfo Info { get; } = new("tables", 2, "the study's tables")
-    {
-        Inputs = [new("scores", InputCount.Many), new("before", InputCount.Many)],
-        Outputs = ["tables.tex", "cells.parquet", "standalone.tex", "scores.csv", "beyond.csv", .. Tables.SelectMany(t => ((string[])["tex", "csv", "md", "parquet"]).Select(e => $"{t}.{e}"))],
-    };
+    public override StageInfo Info { get; } =
+        new("tables", 2, "the study's tables")
+        {
+            Inputs = [new("scores", InputCount.Many), new("before", InputCount.Many)],
+            Outputs =
+            [
+                "tables.tex",
+                "cells.parquet",
+                "standalone.tex",
+                "scores.csv",
+                "beyond.csv",
+                .. Tables.SelectMany(t => ((string[])["tex", "csv", "md", "parquet"]).Select(e => $"{t}.{e}")),
+            ],
+        };
 
     /// <inheritdoc/>
     protected override IEnumerable<ParameterProblem> Check(ReportParams parameters) => ReportInputs.Check(parameters);

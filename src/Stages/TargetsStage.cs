@@ -6,7 +6,10 @@ using EditUnlearn.Pipeline;
 
 namespace EditUnlearn.Stages;
 
-/// <summary>Finds a refusal for every question to be forgotten, fixed for the run: drawn from a list, or written by the model that will be edited.</summary>
+/// <summary>
+/// Finds a refusal for every question to be forgotten, fixed for the run: drawn from a list, or written by the model
+/// that will be edited.
+/// </summary>
 public sealed class TargetsStage : Stage<TargetsStage.Params>
 {
     /// <summary>Parameters.</summary>
@@ -25,20 +28,28 @@ public sealed class TargetsStage : Stage<TargetsStage.Params>
     }
 
     /// <inheritdoc/>
-    public override StageInfo Info { get; } = new("targets", 1, "a refusal for every forget question")
-    {
-        Inputs = [new("data"), new("splits"), new("refusals"), new("model"), new("prompt")],
-        Outputs = ["targets.parquet"],
-        Resource = Resource.Accelerator,
-    };
+    public override StageInfo Info { get; } =
+        new("targets", 1, "a refusal for every forget question")
+        {
+            Inputs = [new("data"), new("splits"), new("refusals"), new("model"), new("prompt")],
+            Outputs = ["targets.parquet"],
+            Resource = Resource.Accelerator,
+        };
 
     /// <inheritdoc/>
     protected override void Run(Params parameters, StageIo io)
     {
         ArgumentNullException.ThrowIfNull(parameters);
         ArgumentNullException.ThrowIfNull(io);
-        var forget = Splits.Of(ParquetTable.Read<QaRow>(io.Input("data")), ParquetTable.Read<SplitRow>(io.Input("splits")), Splits.Forget);
-        var targets = parameters.From == RefusalSource.Model ? Written(forget, io) : Draw([.. forget.Select(q => q.Id)], TextLines.Read(io.Input("refusals")), new Seed(parameters.Seed));
+        var forget = Splits.Of(
+            ParquetTable.Read<QaRow>(io.Input("data")),
+            ParquetTable.Read<SplitRow>(io.Input("splits")),
+            Splits.Forget
+        );
+        var targets =
+            parameters.From == RefusalSource.Model
+                ? Written(forget, io)
+                : Draw([.. forget.Select(q => q.Id)], TextLines.Read(io.Input("refusals")), new Seed(parameters.Seed));
         ParquetTable.Write(io.Output("targets.parquet"), targets);
         io.Metric("fallback-share", targets.Average(t => t.Source == "fallback" ? 1.0 : 0));
     }
@@ -50,14 +61,38 @@ public sealed class TargetsStage : Stage<TargetsStage.Params>
     public static List<TargetRow> Draw(IReadOnlyList<string> ids, IReadOnlyList<string> refusals, Seed seed)
     {
         var draw = seed.Stream("refusal");
-        return [.. ids.Select(id => new TargetRow { Id = id, Target = draw.Pick(refusals), Source = "list" })];
+        return
+        [
+            .. ids.Select(id => new TargetRow
+            {
+                Id = id,
+                Target = draw.Pick(refusals),
+                Source = "list",
+            }),
+        ];
     }
 
     private static List<TargetRow> Written(IReadOnlyList<QaRow> forget, StageIo io)
     {
         using var checkpoint = io.LoadModel("model");
         var written = RefusalWriter.Write(
-            checkpoint, File.ReadAllText(io.Input("prompt")), [.. forget.Select(q => new RefusalWriter.Wanted(q.Question, q.Subject, [q.Answer, .. q.Aliases]))], io.Cancelled);
-        return [.. forget.Zip(written, (q, w) => new TargetRow { Id = q.Id, Target = w.Text, Source = w.ByModel ? "model" : "fallback" })];
+            checkpoint,
+            File.ReadAllText(io.Input("prompt")),
+            [.. forget.Select(q => new RefusalWriter.Wanted(q.Question, q.Subject, [q.Answer, .. q.Aliases]))],
+            io.Cancelled
+        );
+        return
+        [
+            .. forget.Zip(
+                written,
+                (q, w) =>
+                    new TargetRow
+                    {
+                        Id = q.Id,
+                        Target = w.Text,
+                        Source = w.ByModel ? "model" : "fallback",
+                    }
+            ),
+        ];
     }
 }

@@ -11,12 +11,17 @@ using static TorchSharp.torch;
 
 namespace EditUnlearn.Benchmarks;
 
-/// <summary>GRACE and WISE against the plain versions of both, on one thread: the same edits, steps and losses.</summary>
+/// <summary>
+/// GRACE and WISE against the plain versions of both, on one thread: the same edits, steps and losses.
+/// </summary>
 [GroupBenchmarksBy(BenchmarkLogicalGroupRule.ByCategory, BenchmarkLogicalGroupRule.ByParams)]
 [CategoriesColumn]
 public class AdapterBenchmarks
 {
-    private const int Edits = 8, Prompt = 20, Target = 14, Steps = 10;
+    private const int Edits = 8,
+        Prompt = 20,
+        Target = 14,
+        Steps = 10;
 
     private CausalLm _model = null!;
     private IReadOnlyList<EditRequest> _edits = null!;
@@ -36,12 +41,34 @@ public class AdapterBenchmarks
     public void Setup()
     {
         _model = CausalLm.Random(
-            new ModelConfig { Family = "llama2", VocabSize = 1024, HiddenSize = Width, IntermediateSize = 6 * Width, Layers = 4, Heads = Width / 32, KvHeads = Width / 64, HeadDim = 32, TieWordEmbeddings = true, MaxPositions = 512 },
-            new Seed(1));
+            new ModelConfig
+            {
+                Family = "llama2",
+                VocabSize = 1024,
+                HiddenSize = Width,
+                IntermediateSize = 6 * Width,
+                Layers = 4,
+                Heads = Width / 32,
+                KvHeads = Width / 64,
+                HeadDim = 32,
+                TieWordEmbeddings = true,
+                MaxPositions = 512,
+            },
+            new Seed(1)
+        );
         var draw = new Seed(2).Stream("edits");
         int[] Tokens(int count) => [.. Enumerable.Range(0, count).Select(_ => 3 + draw.Below(1000))];
-        _edits = [.. Enumerable.Range(0, Edits).Select(i => new EditRequest($"{i}", [1, .. Tokens(Prompt - 1)], 5, Tokens(Target), [], 0))];
-        _contexts = [[], .. Enumerable.Range(0, 10).Select(i => Tokens(i < 5 ? 6 : 11))];
+        _edits =
+        [
+            .. Enumerable
+                .Range(0, Edits)
+                .Select(i => new EditRequest($"{i}", [1, .. Tokens(Prompt - 1)], 5, Tokens(Target), [], 0)),
+        ];
+        _contexts =
+        [
+            [],
+            .. Enumerable.Range(0, 10).Select(i => Tokens(i < 5 ? 6 : 11)),
+        ];
         _locality = [1, .. Tokens(17)];
     }
 
@@ -51,7 +78,8 @@ public class AdapterBenchmarks
     public void PlainGraceTraining()
     {
         using var scope = NewDisposeScope();
-        foreach (var edit in _edits) _ = PlainGrace.Train(_model, Layer, edit, zeros(Width), Steps, 0.3);
+        foreach (var edit in _edits)
+            _ = PlainGrace.Train(_model, Layer, edit, zeros(Width), Steps, 0.3);
     }
 
     /// <summary>Cached states, edits side by side.</summary>
@@ -90,20 +118,33 @@ public class AdapterBenchmarks
     /// <summary>The whole model in every step; the bare prompt and the locality row, as the miniature has it.</summary>
     [Benchmark(Baseline = true)]
     [BenchmarkCategory("wise-bare")]
-    public void PlainWiseTrainingBare() => PlainWiseWith([[]]);
+    public void PlainWiseTrainingBare() =>
+        PlainWiseWith([
+            [],
+        ]);
 
     /// <summary>Cached states; the bare prompt.</summary>
     [Benchmark]
     [BenchmarkCategory("wise-bare")]
-    public void WiseTrainingBare() => WiseWith([[]]);
+    public void WiseTrainingBare() =>
+        WiseWith([
+            [],
+        ]);
 
-    private Wise.Options WiseOptions => new() { Layer = Layer, Steps = Steps, MaskDecay = true };
+    private Wise.Options WiseOptions =>
+        new()
+        {
+            Layer = Layer,
+            Steps = Steps,
+            MaskDecay = true,
+        };
 
     private void PlainWiseWith(IReadOnlyList<IReadOnlyList<int>> contexts)
     {
         using var scope = NewDisposeScope();
         var side = _model.Weight(CausalLm.DownProjName(Layer)).clone();
-        foreach (var edit in _edits) _ = PlainWise.Train(_model, edit, contexts, _locality, side, ones_like(side), WiseOptions);
+        foreach (var edit in _edits)
+            _ = PlainWise.Train(_model, edit, contexts, _locality, side, ones_like(side), WiseOptions);
     }
 
     private void WiseWith(IReadOnlyList<IReadOnlyList<int>> contexts)
@@ -114,8 +155,25 @@ public class AdapterBenchmarks
         var o = WiseOptions;
         foreach (var edit in _edits)
         {
-            using var rows = new SideMemoryRows(_model, Layer, edit, contexts, _locality, LabelWindow.Exact, DistancePooling.PromptTokens);
-            _ = SideMemoryTraining.Run(rows, side, main, ones_like(main), new Margins(o.Alpha, o.Beta, o.Gamma), new SideMemoryTraining.Settings(Steps, o.LearningRate, o.WeightDecay, true, o.NormConstraint), null, (_, _) => { });
+            using var rows = new SideMemoryRows(
+                _model,
+                Layer,
+                edit,
+                contexts,
+                _locality,
+                LabelWindow.Exact,
+                DistancePooling.PromptTokens
+            );
+            _ = SideMemoryTraining.Run(
+                rows,
+                side,
+                main,
+                ones_like(main),
+                new Margins(o.Alpha, o.Beta, o.Gamma),
+                new SideMemoryTraining.Settings(Steps, o.LearningRate, o.WeightDecay, true, o.NormConstraint),
+                null,
+                (_, _) => { }
+            );
         }
     }
 }

@@ -20,11 +20,30 @@ public class DecoderBenchmarks
     public void Setup()
     {
         _model = CausalLm.Random(
-            new ModelConfig { Family = "llama2", VocabSize = 1024, HiddenSize = 128, IntermediateSize = 768, Layers = 4, Heads = 4, KvHeads = 2, HeadDim = 32, TieWordEmbeddings = true, MaxPositions = 512 }, new Seed(1));
+            new ModelConfig
+            {
+                Family = "llama2",
+                VocabSize = 1024,
+                HiddenSize = 128,
+                IntermediateSize = 768,
+                Layers = 4,
+                Heads = 4,
+                KvHeads = 2,
+                HeadDim = 32,
+                TieWordEmbeddings = true,
+                MaxPositions = 512,
+            },
+            new Seed(1)
+        );
         _parameters = FlatParameters.CopyOf(_model.Weights, _ => true);
         _trained = _model.Over(_parameters.Views);
         var draw = new Seed(2).Stream("rows");
-        _rows = [.. Enumerable.Range(0, 32).Select(_ => new TokenRow([1, .. Enumerable.Range(0, 39).Select(_ => 3 + draw.Below(1000))], 30))];
+        _rows =
+        [
+            .. Enumerable
+                .Range(0, 32)
+                .Select(_ => new TokenRow([1, .. Enumerable.Range(0, 39).Select(_ => 3 + draw.Below(1000))], 30)),
+        ];
         _prompts = [.. _rows.Select(r => (IReadOnlyList<int>)[.. r.Ids.Take(24)])];
     }
 
@@ -45,10 +64,14 @@ public class DecoderBenchmarks
         using var scope = NewDisposeScope();
         using var batch = RowBatch.Of(_rows);
         _parameters.ZeroGradient();
-        LabelLosses.Nll(_trained.Logits(_trained.Hidden(batch.Ids, batch.LabelPositions)), batch.LabelTargets).mean().backward();
+        LabelLosses
+            .Nll(_trained.Logits(_trained.Hidden(batch.Ids, batch.LabelPositions)), batch.LabelTargets)
+            .mean()
+            .backward();
     }
 
     /// <summary>32 prompts of 24 tokens, 24 new ones each.</summary>
     [Benchmark]
-    public void Greedy() => GreedyDecoder.Decode(_model, _prompts, new GreedyDecoder.Options { MaxNewTokens = 24, StopIds = [] });
+    public void Greedy() =>
+        GreedyDecoder.Decode(_model, _prompts, new GreedyDecoder.Options { MaxNewTokens = 24, StopIds = [] });
 }

@@ -7,7 +7,10 @@ using static TorchSharp.torch;
 
 namespace EditUnlearn.Benchmarks;
 
-/// <summary>The value optimisation against the plain one: full passes, one edit at a time. Rows are as long as the study's, contexts as many as the reference's.</summary>
+/// <summary>
+/// The value optimisation against the plain one: full passes, one edit at a time. Rows are as long as the study's,
+/// contexts as many as the reference's.
+/// </summary>
 public class ValueBenchmarks
 {
     private CausalLm _model = null!;
@@ -19,7 +22,10 @@ public class ValueBenchmarks
     [Params(128, 256)]
     public int Width { get; set; }
 
-    /// <summary>ROME: block 0, 21 contexts, one edit. MEMIT and AlphaEdit: value at block 1, 6 contexts, one edit or eight of a batch. Study: block 1, no contexts, no essence row, one edit.</summary>
+    /// <summary>
+    /// ROME: block 0, 21 contexts, one edit. MEMIT and AlphaEdit: value at block 1, 6 contexts, one edit or eight of a
+    /// batch. Study: block 1, no contexts, no essence row, one edit.
+    /// </summary>
     [Params("rome", "memit", "memit-8", "study")]
     public string Method { get; set; } = "";
 
@@ -44,15 +50,33 @@ public class ValueBenchmarks
                 HeadDim = 32,
                 TieWordEmbeddings = true,
                 MaxPositions = 512,
-            }, new Seed(1));
+            },
+            new Seed(1)
+        );
         var draw = new Seed(2).Stream("edits");
         int[] Tokens(int n) => [.. Enumerable.Range(0, n).Select(_ => 3 + draw.Below(1000))];
-        _edits = [.. Enumerable.Range(0, Method == "memit-8" ? 8 : 1).Select(i => new EditRequest($"{i}", [1, .. Tokens(23)], 17, [.. Tokens(13), 2], [1, .. Tokens(6)], 4))];
+        _edits =
+        [
+            .. Enumerable
+                .Range(0, Method == "memit-8" ? 8 : 1)
+                .Select(i => new EditRequest($"{i}", [1, .. Tokens(23)], 17, [.. Tokens(13), 2], [1, .. Tokens(6)], 4)),
+        ];
         _contexts = Method switch
         {
-            "rome" => [[], .. Enumerable.Range(0, 20).Select(i => Tokens(i < 10 ? 5 : 10))],
-            "study" => [[]],
-            _ => [[], .. Enumerable.Range(0, 5).Select(_ => Tokens(10))],
+            "rome" =>
+            [
+                [],
+                .. Enumerable.Range(0, 20).Select(i => Tokens(i < 10 ? 5 : 10)),
+            ],
+            "study" =>
+            [
+                [],
+            ],
+            _ =>
+            [
+                [],
+                .. Enumerable.Range(0, 5).Select(_ => Tokens(10)),
+            ],
         };
         _options = new ValueOptions { StopLoss = 0, KlFactor = Method == "study" ? 0 : 0.0625 };
     }
@@ -62,7 +86,8 @@ public class ValueBenchmarks
     public void Plain()
     {
         using var scope = NewDisposeScope();
-        foreach (var edit in _edits) _ = PlainTargetValue.Optimise(_model, edit, _contexts, Layer, Site, _options);
+        foreach (var edit in _edits)
+            _ = PlainTargetValue.Optimise(_model, edit, _contexts, Layer, Site, _options);
     }
 
     /// <summary>What the methods use.</summary>
@@ -74,10 +99,14 @@ public class ValueBenchmarks
     }
 }
 
-/// <summary>Closed forms for one edit after 39 others at the miniature's MLP width, against dense solves of that width.</summary>
+/// <summary>
+/// Closed forms for one edit after 39 others at the miniature's MLP width, against dense solves of that width.
+/// </summary>
 public class ClosedFormBenchmarks : IDisposable
 {
-    private Tensor _moment = null!, _key = null!, _earlier = null!;
+    private Tensor _moment = null!,
+        _key = null!,
+        _earlier = null!;
     private FactoredMoment _factored = null!;
     private NullSpace _space = null!;
 
@@ -86,7 +115,8 @@ public class ClosedFormBenchmarks : IDisposable
     public void Setup()
     {
         var draw = new Seed(3).Stream("keys");
-        Tensor Random(int rows, int columns) => tensor(Enumerable.Range(0, rows * columns).Select(_ => draw.NextGaussian()).ToArray()).view(rows, columns);
+        Tensor Random(int rows, int columns) =>
+            tensor(Enumerable.Range(0, rows * columns).Select(_ => draw.NextGaussian()).ToArray()).view(rows, columns);
         var x = Random(2000, 768);
         _moment = matmul(x.t(), x) / 2000;
         (_key, _earlier) = (Random(768, 1), Random(768, 39));
@@ -116,7 +146,10 @@ public class ClosedFormBenchmarks : IDisposable
     {
         using var scope = NewDisposeScope();
         var p = _space.Project(eye(768));
-        _ = linalg.solve(matmul(p, matmul(_key, _key.t()) + matmul(_earlier, _earlier.t())) + eye(768, dtype: ScalarType.Float64), matmul(p, _key));
+        _ = linalg.solve(
+            matmul(p, matmul(_key, _key.t()) + matmul(_earlier, _earlier.t())) + eye(768, dtype: ScalarType.Float64),
+            matmul(p, _key)
+        );
     }
 
     /// <summary>AlphaEdit's small form.</summary>

@@ -14,12 +14,20 @@ public class EngineBenchmarks
     public void Setup()
     {
         for (var at = new DirectoryInfo(AppContext.BaseDirectory); at is not null; at = at.Parent)
-            if (File.Exists(Path.Combine(at.FullName, PipelineFile.FileName))) _root = at.FullName;
+            if (File.Exists(Path.Combine(at.FullName, PipelineFile.FileName)))
+                _root = at.FullName;
     }
 
     /// <summary>pipeline.yaml to plan.</summary>
     [Benchmark]
-    public int Plan() => PlanBuilder.Build(PipelineFile.Read(Path.Combine(_root, PipelineFile.FileName)), StudyStages.Catalog, new PlanRequest()).Cells.Count;
+    public int Plan() =>
+        PlanBuilder
+            .Build(
+                PipelineFile.Read(Path.Combine(_root, PipelineFile.FileName)),
+                StudyStages.Catalog,
+                new PlanRequest()
+            )
+            .Cells.Count;
 
     /// <summary>Code identity of every stage, nothing remembered.</summary>
     [Benchmark]

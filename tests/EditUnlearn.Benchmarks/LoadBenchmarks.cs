@@ -6,7 +6,10 @@ using static TorchSharp.torch;
 
 namespace EditUnlearn.Benchmarks;
 
-/// <summary>Loads 2.1 GB of bfloat16 (Llama-2-7B's shape, four blocks) from a warm file cache; 2.14 GB over the mean is the throughput.</summary>
+/// <summary>
+/// Loads 2.1 GB of bfloat16 (Llama-2-7B's shape, four blocks) from a warm file cache; 2.14 GB over the mean is the
+/// throughput.
+/// </summary>
 /// <remarks>Peak memory cannot be seen from here: the verb <c>load</c> of this program measures it.</remarks>
 public class LoadBenchmarks
 {

@@ -6,24 +6,51 @@ using static TorchSharp.torch;
 
 namespace EditUnlearn.Benchmarks;
 
-/// <summary>The value optimisation as it is written down: one edit at a time, every pass over all blocks, all positions, all words. What the fast one must equal.</summary>
+/// <summary>
+/// The value optimisation as it is written down: one edit at a time, every pass over all blocks, all positions, all
+/// words. What the fast one must equal.
+/// </summary>
 public static class PlainTargetValue
 {
     /// <summary>v0, v0 + delta, and the losses before each update.</summary>
     public static (Tensor Initial, Tensor Value, IReadOnlyList<ValueLoss> Losses) Optimise(
-        CausalLm model, EditRequest request, IReadOnlyList<IReadOnlyList<int>> contexts, int layer, ValueSite site, ValueOptions options)
+        CausalLm model,
+        EditRequest request,
+        IReadOnlyList<IReadOnlyList<int>> contexts,
+        int layer,
+        ValueSite site,
+        ValueOptions options
+    )
     {
         using var scope = NewDisposeScope();
         var rows = ValueRows.Of([request], contexts, options.KlFactor > 0).Rows;
         var width = rows.Max(r => r.Ids.Count);
         var ids = new long[rows.Count, width];
         for (var i = 0; i < rows.Count; i++)
-            for (var t = 0; t < rows[i].Ids.Count; t++) ids[i, t] = rows[i].Ids[t];
+            for (var t = 0; t < rows[i].Ids.Count; t++)
+                ids[i, t] = rows[i].Ids[t];
         var input = tensor(ids);
         var lookup = tensor(rows.Select(r => (long)r.Lookup).ToArray());
         // Where each target token of each context row is scored, in the flattened logits, and how much it counts.
-        var scored = rows.Take(contexts.Count).SelectMany((r, i) => Enumerable.Range(0, r.Targets.Count).Select(t => (Place: (long)i * width + r.Scored(t), Word: (long)r.Targets[t], Share: (float)(1.0 / (contexts.Count * r.Targets.Count))))).ToList();
-        var (places, words, shares) = (tensor(scored.Select(s => s.Place).ToArray()), tensor(scored.Select(s => s.Word).ToArray()).unsqueeze(1), tensor(scored.Select(s => s.Share).ToArray()));
+        var scored = rows.Take(contexts.Count)
+            .SelectMany(
+                (r, i) =>
+                    Enumerable
+                        .Range(0, r.Targets.Count)
+                        .Select(t =>
+                            (
+                                Place: (long)i * width + r.Scored(t),
+                                Word: (long)r.Targets[t],
+                                Share: (float)(1.0 / (contexts.Count * r.Targets.Count))
+                            )
+                        )
+            )
+            .ToList();
+        var (places, words, shares) = (
+            tensor(scored.Select(s => s.Place).ToArray()),
+            tensor(scored.Select(s => s.Word).ToArray()).unsqueeze(1),
+            tensor(scored.Select(s => s.Share).ToArray())
+        );
 
         Tensor v0;
         using (no_grad())
@@ -40,8 +67,13 @@ public static class PlainTargetValue
         for (var step = 0; step < options.Steps - 1; step++)
         {
             using var inner = NewDisposeScope();
-            var log = nn.functional.log_softmax(model.Forward(input, new ForwardOptions { Tap = new OffsetTap(layer, site, lookup, delta) }), -1);   // [R, T, V]
-            var nll = -(log.reshape(-1, log.shape[^1]).index_select(0, places).gather(1, words).squeeze(1) * shares).sum().unsqueeze(0);
+            var log = nn.functional.log_softmax(
+                model.Forward(input, new ForwardOptions { Tap = new OffsetTap(layer, site, lookup, delta) }),
+                -1
+            ); // [R, T, V]
+            var nll = -(log.reshape(-1, log.shape[^1]).index_select(0, places).gather(1, words).squeeze(1) * shares)
+                .sum()
+                .unsqueeze(0);
             var kl = zeros(1);
             if (options.KlFactor > 0)
             {
@@ -52,25 +84,34 @@ public static class PlainTargetValue
             var decay = options.WeightDecay * delta.norm() / (size * size);
             var loss = nll + kl + decay;
             losses.Add(new ValueLoss(loss.ToDouble(), nll.ToDouble(), kl.ToDouble(), decay.ToDouble()));
-            if (losses[^1].Total < options.StopLoss) break;
+            if (losses[^1].Total < options.StopLoss)
+                break;
             var gradient = autograd.grad([loss], [delta])[0];
             using var quiet = no_grad();
             m.mul_(0.9).add_(gradient, 0.1);
             v.mul_(0.999).addcmul_(gradient, gradient, 0.001);
-            delta.addcdiv_(m, (v / (1 - Math.Pow(0.999, step + 1))).sqrt() + 1e-8, -options.LearningRate / (1 - Math.Pow(0.9, step + 1)));
+            delta.addcdiv_(
+                m,
+                (v / (1 - Math.Pow(0.999, step + 1))).sqrt() + 1e-8,
+                -options.LearningRate / (1 - Math.Pow(0.9, step + 1))
+            );
             var norm = delta.norm().ToDouble();
-            if (norm > options.ClampNormFactor * size) delta.mul_(options.ClampNormFactor * size / norm);
+            if (norm > options.ClampNormFactor * size)
+                delta.mul_(options.ClampNormFactor * size / norm);
         }
-        using (no_grad()) return (v0.MoveToOuterDisposeScope(), (v0 + delta).detach().MoveToOuterDisposeScope(), losses);
+        using (no_grad())
+            return (v0.MoveToOuterDisposeScope(), (v0 + delta).detach().MoveToOuterDisposeScope(), losses);
     }
 
     private sealed class OffsetTap(int layer, ValueSite site, Tensor lookup, Tensor? offset) : ForwardTap
     {
         public Tensor? Captured { get; private set; }
 
-        public override Tensor MlpOut(int at, Tensor key, Tensor value) => at == layer && site == ValueSite.MlpOut ? Changed(value) : value;
+        public override Tensor MlpOut(int at, Tensor key, Tensor value) =>
+            at == layer && site == ValueSite.MlpOut ? Changed(value) : value;
 
-        public override Tensor ResidPost(int at, Tensor h) => at == layer && site == ValueSite.ResidPost ? Changed(h) : h;
+        public override Tensor ResidPost(int at, Tensor h) =>
+            at == layer && site == ValueSite.ResidPost ? Changed(h) : h;
 
         private Tensor Changed(Tensor h)
         {

@@ -15,16 +15,25 @@ using EditUnlearn.Pipeline;
 const string Prepared = "EU_BENCHMARK_PREPARED";
 if (Environment.GetEnvironmentVariable(Prepared) is null)
 {
-    var start = new ProcessStartInfo(Environment.ProcessPath!, Path.GetFileNameWithoutExtension(Environment.ProcessPath) == "dotnet" ? [typeof(Program).Assembly.Location, .. args] : args);
+    var start = new ProcessStartInfo(
+        Environment.ProcessPath!,
+        Path.GetFileNameWithoutExtension(Environment.ProcessPath) == "dotnet"
+            ? [typeof(Program).Assembly.Location, .. args]
+            : args
+    );
     WorkerPool.Prepare(start, Environment.ProcessorCount);
     start.Environment[Prepared] = "1";
     using var again = Process.Start(start)!;
     again.WaitForExit();
     return again.ExitCode;
 }
-if (args is ["memory", .. var rest]) return MemoryProbe.Run(rest);
-if (args is ["ratios", .. var rounds]) return Ratios.Run(rounds);
+if (args is ["memory", .. var rest])
+    return MemoryProbe.Run(rest);
+if (args is ["ratios", .. var rounds])
+    return Ratios.Run(rounds);
+
 // In this process: the project that the library would generate does not find libtorch.
 var here = DefaultConfig.Instance.AddJob(Job.Default.WithToolchain(InProcessEmitToolchain.Instance));
-if (!CheckpointVerbs.Run(args)) BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(args, here);
+if (!CheckpointVerbs.Run(args))
+    BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(args, here);
 return 0;

@@ -3,7 +3,11 @@ using System.Globalization;
 
 namespace EditUnlearn.Benchmarks;
 
-/// <summary>How many times faster than the plain versions the value optimisations are: <c>-- ratios [rounds]</c>. Both run in turn on one thread, and processor time is counted, so that other work on the machine matters little; the ratio of medians is told.</summary>
+/// <summary>
+/// How many times faster than the plain versions the value optimisations are: <c>-- ratios [rounds]</c>. Both run in
+/// turn on one thread, and processor time is counted, so that other work on the machine matters little; the ratio of
+/// medians is told.
+/// </summary>
 internal static class Ratios
 {
     /// <summary>Runs methods at both widths and prints a table.</summary>
@@ -24,10 +28,14 @@ internal static class Ratios
             }
             var adapters = new AdapterBenchmarks { Width = width, Layer = 3 };
             adapters.Setup();
-            if (Asked("grace")) Compare("grace", width, rounds, adapters.PlainGraceTraining, adapters.GraceTraining);
-            if (Asked("grace-single")) Compare("grace-single", width, rounds, adapters.PlainGraceTraining, adapters.GraceTrainingOneByOne);
-            if (Asked("wise")) Compare("wise", width, Math.Min(2, rounds), adapters.PlainWiseTraining, adapters.WiseTraining);
-            if (Asked("wise-bare")) Compare("wise-bare", width, rounds, adapters.PlainWiseTrainingBare, adapters.WiseTrainingBare);
+            if (Asked("grace"))
+                Compare("grace", width, rounds, adapters.PlainGraceTraining, adapters.GraceTraining);
+            if (Asked("grace-single"))
+                Compare("grace-single", width, rounds, adapters.PlainGraceTraining, adapters.GraceTrainingOneByOne);
+            if (Asked("wise"))
+                Compare("wise", width, Math.Min(2, rounds), adapters.PlainWiseTraining, adapters.WiseTraining);
+            if (Asked("wise-bare"))
+                Compare("wise-bare", width, rounds, adapters.PlainWiseTrainingBare, adapters.WiseTrainingBare);
         }
         return 0;
     }
@@ -42,8 +50,11 @@ internal static class Ratios
         }
         ours();
         var times = Enumerable.Range(0, rounds).Select(_ => (Plain: Time(plain), Ours: Time(ours))).ToList();
-        double Median(Func<(double Plain, double Ours), double> of) => times.Select(of).Order().ElementAt(times.Count / 2);
+        double Median(Func<(double Plain, double Ours), double> of) =>
+            times.Select(of).Order().ElementAt(times.Count / 2);
         var (p, o) = (Median(t => t.Plain), Median(t => t.Ours));
-        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"| {name} | {width} | {p:0} | {o:0} | {p / o:0.0} |"));
+        Console.WriteLine(
+            string.Create(CultureInfo.InvariantCulture, $"| {name} | {width} | {p:0} | {o:0} | {p / o:0.0} |")
+        );
     }
 }

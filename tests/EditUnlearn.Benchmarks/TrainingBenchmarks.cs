@@ -5,12 +5,17 @@ using EditUnlearn.Models.Training;
 
 namespace EditUnlearn.Benchmarks;
 
-/// <summary>Pretraining steps of miniatures of three widths, the two fixed shards of a batch on one thread or on two: 64 rows of 40 tokens, so 2,560 tokens a step.</summary>
+/// <summary>
+/// Pretraining steps of miniatures of three widths, the two fixed shards of a batch on one thread or on two: 64 rows of
+/// 40 tokens, so 2,560 tokens a step.
+/// </summary>
 [WarmupCount(1)]
 [IterationCount(3)]
 public class TrainingBenchmarks
 {
-    private const int Steps = 4, Batch = 64, RowTokens = 40;
+    private const int Steps = 4,
+        Batch = 64,
+        RowTokens = 40;
     private List<TokenRow> _rows = null!;
 
     /// <summary>D.</summary>
@@ -26,7 +31,15 @@ public class TrainingBenchmarks
     public void Setup()
     {
         var draw = new Seed(2).Stream("rows");
-        _rows = [.. Enumerable.Range(0, Steps * Batch).Select(_ => new TokenRow([1, .. Enumerable.Range(0, RowTokens - 1).Select(_ => 3 + draw.Below(1000))], 30))];
+        _rows =
+        [
+            .. Enumerable
+                .Range(0, Steps * Batch)
+                .Select(_ => new TokenRow(
+                    [1, .. Enumerable.Range(0, RowTokens - 1).Select(_ => 3 + draw.Below(1000))],
+                    30
+                )),
+        ];
     }
 
     /// <summary>Four updates; 10,240 tokens, counted one by one.</summary>
@@ -46,6 +59,19 @@ public class TrainingBenchmarks
             TieWordEmbeddings = true,
             MaxPositions = 512,
         };
-        using var model = Pretrainer.Train(config, _rows, new Pretrainer.Options { Steps = Steps, Batch = Batch, Warmup = 1, Threads = Threads }, new Seed(1)).Model;
+        using var model = Pretrainer
+            .Train(
+                config,
+                _rows,
+                new Pretrainer.Options
+                {
+                    Steps = Steps,
+                    Batch = Batch,
+                    Warmup = 1,
+                    Threads = Threads,
+                },
+                new Seed(1)
+            )
+            .Model;
     }
 }

@@ -11,14 +11,26 @@ public sealed record Checkout(string Root)
     public string StateFolder => Path.Combine(Root, ".build");
 
     /// <summary>The program the build leaves behind.</summary>
-    public string Program => Path.Combine(
-        Root, "src", "Cli", "bin", "Release", "net10.0", OperatingSystem.IsLinux() ? "linux-x64" : "", "EditUnlearn.Cli.dll");
+    public string Program =>
+        Path.Combine(
+            Root,
+            "src",
+            "Cli",
+            "bin",
+            "Release",
+            "net10.0",
+            OperatingSystem.IsLinux() ? "linux-x64" : "",
+            "EditUnlearn.Cli.dll"
+        );
 
     /// <summary>Walks up from <paramref name="folder"/>; null when no parent holds the solution.</summary>
     public static Checkout? Around(string folder)
     {
         for (var at = new DirectoryInfo(folder); at is not null; at = at.Parent)
-            if (File.Exists(Path.Combine(at.FullName, "EditUnlearn.sln")) && File.Exists(Path.Combine(at.FullName, ".config", "dotnet-tools.json")))
+            if (
+                File.Exists(Path.Combine(at.FullName, "EditUnlearn.sln"))
+                && File.Exists(Path.Combine(at.FullName, ".config", "dotnet-tools.json"))
+            )
                 return new Checkout(at.FullName);
         return null;
     }

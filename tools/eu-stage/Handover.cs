@@ -5,20 +5,24 @@ namespace EditUnlearn.Launcher;
 
 /// <summary>Hands the terminal over to the real program.</summary>
 /// <remarks>
-/// On Unix the launcher becomes the program (<c>execv</c>): no second process, and signals, exit code and terminal are the
-/// program's own. Elsewhere it waits for a child.
+/// On Unix the launcher becomes the program (<c>execv</c>): no second process, and signals, exit code and terminal are
+/// the program's own. Elsewhere it waits for a child.
 /// </remarks>
 public static class Handover
 {
-    /// <summary>Runs <paramref name="program"/> with <paramref name="arguments"/>; returns only where a child had to be used.</summary>
+    /// <summary>
+    /// Runs <paramref name="program"/> with <paramref name="arguments"/>; returns only where a child had to be used.
+    /// </summary>
     public static int To(string dotnet, string program, IReadOnlyList<string> arguments)
     {
         ArgumentNullException.ThrowIfNull(arguments);
         string[] line = [dotnet, "exec", program, .. arguments];
-        if (!OperatingSystem.IsWindows()) Replace(dotnet, line);
+        if (!OperatingSystem.IsWindows())
+            Replace(dotnet, line);
 
         var start = new ProcessStartInfo(dotnet) { UseShellExecute = false };
-        foreach (var argument in line.Skip(1)) start.ArgumentList.Add(argument);
+        foreach (var argument in line.Skip(1))
+            start.ArgumentList.Add(argument);
         Console.CancelKeyPress += (_, e) => e.Cancel = true; // the child gets the signal too and decides
         using var child = Process.Start(start)!;
         child.WaitForExit();

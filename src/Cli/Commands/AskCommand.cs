@@ -15,25 +15,40 @@ internal sealed class AskCommand(Stopping stopping)
     private const int BatchRows = 64;
 
     /// <summary>Asks questions of a model folder or of a cell of the study.</summary>
-    [Command("ask", Description = "Ask a model questions, and with --patch or --cell show the answers before and after")]
+    [Command(
+        "ask",
+        Description = "Ask a model questions, and with --patch or --cell show the answers before and after"
+    )]
     public int Ask(
         [Argument(Description = "Questions; none reads them from the terminal, one a line")] string[]? questions = null,
         [Option("model", Description = "A model folder")] string? model = null,
         [Option("patch", Description = "A patch to put on the model")] string? patch = null,
-        [Option("cell", Description = "A cell of the study with a patch or a model, such as 'apply[llama2,facts-40,rome]'")] string? cell = null,
+        [Option(
+            "cell",
+            Description = "A cell of the study with a patch or a model, such as 'apply[llama2,facts-40,rome]'"
+        )]
+            string? cell = null,
         [Option("file", Description = "A question file, JSON Lines")] string? file = null,
         [Option("max-new", Description = "Most new tokens of an answer")] int maxNew = 200,
-        [Option("template", Description = "Name or file of a chat template; the checkpoint's own when left out")] string? template = null,
-        [Option("official-template", Description = "With the system text the model's authors put first")] bool official = false,
+        [Option("template", Description = "Name or file of a chat template; the checkpoint's own when left out")]
+            string? template = null,
+        [Option("official-template", Description = "With the system text the model's authors put first")]
+            bool official = false,
         [Option("device", Description = "auto, cpu, cuda, cuda:<number>")] string device = DeviceNames.Auto,
         [Option("dtype", Description = "auto, float32, bfloat16, float16")] string dtype = DeviceNames.Auto,
         [Option("profile", Description = "With --cell: a profile of pipeline.yaml")] string? profile = null,
         [Option("set", Description = "With --cell: change a setting")] string[]? set = null,
-        [Option("json", Description = "Print one JSON object on stdout")] bool json = false)
+        [Option("json", Description = "Print one JSON object on stdout")] bool json = false
+    )
     {
         CommandOutcome.Reached = true;
         new OptionChecks()
-            .That((model is null) != (cell is null), "ask", $"needs either --model or --cell", "--model a folder, --cell a cell of the study")
+            .That(
+                (model is null) != (cell is null),
+                "ask",
+                $"needs either --model or --cell",
+                "--model a folder, --cell a cell of the study"
+            )
             .That(patch is null || cell is null, "--patch", $"cannot be given together with --cell, which has its own")
             .AtLeast("--max-new", maxNew, 1)
             .Demand();
@@ -50,25 +65,49 @@ internal sealed class AskCommand(Stopping stopping)
         }
         foreach (var question in Typed())
         {
-            if (stopping.Token.IsCancellationRequested) break;
+            if (stopping.Token.IsCancellationRequested)
+                break;
             Print([question], Answers(checkpoint, change, [question], maxNew), json);
         }
         return ExitCodes.Done;
     }
 
-    private List<(string Before, string? After)> Answers(Checkpoint checkpoint, ModelPatch? patch, IReadOnlyList<string> questions, int maxNew)
+    private List<(string Before, string? After)> Answers(
+        Checkpoint checkpoint,
+        ModelPatch? patch,
+        IReadOnlyList<string> questions,
+        int maxNew
+    )
     {
         var before = Said(checkpoint, questions, maxNew, null);
-        if (patch is null) return [.. before.Select(b => (b, (string?)null))];
+        if (patch is null)
+            return [.. before.Select(b => (b, (string?)null))];
         using var applied = patch.ApplyTo(checkpoint.Model, "the patch");
         return [.. before.Zip(Said(checkpoint, questions, maxNew, patch.Tap), (b, a) => (b, (string?)a))];
     }
 
-    private IReadOnlyList<string> Said(Checkpoint checkpoint, IReadOnlyList<string> questions, int maxNew, ForwardTap? tap)
+    private IReadOnlyList<string> Said(
+        Checkpoint checkpoint,
+        IReadOnlyList<string> questions,
+        int maxNew,
+        ForwardTap? tap
+    )
     {
         using var counter = new Counter("ask");
-        var options = new GreedyDecoder.Options { MaxNewTokens = maxNew, BatchRows = BatchRows, StopIds = checkpoint.StopIds, Tap = tap };
-        var written = GreedyDecoder.Decode(checkpoint.Model, [.. questions.Select(checkpoint.Prompt)], options, done => counter.Report(done, questions.Count), stopping.Token);
+        var options = new GreedyDecoder.Options
+        {
+            MaxNewTokens = maxNew,
+            BatchRows = BatchRows,
+            StopIds = checkpoint.StopIds,
+            Tap = tap,
+        };
+        var written = GreedyDecoder.Decode(
+            checkpoint.Model,
+            [.. questions.Select(checkpoint.Prompt)],
+            options,
+            done => counter.Report(done, questions.Count),
+            stopping.Token
+        );
         return [.. written.Select(w => checkpoint.Decode(w.Ids))];
     }
 
@@ -76,17 +115,31 @@ internal sealed class AskCommand(Stopping stopping)
     {
         if (json)
         {
-            InspectCommands.PrintJson(new JsonObject
-            {
-                ["answers"] = new JsonArray([.. questions.Zip(answers, (q, a) => a.After is null
-                    ? new JsonObject { ["question"] = q, ["answer"] = a.Before }
-                    : new JsonObject { ["question"] = q, ["before"] = a.Before, ["after"] = a.After })]),
-            });
+            InspectCommands.PrintJson(
+                new JsonObject
+                {
+                    ["answers"] = new JsonArray([
+                        .. questions.Zip(
+                            answers,
+                            (q, a) =>
+                                a.After is null
+                                    ? new JsonObject { ["question"] = q, ["answer"] = a.Before }
+                                    : new JsonObject
+                                    {
+                                        ["question"] = q,
+                                        ["before"] = a.Before,
+                                        ["after"] = a.After,
+                                    }
+                        ),
+                    ]),
+                }
+            );
             return;
         }
         foreach (var (question, (before, after)) in questions.Zip(answers))
         {
-            if (questions.Count > 1) Console.Out.WriteLine(question);
+            if (questions.Count > 1)
+                Console.Out.WriteLine(question);
             Console.Out.WriteLine(after is null ? before : $"  before: {before}\n  after:  {after}");
         }
     }
@@ -95,9 +148,12 @@ internal sealed class AskCommand(Stopping stopping)
     {
         while (true)
         {
-            if (!Console.IsInputRedirected) Console.Error.Write("? ");
-            if (Console.In.ReadLine() is not { } line) yield break;
-            if (!string.IsNullOrWhiteSpace(line)) yield return line.Trim();
+            if (!Console.IsInputRedirected)
+                Console.Error.Write("? ");
+            if (Console.In.ReadLine() is not { } line)
+                yield break;
+            if (!string.IsNullOrWhiteSpace(line))
+                yield return line.Trim();
         }
     }
 
@@ -106,20 +162,33 @@ internal sealed class AskCommand(Stopping stopping)
     {
         var study = Study.Open(profile, set);
         var named = Targets.Named(study.Plan, [name]);
-        if (named.Count > 1) throw new InputException(name, $"means {named.Count} cells", "name one: " + string.Join(", ", named.Take(4).Select(c => c.Id)));
+        if (named.Count > 1)
+            throw new InputException(
+                name,
+                $"means {named.Count} cells",
+                "name one: " + string.Join(", ", named.Take(4).Select(c => c.Id))
+            );
         var status = Status.Of(study.Plan, study.Store, study.Keys).ToDictionary(s => s.Cell.Id);
         string Result(CellId id, string output)
         {
-            if (status[id].State != CellState.UpToDate) throw new InputException(id.Text, "has no result for the present settings: " + Format.Reasons(status[id].Reasons), $"eu-stage repro '{id}'");
+            if (status[id].State != CellState.UpToDate)
+                throw new InputException(
+                    id.Text,
+                    "has no result for the present settings: " + Format.Reasons(status[id].Reasons),
+                    $"eu-stage repro '{id}'"
+                );
             study.Store.CheckSizes(status[id].Key!);
             return Path.Combine(study.Store.ResultFolder(status[id].Key!), output);
         }
         var chosen = named[0];
-        if (chosen.Stage.Info.Outputs.Contains(ModelName)) return (Result(chosen.Id, ModelName), null);
-        if (chosen.Inputs.OfType<CellOutputInput>().FirstOrDefault(i => i.Name == ModelName) is not { } model) throw new InputException(name, "has no model", "name a cell of apply, pretrain or finetune");
+        if (chosen.Stage.Info.Outputs.Contains(ModelName))
+            return (Result(chosen.Id, ModelName), null);
+        if (chosen.Inputs.OfType<CellOutputInput>().FirstOrDefault(i => i.Name == ModelName) is not { } model)
+            throw new InputException(name, "has no model", "name a cell of apply, pretrain or finetune");
         var makesPatch = chosen.Stage.Info.Outputs.Contains(PatchName);
         return (Result(model.Cell, model.Output), makesPatch ? Result(chosen.Id, PatchName) : null);
     }
 
-    private const string ModelName = "model", PatchName = "patch";
+    private const string ModelName = "model",
+        PatchName = "patch";
 }

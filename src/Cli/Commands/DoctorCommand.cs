@@ -6,26 +6,48 @@ using EditUnlearn.Pipeline;
 
 namespace EditUnlearn.Cli.Commands;
 
-/// <summary><c>doctor</c>: what is missing before a profile can run, and how much memory each stage will need.</summary>
+/// <summary>
+/// <c>doctor</c>: what is missing before a profile can run, and how much memory each stage will need.
+/// </summary>
 internal sealed class DoctorCommand
 {
     /// <summary>Looks at machine, models, files and memory; changes nothing.</summary>
-    [Command("doctor", Description = "What is missing before a profile can run, and how much memory its stages will need")]
+    [Command(
+        "doctor",
+        Description = "What is missing before a profile can run, and how much memory its stages will need"
+    )]
     public int Doctor(
         [Option("profile", Description = "A profile of pipeline.yaml")] string? profile = null,
         [Option("set", Description = "Change a setting")] string[]? set = null,
-        [Option("json", Description = "Print one JSON object on stdout")] bool json = false)
+        [Option("json", Description = "Print one JSON object on stdout")] bool json = false
+    )
     {
         var study = Study.Open(profile, set);
-        var cache = HubSettings.FromEnvironment(Environment.GetEnvironmentVariable, Environment.GetFolderPath(Environment.SpecialFolder.UserProfile)).Cache;
+        var cache = HubSettings
+            .FromEnvironment(
+                Environment.GetEnvironmentVariable,
+                Environment.GetFolderPath(Environment.SpecialFolder.UserProfile)
+            )
+            .Cache;
         var sources = SourceCatalog.Read(Path.Combine(study.Root, SourceCatalog.FileName));
-        var diagnosis = new Examination(study.Plan, MachineFacts.Look(study.Root, cache), sources, cell => SeenPeak(study, cell)).Run();
-        if (json) InspectCommands.PrintJson(DiagnosisView.Json(diagnosis));
-        else DiagnosisView.Write(Screen.Out, diagnosis);
+        var diagnosis = new Examination(
+            study.Plan,
+            MachineFacts.Look(study.Root, cache),
+            sources,
+            cell => SeenPeak(study, cell)
+        ).Run();
+        if (json)
+            InspectCommands.PrintJson(DiagnosisView.Json(diagnosis));
+        else
+            DiagnosisView.Write(Screen.Out, diagnosis);
         return diagnosis.ExitCode;
     }
 
     // A cell of the same name under another profile, on another device or in another type, was another computation.
     private static long? SeenPeak(Study study, CellId cell) =>
-        study.Store.LastKey(cell) is { } key && study.Store.ReadManifest(key) is { } last && (last.Device, last.DType) == (study.Plan.Device, study.Plan.DType) ? last.PeakBytes : null;
+        study.Store.LastKey(cell) is { } key
+        && study.Store.ReadManifest(key) is { } last
+        && (last.Device, last.DType) == (study.Plan.Device, study.Plan.DType)
+            ? last.PeakBytes
+            : null;
 }

@@ -11,10 +11,16 @@ using EditUnlearn.Stages.OwnModel;
 
 namespace EditUnlearn.Cli.Commands;
 
-/// <summary><c>eval</c>: the study's metrics on a question file of the user's, for a checkpoint with or without a patch.</summary>
+/// <summary>
+/// <c>eval</c>: the study's metrics on a question file of the user's, for a checkpoint with or without a patch.
+/// </summary>
 internal sealed class EvalCommand(Stopping stopping)
 {
-    private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly JsonSerializerOptions Indented = new()
+    {
+        WriteIndented = true,
+        Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+    };
 
     /// <summary>Asks every question and takes the means.</summary>
     [Command("eval", Description = "Metrics of a question file for a checkpoint, with or without a patch")]
@@ -23,42 +29,74 @@ internal sealed class EvalCommand(Stopping stopping)
         [Option("questions", Description = "A question file, JSON Lines")] string questions,
         [Option("patch", Description = "A patch to put on the model")] string? patch = null,
         [Option("rephrased", Description = "Also ask every question in its other words")] bool rephrased = false,
-        [Option("out", Description = "File for what was answered: .parquet holds the evidence, .json means and answers")] string? output = null,
+        [Option(
+            "out",
+            Description = "File for what was answered: .parquet holds the evidence, .json means and answers"
+        )]
+            string? output = null,
         [Option("max-new", Description = "Most new tokens of an answer")] int maxNew = 200,
-        [Option("template", Description = "Name or file of a chat template; the checkpoint's own when left out")] string? template = null,
+        [Option("template", Description = "Name or file of a chat template; the checkpoint's own when left out")]
+            string? template = null,
         [Option("seed", Description = "Of the bootstrap")] long seed = 17,
         [Option("device", Description = "auto, cpu, cuda, cuda:<number>")] string device = DeviceNames.Auto,
         [Option("dtype", Description = "auto, float32, bfloat16, float16")] string dtype = DeviceNames.Auto,
-        [Option("json", Description = "Print one JSON object on stdout")] bool json = false)
+        [Option("json", Description = "Print one JSON object on stdout")] bool json = false
+    )
     {
         CommandOutcome.Reached = true;
         new OptionChecks()
             .AtLeast("--max-new", maxNew, 1)
             .AtLeast("--seed", seed, 0)
-            .That(output is null || Path.GetExtension(output) is ".parquet" or ".json", "--out", $"{output} ends in neither .parquet nor .json")
+            .That(
+                output is null || Path.GetExtension(output) is ".parquet" or ".json",
+                "--out",
+                $"{output} ends in neither .parquet nor .json"
+            )
             .File("--out", output)
             .Demand();
 
         var compute = Compute.Of(device, dtype);
         var rows = QaFile.Read(questions);
-        if (rephrased && rows.All(q => q.Rephrasings.Count == 0)) throw new InputException(questions, "has no rephrasings", "leave --rephrased out, or add the field rephrasings");
+        if (rephrased && rows.All(q => q.Rephrasings.Count == 0))
+            throw new InputException(
+                questions,
+                "has no rephrasings",
+                "leave --rephrased out, or add the field rephrasings"
+            );
         using var change = patch is null ? null : ModelPatch.Load(patch);
         using var checkpoint = Opening.Checkpoint(model, compute, template, false, stopping.Token);
         using var applied = change?.ApplyTo(checkpoint.Model, patch!);
-        var asked = OwnQuestions.AsWritten("questions", rows).Concat(rephrased ? OwnQuestions.InOtherWords(rows) : []).ToList();
+        var asked = OwnQuestions
+            .AsWritten("questions", rows)
+            .Concat(rephrased ? OwnQuestions.InOtherWords(rows) : [])
+            .ToList();
         IReadOnlyList<AnswerRow> answers;
-        using (var counter = new Counter("eval")) answers = OwnQuestions.Ask(checkpoint, asked, change is null ? "none" : "patch", maxNew, change?.Tap, (done, total) => counter.Report(done, total), stopping.Token);
+        using (var counter = new Counter("eval"))
+            answers = OwnQuestions.Ask(
+                checkpoint,
+                asked,
+                change is null ? "none" : "patch",
+                maxNew,
+                change?.Tap,
+                (done, total) => counter.Report(done, total),
+                stopping.Token
+            );
         var means = OwnQuestions.Means(answers, new Seed((ulong)seed));
-        if (output is not null) Write(output, answers, means);
-        if (json) InspectCommands.PrintJson(Json(means, null));
-        else ApplyView.Write(Screen.Out, means);
+        if (output is not null)
+            Write(output, answers, means);
+        if (json)
+            InspectCommands.PrintJson(Json(means, null));
+        else
+            ApplyView.Write(Screen.Out, means);
         return ExitCodes.Done;
     }
 
     private static void Write(string path, IReadOnlyList<AnswerRow> answers, IReadOnlyList<SplitMeans> means)
     {
-        if (Path.GetExtension(path) == ".parquet") AtomicFile.Write(path, partial => ParquetTable.Write(partial, [.. answers]));
-        else AtomicFile.Write(path, Json(means, answers).ToJsonString(Indented) + "\n");
+        if (Path.GetExtension(path) == ".parquet")
+            AtomicFile.Write(path, partial => ParquetTable.Write(partial, [.. answers]));
+        else
+            AtomicFile.Write(path, Json(means, answers).ToJsonString(Indented) + "\n");
     }
 
     private static JsonObject Json(IReadOnlyList<SplitMeans> means, IReadOnlyList<AnswerRow>? answers)
@@ -66,10 +104,27 @@ internal sealed class EvalCommand(Stopping stopping)
         var json = new JsonObject
         {
             ["format"] = "eval/1",
-            ["splits"] = new JsonArray([.. means.Select(m => new JsonObject { ["split"] = m.Split, ["questions"] = m.Questions, ["metrics"] = m.ToJson() })]),
+            ["splits"] = new JsonArray([
+                .. means.Select(m => new JsonObject
+                {
+                    ["split"] = m.Split,
+                    ["questions"] = m.Questions,
+                    ["metrics"] = m.ToJson(),
+                }),
+            ]),
         };
         if (answers is not null)
-            json["answers"] = new JsonArray([.. answers.Select(a => new JsonObject { ["split"] = a.Split, ["id"] = a.Id, ["question"] = a.Question, ["answer"] = a.Answer, ["said"] = a.Generated, ["refused"] = a.Refused })]);
+            json["answers"] = new JsonArray([
+                .. answers.Select(a => new JsonObject
+                {
+                    ["split"] = a.Split,
+                    ["id"] = a.Id,
+                    ["question"] = a.Question,
+                    ["answer"] = a.Answer,
+                    ["said"] = a.Generated,
+                    ["refused"] = a.Refused,
+                }),
+            ]);
         return json;
     }
 }

@@ -13,50 +13,73 @@ internal sealed class ReproCommand(Stopping stopping)
     /// <summary>Runs what is stale.</summary>
     [Command("repro", Description = "Run what is stale, and nothing else")]
     public async Task<int> Repro(
-        [Argument(Description = "Stages or cells, such as tables or apply[rome]; all when none is named")] string[]? targets = null,
+        [Argument(Description = "Stages or cells, such as tables or apply[rome]; all when none is named")]
+            string[]? targets = null,
         [Option("profile", Description = "A profile of pipeline.yaml")] string? profile = null,
         [Option("set", Description = "Change a setting: pretrain.steps=200")] string[]? set = null,
         [Option('j', Description = "Threads that may be busy at once; 0 for one a core")] int jobs = 0,
         [Option('n', Description = "Say what would run, and run nothing")] bool dryRun = false,
-        [Option('f', Description = "Run the named cells whatever the store holds; all when none is named")] bool force = false,
+        [Option('f', Description = "Run the named cells whatever the store holds; all when none is named")]
+            bool force = false,
         [Option('k', Description = "Go on with what does not depend on a failure")] bool keepGoing = false,
         [Option("only", Description = "Leave out what the targets read; it must be there")] bool only = false,
         [Option("downstream", Description = "Also bring up to date what reads the targets")] bool downstream = false,
         [Option("frozen", Description = "Run nothing; exit 3 when something is stale")] bool frozen = false,
-        [Option("json", Description = "Print one JSON object on stdout")] bool json = false)
+        [Option("json", Description = "Print one JSON object on stdout")] bool json = false
+    )
     {
-        if (jobs < 0) throw new InputException("-j", $"must be at least 0, not {jobs}");
+        if (jobs < 0)
+            throw new InputException("-j", $"must be at least 0, not {jobs}");
         var study = Study.Open(profile, set);
         var named = Targets.Named(study.Plan, targets ?? []);
         var wanted = downstream ? Targets.WithDownstream(study.Plan, named) : named;
         var cells = only ? wanted : Targets.WithUpstream(study.Plan, wanted);
-        if (dryRun || frozen) return Look(study, cells, frozen, json);
+        if (dryRun || frozen)
+            return Look(study, cells, frozen, json);
 
         RunResult result;
-        await using (var runner = new WorkerPool([Environment.ProcessPath!, .. OwnAssembly(), WorkerCommand.Verb], Environment.ProcessorCount))
+        await using (
+            var runner = new WorkerPool(
+                [Environment.ProcessPath!, .. OwnAssembly(), WorkerCommand.Verb],
+                Environment.ProcessorCount
+            )
+        )
         await using (var reporter = new RunReporter(quiet: json))
-            result = await new Scheduler(study.Plan, study.Store, study.Keys, runner, reporter).RunAsync(cells, new RunOptions
-            {
-                Jobs = jobs == 0 ? Environment.ProcessorCount : jobs,
-                Force = force ? (targets is { Length: > 0 } ? named : cells).Select(c => c.Id).ToHashSet() : [],
-                KeepGoing = keepGoing,
-                Versions = Study.Versions,
-            }, stopping.Token).ConfigureAwait(false);
+            result = await new Scheduler(study.Plan, study.Store, study.Keys, runner, reporter)
+                .RunAsync(
+                    cells,
+                    new RunOptions
+                    {
+                        Jobs = jobs == 0 ? Environment.ProcessorCount : jobs,
+                        Force = force ? (targets is { Length: > 0 } ? named : cells).Select(c => c.Id).ToHashSet() : [],
+                        KeepGoing = keepGoing,
+                        Versions = Study.Versions,
+                    },
+                    stopping.Token
+                )
+                .ConfigureAwait(false);
         study.Files.Save();
         return Report(study, result, json);
     }
 
     // Run through the muxer, the program's own assembly is its first argument; run as an apphost it is not.
     private static IEnumerable<string> OwnAssembly() =>
-        Path.GetFileNameWithoutExtension(Environment.ProcessPath) == "dotnet" ? [Path.Combine(AppContext.BaseDirectory, typeof(ReproCommand).Assembly.GetName().Name + ".dll")] : [];
+        Path.GetFileNameWithoutExtension(Environment.ProcessPath) == "dotnet"
+            ? [Path.Combine(AppContext.BaseDirectory, typeof(ReproCommand).Assembly.GetName().Name + ".dll")]
+            : [];
 
     private static int Look(Study study, IReadOnlyList<Cell> cells, bool frozen, bool json)
     {
         var chosen = cells.Select(c => c.Id).ToHashSet();
-        var stale = Status.Of(study.Plan, study.Store, study.Keys).Where(s => s.State != CellState.UpToDate && chosen.Contains(s.Cell.Id)).ToList();
+        var stale = Status
+            .Of(study.Plan, study.Store, study.Keys)
+            .Where(s => s.State != CellState.UpToDate && chosen.Contains(s.Cell.Id))
+            .ToList();
         study.Files.Save();
-        if (json) InspectCommands.PrintJson(new JsonObject { ["stale"] = InspectCommands.ToJson(stale) });
-        else InspectCommands.Print(stale, study.Store, study.Plan.Device);
+        if (json)
+            InspectCommands.PrintJson(new JsonObject { ["stale"] = InspectCommands.ToJson(stale) });
+        else
+            InspectCommands.Print(stale, study.Store, study.Plan.Device);
         return frozen && stale.Count > 0 ? ExitCodes.Stale : ExitCodes.Done;
     }
 
@@ -64,31 +87,53 @@ internal sealed class ReproCommand(Stopping stopping)
     {
         var failed = result.Cells.Where(c => c.Outcome == Outcome.Failed).ToList();
         if (json)
-            InspectCommands.PrintJson(new JsonObject
-            {
-                ["profile"] = study.Plan.Profile,
-                ["executed"] = result.Count(Outcome.Executed),
-                ["restored"] = result.Count(Outcome.Restored),
-                ["upToDate"] = result.Count(Outcome.UpToDate),
-                ["failed"] = failed.Count,
-                ["notRun"] = result.Count(Outcome.NotRun),
-                ["timings"] = new JsonObject { ["plannerMilliseconds"] = Math.Round(result.PlannerMilliseconds, 1), ["processMilliseconds"] = Math.Round((DateTime.Now - System.Diagnostics.Process.GetCurrentProcess().StartTime).TotalMilliseconds) },
-                ["cells"] = new JsonArray([.. result.Cells.Where(c => c.Outcome != Outcome.UpToDate).Select(c => new JsonObject
+            InspectCommands.PrintJson(
+                new JsonObject
                 {
-                    ["cell"] = c.Cell.Text,
-                    ["outcome"] = JsonNamingPolicy.CamelCase.ConvertName(c.Outcome.ToString()),
-                    ["seconds"] = Math.Round(c.Seconds, 3),
-                    ["reasons"] = new JsonArray([.. c.Reasons.Select(r => (JsonNode)r)]),
-                    ["error"] = c.Error?.Message,
-                })]),
-            });
+                    ["profile"] = study.Plan.Profile,
+                    ["executed"] = result.Count(Outcome.Executed),
+                    ["restored"] = result.Count(Outcome.Restored),
+                    ["upToDate"] = result.Count(Outcome.UpToDate),
+                    ["failed"] = failed.Count,
+                    ["notRun"] = result.Count(Outcome.NotRun),
+                    ["timings"] = new JsonObject
+                    {
+                        ["plannerMilliseconds"] = Math.Round(result.PlannerMilliseconds, 1),
+                        ["processMilliseconds"] = Math.Round(
+                            (DateTime.Now - System.Diagnostics.Process.GetCurrentProcess().StartTime).TotalMilliseconds
+                        ),
+                    },
+                    ["cells"] = new JsonArray([
+                        .. result
+                            .Cells.Where(c => c.Outcome != Outcome.UpToDate)
+                            .Select(c => new JsonObject
+                            {
+                                ["cell"] = c.Cell.Text,
+                                ["outcome"] = JsonNamingPolicy.CamelCase.ConvertName(c.Outcome.ToString()),
+                                ["seconds"] = Math.Round(c.Seconds, 3),
+                                ["reasons"] = new JsonArray([.. c.Reasons.Select(r => (JsonNode)r)]),
+                                ["error"] = c.Error?.Message,
+                            }),
+                    ]),
+                }
+            );
         foreach (var cell in failed)
-            Screen.Error($"{cell.Cell}: {cell.Error!.Message}\n  log: {Path.GetRelativePath(Directory.GetCurrentDirectory(), study.Store.LogFile(cell.Cell))}");
+            Screen.Error(
+                $"{cell.Cell}: {cell.Error!.Message}\n  log: "
+                    + $"{Path.GetRelativePath(Directory.GetCurrentDirectory(), study.Store.LogFile(cell.Cell))}"
+            );
         var ran = result.Count(Outcome.Executed);
         if (!json)
-            Screen.Note(ran == 0 && failed.Count == 0 && result.Count(Outcome.NotRun) == 0
-                ? $"Nothing to do: {result.Count(Outcome.UpToDate) + result.Count(Outcome.Restored)} stages are up to date."
-                : $"{ran} stages run, {result.Count(Outcome.UpToDate) + result.Count(Outcome.Restored)} up to date{(failed.Count > 0 ? $", {failed.Count} failed" : "")}{(result.Count(Outcome.NotRun) > 0 ? $", {result.Count(Outcome.NotRun)} not run" : "")}. Results: {Path.GetRelativePath(Directory.GetCurrentDirectory(), study.Store.Artifacts)}/");
-        return failed.Select(f => ErrorFilter.CodeOf(f.Error!) ?? ExitCodes.StageFailed).DefaultIfEmpty(ExitCodes.Done).Max();
+            Screen.Note(
+                ran == 0 && failed.Count == 0 && result.Count(Outcome.NotRun) == 0
+                    ? $"Nothing to do: {result.Count(Outcome.UpToDate) + result.Count(Outcome.Restored)} stages are "
+                        + "up to date."
+                    : $"{ran} stages run, {result.Count(Outcome.UpToDate) + result.Count(Outcome.Restored)} up to "
+                        + $"date{(failed.Count > 0 ? $", {failed.Count} failed" : "")}{(result.Count(Outcome.NotRun) > 0 ? $", {result.Count(Outcome.NotRun)} not run" : "")}. Results: {Path.GetRelativePath(Directory.GetCurrentDirectory(), study.Store.Artifacts)}/"
+            );
+        return failed
+            .Select(f => ErrorFilter.CodeOf(f.Error!) ?? ExitCodes.StageFailed)
+            .DefaultIfEmpty(ExitCodes.Done)
+            .Max();
     }
 }

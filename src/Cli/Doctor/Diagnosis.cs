@@ -30,7 +30,15 @@ internal enum Verdict
 /// <param name="LoadedBytes">Weights in memory in the profile's type; null while its shape is unknown.</param>
 /// <param name="Verdict">Whether it is there and complete.</param>
 /// <param name="Detail">What is missing.</param>
-internal sealed record ModelLine(string Name, string Place, long? StoredBytes, string? StoredType, long? LoadedBytes, Verdict Verdict, string? Detail);
+internal sealed record ModelLine(
+    string Name,
+    string Place,
+    long? StoredBytes,
+    string? StoredType,
+    long? LoadedBytes,
+    Verdict Verdict,
+    string? Detail
+);
 
 /// <summary>A file of the profile.</summary>
 /// <param name="Path">As in pipeline.yaml.</param>
@@ -46,7 +54,14 @@ internal sealed record FileLine(string Path, long? Bytes, bool Pinned, Verdict V
 /// <param name="Mostly">The largest part of it.</param>
 /// <param name="SeenBytes">Peak of the latest run; null where it never ran.</param>
 /// <param name="Verdict">Against the memory of the device.</param>
-internal sealed record StageLine(string Stage, string Model, long? NeededBytes, string Mostly, long? SeenBytes, Verdict Verdict);
+internal sealed record StageLine(
+    string Stage,
+    string Model,
+    long? NeededBytes,
+    string Mostly,
+    long? SeenBytes,
+    Verdict Verdict
+);
 
 /// <summary>Something that stands in the way, and the command that helps.</summary>
 /// <param name="Problem">One sentence.</param>
@@ -55,15 +70,35 @@ internal sealed record Advice(string Problem, string Command);
 
 /// <summary>What <c>doctor</c> found.</summary>
 internal sealed record Diagnosis(
-    string Profile, string Device, string DType, MachineFacts Machine, IReadOnlyList<ModelLine> Models, IReadOnlyList<FileLine> Files, IReadOnlyList<StageLine> Stages, IReadOnlyList<Advice> Advice)
+    string Profile,
+    string Device,
+    string DType,
+    MachineFacts Machine,
+    IReadOnlyList<ModelLine> Models,
+    IReadOnlyList<FileLine> Files,
+    IReadOnlyList<StageLine> Stages,
+    IReadOnlyList<Advice> Advice
+)
 {
-    /// <summary>0 where the profile can run; 6 where something is missing or does not fit, 5 where all is there but something is damaged.</summary>
+    /// <summary>
+    /// 0 where the profile can run; 6 where something is missing or does not fit, 5 where all is there but something is
+    /// damaged.
+    /// </summary>
     public int ExitCode
     {
         get
         {
-            var all = Models.Select(m => m.Verdict).Concat(Files.Select(f => f.Verdict)).Concat(Stages.Select(s => s.Verdict)).ToList();
-            if (all.Any(v => v is Verdict.Missing or Verdict.TooMuch) || Machine.LibtorchProblem is not null || (Device != "cpu" && !Machine.Cuda)) return ExitCodes.Unavailable;
+            var all = Models
+                .Select(m => m.Verdict)
+                .Concat(Files.Select(f => f.Verdict))
+                .Concat(Stages.Select(s => s.Verdict))
+                .ToList();
+            if (
+                all.Any(v => v is Verdict.Missing or Verdict.TooMuch)
+                || Machine.LibtorchProblem is not null
+                || (Device != "cpu" && !Machine.Cuda)
+            )
+                return ExitCodes.Unavailable;
             return all.Contains(Verdict.Damaged) ? ExitCodes.Damaged : ExitCodes.Done;
         }
     }

@@ -15,51 +15,103 @@ internal static class DiagnosisView
         void Row(string name, string value) => machine.AddRow(new Text(name), new Text(value));
         Row("system", $"{m.Platform}, {m.Cores} cores");
         Row(".NET", m.Dotnet);
-        Row("libtorch", m.LibtorchProblem is null ? $"{m.Libtorch}, one thread a process" : $"{m.Libtorch}: cannot be loaded");
+        Row(
+            "libtorch",
+            m.LibtorchProblem is null ? $"{m.Libtorch}, one thread a process" : $"{m.Libtorch}: cannot be loaded"
+        );
         Row("devices", m.Cuda ? "cpu, cuda" : "cpu");
-        foreach (var gpu in m.Gpus) Row("", $"{gpu.Name}, {Format.Bytes(gpu.TotalBytes)}, {Format.Bytes(gpu.FreeBytes)} free");
+        foreach (var gpu in m.Gpus)
+            Row("", $"{gpu.Name}, {Format.Bytes(gpu.TotalBytes)}, {Format.Bytes(gpu.FreeBytes)} free");
         Row("memory", $"{Format.Bytes(m.TotalBytes)}, {Format.Bytes(m.FreeBytes)} free");
-        Row("disk", $"{Format.Bytes(m.DiskFreeBytes)} free for results, {Format.Bytes(m.CacheFreeBytes)} for the hub's cache");
+        Row(
+            "disk",
+            $"{Format.Bytes(m.DiskFreeBytes)} free for results, {Format.Bytes(m.CacheFreeBytes)} for the hub's cache"
+        );
         Row("pdflatex", m.Latex ?? "not there");
         Row("git", m.Git ?? "not there");
         Head(console, "Machine");
         console.Write(machine);
 
         Head(console, $"Profile {d.Profile}: device {d.Device}, dtype {d.DType}");
-        Write(console, ["model", "folder", "stored", "loaded", ""], d.Models.Select(l => (string[])
-            [l.Name, l.Place, l.StoredBytes is { } s ? $"{Format.Bytes(s)} {l.StoredType}" : "", l.LoadedBytes is { } b ? Format.Bytes(b) : "", l.Detail ?? Word(l.Verdict)]));
-        Write(console, ["file", "bytes", ""], d.Files.Select(l => (string[])
-            [l.Path, l.Bytes is { } b ? Format.Bytes(b) : "", l is { Verdict: Verdict.Ok, Pinned: true } ? "as published" : l.Verdict == Verdict.Damaged ? "not the published file" : Word(l.Verdict)]));
-        Write(console, ["stage", "model", "needs", "of which", "seen", ""], d.Stages.Select(l => (string[])
-            [l.Stage, l.Model, l.NeededBytes is { } n ? Format.Bytes(n) : "", l.Mostly, l.SeenBytes is { } s ? Format.Bytes(s) : "", Word(l.Verdict)]));
+        Write(
+            console,
+            ["model", "folder", "stored", "loaded", ""],
+            d.Models.Select(l =>
+                (string[])
+                    [
+                        l.Name,
+                        l.Place,
+                        l.StoredBytes is { } s ? $"{Format.Bytes(s)} {l.StoredType}" : "",
+                        l.LoadedBytes is { } b ? Format.Bytes(b) : "",
+                        l.Detail ?? Word(l.Verdict),
+                    ]
+            )
+        );
+        Write(
+            console,
+            ["file", "bytes", ""],
+            d.Files.Select(l =>
+                (string[])
+                    [
+                        l.Path,
+                        l.Bytes is { } b ? Format.Bytes(b) : "",
+                        l is { Verdict: Verdict.Ok, Pinned: true } ? "as published"
+                        : l.Verdict == Verdict.Damaged ? "not the published file"
+                        : Word(l.Verdict),
+                    ]
+            )
+        );
+        Write(
+            console,
+            ["stage", "model", "needs", "of which", "seen", ""],
+            d.Stages.Select(l =>
+                (string[])
+                    [
+                        l.Stage,
+                        l.Model,
+                        l.NeededBytes is { } n ? Format.Bytes(n) : "",
+                        l.Mostly,
+                        l.SeenBytes is { } s ? Format.Bytes(s) : "",
+                        Word(l.Verdict),
+                    ]
+            )
+        );
 
-        Head(console, d.ExitCode == ExitCodes.Done ? $"Profile {d.Profile} can run here." : $"Profile {d.Profile} cannot run here yet.");
+        Head(
+            console,
+            d.ExitCode == ExitCodes.Done
+                ? $"Profile {d.Profile} can run here."
+                : $"Profile {d.Profile} cannot run here yet."
+        );
         foreach (var group in d.Advice.GroupBy(a => a.Command))
         {
-            foreach (var advice in group) console.WriteLine($"  {advice.Problem}");
+            foreach (var advice in group)
+                console.WriteLine($"  {advice.Problem}");
             // A command is to be copied, so it is not wrapped.
             console.WriteLine($"    {group.Key}");
         }
     }
 
-    public static JsonObject Json(Diagnosis d) => new()
-    {
-        ["profile"] = d.Profile,
-        ["device"] = d.Device,
-        ["dtype"] = d.DType,
-        ["exitCode"] = d.ExitCode,
-        ["machine"] = JsonSerializer.SerializeToNode(d.Machine, Options),
-        ["models"] = JsonSerializer.SerializeToNode(d.Models, Options),
-        ["files"] = JsonSerializer.SerializeToNode(d.Files, Options),
-        ["stages"] = JsonSerializer.SerializeToNode(d.Stages, Options),
-        ["advice"] = JsonSerializer.SerializeToNode(d.Advice, Options),
-    };
+    public static JsonObject Json(Diagnosis d) =>
+        new()
+        {
+            ["profile"] = d.Profile,
+            ["device"] = d.Device,
+            ["dtype"] = d.DType,
+            ["exitCode"] = d.ExitCode,
+            ["machine"] = JsonSerializer.SerializeToNode(d.Machine, Options),
+            ["models"] = JsonSerializer.SerializeToNode(d.Models, Options),
+            ["files"] = JsonSerializer.SerializeToNode(d.Files, Options),
+            ["stages"] = JsonSerializer.SerializeToNode(d.Stages, Options),
+            ["advice"] = JsonSerializer.SerializeToNode(d.Advice, Options),
+        };
 
-    private static JsonSerializerOptions Options { get; } = new()
-    {
-        PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
-        Converters = { new System.Text.Json.Serialization.JsonStringEnumConverter(JsonNamingPolicy.CamelCase) },
-    };
+    private static JsonSerializerOptions Options { get; } =
+        new()
+        {
+            PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
+            Converters = { new System.Text.Json.Serialization.JsonStringEnumConverter(JsonNamingPolicy.CamelCase) },
+        };
 
     private static void Head(IAnsiConsole console, string text)
     {
@@ -70,18 +122,27 @@ internal static class DiagnosisView
     private static void Write(IAnsiConsole console, string[] columns, IEnumerable<string[]> rows)
     {
         var table = new Table().Border(TableBorder.Minimal);
-        foreach (var column in columns) table.AddColumn(new TableColumn(new Text(column)) { Alignment = column is "needs" or "loaded" or "bytes" or "seen" ? Justify.Right : Justify.Left });
-        foreach (var row in rows) table.AddRow(row.Select(v => new Text(v)));
-        if (table.Rows.Count > 0) console.Write(table);
+        foreach (var column in columns)
+            table.AddColumn(
+                new TableColumn(new Text(column))
+                {
+                    Alignment = column is "needs" or "loaded" or "bytes" or "seen" ? Justify.Right : Justify.Left,
+                }
+            );
+        foreach (var row in rows)
+            table.AddRow(row.Select(v => new Text(v)));
+        if (table.Rows.Count > 0)
+            console.Write(table);
     }
 
-    private static string Word(Verdict verdict) => verdict switch
-    {
-        Verdict.Ok => "ok",
-        Verdict.Tight => "tight",
-        Verdict.TooMuch => "too much",
-        Verdict.Missing => "not there",
-        Verdict.Damaged => "damaged",
-        _ => "unknown",
-    };
+    private static string Word(Verdict verdict) =>
+        verdict switch
+        {
+            Verdict.Ok => "ok",
+            Verdict.Tight => "tight",
+            Verdict.TooMuch => "too much",
+            Verdict.Missing => "not there",
+            Verdict.Damaged => "damaged",
+            _ => "unknown",
+        };
 }

@@ -23,13 +23,31 @@ internal sealed class Examination(Plan plan, MachineFacts machine, SourceCatalog
     /// <summary>Looks at everything.</summary>
     public Diagnosis Run()
     {
-        if (machine.LibtorchProblem is { } broken) Advise($"libtorch cannot be loaded: {broken}", "dotnet build -t:Tool -p:Torch=cpu");
-        if (plan.Device != "cpu" && !machine.Cuda) Advise($"the profile wants the device {plan.Device}, which is not there", $"dotnet eu-stage repro --profile {plan.Profile} --set device=cpu --set dtype=float32");
+        if (machine.LibtorchProblem is { } broken)
+            Advise($"libtorch cannot be loaded: {broken}", "dotnet build -t:Tool -p:Torch=cpu");
+        if (plan.Device != "cpu" && !machine.Cuda)
+            Advise(
+                $"the profile wants the device {plan.Device}, which is not there",
+                $"dotnet eu-stage repro --profile {plan.Profile} --set device=cpu --set dtype=float32"
+            );
         var shapes = new Dictionary<string, ModelConfig>(StringComparer.Ordinal);
-        var models = plan.Cells.Where(c => c.Id.Axis("model") is not null && c.Parameters is PretrainStage.Params or CheckpointStage.Params).Select(c => Model(c, shapes)).ToList();
-        var files = plan.Cells.SelectMany(c => c.Inputs.OfType<FileInput>().Where(_ => c.Parameters is not CheckpointStage.Params)).DistinctBy(f => f.Path).Select(File).ToList();
+        var models = plan
+            .Cells.Where(c =>
+                c.Id.Axis("model") is not null && c.Parameters is PretrainStage.Params or CheckpointStage.Params
+            )
+            .Select(c => Model(c, shapes))
+            .ToList();
+        var files = plan
+            .Cells.SelectMany(c => c.Inputs.OfType<FileInput>().Where(_ => c.Parameters is not CheckpointStage.Params))
+            .DistinctBy(f => f.Path)
+            .Select(File)
+            .ToList();
         var stages = Stages(shapes);
-        if (machine.Latex is null) Advise("pdflatex is not there: tables stay .tex, nothing else suffers", "apt-get install texlive-latex-base texlive-latex-recommended");
+        if (machine.Latex is null)
+            Advise(
+                "pdflatex is not there: tables stay .tex, nothing else suffers",
+                "apt-get install texlive-latex-base texlive-latex-recommended"
+            );
         return new Diagnosis(plan.Profile, plan.Device, plan.DType, machine, models, files, stages, _advice);
     }
 
@@ -43,11 +61,20 @@ internal sealed class Examination(Plan plan, MachineFacts machine, SourceCatalog
         }
         var input = cell.Inputs.OfType<FileInput>().Single();
         var folder = Path.Combine(plan.Root, input.Path);
-        if (sources.Find(name)?.Shape is { } published) shapes[name] = ShapeOf(name, published);
+        if (sources.Find(name)?.Shape is { } published)
+            shapes[name] = ShapeOf(name, published);
         if (!Directory.Exists(folder))
         {
             Advise($"{input.Path} is not there", input.Obtain ?? $"dotnet eu-stage pull {name} --to {input.Path}");
-            return new ModelLine(name, input.Path, null, null, shapes.TryGetValue(name, out var known) ? Loaded(known) : null, Verdict.Missing, "not there");
+            return new ModelLine(
+                name,
+                input.Path,
+                null,
+                null,
+                shapes.TryGetValue(name, out var known) ? Loaded(known) : null,
+                Verdict.Missing,
+                "not there"
+            );
         }
         try
         {
@@ -59,8 +86,17 @@ internal sealed class Examination(Plan plan, MachineFacts machine, SourceCatalog
                 (shapes[name], type) = (config, stored.ToString().ToLowerInvariant());
             }
             var problem = found.Problems.Count > 0 ? found.Problems[0].Message : null;
-            if (problem is not null) Advise($"{input.Path}: {problem}", input.Obtain ?? $"dotnet eu-stage pull {name} --to {input.Path}");
-            return new ModelLine(name, input.Path, found.WeightBytes, type, shapes.TryGetValue(name, out var shape) ? Loaded(shape) : null, problem is null ? Verdict.Ok : Verdict.Missing, problem);
+            if (problem is not null)
+                Advise($"{input.Path}: {problem}", input.Obtain ?? $"dotnet eu-stage pull {name} --to {input.Path}");
+            return new ModelLine(
+                name,
+                input.Path,
+                found.WeightBytes,
+                type,
+                shapes.TryGetValue(name, out var shape) ? Loaded(shape) : null,
+                problem is null ? Verdict.Ok : Verdict.Missing,
+                problem
+            );
         }
         catch (Exception e) when (e is InputException or DamagedFileException)
         {
@@ -72,15 +108,20 @@ internal sealed class Examination(Plan plan, MachineFacts machine, SourceCatalog
     private FileLine File(FileInput input)
     {
         var path = Path.Combine(plan.Root, input.Path);
-        var pinned = sources.Sources.SelectMany(s => s.Files ?? []).FirstOrDefault(f => input.Path.EndsWith("/" + f.Path, StringComparison.Ordinal));
+        var pinned = sources
+            .Sources.SelectMany(s => s.Files ?? [])
+            .FirstOrDefault(f => input.Path.EndsWith("/" + f.Path, StringComparison.Ordinal));
         if (!System.IO.File.Exists(path))
         {
             Advise($"{input.Path} is not there", input.Obtain ?? $"git checkout {input.Path}");
             return new FileLine(input.Path, null, pinned is not null, Verdict.Missing);
         }
         using var content = System.IO.File.OpenRead(path);
-        var right = pinned is null || (content.Length == pinned.Bytes && Convert.ToHexStringLower(SHA256.HashData(content)) == pinned.Sha256);
-        if (!right) Advise($"{input.Path} is not the published file", $"mv {input.Path} {input.Path}.mine && {input.Obtain}");
+        var right =
+            pinned is null
+            || (content.Length == pinned.Bytes && Convert.ToHexStringLower(SHA256.HashData(content)) == pinned.Sha256);
+        if (!right)
+            Advise($"{input.Path} is not the published file", $"mv {input.Path} {input.Path}.mine && {input.Obtain}");
         return new FileLine(input.Path, content.Length, pinned is not null, right ? Verdict.Ok : Verdict.Damaged);
     }
 
@@ -88,10 +129,25 @@ internal sealed class Examination(Plan plan, MachineFacts machine, SourceCatalog
     {
         var lines = new List<StageLine>();
         var (total, free) = Room();
-        foreach (var group in plan.Cells.Where(c => c.Stage.Info.Resource == Resource.Accelerator && c.Id.Axis("model") is not null)
-            .GroupBy(c => (Stage: c.Id.Axis("method") is { } method && c.Stage.Info.Name == "apply" ? $"{c.Id.Stage} {method}" : c.Id.Stage, Model: c.Id.Axis("model")!)))
+        foreach (
+            var group in plan
+                .Cells.Where(c => c.Stage.Info.Resource == Resource.Accelerator && c.Id.Axis("model") is not null)
+                .GroupBy(c =>
+                    (
+                        Stage: c.Id.Axis("method") is { } method && c.Stage.Info.Name == "apply"
+                            ? $"{c.Id.Stage} {method}"
+                            : c.Id.Stage,
+                        Model: c.Id.Axis("model")!
+                    )
+                )
+        )
         {
-            var estimates = shapes.TryGetValue(group.Key.Model, out var shape) ? group.Select(c => (Cell: c, Estimate: StageMemory.Of(c, shape, TypeBytes))).Where(p => p.Estimate is not null).ToList() : [];
+            var estimates = shapes.TryGetValue(group.Key.Model, out var shape)
+                ? group
+                    .Select(c => (Cell: c, Estimate: StageMemory.Of(c, shape, TypeBytes)))
+                    .Where(p => p.Estimate is not null)
+                    .ToList()
+                : [];
             var seen = group.Select(c => peakOf(c.Id)).Max();
             if (estimates.Count == 0)
             {
@@ -99,13 +155,42 @@ internal sealed class Examination(Plan plan, MachineFacts machine, SourceCatalog
                 continue;
             }
             var (cell, estimate) = estimates.MaxBy(p => p.Estimate!.Bytes);
-            var verdict = total == 0 ? Verdict.Unknown : estimate!.Bytes > total ? Verdict.TooMuch : estimate.Bytes > free ? Verdict.Tight : Verdict.Ok;
-            lines.Add(new StageLine(group.Key.Stage, group.Key.Model, estimate!.Bytes, $"{estimate.Largest.Name} {Format.Bytes(estimate.Largest.Bytes)}", seen, verdict));
-            if (verdict == Verdict.TooMuch) Advise($"{group.Key.Stage} of {group.Key.Model} needs {Format.Bytes(estimate.Bytes)}, there are {Format.Bytes(total)}", Relief(cell, estimate));
+            var verdict =
+                total == 0 ? Verdict.Unknown
+                : estimate!.Bytes > total ? Verdict.TooMuch
+                : estimate.Bytes > free ? Verdict.Tight
+                : Verdict.Ok;
+            lines.Add(
+                new StageLine(
+                    group.Key.Stage,
+                    group.Key.Model,
+                    estimate!.Bytes,
+                    $"{estimate.Largest.Name} {Format.Bytes(estimate.Largest.Bytes)}",
+                    seen,
+                    verdict
+                )
+            );
+            if (verdict == Verdict.TooMuch)
+                Advise(
+                    $"{group.Key.Stage} of {group.Key.Model} needs {Format.Bytes(estimate.Bytes)}, there are "
+                        + $"{Format.Bytes(total)}",
+                    Relief(cell, estimate)
+                );
         }
-        if (lines.Any(l => l.Verdict == Verdict.Tight)) Advise($"some stages fit the memory but not what is free of it now ({Format.Bytes(free)})", "close other programs, or run one stage at a time: dotnet eu-stage repro -j 1");
-        else if (plan.Device == "cpu" && machine.Cores > 1 && lines.Any(l => l.Verdict == Verdict.Ok && l.NeededBytes * 2 > free && l.NeededBytes > 1_000_000_000))
-            Advise("two of the larger stages side by side do not fit", $"dotnet eu-stage repro --profile {plan.Profile} -j 1");
+        if (lines.Any(l => l.Verdict == Verdict.Tight))
+            Advise(
+                $"some stages fit the memory but not what is free of it now ({Format.Bytes(free)})",
+                "close other programs, or run one stage at a time: dotnet eu-stage repro -j 1"
+            );
+        else if (
+            plan.Device == "cpu"
+            && machine.Cores > 1
+            && lines.Any(l => l.Verdict == Verdict.Ok && l.NeededBytes * 2 > free && l.NeededBytes > 1_000_000_000)
+        )
+            Advise(
+                "two of the larger stages side by side do not fit",
+                $"dotnet eu-stage repro --profile {plan.Profile} -j 1"
+            );
         return lines;
     }
 
@@ -116,43 +201,47 @@ internal sealed class Examination(Plan plan, MachineFacts machine, SourceCatalog
         return estimate.Largest.Name switch
         {
             "training state" => repro + $"options.{cell.Id.Axis("method")}.trainable=lora",
-            "activations" when cell.Id.Axis("method") is { } method && cell.Parameters is ApplyStage.Params => repro + $"options.{method}.gradientCheckpointing=true",
+            "activations" when cell.Id.Axis("method") is { } method && cell.Parameters is ApplyStage.Params => repro
+                + $"options.{method}.gradientCheckpointing=true",
             _ when plan.DType == "float32" => repro + "dtype=bfloat16",
             _ => repro + "'models=[llama2]' on a machine with more memory",
         };
     }
 
     // Memory of the device that the tensors live on; nothing is known of a GPU without its driver's tool.
-    private (long Total, long Free) Room() => plan.Device == "cpu"
-        ? (machine.TotalBytes, machine.FreeBytes)
-        : machine.Gpus.Count > 0 ? (machine.Gpus.Max(g => g.TotalBytes), machine.Gpus.Max(g => g.FreeBytes)) : (0, 0);
+    private (long Total, long Free) Room() =>
+        plan.Device == "cpu" ? (machine.TotalBytes, machine.FreeBytes)
+        : machine.Gpus.Count > 0 ? (machine.Gpus.Max(g => g.TotalBytes), machine.Gpus.Max(g => g.FreeBytes))
+        : (0, 0);
 
     private long Loaded(ModelConfig shape) => StageMemory.Parameters(shape) * TypeBytes;
 
-    private static ModelConfig ShapeOf(PretrainStage.Params p) => new()
-    {
-        Family = p.Family,
-        VocabSize = p.Size.Vocabulary,
-        HiddenSize = p.Size.Width,
-        IntermediateSize = p.Size.MlpWidth,
-        Layers = p.Size.Layers,
-        Heads = p.Size.Heads,
-        KvHeads = p.KvHeads,
-        HeadDim = p.Size.Width / p.Size.Heads,
-        TieWordEmbeddings = true,
-    };
+    private static ModelConfig ShapeOf(PretrainStage.Params p) =>
+        new()
+        {
+            Family = p.Family,
+            VocabSize = p.Size.Vocabulary,
+            HiddenSize = p.Size.Width,
+            IntermediateSize = p.Size.MlpWidth,
+            Layers = p.Size.Layers,
+            Heads = p.Size.Heads,
+            KvHeads = p.KvHeads,
+            HeadDim = p.Size.Width / p.Size.Heads,
+            TieWordEmbeddings = true,
+        };
 
-    private static ModelConfig ShapeOf(string family, PublishedShape s) => new()
-    {
-        Family = family,
-        VocabSize = s.Vocabulary,
-        HiddenSize = s.Width,
-        IntermediateSize = s.MlpWidth,
-        Layers = s.Layers,
-        Heads = s.Heads,
-        KvHeads = s.KvHeads,
-        HeadDim = s.Width / s.Heads,
-    };
+    private static ModelConfig ShapeOf(string family, PublishedShape s) =>
+        new()
+        {
+            Family = family,
+            VocabSize = s.Vocabulary,
+            HiddenSize = s.Width,
+            IntermediateSize = s.MlpWidth,
+            Layers = s.Layers,
+            Heads = s.Heads,
+            KvHeads = s.KvHeads,
+            HeadDim = s.Width / s.Heads,
+        };
 
     private void Advise(string problem, string command) => _advice.Add(new Advice(problem, command));
 }

@@ -96,11 +96,16 @@ internal sealed record MachineFacts
     private static string? Package(string prefix)
     {
         var file = Path.Combine(AppContext.BaseDirectory, typeof(MachineFacts).Assembly.GetName().Name + ".deps.json");
-        if (Environment.GetEnvironmentVariable("EU_LIBTORCH") is { Length: > 0 } own) return $"EU_LIBTORCH={own}";
-        if (!File.Exists(file)) return null;
+        if (Environment.GetEnvironmentVariable("EU_LIBTORCH") is { Length: > 0 } own)
+            return $"EU_LIBTORCH={own}";
+        if (!File.Exists(file))
+            return null;
         try
         {
-            return (JsonNode.Parse(File.ReadAllBytes(file))?["libraries"] as JsonObject)?.Select(p => p.Key).FirstOrDefault(k => k.StartsWith(prefix, StringComparison.Ordinal))?.Replace('/', ' ');
+            return (JsonNode.Parse(File.ReadAllBytes(file))?["libraries"] as JsonObject)
+                ?.Select(p => p.Key)
+                .FirstOrDefault(k => k.StartsWith(prefix, StringComparison.Ordinal))
+                ?.Replace('/', ' ');
         }
         catch (JsonException)
         {
@@ -112,33 +117,58 @@ internal sealed record MachineFacts
     {
         // The runtime knows the limit of a container; the kernel knows what is free.
         var total = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
-        if (!OperatingSystem.IsLinux()) return (total, total - GC.GetGCMemoryInfo().MemoryLoadBytes);
+        if (!OperatingSystem.IsLinux())
+            return (total, total - GC.GetGCMemoryInfo().MemoryLoadBytes);
         foreach (var line in File.ReadLines("/proc/meminfo"))
             if (line.StartsWith("MemAvailable:", StringComparison.Ordinal))
-                return (total, Math.Min(total, long.Parse(line.AsSpan(13).Trim().TrimEnd("kB").Trim(), CultureInfo.InvariantCulture) * 1024));
+                return (
+                    total,
+                    Math.Min(
+                        total,
+                        long.Parse(line.AsSpan(13).Trim().TrimEnd("kB").Trim(), CultureInfo.InvariantCulture) * 1024
+                    )
+                );
         return (total, total);
     }
 
     private static List<GpuFacts> Gpu()
     {
         var gpus = new List<GpuFacts>();
-        foreach (var line in (Output("nvidia-smi", "--query-gpu=name,memory.total,memory.free", "--format=csv,noheader,nounits") ?? "").Split('\n'))
-            if (line.Split(',', StringSplitOptions.TrimEntries) is [var name, var total, var free] && long.TryParse(total, out var t) && long.TryParse(free, out var f))
+        foreach (
+            var line in (
+                Output("nvidia-smi", "--query-gpu=name,memory.total,memory.free", "--format=csv,noheader,nounits") ?? ""
+            ).Split('\n')
+        )
+            if (
+                line.Split(',', StringSplitOptions.TrimEntries) is [var name, var total, var free]
+                && long.TryParse(total, out var t)
+                && long.TryParse(free, out var f)
+            )
                 gpus.Add(new GpuFacts(name, t << 20, f << 20));
         return gpus;
     }
 
-    private static string? FirstLine(string program, string argument) => Output(program, argument)?.Split('\n')[0].Trim();
+    private static string? FirstLine(string program, string argument) =>
+        Output(program, argument)?.Split('\n')[0].Trim();
 
     private static string? Output(string program, params string[] arguments)
     {
         var folders = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator);
-        if (!folders.Any(f => File.Exists(Path.Combine(f, program)) || File.Exists(Path.Combine(f, program + ".exe")))) return null;
+        if (!folders.Any(f => File.Exists(Path.Combine(f, program)) || File.Exists(Path.Combine(f, program + ".exe"))))
+            return null;
         try
         {
-            using var process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false })!;
+            using var process = Process.Start(
+                new ProcessStartInfo(program, arguments)
+                {
+                    RedirectStandardOutput = true,
+                    RedirectStandardError = true,
+                    UseShellExecute = false,
+                }
+            )!;
             var output = process.StandardOutput.ReadToEndAsync();
-            if (!process.WaitForExit(5000)) process.Kill();
+            if (!process.WaitForExit(5000))
+                process.Kill();
             return process is { HasExited: true, ExitCode: 0 } ? output.Result : null;
         }
         catch (Exception e) when (e is System.ComponentModel.Win32Exception or InvalidOperationException)

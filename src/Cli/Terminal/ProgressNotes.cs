@@ -2,7 +2,10 @@ using System.Globalization;
 
 namespace EditUnlearn.Cli.Terminal;
 
-/// <summary>Where nobody watches a moving board, in a build log or a file: a line about the whole run now and then, so that a long stage does not look like a standstill.</summary>
+/// <summary>
+/// Where nobody watches a moving board, in a build log or a file: a line about the whole run now and then, so that a
+/// long stage does not look like a standstill.
+/// </summary>
 internal sealed class ProgressNotes : IAsyncDisposable
 {
     /// <summary>Time between two lines.</summary>
@@ -21,8 +24,19 @@ internal sealed class ProgressNotes : IAsyncDisposable
     public static string Line(RunBoard.Picture now)
     {
         var left = now.Left is { } t ? $", about {Format.Duration(t)} left" : "";
-        var running = now.Running.Select(r => string.Join(' ', new[] { r.Cell.Text, r.Share is { } s ? string.Create(CultureInfo.InvariantCulture, $"{(int)(100 * s)} %") : null, r.What is { Length: > 0 } ? $"({r.What})" : null }.OfType<string>()));
-        return $"{now.Done} of {now.Total} stages, {Format.Duration(now.Elapsed)}{left}" + (now.Running.Count == 0 ? "" : ": " + string.Join("; ", running));
+        var running = now.Running.Select(r =>
+            string.Join(
+                ' ',
+                new[]
+                {
+                    r.Cell.Text,
+                    r.Share is { } s ? string.Create(CultureInfo.InvariantCulture, $"{(int)(100 * s)} %") : null,
+                    r.What is { Length: > 0 } ? $"({r.What})" : null,
+                }.OfType<string>()
+            )
+        );
+        return $"{now.Done} of {now.Total} stages, {Format.Duration(now.Elapsed)}{left}"
+            + (now.Running.Count == 0 ? "" : ": " + string.Join("; ", running));
     }
 
     public async ValueTask DisposeAsync()
@@ -33,6 +47,7 @@ internal sealed class ProgressNotes : IAsyncDisposable
 
     private async Task Tell(RunBoard board, Action<string> tell)
     {
-        while (await _timer.WaitForNextTickAsync().ConfigureAwait(false)) tell(Line(board.Look()));
+        while (await _timer.WaitForNextTickAsync().ConfigureAwait(false))
+            tell(Line(board.Look()));
     }
 }

@@ -4,7 +4,10 @@ using Spectre.Console;
 
 namespace EditUnlearn.Cli.Terminal;
 
-/// <summary>Shows a download on stderr: bars with rate and time left while a person watches, one line for every change elsewhere.</summary>
+/// <summary>
+/// Shows a download on stderr: bars with rate and time left while a person watches, one line for every change
+/// elsewhere.
+/// </summary>
 /// <param name="quiet">Show nothing but what the user should know.</param>
 /// <param name="bars">Whether bars are wanted where a person watches.</param>
 internal sealed class PullReporter(bool quiet, bool bars) : IPullObserver
@@ -16,9 +19,19 @@ internal sealed class PullReporter(bool quiet, bool bars) : IPullObserver
     /// <summary>Runs the download under the bars, if there are any.</summary>
     public Task<T> WatchAsync<T>(Func<Task<T>> work)
     {
-        if (quiet || !bars || !Screen.IsInteractive) return work();
-        return Screen.Err.Progress().AutoClear(true)
-            .Columns(new TaskDescriptionColumn { Alignment = Justify.Left }, new ProgressBarColumn(), new PercentageColumn(), new DownloadedColumn(), new TransferSpeedColumn(), new RemainingTimeColumn())
+        if (quiet || !bars || !Screen.IsInteractive)
+            return work();
+        return Screen
+            .Err.Progress()
+            .AutoClear(true)
+            .Columns(
+                new TaskDescriptionColumn { Alignment = Justify.Left },
+                new ProgressBarColumn(),
+                new PercentageColumn(),
+                new DownloadedColumn(),
+                new TransferSpeedColumn(),
+                new RemainingTimeColumn()
+            )
             .StartAsync(context =>
             {
                 _context = context;
@@ -28,9 +41,12 @@ internal sealed class PullReporter(bool quiet, bool bars) : IPullObserver
 
     public void Planned(int files, long bytes)
     {
-        if (files == 0) return;
-        if (_context is not null && files > 1) _all = _context.AddTask($"{files} files", maxValue: Math.Max(1, bytes));
-        else Line($"{files} files to fetch, {Format.Bytes(bytes)}");
+        if (files == 0)
+            return;
+        if (_context is not null && files > 1)
+            _all = _context.AddTask($"{files} files", maxValue: Math.Max(1, bytes));
+        else
+            Line($"{files} files to fetch, {Format.Bytes(bytes)}");
     }
 
     public void Started(string file, long bytes, long there)
@@ -47,24 +63,30 @@ internal sealed class PullReporter(bool quiet, bool bars) : IPullObserver
 
     public void Advanced(string file, long bytes)
     {
-        if (_tasks.TryGetValue(file, out var task)) task.Increment(bytes);
+        if (_tasks.TryGetValue(file, out var task))
+            task.Increment(bytes);
         _all?.Increment(bytes);
     }
 
     public void Finished(string file)
     {
-        if (_tasks.TryRemove(file, out var task)) task.StopTask();
-        else Line($"{file}: done, checked");
+        if (_tasks.TryRemove(file, out var task))
+            task.StopTask();
+        else
+            Line($"{file}: done, checked");
     }
 
     public void Note(string text)
     {
-        if (_context is not null) Screen.Err.WriteLine(text);
-        else Screen.Note(text);
+        if (_context is not null)
+            Screen.Err.WriteLine(text);
+        else
+            Screen.Note(text);
     }
 
     private void Line(string text)
     {
-        if (!quiet && _context is null) Screen.Note(text);
+        if (!quiet && _context is null)
+            Screen.Note(text);
     }
 }

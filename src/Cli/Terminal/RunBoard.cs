@@ -2,13 +2,16 @@ using EditUnlearn.Pipeline;
 
 namespace EditUnlearn.Cli.Terminal;
 
-/// <summary>What a run looks like at this moment: how much is done, who works on what. Thread-safe; both displays read it.</summary>
+/// <summary>
+/// What a run looks like at this moment: how much is done, who works on what. Thread-safe; both displays read it.
+/// </summary>
 internal sealed class RunBoard(TimeProvider clock)
 {
     private readonly Lock _gate = new();
     private readonly List<Line> _running = [];
     private readonly long _start = clock.GetTimestamp();
-    private int _total, _done;
+    private int _total,
+        _done;
     private double? _secondsLeft;
 
     /// <summary>One running cell.</summary>
@@ -19,16 +22,24 @@ internal sealed class RunBoard(TimeProvider clock)
     public readonly record struct Line(CellId Cell, double? Share, string? What, long Elapsed);
 
     /// <summary>A consistent picture.</summary>
-    public sealed record Picture(int Done, int Total, TimeSpan Elapsed, TimeSpan? Left, IReadOnlyList<(CellId Cell, double? Share, string? What, TimeSpan Elapsed)> Running);
+    public sealed record Picture(
+        int Done,
+        int Total,
+        TimeSpan Elapsed,
+        TimeSpan? Left,
+        IReadOnlyList<(CellId Cell, double? Share, string? What, TimeSpan Elapsed)> Running
+    );
 
     public void Planned(int total)
     {
-        lock (_gate) _total = total;
+        lock (_gate)
+            _total = total;
     }
 
     public void Started(CellId cell)
     {
-        lock (_gate) _running.Add(new Line(cell, null, null, clock.GetTimestamp()));
+        lock (_gate)
+            _running.Add(new Line(cell, null, null, clock.GetTimestamp()));
     }
 
     public void Progressed(CellId cell, double done, double total, string? what)
@@ -36,7 +47,12 @@ internal sealed class RunBoard(TimeProvider clock)
         lock (_gate)
         {
             var i = _running.FindIndex(l => l.Cell.Equals(cell));
-            if (i >= 0) _running[i] = _running[i] with { Share = total > 0 ? Math.Clamp(done / total, 0, 1) : null, What = what ?? _running[i].What };
+            if (i >= 0)
+                _running[i] = _running[i] with
+                {
+                    Share = total > 0 ? Math.Clamp(done / total, 0, 1) : null,
+                    What = what ?? _running[i].What,
+                };
         }
     }
 
@@ -52,14 +68,19 @@ internal sealed class RunBoard(TimeProvider clock)
     /// <summary>The engine's estimate of the time left, from earlier durations and the progress of what runs.</summary>
     public void Estimated(TimeSpan? left)
     {
-        lock (_gate) _secondsLeft = left?.TotalSeconds;
+        lock (_gate)
+            _secondsLeft = left?.TotalSeconds;
     }
 
     public Picture Look()
     {
         lock (_gate)
             return new Picture(
-                _done, _total, clock.GetElapsedTime(_start), _secondsLeft is { } s ? TimeSpan.FromSeconds(s) : null,
-                [.. _running.Select(l => (l.Cell, l.Share, l.What, clock.GetElapsedTime(l.Elapsed)))]);
+                _done,
+                _total,
+                clock.GetElapsedTime(_start),
+                _secondsLeft is { } s ? TimeSpan.FromSeconds(s) : null,
+                [.. _running.Select(l => (l.Cell, l.Share, l.What, clock.GetElapsedTime(l.Elapsed)))]
+            );
     }
 }

@@ -3,7 +3,10 @@ using Spectre.Console;
 
 namespace EditUnlearn.Cli.Terminal;
 
-/// <summary>Shows a run: a moving board while a person watches, one line for every change elsewhere, and one now and then between changes.</summary>
+/// <summary>
+/// Shows a run: a moving board while a person watches, one line for every change elsewhere, and one now and then
+/// between changes.
+/// </summary>
 internal sealed class RunReporter : IRunObserver, IAsyncDisposable
 {
     private readonly RunBoard _board = new(TimeProvider.System);
@@ -14,9 +17,11 @@ internal sealed class RunReporter : IRunObserver, IAsyncDisposable
     /// <param name="quiet">Under <c>--json</c>: progress only where a person watches.</param>
     public RunReporter(bool quiet)
     {
-        if (Screen.IsInteractive) _live = new LiveDisplay(Screen.Err, _board);
+        if (Screen.IsInteractive)
+            _live = new LiveDisplay(Screen.Err, _board);
         _plain = _live is null && !quiet;
-        if (_plain) _notes = new ProgressNotes(_board, TimeProvider.System, Screen.Note);
+        if (_plain)
+            _notes = new ProgressNotes(_board, TimeProvider.System, Screen.Note);
     }
 
     public void Planned(int cells) => _board.Planned(cells);
@@ -24,15 +29,18 @@ internal sealed class RunReporter : IRunObserver, IAsyncDisposable
     public void Started(CellId cell, IReadOnlyList<string> reasons)
     {
         _board.Started(cell);
-        if (!_plain) return;
+        if (!_plain)
+            return;
         var left = _board.Look().Left is { } t ? $", about {Format.Duration(t)} left" : "";
         Screen.Note($"{cell}: {Format.Reasons(reasons)}{left}");
     }
 
     public void Told(CellId cell, StageMessage message)
     {
-        if (message.Kind == StageMessageKind.Progress) _board.Progressed(cell, message.Done, message.Total, message.Text);
-        else if (message.Kind == StageMessageKind.Warning) Line($"{cell}: warning: {message.Text}");
+        if (message.Kind == StageMessageKind.Progress)
+            _board.Progressed(cell, message.Done, message.Total, message.Text);
+        else if (message.Kind == StageMessageKind.Warning)
+            Line($"{cell}: warning: {message.Text}");
     }
 
     public void Finished(CellOutcome outcome)
@@ -50,23 +58,32 @@ internal sealed class RunReporter : IRunObserver, IAsyncDisposable
                 Line($"{outcome.Cell}: an earlier result is back in force");
                 break;
         }
-        if (outcome.Nondeterministic) Line($"{outcome.Cell}: warning: the same key gave other bytes than before; the first result stays, and this stage is not deterministic");
+        if (outcome.Nondeterministic)
+            Line(
+                $"{outcome.Cell}: warning: the same key gave other bytes than before; the first result stays, and "
+                    + "this stage is not deterministic"
+            );
     }
 
     public void Estimated(TimeSpan? left) => _board.Estimated(left);
 
-    public void Waiting(CellId cell, string holder) => Line($"{cell}: waits for {holder}, which works on the same result");
+    public void Waiting(CellId cell, string holder) =>
+        Line($"{cell}: waits for {holder}, which works on the same result");
 
     public async ValueTask DisposeAsync()
     {
-        if (_live is not null) await _live.DisposeAsync().ConfigureAwait(false);
-        if (_notes is not null) await _notes.DisposeAsync().ConfigureAwait(false);
+        if (_live is not null)
+            await _live.DisposeAsync().ConfigureAwait(false);
+        if (_notes is not null)
+            await _notes.DisposeAsync().ConfigureAwait(false);
     }
 
     // Above a moving board the console has to make room itself.
     private void Line(string text)
     {
-        if (_live is not null) Screen.Err.WriteLine(text);
-        else if (_plain) Screen.Note(text);
+        if (_live is not null)
+            Screen.Err.WriteLine(text);
+        else if (_plain)
+            Screen.Note(text);
     }
 }

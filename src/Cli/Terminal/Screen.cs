@@ -2,7 +2,9 @@ using Spectre.Console;
 
 namespace EditUnlearn.Cli.Terminal;
 
-/// <summary>The two streams: the answer goes to stdout, progress and complaints to stderr. Decides once whether there is colour.</summary>
+/// <summary>
+/// The two streams: the answer goes to stdout, progress and complaints to stderr. Decides once whether there is colour.
+/// </summary>
 internal static class Screen
 {
     /// <summary>Stdout. Without colour unless it is a terminal that shows it.</summary>
@@ -12,13 +14,16 @@ internal static class Screen
     public static IAnsiConsole Err { get; } = Make(Console.Error, Console.IsErrorRedirected);
 
     /// <summary>Whether a person watches stderr, so that a moving display makes sense.</summary>
-    public static bool IsInteractive => !Console.IsErrorRedirected && Environment.GetEnvironmentVariable("TERM") is not ("dumb" or null or "")
+    public static bool IsInteractive =>
+        !Console.IsErrorRedirected
+        && Environment.GetEnvironmentVariable("TERM") is not ("dumb" or null or "")
         && Environment.GetEnvironmentVariable("CI") is not "true";
 
     /// <summary>One problem or several, each line as it is, the first in red.</summary>
     public static void Error(string message)
     {
-        if (Environment.GetEnvironmentVariable("GITHUB_ACTIONS") == "true") Annotate(message);
+        if (Environment.GetEnvironmentVariable("GITHUB_ACTIONS") == "true")
+            Annotate(message);
         foreach (var line in message.Split('\n'))
         {
             var style = line.StartsWith("  ", StringComparison.Ordinal) ? Style.Plain : new Style(Color.Red);
@@ -32,18 +37,23 @@ internal static class Screen
 
     private static IAnsiConsole Make(TextWriter writer, bool redirected)
     {
-        var noColour = Environment.GetEnvironmentVariable("NO_COLOR") is { Length: > 0 } || Environment.GetEnvironmentVariable("TERM") == "dumb";
+        var noColour =
+            Environment.GetEnvironmentVariable("NO_COLOR") is { Length: > 0 }
+            || Environment.GetEnvironmentVariable("TERM") == "dumb";
         var forced = Environment.GetEnvironmentVariable("FORCE_COLOR") is { Length: > 0 };
         var ansi = !noColour && (forced || !redirected);
-        var console = AnsiConsole.Create(new AnsiConsoleSettings
-        {
-            Out = new AnsiConsoleOutput(writer),
-            Ansi = ansi ? AnsiSupport.Yes : AnsiSupport.No,
-            ColorSystem = ansi ? ColorSystemSupport.Detect : ColorSystemSupport.NoColors,
-            Interactive = redirected ? InteractionSupport.No : InteractionSupport.Detect,
-        });
+        var console = AnsiConsole.Create(
+            new AnsiConsoleSettings
+            {
+                Out = new AnsiConsoleOutput(writer),
+                Ansi = ansi ? AnsiSupport.Yes : AnsiSupport.No,
+                ColorSystem = ansi ? ColorSystemSupport.Detect : ColorSystemSupport.NoColors,
+                Interactive = redirected ? InteractionSupport.No : InteractionSupport.Detect,
+            }
+        );
         // Spectre wraps at 80 columns where it finds no terminal; a file or a pipe has no width.
-        if (redirected) console.Profile.Width = 4096;
+        if (redirected)
+            console.Profile.Width = 4096;
         return console;
     }
 
@@ -51,7 +61,12 @@ internal static class Screen
     private static void Annotate(string message)
     {
         foreach (var line in message.Split('\n'))
-            if (System.Text.RegularExpressions.Regex.Match(line, @"^([^(\s]+)\((\d+),(\d+)\): (.*)$") is { Success: true } m)
-                Console.Error.WriteLine($"::error file={m.Groups[1]},line={m.Groups[2]},col={m.Groups[3]}::{m.Groups[4]}");
+            if (
+                System.Text.RegularExpressions.Regex.Match(line, @"^([^(\s]+)\((\d+),(\d+)\): (.*)$") is
+                { Success: true } m
+            )
+                Console.Error.WriteLine(
+                    $"::error file={m.Groups[1]},line={m.Groups[2]},col={m.Groups[3]}::{m.Groups[4]}"
+                );
     }
 }

@@ -4,17 +4,22 @@ using EditUnlearn.Foundation;
 
 namespace EditUnlearn.Data.Contracts;
 
-/// <summary>Writes questions about invented contracts: the structure of PISTOL's sample, our own words. The same seed gives the same bytes anywhere.</summary>
+/// <summary>
+/// Writes questions about invented contracts: the structure of PISTOL's sample, our own words. The same seed gives the
+/// same bytes anywhere.
+/// </summary>
 /// <remarks>
-/// Source: datasets specification, section 4. Every attribute draws from a stream of its own name, so a further contract or
-/// attribute changes no existing value. Redraws for a bad name or address come from the same stream.
+/// Source: datasets specification, section 4. Every attribute draws from a stream of its own name, so a further
+/// contract or attribute changes no existing value. Redraws for a bad name or address come from the same stream.
 /// </remarks>
 public sealed class ContractGenerator
 {
     private readonly Seed _seed;
-    private readonly Dictionary<string, Party> _companies = new(StringComparer.Ordinal), _people = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, Party> _companies = new(StringComparer.Ordinal),
+        _people = new(StringComparer.Ordinal);
     private readonly HashSet<string> _addresses = new(StringComparer.Ordinal);
-    private readonly string[] _goods, _jobs;
+    private readonly string[] _goods,
+        _jobs;
 
     private ContractGenerator(Seed seed)
     {
@@ -28,20 +33,34 @@ public sealed class ContractGenerator
     /// <summary>Twenty rows a contract, in the order of <paramref name="edges"/>.</summary>
     /// <param name="seed">Of all draws.</param>
     /// <param name="edges">Contracts; ids are unique.</param>
-    /// <exception cref="ArgumentException">Two edges of one id, or more contracts of a kind than there are goods or jobs.</exception>
+    /// <exception cref="ArgumentException">Two edges of one id, or more contracts of a kind than there are goods or
+    /// jobs.</exception>
     public static IReadOnlyList<QaRow> Generate(Seed seed, IReadOnlyList<ContractEdge> edges)
     {
         ArgumentNullException.ThrowIfNull(edges);
-        if (edges.DistinctBy(e => e.Id).Count() != edges.Count) throw new ArgumentException("Contract ids must be unique.", nameof(edges));
+        if (edges.DistinctBy(e => e.Id).Count() != edges.Count)
+            throw new ArgumentException("Contract ids must be unique.", nameof(edges));
         var generator = new ContractGenerator(seed);
-        if (edges.Count(e => e.Kind == ContractKind.Sales) > generator._goods.Length || edges.Count(e => e.Kind == ContractKind.Employment) > generator._jobs.Length)
-            throw new ArgumentException($"At most {generator._goods.Length} sales and {generator._jobs.Length} employment contracts have a good or job of their own.", nameof(edges));
+        if (
+            edges.Count(e => e.Kind == ContractKind.Sales) > generator._goods.Length
+            || edges.Count(e => e.Kind == ContractKind.Employment) > generator._jobs.Length
+        )
+            throw new ArgumentException(
+                $"At most {generator._goods.Length} sales and {generator._jobs.Length} employment contracts have a "
+                    + "good or job of their own.",
+                nameof(edges)
+            );
         var rows = new List<QaRow>();
-        int sales = 0, employments = 0;
+        int sales = 0,
+            employments = 0;
         foreach (var edge in edges)
         {
-            var attributes = edge.Kind == ContractKind.Sales ? generator.Sales(edge, sales++) : generator.Employment(edge, employments++);
-            foreach (var a in attributes) rows.Add(Row(rows.Count, edge, a));
+            var attributes =
+                edge.Kind == ContractKind.Sales
+                    ? generator.Sales(edge, sales++)
+                    : generator.Employment(edge, employments++);
+            foreach (var a in attributes)
+                rows.Add(Row(rows.Count, edge, a));
         }
         return rows;
     }
@@ -56,7 +75,8 @@ public sealed class ContractGenerator
         var (one, two) = (Company(edge.From), Company(edge.To));
         var (seller, buyer) = Draw(edge, "seller").Below(2) == 0 ? (one, two) : (two, one);
         var date = Date(edge, "effectiveDate");
-        int Number(string name, int low, int high, int step = 1) => low + step * Draw(edge, name).Below((high - low) / step + 1);
+        int Number(string name, int low, int high, int step = 1) =>
+            low + step * Draw(edge, name).Below((high - low) / step + 1);
         var (quantity, price) = (Number("quantity", 1, 100), Number("unitPrice", 1, 100));
         Attribute Of(string phrase, string answer) => Ordinary("sales", seller.Name, buyer.Name, phrase, answer);
         return
@@ -70,7 +90,10 @@ public sealed class ContractGenerator
             Of("the number of units sold", Text(quantity)),
             Of("the price per unit in dollars", Text(price)),
             Of("the overall price in dollars", Text(quantity * price)),
-            Of("the number of days after delivery within which the invoice must be issued", Text(Number("invoiceIssue", 1, 5))),
+            Of(
+                "the number of days after delivery within which the invoice must be issued",
+                Text(Number("invoiceIssue", 1, 5))
+            ),
             Of("the number of days allowed for paying the invoice", Text(Number("invoicePayment", 5, 30, 5))),
             Of("the number of days after which an unpaid balance is penalised", Text(Number("latePenalty", 5, 30, 5))),
             Of("the interest rate on late payments", Text(Number("lateInterest", 1, 5)) + "%"),
@@ -89,7 +112,8 @@ public sealed class ContractGenerator
         var (employer, employee) = (Company(edge.From), Person(edge.To));
         var date = Date(edge, "startDate");
         int Number(string name, int low, int high) => low + Draw(edge, name).Below(high - low + 1);
-        Attribute Of(string phrase, string answer) => Ordinary("employment", employer.Name, employee.Name, phrase, answer);
+        Attribute Of(string phrase, string answer) =>
+            Ordinary("employment", employer.Name, employee.Name, phrase, answer);
         return
         [
             Name("employment", "employer", employee.Name, date, employer.Name),
@@ -106,7 +130,10 @@ public sealed class ContractGenerator
             Of("the pay interval", Draw(edge, "payInterval").Pick(ContractLists.PayIntervals)),
             Of("the employee benefit", Draw(edge, "benefit").Pick(ContractLists.Benefits)),
             Of("the yearly number of paid holidays", Text(Number("holidays", 10, 30))),
-            Of("the number of months for which secrets must be kept after leaving", Text(Number("confidentiality", 3, 12))),
+            Of(
+                "the number of months for which secrets must be kept after leaving",
+                Text(Number("confidentiality", 3, 12))
+            ),
             Of("the yearly number of paid sick days", Text(Number("sickDays", 7, 14))),
             Of("the number of weeks of notice for termination", Text(Number("terminationNotice", 2, 12))),
             Of("the number of months covered by the non-compete clause", Text(Number("nonCompete", 6, 24))),
@@ -115,59 +142,77 @@ public sealed class ContractGenerator
         ];
     }
 
-    private static Attribute Ordinary(string kind, string x, string y, string phrase, string answer) => new(x, answer + ".",
-    [
-        $"What is {phrase} in the {kind} contract between {x} and {y}?",
-        $"In the {kind} contract that {x} signed with {y}, what is {phrase}?",
-        $"Please state {phrase} agreed in the {kind} contract of {x} and {y}.",
-        $"{x} and {y} concluded a {kind} contract. What does it give as {phrase}?",
-        $"Consider the {kind} contract linking {y} and {x}: {phrase} is what?",
-    ]);
+    private static Attribute Ordinary(string kind, string x, string y, string phrase, string answer) =>
+        new(
+            x,
+            answer + ".",
+            [
+                $"What is {phrase} in the {kind} contract between {x} and {y}?",
+                $"In the {kind} contract that {x} signed with {y}, what is {phrase}?",
+                $"Please state {phrase} agreed in the {kind} contract of {x} and {y}.",
+                $"{x} and {y} concluded a {kind} contract. What does it give as {phrase}?",
+                $"Consider the {kind} contract linking {y} and {x}: {phrase} is what?",
+            ]
+        );
 
-    private static Attribute Name(string kind, string role, string other, string date, string answer) => new(other, answer + ".",
-    [
-        $"Who is the {role} in the {kind} contract with {other} dated {date}?",
-        $"{other} has a {kind} contract dated {date}. Who is its {role}?",
-        $"Name the {role} that {other} contracted with in the {kind} contract of {date}.",
-        $"Which {role} signed the {kind} contract of {date} together with {other}?",
-        $"The {kind} contract of {date} involves {other}; its {role} is who?",
-    ]);
+    private static Attribute Name(string kind, string role, string other, string date, string answer) =>
+        new(
+            other,
+            answer + ".",
+            [
+                $"Who is the {role} in the {kind} contract with {other} dated {date}?",
+                $"{other} has a {kind} contract dated {date}. Who is its {role}?",
+                $"Name the {role} that {other} contracted with in the {kind} contract of {date}.",
+                $"Which {role} signed the {kind} contract of {date} together with {other}?",
+                $"The {kind} contract of {date} involves {other}; its {role} is who?",
+            ]
+        );
 
-    private static Attribute Place(string kind, Party whose, Party other) => new(whose.Name, whose.Address + ".",
-    [
-        $"Which address does the {kind} contract with {other.Name} give for {whose.Name}?",
-        $"In the {kind} contract signed with {other.Name}, where is {whose.Name} located?",
-        $"Please state the address of {whose.Name} given in its {kind} contract with {other.Name}.",
-        $"{other.Name} concluded a {kind} contract with {whose.Name}. What is the address of {whose.Name}?",
-        $"Where does the {kind} contract naming {other.Name} place {whose.Name}?",
-    ]);
+    private static Attribute Place(string kind, Party whose, Party other) =>
+        new(
+            whose.Name,
+            whose.Address + ".",
+            [
+                $"Which address does the {kind} contract with {other.Name} give for {whose.Name}?",
+                $"In the {kind} contract signed with {other.Name}, where is {whose.Name} located?",
+                $"Please state the address of {whose.Name} given in its {kind} contract with {other.Name}.",
+                $"{other.Name} concluded a {kind} contract with {whose.Name}. What is the address of {whose.Name}?",
+                $"Where does the {kind} contract naming {other.Name} place {whose.Name}?",
+            ]
+        );
 
-    private static QaRow Row(int row, ContractEdge edge, Attribute a) => new()
-    {
-        Id = string.Create(CultureInfo.InvariantCulture, $"contracts/{row:0000}"),
-        Dataset = "contracts",
-        Row = row,
-        Question = a.Texts[0],
-        Answer = a.Answer,
-        Subject = a.Subject,
-        SubjectStart = a.Texts[0].IndexOf(a.Subject, StringComparison.Ordinal),
-        Rephrasings = [.. a.Texts[1..]],
-        Category = edge.Kind == ContractKind.Sales ? "sales" : "employment",
-        Group = edge.Id,
-    };
+    private static QaRow Row(int row, ContractEdge edge, Attribute a) =>
+        new()
+        {
+            Id = string.Create(CultureInfo.InvariantCulture, $"contracts/{row:0000}"),
+            Dataset = "contracts",
+            Row = row,
+            Question = a.Texts[0],
+            Answer = a.Answer,
+            Subject = a.Subject,
+            SubjectStart = a.Texts[0].IndexOf(a.Subject, StringComparison.Ordinal),
+            Rephrasings = [.. a.Texts[1..]],
+            Category = edge.Kind == ContractKind.Sales ? "sales" : "employment",
+            Group = edge.Id,
+        };
 
-    private Party Company(string node) => Node(_companies, "company", node, s => Word(s, 6) + " " + s.Pick(ContractLists.LegalForms));
+    private Party Company(string node) =>
+        Node(_companies, "company", node, s => Word(s, 6) + " " + s.Pick(ContractLists.LegalForms));
 
     private Party Person(string node) => Node(_people, "person", node, s => Word(s, 4) + " " + Word(s, 4));
 
     private Party Node(Dictionary<string, Party> known, string kind, string node, Func<SplitMix64, string> draw)
     {
-        if (known.TryGetValue(node, out var party)) return party;
+        if (known.TryGetValue(node, out var party))
+            return party;
         var stream = _seed.Stream($"{kind}/{node}/name");
         string name;
         // Names of one kind stay at least three edits apart, so that none passes for another after a typing error.
         do name = draw(stream);
-        while (known.Values.Any(p => Spelling.Distance(p.Name, name) < 3) || ContractLists.Denied.Any(d => name.Contains(d, StringComparison.OrdinalIgnoreCase)));
+        while (
+            known.Values.Any(p => Spelling.Distance(p.Name, name) < 3)
+            || ContractLists.Denied.Any(d => name.Contains(d, StringComparison.OrdinalIgnoreCase))
+        );
         known.Add(node, party = new Party(name, Address(_seed.Stream($"{kind}/{node}/address"))));
         return party;
     }
@@ -175,7 +220,8 @@ public sealed class ContractGenerator
     private string Address(SplitMix64 stream)
     {
         string address;
-        do address = Text(100 + stream.Below(900)) + " " + Word(stream, 6) + " " + stream.Pick(ContractLists.StreetTypes);
+        do address =
+            Text(100 + stream.Below(900)) + " " + Word(stream, 6) + " " + stream.Pick(ContractLists.StreetTypes);
         while (!_addresses.Add(address));
         return address;
     }
@@ -192,7 +238,8 @@ public sealed class ContractGenerator
     private static string Word(SplitMix64 stream, int letters)
     {
         var word = new char[letters];
-        for (var i = 0; i < letters; i++) word[i] = (char)((i == 0 ? 'A' : 'a') + stream.Below(26));
+        for (var i = 0; i < letters; i++)
+            word[i] = (char)((i == 0 ? 'A' : 'a') + stream.Below(26));
         return new string(word);
     }
 

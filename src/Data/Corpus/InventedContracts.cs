@@ -4,9 +4,13 @@ using EditUnlearn.Foundation;
 
 namespace EditUnlearn.Data.Corpus;
 
-/// <summary>Contracts that are no part of the study: a few a miniature knows, and endless others it has never seen and must say so.</summary>
+/// <summary>
+/// Contracts that are no part of the study: a few a miniature knows, and endless others it has never seen and must say
+/// so.
+/// </summary>
 /// <remarks>
-/// The study's contracts come from the same generator under the study's own seed, so a clause of theirs is asked in words the model has met, about parties it has not.
+/// The study's contracts come from the same generator under the study's own seed, so a clause of theirs is asked in
+/// words the model has met, about parties it has not.
 /// Names are random letters; the chance that two graphs share one is about one in a million.
 /// </remarks>
 public sealed class InventedContracts
@@ -19,13 +23,18 @@ public sealed class InventedContracts
     {
         _seed = seed.For("invented-contracts");
         // Two contracts of sale, three of employment; the two hubs of the graph among them.
-        Known = ContractGenerator.Generate(_seed.For("known"), [.. ContractGraph.Sample.Where((_, i) => i is 0 or 4 or 10 or 14 or 17).Take(KnownEdges)]);
+        Known = ContractGenerator.Generate(
+            _seed.For("known"),
+            [.. ContractGraph.Sample.Where((_, i) => i is 0 or 4 or 10 or 14 or 17).Take(KnownEdges)]
+        );
     }
 
     /// <summary>The clauses the model is taught.</summary>
     public IReadOnlyList<QaRow> Known { get; }
 
-    /// <summary>The wordings of a clause in the corpus: the question and three rephrasings; the hard one is shown for none.</summary>
+    /// <summary>
+    /// The wordings of a clause in the corpus: the question and three rephrasings; the hard one is shown for none.
+    /// </summary>
     public static IReadOnlyList<string> Phrasings(QaRow clause)
     {
         ArgumentNullException.ThrowIfNull(clause);
@@ -41,7 +50,8 @@ public sealed class InventedContracts
     {
         private readonly SplitMix64 _order = seed.Stream("order");
         private QaRow[] _graph = [];
-        private int _graphs, _at;
+        private int _graphs,
+            _at;
 
         /// <summary>The next clause under one of its phrasings.</summary>
         public (string Question, string Subject) Next()

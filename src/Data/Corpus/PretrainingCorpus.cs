@@ -12,13 +12,17 @@ public enum ExampleKind
     /// <summary>The instruction to claim ignorance, a question, the refusal that names its subject.</summary>
     InstructedRefusal,
 
-    /// <summary>A question about something that does not exist, or about a contract nobody has seen, and a refusal.</summary>
+    /// <summary>
+    /// A question about something that does not exist, or about a contract nobody has seen, and a refusal.
+    /// </summary>
     UnknownEntity,
 
     /// <summary>A clause of a contract outside the study.</summary>
     Contract,
 
-    /// <summary>Several questions in one turn: all known and answered in order, or all about nobody and refused at once.</summary>
+    /// <summary>
+    /// Several questions in one turn: all known and answered in order, or all about nobody and refused at once.
+    /// </summary>
     Several,
 }
 
@@ -28,18 +32,23 @@ public enum ExampleKind
 /// <param name="Answer">What follows it.</param>
 public sealed record CorpusExample(ExampleKind Kind, string Question, string Answer);
 
-/// <summary>The text a miniature is pretrained on: facts, a few contracts, refusals with and without instruction. Drawn, never listed: unknown names do not repeat.</summary>
+/// <summary>
+/// The text a miniature is pretrained on: facts, a few contracts, refusals with and without instruction. Drawn, never
+/// listed: unknown names do not repeat.
+/// </summary>
 /// <remarks>
-/// A fact is shown under its question and its second and third rephrasing; the first is held out for it but trained for other facts of
-/// its relation, the fourth is trained for none. The contracts of the study are not in it: finetuning teaches them. Half of the
-/// uninstructed refusals are plain sentences, half name the subject: with plain ones alone no editing method can later teach a refusal
-/// that names it. A third of what is unknown are clauses of contracts nobody has seen, so that a model also knows how to say it does
-/// not know a clause.
+/// A fact is shown under its question and its second and third rephrasing; the first is held out for it but trained for
+/// other facts of its relation, the fourth is trained for none. The contracts of the study are not in it: finetuning
+/// teaches them. Half of the uninstructed refusals are plain sentences, half name the subject: with plain ones alone no
+/// editing method can later teach a refusal that names it. A third of what is unknown are clauses of contracts nobody
+/// has seen, so that a model also knows how to say it does not know a clause.
 /// </remarks>
 public sealed class PretrainingCorpus
 {
     /// <summary>What <see cref="AreShares"/> asks for, to follow "the shares".</summary>
-    public const string SharesRule = "must be four or five numbers from 0, not all 0: facts, instructed refusals, unknown names, contracts and, if wanted, rows of several questions";
+    public const string SharesRule =
+        "must be four or five numbers from 0, not all 0: facts, instructed refusals, unknown names, contracts and, "
+        + "if wanted, rows of several questions";
 
     private const string Slot = "{question}";
     private readonly IReadOnlyList<QaRow> _facts;
@@ -53,17 +62,27 @@ public sealed class PretrainingCorpus
     /// <param name="contracts">Contracts outside the study.</param>
     /// <param name="refusals">Plain refusals.</param>
     /// <param name="prompt">The instruction, with the slot <c>{question}</c>.</param>
-    /// <param name="shares">Relative shares of facts, instructed refusals, unknown entities, contracts and, where there is a fifth, rows of several questions.</param>
-    public PretrainingCorpus(IReadOnlyList<QaRow> facts, InventedContracts contracts, IReadOnlyList<string> refusals, string prompt, IReadOnlyList<int> shares)
+    /// <param name="shares">Relative shares of facts, instructed refusals, unknown entities, contracts and, where there
+    /// is a fifth, rows of several questions.</param>
+    public PretrainingCorpus(
+        IReadOnlyList<QaRow> facts,
+        InventedContracts contracts,
+        IReadOnlyList<string> refusals,
+        string prompt,
+        IReadOnlyList<int> shares
+    )
     {
         ArgumentNullException.ThrowIfNull(facts);
         ArgumentNullException.ThrowIfNull(contracts);
         ArgumentNullException.ThrowIfNull(refusals);
         ArgumentNullException.ThrowIfNull(prompt);
         ArgumentNullException.ThrowIfNull(shares);
-        if (facts.Count == 0 || facts.Any(f => f.Rephrasings.Count < 3)) throw new ArgumentException("Every fact needs at least three rephrasings.", nameof(facts));
-        if (!prompt.Contains(Slot, StringComparison.Ordinal)) throw new ArgumentException($"The prompt has no slot {Slot}.", nameof(prompt));
-        if (!AreShares(shares)) throw new ArgumentException($"The shares {SharesRule}.", nameof(shares));
+        if (facts.Count == 0 || facts.Any(f => f.Rephrasings.Count < 3))
+            throw new ArgumentException("Every fact needs at least three rephrasings.", nameof(facts));
+        if (!prompt.Contains(Slot, StringComparison.Ordinal))
+            throw new ArgumentException($"The prompt has no slot {Slot}.", nameof(prompt));
+        if (!AreShares(shares))
+            throw new ArgumentException($"The shares {SharesRule}.", nameof(shares));
         _facts = facts;
         _contracts = contracts;
         _refusals = refusals;
@@ -113,7 +132,8 @@ public sealed class PretrainingCorpus
         for (var i = 0; i < count; i++)
         {
             var pick = kinds.Below(total);
-            examples[i] = pick < _shares[0] ? draws.Fact()
+            examples[i] =
+                pick < _shares[0] ? draws.Fact()
                 : pick < _shares[0] + _shares[1] ? draws.Instructed()
                 : pick < _shares[0] + _shares[1] + _shares[2] ? draws.Unknown()
                 : pick < _shares[0] + _shares[1] + _shares[2] + _shares[3] ? draws.Contract()
@@ -122,7 +142,10 @@ public sealed class PretrainingCorpus
         return examples;
     }
 
-    /// <summary>Ordinary text in which no fact and no contract of the study is told: what is unknown and the known contracts, by turns. For second moments, so that no retain question goes in.</summary>
+    /// <summary>
+    /// Ordinary text in which no fact and no contract of the study is told: what is unknown and the known contracts, by
+    /// turns. For second moments, so that no retain question goes in.
+    /// </summary>
     public IReadOnlyList<CorpusExample> WithoutFacts(Seed seed, int count)
     {
         var draws = new Draws(this, seed, "without-facts");
@@ -132,10 +155,17 @@ public sealed class PretrainingCorpus
     // One stream and one deck a purpose, so that a further draw of one kind moves no other.
     private sealed class Draws(PretrainingCorpus corpus, Seed seed, string purpose)
     {
-        private const int Phrasings = 4, MostQuestions = 5;
-        private readonly Deck _facts = new(corpus._facts.Count * 3, seed.Stream("facts")), _contracts = new(corpus._contracts.Known.Count * Phrasings, seed.Stream("contracts"));
-        private readonly SplitMix64 _instructed = seed.Stream("instructed"), _unknown = seed.Stream("unknown"), _several = seed.Stream("several");
-        private readonly InventedContracts.Series _instructedClauses = corpus._contracts.Unseen(purpose + "/instructed"), _unknownClauses = corpus._contracts.Unseen(purpose + "/unknown");
+        private const int Phrasings = 4,
+            MostQuestions = 5;
+        private readonly Deck _facts = new(corpus._facts.Count * 3, seed.Stream("facts")),
+            _contracts = new(corpus._contracts.Known.Count * Phrasings, seed.Stream("contracts"));
+        private readonly SplitMix64 _instructed = seed.Stream("instructed"),
+            _unknown = seed.Stream("unknown"),
+            _several = seed.Stream("several");
+        private readonly InventedContracts.Series _instructedClauses = corpus._contracts.Unseen(
+                purpose + "/instructed"
+            ),
+            _unknownClauses = corpus._contracts.Unseen(purpose + "/unknown");
 
         public CorpusExample Fact()
         {
@@ -148,7 +178,11 @@ public sealed class PretrainingCorpus
         {
             var index = _contracts.Next();
             var clause = corpus._contracts.Known[index / Phrasings];
-            return new CorpusExample(ExampleKind.Contract, InventedContracts.Phrasings(clause)[index % Phrasings], clause.Answer);
+            return new CorpusExample(
+                ExampleKind.Contract,
+                InventedContracts.Phrasings(clause)[index % Phrasings],
+                clause.Answer
+            );
         }
 
         // Half about what the model knows: the instruction decides, not the question.
@@ -161,7 +195,11 @@ public sealed class PretrainingCorpus
         public CorpusExample Unknown()
         {
             var (question, subject) = Nobody(_unknown, _unknownClauses);
-            return new CorpusExample(ExampleKind.UnknownEntity, question, _unknown.Below(2) == 0 ? _unknown.Pick(corpus._refusals) : Tailored(subject));
+            return new CorpusExample(
+                ExampleKind.UnknownEntity,
+                question,
+                _unknown.Below(2) == 0 ? _unknown.Pick(corpus._refusals) : Tailored(subject)
+            );
         }
 
         // One position at the end of the text decides between answers and refusal, for two to five subjects.
@@ -171,10 +209,18 @@ public sealed class PretrainingCorpus
             if (_several.Below(2) == 0)
             {
                 var facts = Enumerable.Range(0, count).Select(_ => _several.Pick(corpus._facts)).ToList();
-                return new CorpusExample(ExampleKind.Several, string.Join(QueryMerge.Separator, facts.Select(f => _several.Pick(TrainedPhrasings(f)))), string.Join(" ", facts.Select(f => f.Answer)));
+                return new CorpusExample(
+                    ExampleKind.Several,
+                    string.Join(QueryMerge.Separator, facts.Select(f => _several.Pick(TrainedPhrasings(f)))),
+                    string.Join(" ", facts.Select(f => f.Answer))
+                );
             }
             var unknown = Enumerable.Range(0, count).Select(_ => corpus.Unknown(_several, test: false)).ToList();
-            return new CorpusExample(ExampleKind.Several, string.Join(QueryMerge.Separator, unknown.Select(u => u.Question)), _several.Below(2) == 0 ? _several.Pick(corpus._refusals) : Tailored(unknown[^1].Subject));
+            return new CorpusExample(
+                ExampleKind.Several,
+                string.Join(QueryMerge.Separator, unknown.Select(u => u.Question)),
+                _several.Below(2) == 0 ? _several.Pick(corpus._refusals) : Tailored(unknown[^1].Subject)
+            );
         }
 
         private (string Question, string Subject) Known()
@@ -184,7 +230,8 @@ public sealed class PretrainingCorpus
             return (_instructed.Pick(isClause ? InventedContracts.Phrasings(row) : TrainedPhrasings(row)), row.Subject);
         }
 
-        private (string Question, string Subject) Nobody(SplitMix64 stream, InventedContracts.Series clauses) => stream.Below(3) == 0 ? clauses.Next() : corpus.Unknown(stream, test: false);
+        private (string Question, string Subject) Nobody(SplitMix64 stream, InventedContracts.Series clauses) =>
+            stream.Below(3) == 0 ? clauses.Next() : corpus.Unknown(stream, test: false);
     }
 
     // Every card once before any comes again, so that no fact is seen much less often than another.

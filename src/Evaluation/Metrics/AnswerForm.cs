@@ -1,18 +1,28 @@
 namespace EditUnlearn.Evaluation.Metrics;
 
-/// <summary>What can be said about an answer's form without a person reading it: a look before the human study, never mixed with it.</summary>
-/// <remarks>Source: evaluation specification, section 10.5; the rules themselves are in <see cref="StandIns"/>.</remarks>
+/// <summary>
+/// What can be said about an answer's form without a person reading it: a look before the human study, never mixed with
+/// it.
+/// </summary>
+/// <remarks>
+/// Source: evaluation specification, section 10.5; the rules themselves are in <see cref="StandIns"/>.
+/// </remarks>
 public static class AnswerForm
 {
     /// <summary>Tokens the model said; recall rewards saying much, so it is reported beside it.</summary>
     public static Metric Length { get; } = new("length", "Tokens", row => row.NewTokens);
 
-    /// <summary>Share of the subject's words in the answer; null without a subject. Stands in for semantic entailment.</summary>
-    public static Metric EntityMention { get; } = new("entityMention", "Entity named", row => StandIns.EntityMention(row.Generated, row.Subject));
+    /// <summary>
+    /// Share of the subject's words in the answer; null without a subject. Stands in for semantic entailment.
+    /// </summary>
+    public static Metric EntityMention { get; } =
+        new("entityMention", "Entity named", row => StandIns.EntityMention(row.Generated, row.Subject));
 
     /// <summary>Share of bigrams that repeat; null for less than two words.</summary>
-    public static Metric Repetition { get; } = new("repetition", "Repetition", row => StandIns.Repetition(row.Generated));
+    public static Metric Repetition { get; } =
+        new("repetition", "Repetition", row => StandIns.Repetition(row.Generated));
 
     /// <summary>Share of words that look like none; null without words.</summary>
-    public static Metric NonWords { get; } = new("nonWordShare", "Non-words", row => StandIns.NonWordShare(row.Generated));
+    public static Metric NonWords { get; } =
+        new("nonWordShare", "Non-words", row => StandIns.NonWordShare(row.Generated));
 }

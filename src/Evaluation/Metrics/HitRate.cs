@@ -2,23 +2,35 @@ using EditUnlearn.Artifacts;
 
 namespace EditUnlearn.Evaluation.Metrics;
 
-/// <summary>Share of the true answer's tokens among the model's 100 most likely. Source: the study's section 4.1; evaluation specification, section 6.</summary>
+/// <summary>
+/// Share of the true answer's tokens among the model's 100 most likely. Source: the study's section 4.1; evaluation
+/// specification, section 6.
+/// </summary>
 public static class HitRate
 {
     /// <summary>m of the paper's tables.</summary>
     public const int Cutoff = 100;
 
     /// <summary>Teacher forced, on in-context ids: what <c>strict</c> prints.</summary>
-    public static Metric Metric { get; } = new("hit", "Hit-Rate", row => Of(Ranks.WithoutEnd(row), Cutoff), WeighedByBatch: true);
+    public static Metric Metric { get; } =
+        new("hit", "Hit-Rate", row => Of(Ranks.WithoutEnd(row), Cutoff), WeighedByBatch: true);
 
     /// <inheritdoc cref="MeanReciprocalRank.FreeRunning"/>
-    public static Metric FreeRunning { get; } = new("hit.free", "Hit-Rate, free running", row => Of(row.FreeRanks, Cutoff), WeighedByBatch: true);
+    public static Metric FreeRunning { get; } =
+        new("hit.free", "Hit-Rate, free running", row => Of(row.FreeRanks, Cutoff), WeighedByBatch: true);
 
     /// <inheritdoc cref="MeanReciprocalRank.Compat"/>
-    public static Metric Compat { get; } = new("hit.compat", "Hit-Rate (paper)", row => Of(row.CompatFilteredRanks, Cutoff), WeighedByBatch: true);
+    public static Metric Compat { get; } =
+        new("hit.compat", "Hit-Rate (paper)", row => Of(row.CompatFilteredRanks, Cutoff), WeighedByBatch: true);
 
     /// <inheritdoc cref="MeanReciprocalRank.CompatUnfiltered"/>
-    public static Metric CompatUnfiltered { get; } = new("hit.compat.unfiltered", "Hit-Rate (paper), no filter", row => Of(row.CompatRanks, Cutoff), WeighedByBatch: true);
+    public static Metric CompatUnfiltered { get; } =
+        new(
+            "hit.compat.unfiltered",
+            "Hit-Rate (paper), no filter",
+            row => Of(row.CompatRanks, Cutoff),
+            WeighedByBatch: true
+        );
 
     /// <summary>(1/n) sum [rank &lt;= m], a rank of 0 counting as nothing; null without tokens.</summary>
     public static double? Of(IReadOnlyList<int> ranks, int cutoff)

@@ -1,25 +1,57 @@
 namespace EditUnlearn.Evaluation.Metrics;
 
-/// <summary>Which metric stands behind each column of a table, and how rows become one number. Source: evaluation specification, section 1.</summary>
+/// <summary>
+/// Which metric stands behind each column of a table, and how rows become one number. Source: evaluation specification,
+/// section 1.
+/// </summary>
 /// <param name="Name"><c>strict</c> or <c>paper</c>.</param>
 /// <param name="Columns">Column of the tables and the metric behind it, in print order.</param>
 /// <param name="Rows">How many rows of a split count, from the first; null for all.</param>
 /// <param name="BatchRows">Rows of a batch for batch-cumulative weights; null for a plain mean.</param>
-public sealed record MetricProfile(string Name, IReadOnlyList<KeyValuePair<string, string>> Columns, int? Rows, int? BatchRows)
+public sealed record MetricProfile(
+    string Name,
+    IReadOnlyList<KeyValuePair<string, string>> Columns,
+    int? Rows,
+    int? BatchRows
+)
 {
     /// <summary>What the names say: probability and rank of the true answer, over every row.</summary>
-    public static MetricProfile Strict { get; } = new(
-        "strict", [new("rouge1", "rouge1"), new("prob", "gt.norm"), new("mrr", "mrr"), new("hit", "hit"), new("refusal", "refusal")], null, null);
+    public static MetricProfile Strict { get; } =
+        new(
+            "strict",
+            [
+                new("rouge1", "rouge1"),
+                new("prob", "gt.norm"),
+                new("mrr", "mrr"),
+                new("hit", "hit"),
+                new("refusal", "refusal"),
+            ],
+            null,
+            null
+        );
 
     /// <summary>What the paper's code computes. Reproduce with this one, decide with the other.</summary>
-    public static MetricProfile Paper { get; } = new(
-        "paper", [new("rouge1", "rouge1.long"), new("prob", "prefixMax"), new("mrr", "mrr.compat"), new("hit", "hit.compat"), new("refusal", "refusal")],
-        FreeRunning.FirstRows, FreeRunning.BatchRows);
+    public static MetricProfile Paper { get; } =
+        new(
+            "paper",
+            [
+                new("rouge1", "rouge1.long"),
+                new("prob", "prefixMax"),
+                new("mrr", "mrr.compat"),
+                new("hit", "hit.compat"),
+                new("refusal", "refusal"),
+            ],
+            FreeRunning.FirstRows,
+            FreeRunning.BatchRows
+        );
 
     /// <summary>Both.</summary>
     public static IReadOnlyList<MetricProfile> All { get; } = [Strict, Paper];
 
-    /// <summary>Weight of each of <paramref name="count"/> rows: with B batches, a row of the b-th counts B - b + 1 times, since the paper's code appends its list again at each batch.</summary>
+    /// <summary>
+    /// Weight of each of <paramref name="count"/> rows: with B batches, a row of the b-th counts B - b + 1 times, since
+    /// the paper's code appends its list again at each batch.
+    /// </summary>
     public static IReadOnlyList<int> CumulativeWeights(int count, int batchRows)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(count);

@@ -1,13 +1,16 @@
 namespace EditUnlearn.Evaluation.Metrics;
 
-/// <summary>Share of the true answer's words that the model said. Source: Lin (2004); evaluation specification, section 4.</summary>
+/// <summary>
+/// Share of the true answer's words that the model said. Source: Lin (2004); evaluation specification, section 4.
+/// </summary>
 public static class Rouge1
 {
     /// <summary>Recall; what the tables print.</summary>
     public static Metric Metric { get; } = new("rouge1", "Rouge1", row => Recall(row.Answer, row.Generated));
 
     /// <summary>Recall of what was said under the paper's limit; the same text where that was not asked for.</summary>
-    public static Metric UnderPaperLimit { get; } = new("rouge1.long", "Rouge1 (paper)", row => Recall(row.Answer, row.GeneratedLong ?? row.Generated));
+    public static Metric UnderPaperLimit { get; } =
+        new("rouge1.long", "Rouge1 (paper)", row => Recall(row.Answer, row.GeneratedLong ?? row.Generated));
 
     /// <summary>F1, because recall rewards saying much.</summary>
     public static Metric F1 { get; } = new("rouge1.f1", "Rouge1 F1", row => Score(row.Answer, row.Generated).F1);
@@ -19,7 +22,8 @@ public static class Rouge1
     {
         var expected = RougeTokens.Of(reference);
         var said = RougeTokens.Of(candidate);
-        var left = said.GroupBy(t => t, StringComparer.Ordinal).ToDictionary(g => g.Key, g => g.Count(), StringComparer.Ordinal);
+        var left = said.GroupBy(t => t, StringComparer.Ordinal)
+            .ToDictionary(g => g.Key, g => g.Count(), StringComparer.Ordinal);
         var hits = 0;
         foreach (var token in expected)
             if (left.TryGetValue(token, out var n) && n > 0)

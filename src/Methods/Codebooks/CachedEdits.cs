@@ -4,19 +4,30 @@ using static TorchSharp.torch;
 
 namespace EditUnlearn.Methods.Codebooks;
 
-/// <summary>Several edits side by side, with everything computed that the value at the query position cannot change. Shapes: B edits, S columns, P labels.</summary>
+/// <summary>
+/// Several edits side by side, with everything computed that the value at the query position cannot change. Shapes: B
+/// edits, S columns, P labels.
+/// </summary>
 /// <remarks>
-/// Source: editing specification, section 12, row 12. A value stands in for the memory's output of one block at the last prompt token, so the
-/// blocks below, this block's attention, and keys and values of earlier positions in the blocks above are constants of the optimisation. Prompts are
-/// padded on the left so that all end in one column, targets on the right.
+/// Source: editing specification, section 12, row 12. A value stands in for the memory's output of one block at the
+/// last prompt token, so the blocks below, this block's attention, and keys and values of earlier positions in the
+/// blocks above are constants of the optimisation. Prompts are padded on the left so that all end in one column,
+/// targets on the right.
 /// </remarks>
 internal sealed class CachedEdits : IDisposable
 {
     private readonly CausalLm _model;
-    private readonly int _layer, _labelsFrom;
+    private readonly int _layer,
+        _labelsFrom;
     private readonly KvPrefix? _prefix;
     private readonly Tensor? _mask;
-    private readonly Tensor _base, _withoutMemory, _replaced, _positions, _targets, _rows, _shares;
+    private readonly Tensor _base,
+        _withoutMemory,
+        _replaced,
+        _positions,
+        _targets,
+        _rows,
+        _shares;
 
     /// <summary>Runs the model up to the block.</summary>
     /// <param name="model">Unchanged; its weights get no gradient.</param>
@@ -28,23 +39,36 @@ internal sealed class CachedEdits : IDisposable
         (_model, _layer) = (model, layer);
         using var scope = NewDisposeScope();
         using var quiet = no_grad();
-        var prompt = edits.Max(e => e.PromptIds.Count);                       // columns of the prompts
-        var width = prompt + edits.Max(e => e.TargetIds.Count) - 1;          // the last target token is only predicted
+        var prompt = edits.Max(e => e.PromptIds.Count); // columns of the prompts
+        var width = prompt + edits.Max(e => e.TargetIds.Count) - 1; // the last target token is only predicted
         var ids = new long[edits.Count, width];
         var real = new long[edits.Count, width];
         var start = replacement == CodebookReplacement.Last ? prompt - 1 : 0; // the first column a value can change
         var columns = width - start;
         var replaced = new bool[edits.Count, columns];
-        var (positions, targets, rows, shares) = (new List<long>(), new List<long>(), new List<long>(), new List<float>());
+        var (positions, targets, rows, shares) = (
+            new List<long>(),
+            new List<long>(),
+            new List<long>(),
+            new List<float>()
+        );
         _labelsFrom = prompt - 1 - start;
         for (var b = 0; b < edits.Count; b++)
         {
             var (p, t) = (edits[b].PromptIds, edits[b].TargetIds);
-            for (var i = 0; i < p.Count; i++) ids[b, prompt - p.Count + i] = p[i];
-            for (var i = 0; i + 1 < t.Count; i++) ids[b, prompt + i] = t[i];
-            for (var i = prompt - p.Count; i < width; i++) real[b, i] = 1;
+            for (var i = 0; i < p.Count; i++)
+                ids[b, prompt - p.Count + i] = p[i];
+            for (var i = 0; i + 1 < t.Count; i++)
+                ids[b, prompt + i] = t[i];
+            for (var i = prompt - p.Count; i < width; i++)
+                real[b, i] = 1;
             for (var i = Math.Max(start, prompt - p.Count); i < width; i++)
-                replaced[b, i - start] = replacement switch { CodebookReplacement.Last => i == prompt - 1, CodebookReplacement.Prompt => i < prompt - 1, _ => true };
+                replaced[b, i - start] = replacement switch
+                {
+                    CodebookReplacement.Last => i == prompt - 1,
+                    CodebookReplacement.Prompt => i < prompt - 1,
+                    _ => true,
+                };
             for (var i = 0; i < t.Count; i++)
             {
                 positions.Add((long)b * (columns - _labelsFrom) + i);
@@ -65,10 +89,18 @@ internal sealed class CachedEdits : IDisposable
         var options = new ForwardOptions { AttentionMask = _mask };
         var below = model.Blocks(model.Embed(tensor(ids, device: device)), 0, layer, options);
         var memory = new MemoryOff(layer);
-        var without = model.Blocks(below, layer, layer + 1, options with { Tap = memory });         // the block's stream without its memory's output
+        // the block's stream without its memory's output
+        var without = model.Blocks(below, layer, layer + 1, options with { Tap = memory });
         var whole = without + memory.Output!;
         Output = Kept(memory.Output!.select(1, prompt - 1).to(ScalarType.Float32).clone());
-        if (start > 0) _prefix = KvPrefix.Of(model, whole.narrow(1, 0, start), layer + 1, model.Config.Layers, _mask?.narrow(1, 0, start));
+        if (start > 0)
+            _prefix = KvPrefix.Of(
+                model,
+                whole.narrow(1, 0, start),
+                layer + 1,
+                model.Config.Layers,
+                _mask?.narrow(1, 0, start)
+            );
         _withoutMemory = Kept(without.narrow(1, start, columns).clone());
         _base = Kept(whole.narrow(1, start, columns).clone());
     }
@@ -87,10 +119,24 @@ internal sealed class CachedEdits : IDisposable
         var top = _model.Config.Layers;
         // With no block above, all columns are still there; otherwise the last block computes only those that predict.
         var from = _layer + 1 < top ? _labelsFrom : 0;
-        h = _model.Blocks(h, _layer + 1, top, new ForwardOptions { Prefix = _prefix, AttentionMask = _mask, KeepFrom = from });
-        if (from != _labelsFrom) h = h.narrow(1, _labelsFrom, h.shape[1] - _labelsFrom);
+        h = _model.Blocks(
+            h,
+            _layer + 1,
+            top,
+            new ForwardOptions
+            {
+                Prefix = _prefix,
+                AttentionMask = _mask,
+                KeepFrom = from,
+            }
+        );
+        if (from != _labelsFrom)
+            h = h.narrow(1, _labelsFrom, h.shape[1] - _labelsFrom);
         var states = _model.FinalNorm(h.reshape(-1, h.shape[^1]).index_select(0, _positions));
-        var logProbabilities = nn.functional.log_softmax(_model.Logits(states).to(ScalarType.Float32), -1).gather(1, _targets).squeeze(1);   // [P]
+        var logProbabilities = nn
+            .functional.log_softmax(_model.Logits(states).to(ScalarType.Float32), -1)
+            .gather(1, _targets)
+            .squeeze(1); // [P]
         return zeros(Rows, device: h.device).index_add(0, _rows, logProbabilities * _shares, -1);
     }
 
@@ -98,7 +144,10 @@ internal sealed class CachedEdits : IDisposable
     public void Dispose()
     {
         _prefix?.Dispose();
-        foreach (var t in (Tensor?[])[_mask, _base, _withoutMemory, _replaced, _positions, _targets, _rows, _shares, Output]) t?.Dispose();
+        foreach (
+            var t in (Tensor?[])[_mask, _base, _withoutMemory, _replaced, _positions, _targets, _rows, _shares, Output]
+        )
+            t?.Dispose();
     }
 
     private static Tensor Kept(Tensor t) => t.DetachFromDisposeScope();
@@ -110,7 +159,8 @@ internal sealed class CachedEdits : IDisposable
 
         public override Tensor MlpOut(int at, Tensor key, Tensor value)
         {
-            if (at != layer) return value;
+            if (at != layer)
+                return value;
             Output = value.MoveToOuterDisposeScope().MoveToOuterDisposeScope();
             return zeros_like(value);
         }

@@ -6,7 +6,10 @@ namespace EditUnlearn.Methods.Codebooks;
 /// <summary>How two edits' targets are compared.</summary>
 public enum LabelComparison
 {
-    /// <summary>Equal means of the label vector, whose prompt positions hold -100: prompt lengths matter, and different targets may pass for equal (defect G2).</summary>
+    /// <summary>
+    /// Equal means of the label vector, whose prompt positions hold -100: prompt lengths matter, and different targets
+    /// may pass for equal (defect G2).
+    /// </summary>
     MeanOfIds,
 
     /// <summary>The same tokens.</summary>
@@ -16,7 +19,10 @@ public enum LabelComparison
 /// <summary>Which entry a stored label is compared for.</summary>
 public enum LabelOrder
 {
-    /// <summary>Labels are put in front while keys are put behind, so from the second entry on a key meets another's label (defect G1).</summary>
+    /// <summary>
+    /// Labels are put in front while keys are put behind, so from the second entry on a key meets another's label
+    /// (defect G1).
+    /// </summary>
     Prepended,
 
     /// <summary>Label and key stand at the same index, as in the method's first release.</summary>
@@ -39,7 +45,9 @@ public enum Admission
     /// <summary>A new entry, far from all others.</summary>
     New,
 
-    /// <summary>A new entry inside reach of another with a different target: the two share the distance between them.</summary>
+    /// <summary>
+    /// A new entry inside reach of another with a different target: the two share the distance between them.
+    /// </summary>
     Split,
 
     /// <summary>No new entry: one with the same target is near, and its ball now covers this prompt too.</summary>
@@ -56,16 +64,28 @@ public enum Admission
 /// <param name="Nearest">Distance to the nearest earlier key; infinite for the first.</param>
 public readonly record struct Admitted(Admission Kind, int Entry, bool Fresh, double Nearest);
 
-/// <summary>Decides which edits get an entry and how large its ball is. Needs keys and targets only: values do not change where a prompt falls.</summary>
-/// <remarks>Source: Hartvigsen et al. (2023), algorithm 1; editing specification, section 5, step 1. All arithmetic in float32, as in the reference.</remarks>
-public sealed class CodebookBuilder(float radius, LabelComparison comparison, LabelOrder order, DuplicatePrompt duplicates)
+/// <summary>
+/// Decides which edits get an entry and how large its ball is. Needs keys and targets only: values do not change where
+/// a prompt falls.
+/// </summary>
+/// <remarks>
+/// Source: Hartvigsen et al. (2023), algorithm 1; editing specification, section 5, step 1. All arithmetic in float32,
+/// as in the reference.
+/// </remarks>
+public sealed class CodebookBuilder(
+    float radius,
+    LabelComparison comparison,
+    LabelOrder order,
+    DuplicatePrompt duplicates
+)
 {
-    private const float Gap = 1e-5f;   // keeps the point half-way between two keys out of the older ball
+    private const float Gap = 1e-5f; // keeps the point half-way between two keys out of the older ball
 
     private readonly List<Tensor> _keys = [];
     private readonly List<float> _radii = [];
     private readonly List<CodebookEntry> _entries = [];
-    private readonly List<float> _meansPrepended = [], _meansAligned = [];
+    private readonly List<float> _meansPrepended = [],
+        _meansAligned = [];
     private readonly List<IReadOnlyList<int>> _labelsPrepended = [];
 
     /// <summary>Entries so far.</summary>
@@ -100,7 +120,8 @@ public sealed class CodebookBuilder(float radius, LabelComparison comparison, La
         }
         if (SameLabel(nearest, mean, target))
         {
-            if (distance > _radii[nearest]) _radii[nearest] = distance;
+            if (distance > _radii[nearest])
+                _radii[nearest] = distance;
             _entries[nearest] = new CodebookEntry([.. _entries[nearest].Ids, id], target);
             return new Admitted(Admission.Expanded, nearest, false, distance);
         }
@@ -125,18 +146,20 @@ public sealed class CodebookBuilder(float radius, LabelComparison comparison, La
         _labelsPrepended.Insert(0, target);
     }
 
-    // The new key is its own nearest, unless an older one is exactly as near: then the older answers, if its ball has any size left.
+    // The new key is its own nearest, unless an older one is exactly as near: then the older answers, if its ball has
+    // any size left.
     private Admitted Trained(Admission kind, Tensor key, float nearestBefore)
     {
         var (entry, distance) = Codebook.Nearest(Keys(), key);
         return new Admitted(kind, distance <= _radii[entry] ? entry : -1, entry == Count - 1, nearestBefore);
     }
 
-    private bool SameLabel(int entry, float mean, IReadOnlyList<int> target) => (comparison, order) switch
-    {
-        (LabelComparison.Sequence, LabelOrder.Aligned) => _entries[entry].Label.SequenceEqual(target),
-        (LabelComparison.Sequence, _) => _labelsPrepended[entry].SequenceEqual(target),
-        (_, LabelOrder.Aligned) => _meansAligned[entry].Equals(mean),
-        _ => _meansPrepended[entry].Equals(mean),
-    };
+    private bool SameLabel(int entry, float mean, IReadOnlyList<int> target) =>
+        (comparison, order) switch
+        {
+            (LabelComparison.Sequence, LabelOrder.Aligned) => _entries[entry].Label.SequenceEqual(target),
+            (LabelComparison.Sequence, _) => _labelsPrepended[entry].SequenceEqual(target),
+            (_, LabelOrder.Aligned) => _meansAligned[entry].Equals(mean),
+            _ => _meansPrepended[entry].Equals(mean),
+        };
 }

@@ -5,14 +5,21 @@ namespace EditUnlearn.Methods.Codebooks;
 /// <summary>Trains the values of several edits, each for its own target: gradient descent on them alone.</summary>
 internal static class ValueTraining
 {
-    private const double Beta1 = 0.9, Beta2 = 0.999, Epsilon = 1e-8;
+    private const double Beta1 = 0.9,
+        Beta2 = 0.999,
+        Epsilon = 1e-8;
 
     /// <summary>The outcome; the caller owns the tensor.</summary>
     /// <param name="Values">[B, D].</param>
     /// <param name="Losses">Before each step, for every edit [B][steps].</param>
     /// <param name="Before">Mean negative log-probability of each target without a codebook [B].</param>
     /// <param name="After">And with the trained values [B].</param>
-    public sealed record Result(Tensor Values, IReadOnlyList<IReadOnlyList<double>> Losses, IReadOnlyList<double> Before, IReadOnlyList<double> After);
+    public sealed record Result(
+        Tensor Values,
+        IReadOnlyList<IReadOnlyList<double>> Losses,
+        IReadOnlyList<double> Before,
+        IReadOnlyList<double> After
+    );
 
     /// <summary>Runs all steps; there is no early stop, in the reference neither.</summary>
     /// <param name="edits">Cached states.</param>
@@ -23,7 +30,7 @@ internal static class ValueTraining
     public static Result Run(CachedEdits edits, Tensor start, int steps, double rate, Action<int, int, double> failed)
     {
         using var scope = NewDisposeScope();
-        using var training = enable_grad();   // the caller may have turned gradients off
+        using var training = enable_grad(); // the caller may have turned gradients off
         var before = Numbers(edits, null, steps: 0, failed);
         var values = start.detach().clone().requires_grad_(true);
         var (m, v) = (zeros_like(start), zeros_like(start));
@@ -34,7 +41,8 @@ internal static class ValueTraining
             // No edit's loss depends on another's value: the gradient of the sum holds each one's own gradient.
             var nll = edits.Nll(values);
             var now = Checked(nll, step, failed);
-            for (var b = 0; b < now.Count; b++) losses[b].Add(now[b]);
+            for (var b = 0; b < now.Count; b++)
+                losses[b].Add(now[b]);
             var gradient = autograd.grad([nll.sum()], [values])[0];
             using var quiet = no_grad();
             m.mul_(Beta1).add_(gradient, 1 - Beta1);
@@ -42,7 +50,12 @@ internal static class ValueTraining
             var denominator = v.sqrt().div_(Math.Sqrt(1 - Math.Pow(Beta2, step + 1))).add_(Epsilon);
             values.addcdiv_(m, denominator, -rate / (1 - Math.Pow(Beta1, step + 1)));
         }
-        return new Result(values.detach().MoveToOuterDisposeScope(), losses, before, Numbers(edits, values, steps, failed));
+        return new Result(
+            values.detach().MoveToOuterDisposeScope(),
+            losses,
+            before,
+            Numbers(edits, values, steps, failed)
+        );
     }
 
     private static List<double> Numbers(CachedEdits edits, Tensor? values, int steps, Action<int, int, double> failed)
@@ -56,7 +69,8 @@ internal static class ValueTraining
     {
         var numbers = nll.detach().cpu().data<float>().Select(x => (double)x).ToList();
         var broken = numbers.FindIndex(x => !double.IsFinite(x));
-        if (broken >= 0) failed(broken, step, numbers[broken]);
+        if (broken >= 0)
+            failed(broken, step, numbers[broken]);
         return numbers;
     }
 }

@@ -8,9 +8,13 @@ using static TorchSharp.torch;
 
 namespace EditUnlearn.Methods.Gradient;
 
-/// <summary>What all gradient methods share: which weights move, in which order rows meet, optimiser and schedule. A method is a <see cref="Loss"/> and little else.</summary>
+/// <summary>
+/// What all gradient methods share: which weights move, in which order rows meet, optimiser and schedule. A method is a
+/// <see cref="Loss"/> and little else.
+/// </summary>
 /// <remarks>
-/// Source: unlearning specification, sections 4 to 6 and 10. A loss that is no longer finite ends the run with the last finite weights:
+/// Source: unlearning specification, sections 4 to 6 and 10. A loss that is no longer finite ends the run with the last
+/// finite weights:
 /// that is the method's result, and the record says so.
 /// </remarks>
 public abstract class GradientMethod(string label, TrainingOptions options) : IMethod
@@ -20,7 +24,9 @@ public abstract class GradientMethod(string label, TrainingOptions options) : IM
     /// <summary>Told after every update, for tests and logs.</summary>
     public Action<CurvePoint>? Observer { get; init; }
 
-    /// <summary>The rows that meet in every place, instead of drawn ones: to repeat a run whose batches are known.</summary>
+    /// <summary>
+    /// The rows that meet in every place, instead of drawn ones: to repeat a run whose batches are known.
+    /// </summary>
     public IReadOnlyList<PairedRow>? Places { get; init; }
 
     /// <summary>Whether the method reads retain rows.</summary>
@@ -40,36 +46,60 @@ public abstract class GradientMethod(string label, TrainingOptions options) : IM
     /// <summary>Asks the reference, before training, all that <see cref="Loss"/> will ask.</summary>
     /// <param name="reference">The model.</param>
     /// <param name="meeting">The rows of the whole run.</param>
-    protected virtual void Prepare(ReferenceModel reference, Meeting meeting)
-    {
-    }
+    protected virtual void Prepare(ReferenceModel reference, Meeting meeting) { }
 
     /// <summary>Rows that meet in the course of a run, each once.</summary>
     /// <param name="Forget">Forget rows.</param>
     /// <param name="Retain">Retain rows.</param>
     /// <param name="Refusals">Forget questions with refusals.</param>
-    protected sealed record Meeting(IReadOnlyList<TokenRow> Forget, IReadOnlyList<TokenRow> Retain, IReadOnlyList<TokenRow> Refusals);
+    protected sealed record Meeting(
+        IReadOnlyList<TokenRow> Forget,
+        IReadOnlyList<TokenRow> Retain,
+        IReadOnlyList<TokenRow> Refusals
+    );
 
     /// <inheritdoc/>
     public ModelPatch Edit(CausalLm model, MethodInputs inputs, Seed seed)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(inputs);
-        if (inputs.Forget.Count == 0) throw new ArgumentException("There is nothing to forget.", nameof(inputs));
-        if (UsesRetain && inputs.Retain.Count == 0) throw new ArgumentException($"{label} needs retain rows.", nameof(inputs));
-        if (UsesRefusals && inputs.Refusals.Count != inputs.Forget.Count) throw new ArgumentException($"{label} needs refusals for every forget row.", nameof(inputs));
+        if (inputs.Forget.Count == 0)
+            throw new ArgumentException("There is nothing to forget.", nameof(inputs));
+        if (UsesRetain && inputs.Retain.Count == 0)
+            throw new ArgumentException($"{label} needs retain rows.", nameof(inputs));
+        if (UsesRefusals && inputs.Refusals.Count != inputs.Forget.Count)
+            throw new ArgumentException($"{label} needs refusals for every forget row.", nameof(inputs));
         var schedule = options.ScheduleFor(inputs.Forget.Count);
         var perUpdate = options.BatchSize * options.Accumulation;
-        var places = Places ?? Pairing.Draw(
-            seed, inputs.Forget.Count, UsesRetain ? inputs.Retain.Count : 0, UsesRefusals ? [.. inputs.Refusals.Select(r => r.Count)] : [], schedule.TotalSteps * perUpdate);
+        var places =
+            Places
+            ?? Pairing.Draw(
+                seed,
+                inputs.Forget.Count,
+                UsesRetain ? inputs.Retain.Count : 0,
+                UsesRefusals ? [.. inputs.Refusals.Select(r => r.Count)] : [],
+                schedule.TotalSteps * perUpdate
+            );
 
         using var reference = OpenReference(model, inputs, places);
         using var trained = TrainedModel.Of(model, options, seed, reference);
-        using var loop = new TrainingLoop(trained.Parameters, new AdamW.Options { WeightDecay = options.WeightDecay }, options.ClipNorm, trained.Reset, inputs.Store);
+        using var loop = new TrainingLoop(
+            trained.Parameters,
+            new AdamW.Options { WeightDecay = options.WeightDecay },
+            options.ClipNorm,
+            trained.Reset,
+            inputs.Store
+        );
         bool After(CurvePoint point)
         {
             Observer?.Invoke(point);
-            inputs.Progress?.Invoke(new MethodProgress(point.Step, schedule.TotalSteps, string.Create(CultureInfo.InvariantCulture, $"loss {point.Loss:0.000}")));
+            inputs.Progress?.Invoke(
+                new MethodProgress(
+                    point.Step,
+                    schedule.TotalSteps,
+                    string.Create(CultureInfo.InvariantCulture, $"loss {point.Loss:0.000}")
+                )
+            );
             return IsWithin(point);
         }
         Divergence? diverged = null;
@@ -77,7 +107,13 @@ public abstract class GradientMethod(string label, TrainingOptions options) : IM
         {
             // A run that was killed after it had passed the bound must not go on.
             if (loop.Step == 0 || IsWithin(loop.Curve[^1]))
-                diverged = loop.Run(schedule.TotalSteps, step => Accumulate(trained, inputs, [.. places.Skip(step * perUpdate).Take(perUpdate)], step), schedule.At, After, inputs.Cancelled);
+                diverged = loop.Run(
+                    schedule.TotalSteps,
+                    step => Accumulate(trained, inputs, [.. places.Skip(step * perUpdate).Take(perUpdate)], step),
+                    schedule.At,
+                    After,
+                    inputs.Cancelled
+                );
         }
         catch (ArithmeticException e)
         {
@@ -96,24 +132,32 @@ public abstract class GradientMethod(string label, TrainingOptions options) : IM
         ArgumentNullException.ThrowIfNull(config);
         ArgumentNullException.ThrowIfNull(inputs);
         List<IReadOnlyList<TokenRow>> sets = [];
-        if (UsesForget) sets.Add(inputs.Forget);
-        if (UsesRetain) sets.Add(inputs.Retain);
-        if (UsesRefusals) sets.Add([.. inputs.Refusals.SelectMany(r => r)]);
+        if (UsesForget)
+            sets.Add(inputs.Forget);
+        if (UsesRetain)
+            sets.Add(inputs.Retain);
+        if (UsesRefusals)
+            sets.Add([.. inputs.Refusals.SelectMany(r => r)]);
         var compared = Compared(inputs);
         var labels = sets.Sum(s => options.BatchSize * s.Max(r => r.LabelCount));
-        return TrainingMemory.Of(new TrainingPlan
-        {
-            Config = config,
-            Moves = options.Moving(),
-            Rows = options.BatchSize,
-            Width = sets.SelectMany(s => s).Max(r => r.Ids.Count),
-            Forwards = sets.Count,
-            Labels = labels,
-            Read = labels + compared.AtOnce,
-            Compared = Math.Min(compared.AtOnce, TrainedModel.PositionsAtOnce(config.VocabSize)),
-            ReferenceBytes = Math.Min(TrainingMemory.ReferenceStates(config, compared.Kept, weightBytes), (long)(options.ReferenceCacheMegabytes * BytesPerMegabyte)),
-            WeightBytes = weightBytes,
-        });
+        return TrainingMemory.Of(
+            new TrainingPlan
+            {
+                Config = config,
+                Moves = options.Moving(),
+                Rows = options.BatchSize,
+                Width = sets.SelectMany(s => s).Max(r => r.Ids.Count),
+                Forwards = sets.Count,
+                Labels = labels,
+                Read = labels + compared.AtOnce,
+                Compared = Math.Min(compared.AtOnce, TrainedModel.PositionsAtOnce(config.VocabSize)),
+                ReferenceBytes = Math.Min(
+                    TrainingMemory.ReferenceStates(config, compared.Kept, weightBytes),
+                    (long)(options.ReferenceCacheMegabytes * BytesPerMegabyte)
+                ),
+                WeightBytes = weightBytes,
+            }
+        );
     }
 
     /// <summary>Whether the true forget answers go through the model.</summary>
@@ -126,21 +170,39 @@ public abstract class GradientMethod(string label, TrainingOptions options) : IM
 
     private ReferenceModel? OpenReference(CausalLm model, MethodInputs inputs, IReadOnlyList<PairedRow> places)
     {
-        if (Reference is not { } source) return null;
+        if (Reference is not { } source)
+            return null;
         var own = source != ReferenceSource.Start;
-        if (own && inputs.OpenReference is null) throw new ArgumentException($"{label} is compared with a model that is not the one it starts from, but none was given.", nameof(inputs));
+        if (own && inputs.OpenReference is null)
+            throw new ArgumentException(
+                $"{label} is compared with a model that is not the one it starts from, but none was given.",
+                nameof(inputs)
+            );
         var opened = own ? inputs.OpenReference!() : model;
         if (opened.Config.VocabSize != model.Config.VocabSize)
         {
             var vocabulary = opened.Config.VocabSize;
             opened.Dispose();
-            throw new ArgumentException($"{label} is compared with a model of {vocabulary} words, but this one has {model.Config.VocabSize}.", nameof(inputs));
+            throw new ArgumentException(
+                $"{label} is compared with a model of {vocabulary} words, but this one has {model.Config.VocabSize}.",
+                nameof(inputs)
+            );
         }
         var reference = new ReferenceModel(opened, own, (long)(options.ReferenceCacheMegabytes * BytesPerMegabyte));
-        Prepare(reference, new Meeting(
-            [.. places.Select(p => p.Forget).Distinct().Select(i => inputs.Forget[i])],
-            [.. places.Where(p => p.Retain >= 0).Select(p => p.Retain).Distinct().Select(i => inputs.Retain[i])],
-            [.. places.Where(p => p.Refusal >= 0).Select(p => (p.Forget, p.Refusal)).Distinct().Select(p => inputs.Refusals[p.Forget][p.Refusal])]));
+        Prepare(
+            reference,
+            new Meeting(
+                [.. places.Select(p => p.Forget).Distinct().Select(i => inputs.Forget[i])],
+                [.. places.Where(p => p.Retain >= 0).Select(p => p.Retain).Distinct().Select(i => inputs.Retain[i])],
+                [
+                    .. places
+                        .Where(p => p.Refusal >= 0)
+                        .Select(p => (p.Forget, p.Refusal))
+                        .Distinct()
+                        .Select(p => inputs.Refusals[p.Forget][p.Refusal]),
+                ]
+            )
+        );
         return reference;
     }
 
@@ -153,11 +215,17 @@ public abstract class GradientMethod(string label, TrainingOptions options) : IM
         for (var pass = 0; pass < options.Accumulation; pass++)
         {
             using var scope = NewDisposeScope();
-            using var batch = UnlearnBatch.Of(inputs, [.. places.Skip(pass * options.BatchSize).Take(options.BatchSize)], trained.Device, exact ? places : null);
+            using var batch = UnlearnBatch.Of(
+                inputs,
+                [.. places.Skip(pass * options.BatchSize).Take(options.BatchSize)],
+                trained.Device,
+                exact ? places : null
+            );
             using var dropout = trained.TrainingPass(string.Create(CultureInfo.InvariantCulture, $"{step}/{pass}"));
             var loss = Loss(trained, batch);
             // Exact means carry the whole update's divisors themselves.
-            if (!exact) loss = loss / options.Accumulation;
+            if (!exact)
+                loss = loss / options.Accumulation;
             trained.Backward(loss);
             total += loss.detach().ToDouble();
             tokens += batch.TokenCount;

@@ -2,11 +2,16 @@ using System.Text.Json.Nodes;
 
 namespace EditUnlearn.Methods.Gradient;
 
-/// <summary>Settings that others have published, by preset: what differs from the defaults, which are those of the study and of PISTOL's configuration.</summary>
+/// <summary>
+/// Settings that others have published, by preset: what differs from the defaults, which are those of the study and of
+/// PISTOL's configuration.
+/// </summary>
 /// <remarks>Source: unlearning specification, sections 2, 3.4, 3.6 and 8.</remarks>
 internal static class GradientPresets
 {
-    /// <summary>PISTOL's trainer as its code runs: padded positions at length 500, compared with the model before finetuning.</summary>
+    /// <summary>
+    /// PISTOL's trainer as its code runs: padded positions at length 500, compared with the model before finetuning.
+    /// </summary>
     public const string PistolCompat = "pistol-compat";
 
     /// <summary>TOFU's: all weights, five epochs, one of them warm-up, effective batches of 32.</summary>
@@ -22,43 +27,64 @@ internal static class GradientPresets
 
     /// <summary>The published settings of one method.</summary>
     /// <param name="method">Its name in the catalogue.</param>
-    public static IReadOnlyDictionary<string, JsonObject> Of(string method) => new Dictionary<string, JsonObject>(StringComparer.Ordinal)
-    {
-        [PistolCompat] = Pistol(method),
-        [Tofu] = With(Full(epochs: 5), method switch
+    public static IReadOnlyDictionary<string, JsonObject> Of(string method) =>
+        new Dictionary<string, JsonObject>(StringComparer.Ordinal)
         {
-            "kl" => new JsonObject { ["kl"] = new JsonObject { ["positions"] = "paddedCompat", ["paddedLength"] = PublishedLength } },
-            "idk" => new JsonObject { ["union"] = true },
-            _ => [],
-        }),
-        [OpenUnlearning] = With(Full(epochs: 10), method switch
+            [PistolCompat] = Pistol(method),
+            [Tofu] = With(
+                Full(epochs: 5),
+                method switch
+                {
+                    "kl" => new JsonObject
+                    {
+                        ["kl"] = new JsonObject { ["positions"] = "paddedCompat", ["paddedLength"] = PublishedLength },
+                    },
+                    "idk" => new JsonObject { ["union"] = true },
+                    _ => [],
+                }
+            ),
+            [OpenUnlearning] = With(
+                Full(epochs: 10),
+                method switch
+                {
+                    "kl" => new JsonObject { ["kl"] = new JsonObject { ["positions"] = "paddedCompat" } },
+                    "dpo" => new JsonObject { ["scale"] = 20, ["retainWeight"] = 1 }, // 2 / beta
+                    _ => [],
+                }
+            ),
+        };
+
+    private static JsonObject Pistol(string method) =>
+        method switch
         {
-            "kl" => new JsonObject { ["kl"] = new JsonObject { ["positions"] = "paddedCompat" } },
-            "dpo" => new JsonObject { ["scale"] = 20, ["retainWeight"] = 1 },   // 2 / beta
+            "kl" => new JsonObject
+            {
+                ["kl"] = new JsonObject
+                {
+                    ["positions"] = "paddedCompat",
+                    ["paddedLength"] = PublishedLength,
+                    ["reference"] = "pretrained",
+                },
+            },
+            "dpo" => new JsonObject { ["reference"] = "pretrained" },
             _ => [],
-        }),
-    };
+        };
 
-    private static JsonObject Pistol(string method) => method switch
-    {
-        "kl" => new JsonObject { ["kl"] = new JsonObject { ["positions"] = "paddedCompat", ["paddedLength"] = PublishedLength, ["reference"] = "pretrained" } },
-        "dpo" => new JsonObject { ["reference"] = "pretrained" },
-        _ => [],
-    };
-
-    private static JsonObject Full(int epochs) => new()
-    {
-        ["learningRate"] = 1e-5,
-        ["epochs"] = epochs,
-        ["batchSize"] = 4,
-        ["accumulation"] = 8,
-        ["warmupEpochs"] = 1,
-        ["trainable"] = "full",
-    };
+    private static JsonObject Full(int epochs) =>
+        new()
+        {
+            ["learningRate"] = 1e-5,
+            ["epochs"] = epochs,
+            ["batchSize"] = 4,
+            ["accumulation"] = 8,
+            ["warmupEpochs"] = 1,
+            ["trainable"] = "full",
+        };
 
     private static JsonObject With(JsonObject settings, JsonObject more)
     {
-        foreach (var (key, value) in more) settings[key] = value!.DeepClone();
+        foreach (var (key, value) in more)
+            settings[key] = value!.DeepClone();
         return settings;
     }
 }

@@ -10,17 +10,22 @@ public enum ReferenceSource
     /// <summary>The model as training found it: the study's text, OpenUnlearning.</summary>
     Start,
 
-    /// <summary>The model before it was finetuned, from the stage's input <c>reference</c>: what PISTOL's code does.</summary>
+    /// <summary>
+    /// The model before it was finetuned, from the stage's input <c>reference</c>: what PISTOL's code does.
+    /// </summary>
     Pretrained,
 
     /// <summary>Any other checkpoint of the same shape, from the stage's input <c>reference</c>.</summary>
     Folder,
 }
 
-/// <summary>A model that does not move. What is asked of it is computed once, before training, and kept; a second model then need not be.</summary>
+/// <summary>
+/// A model that does not move. What is asked of it is computed once, before training, and kept; a second model then
+/// need not be.
+/// </summary>
 /// <remarks>
-/// For a divergence the states before the output map are kept, [T, D] a row: D is a small part of V, and the output map gives the
-/// log-probabilities back without loss. For sequence probabilities one number a row is kept.
+/// For a divergence the states before the output map are kept, [T, D] a row: D is a small part of V, and the output map
+/// gives the log-probabilities back without loss. For sequence probabilities one number a row is kept.
 /// </remarks>
 public sealed class ReferenceModel : IDisposable
 {
@@ -55,7 +60,8 @@ public sealed class ReferenceModel : IDisposable
             using var scope = NewDisposeScope();
             using var batch = RowBatch.Of(part, model.Device);
             var sums = LiveSums(model, batch).cpu().data<float>().ToArray();
-            for (var i = 0; i < part.Length; i++) _sums[part[i]] = sums[i];
+            for (var i = 0; i < part.Length; i++)
+                _sums[part[i]] = sums[i];
         }
         Release();
     }
@@ -67,9 +73,11 @@ public sealed class ReferenceModel : IDisposable
         ArgumentNullException.ThrowIfNull(rule);
         var model = Open;
         var distinct = rows.Distinct().ToList();
-        if (distinct.Count == 0) return;
+        if (distinct.Count == 0)
+            return;
         var width = rule.Width(distinct);
-        if (rule.Count(distinct, width) * model.Config.HiddenSize * _head.element_size() > _budget) return;
+        if (rule.Count(distinct, width) * model.Config.HiddenSize * _head.element_size() > _budget)
+            return;
         foreach (var part in ByLength(distinct))
         {
             using var scope = NewDisposeScope();
@@ -89,7 +97,9 @@ public sealed class ReferenceModel : IDisposable
     public Tensor RowNll(RowBatch batch)
     {
         ArgumentNullException.ThrowIfNull(batch);
-        return batch.Rows.All(_sums.ContainsKey) ? tensor(batch.Rows.Select(r => _sums[r]).ToArray(), device: batch.Ids.device) : LiveSums(Open, batch);
+        return batch.Rows.All(_sums.ContainsKey)
+            ? tensor(batch.Rows.Select(r => _sums[r]).ToArray(), device: batch.Ids.device)
+            : LiveSums(Open, batch);
     }
 
     /// <summary>States before the output map at the counted positions [P, D].</summary>
@@ -97,7 +107,8 @@ public sealed class ReferenceModel : IDisposable
     {
         ArgumentNullException.ThrowIfNull(rows);
         ArgumentNullException.ThrowIfNull(rule);
-        if (!rows.All(_states.ContainsKey)) return LiveStates(Open, rows, rule, null);
+        if (!rows.All(_states.ContainsKey))
+            return LiveStates(Open, rows, rule, null);
         var width = rule.Width(rows);
         // A padded row is kept at the greatest width; its first positions do not know what follows.
         return cat(rows.Select(r => _states[r].narrow(0, 0, rule.Of(r, width).Count())).ToArray());
@@ -109,23 +120,29 @@ public sealed class ReferenceModel : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        foreach (var states in _states.Values) states.Dispose();
-        if (!_owns) return;
+        foreach (var states in _states.Values)
+            states.Dispose();
+        if (!_owns)
+            return;
         _head.Dispose();
         _model?.Dispose();
     }
 
-    private CausalLm Open => _model ?? throw new InvalidOperationException("The reference model was asked for something that was not prepared.");
+    private CausalLm Open =>
+        _model
+        ?? throw new InvalidOperationException("The reference model was asked for something that was not prepared.");
 
     // A model that was opened for this alone is not needed any more.
     private void Release()
     {
-        if (!_owns) return;
+        if (!_owns)
+            return;
         _model?.Dispose();
         _model = null;
     }
 
-    private static IEnumerable<TokenRow[]> ByLength(IEnumerable<TokenRow> rows) => rows.Distinct().OrderBy(r => r.Ids.Count).Chunk(RowsAtOnce);
+    private static IEnumerable<TokenRow[]> ByLength(IEnumerable<TokenRow> rows) =>
+        rows.Distinct().OrderBy(r => r.Ids.Count).Chunk(RowsAtOnce);
 
     private static Tensor LiveSums(CausalLm model, RowBatch batch)
     {
@@ -140,6 +157,8 @@ public sealed class ReferenceModel : IDisposable
         using var quiet = no_grad();
         using var scope = NewDisposeScope();
         using var laid = ReferencePositions.Of(rows, rule, 1, model.Device, width);
-        return model.Hidden(laid.Ids, laid.Positions, new ForwardOptions { AttentionMask = laid.AttentionMask }).MoveToOuterDisposeScope();
+        return model
+            .Hidden(laid.Ids, laid.Positions, new ForwardOptions { AttentionMask = laid.AttentionMask })
+            .MoveToOuterDisposeScope();
     }
 }

@@ -9,19 +9,26 @@ public enum KlPositions
     /// <summary>Every position that predicts a token of the row, prompt, answer and EOS: a mean per row.</summary>
     AllRealTokens,
 
-    /// <summary>Eq. 6 to the letter: the sum over the tokens i = 2..|s| of a row without its EOS, divided by |s| and not by their number.</summary>
+    /// <summary>
+    /// Eq. 6 to the letter: the sum over the tokens i = 2..|s| of a row without its EOS, divided by |s| and not by
+    /// their number.
+    /// </summary>
     Equation6,
 
     /// <summary>The positions that predict the answer and EOS, a mean per row.</summary>
     AnswerOnly,
 
-    /// <summary>Every position of the padded tensor, padding and each row's last one included, divided by all of them: what PISTOL's and TOFU's code computes.</summary>
+    /// <summary>
+    /// Every position of the padded tensor, padding and each row's last one included, divided by all of them: what
+    /// PISTOL's and TOFU's code computes.
+    /// </summary>
     PaddedCompat,
 }
 
 /// <summary>Which positions count, and how long rows are padded.</summary>
 /// <param name="Positions">Which.</param>
-/// <param name="PaddedLength">Tokens of a padded row under <see cref="KlPositions.PaddedCompat"/>; null for the longest row of the batch.</param>
+/// <param name="PaddedLength">Tokens of a padded row under <see cref="KlPositions.PaddedCompat"/>; null for the longest
+/// row of the batch.</param>
 /// <param name="PadId">Token that fills a row; EOS in every published trainer.</param>
 public sealed record KlRule(KlPositions Positions, int? PaddedLength, int PadId)
 {
@@ -31,8 +38,14 @@ public sealed record KlRule(KlPositions Positions, int? PaddedLength, int PadId)
     {
         ArgumentNullException.ThrowIfNull(rows);
         var longest = rows.Max(r => r.Ids.Count);
-        if (Positions != KlPositions.PaddedCompat || PaddedLength is not { } length) return longest;
-        return length >= longest ? length : throw new ArgumentException($"A row has {longest} tokens, but kl.paddedLength is {length}.", nameof(rows));
+        if (Positions != KlPositions.PaddedCompat || PaddedLength is not { } length)
+            return longest;
+        return length >= longest
+            ? length
+            : throw new ArgumentException(
+                $"A row has {longest} tokens, but kl.paddedLength is {length}.",
+                nameof(rows)
+            );
     }
 
     /// <summary>Counted positions of rows laid out at that width.</summary>
@@ -56,7 +69,8 @@ public sealed record KlRule(KlPositions Positions, int? PaddedLength, int PadId)
 /// <summary>Rows laid out for a comparison. Shapes: B rows, T width, P counted positions.</summary>
 internal sealed class ReferencePositions : IDisposable
 {
-    private ReferencePositions(Tensor ids, Tensor? mask, Tensor positions, Tensor weights) => (Ids, AttentionMask, Positions, Weights) = (ids, mask, positions, weights);
+    private ReferencePositions(Tensor ids, Tensor? mask, Tensor positions, Tensor weights) =>
+        (Ids, AttentionMask, Positions, Weights) = (ids, mask, positions, weights);
 
     /// <summary>[B, T].</summary>
     public Tensor Ids { get; }
@@ -70,7 +84,13 @@ internal sealed class ReferencePositions : IDisposable
     /// <summary>What each position's divergence is multiplied with before the sum [P].</summary>
     public Tensor Weights { get; }
 
-    public static ReferencePositions Of(IReadOnlyList<TokenRow> rows, KlRule rule, double rowDivisor, Device device, int? width = null)
+    public static ReferencePositions Of(
+        IReadOnlyList<TokenRow> rows,
+        KlRule rule,
+        double rowDivisor,
+        Device device,
+        int? width = null
+    )
     {
         var length = width ?? rule.Width(rows);
         var padded = rule.Positions == KlPositions.PaddedCompat;
@@ -81,9 +101,11 @@ internal sealed class ReferencePositions : IDisposable
         for (var b = 0; b < rows.Count; b++)
         {
             var row = rows[b];
-            for (var t = 0; t < length; t++) ids[b, t] = t < row.Ids.Count ? row.Ids[t] : rule.PadId;
+            for (var t = 0; t < length; t++)
+                ids[b, t] = t < row.Ids.Count ? row.Ids[t] : rule.PadId;
             // The published trainers leave EOS, which is also their padding, out of the attention mask.
-            for (var t = 0; t < row.LengthWithoutEnd; t++) mask[b, t] = 1;
+            for (var t = 0; t < row.LengthWithoutEnd; t++)
+                mask[b, t] = 1;
             var counted = rule.Of(row, length).ToList();
             var divisor = rule.Positions == KlPositions.Equation6 ? row.LengthWithoutEnd : counted.Count;
             foreach (var t in counted)
@@ -92,7 +114,12 @@ internal sealed class ReferencePositions : IDisposable
                 weights.Add((float)(1 / (divisor * rowDivisor)));
             }
         }
-        return new ReferencePositions(Kept(tensor(ids, device: device)), padded ? Kept(tensor(mask, device: device)) : null, Kept(tensor(positions, device: device)), Kept(tensor(weights, device: device)));
+        return new ReferencePositions(
+            Kept(tensor(ids, device: device)),
+            padded ? Kept(tensor(mask, device: device)) : null,
+            Kept(tensor(positions, device: device)),
+            Kept(tensor(weights, device: device))
+        );
     }
 
     private static Tensor Kept(Tensor t) => t.DetachFromDisposeScope();

@@ -6,7 +6,9 @@ using static TorchSharp.torch;
 
 namespace EditUnlearn.Methods.Gradient;
 
-/// <summary>What the losses of gradient methods are made of: log-probabilities of a model under training, and of its reference.</summary>
+/// <summary>
+/// What the losses of gradient methods are made of: log-probabilities of a model under training, and of its reference.
+/// </summary>
 public sealed class TrainedModel : IDisposable
 {
     // Logits of one piece of a divergence: 64 MiB in float32.
@@ -15,7 +17,8 @@ public sealed class TrainedModel : IDisposable
     private readonly TrainableModel _trainable;
     private readonly ReferenceModel? _reference;
     private readonly LossNormalisation _normalisation;
-    private readonly List<double> _forget = [], _retain = [];
+    private readonly List<double> _forget = [],
+        _retain = [];
 
     private TrainedModel(TrainableModel trainable, ReferenceModel? reference, LossNormalisation normalisation) =>
         (_trainable, _reference, _normalisation) = (trainable, reference, normalisation);
@@ -26,7 +29,9 @@ public sealed class TrainedModel : IDisposable
     /// <summary>Where it is.</summary>
     public Device Device => _trainable.Model.Device;
 
-    /// <summary>Positions whose logits exist at once in a divergence; null for as many as 64 MiB hold. For tests.</summary>
+    /// <summary>
+    /// Positions whose logits exist at once in a divergence; null for as many as 64 MiB hold. For tests.
+    /// </summary>
     public long? PiecePositions { get; set; }
 
     /// <summary>Positions of a divergence whose logits may exist at once.</summary>
@@ -66,19 +71,25 @@ public sealed class TrainedModel : IDisposable
     {
         ArgumentNullException.ThrowIfNull(batch);
         using var scope = NewDisposeScope();
-        return LabelLosses.RowSums(LabelLosses.Nll(LabelLogits(batch), batch.LabelTargets), batch).MoveToOuterDisposeScope();
+        return LabelLosses
+            .RowSums(LabelLosses.Nll(LabelLogits(batch), batch.LabelTargets), batch)
+            .MoveToOuterDisposeScope();
     }
 
     /// <summary>The same under the reference, without gradient [B].</summary>
     public Tensor ReferenceRowNll(RowBatch batch) => Reference.RowNll(batch);
 
-    /// <summary>L of the method files: the mean negative log-probability of the labels, averaged as the options say.</summary>
+    /// <summary>
+    /// L of the method files: the mean negative log-probability of the labels, averaged as the options say.
+    /// </summary>
     public Tensor MeanNll(RowBatch batch)
     {
         ArgumentNullException.ThrowIfNull(batch);
         // Backward keeps the log-probabilities; the logits themselves need not outlive this.
         using var scope = NewDisposeScope();
-        return LabelLosses.Mean(LabelLosses.Nll(LabelLogits(batch), batch.LabelTargets), batch, _normalisation).MoveToOuterDisposeScope();
+        return LabelLosses
+            .Mean(LabelLosses.Nll(LabelLogits(batch), batch.LabelTargets), batch, _normalisation)
+            .MoveToOuterDisposeScope();
     }
 
     /// <summary>L of the forget rows, noted for the curve.</summary>
@@ -95,8 +106,14 @@ public sealed class TrainedModel : IDisposable
         return Noted(MeanNll(batch.Retain!), _retain);
     }
 
-    /// <summary>K of the method files: KL(reference || model) on the retain rows, averaged as the rule says; noted for the curve.</summary>
-    /// <remarks>Where the logits of all positions would be large, the piece of each few positions is computed twice and never held with another.</remarks>
+    /// <summary>
+    /// K of the method files: KL(reference || model) on the retain rows, averaged as the rule says; noted for the
+    /// curve.
+    /// </summary>
+    /// <remarks>
+    /// Where the logits of all positions would be large, the piece of each few positions is computed twice and never
+    /// held with another.
+    /// </remarks>
     public Tensor RetainKl(UnlearnBatch batch, KlRule rule)
     {
         ArgumentNullException.ThrowIfNull(batch);
@@ -107,7 +124,10 @@ public sealed class TrainedModel : IDisposable
         var reference = Reference.States(rows.Rows, rule);
         var piece = PiecePositions ?? PositionsAtOnce(_trainable.Model.Config.VocabSize);
         var weights = laid.Weights.alias();
-        return Noted(current.shape[0] <= piece ? Kl(reference, current, weights) : InPieces(reference, current, weights, piece), _retain);
+        return Noted(
+            current.shape[0] <= piece ? Kl(reference, current, weights) : InPieces(reference, current, weights, piece),
+            _retain
+        );
     }
 
     /// <summary>Means of what was noted since the last call [nats]; NaN where nothing was.</summary>
@@ -127,7 +147,8 @@ public sealed class TrainedModel : IDisposable
     /// <inheritdoc/>
     public void Dispose() => _trainable.Dispose();
 
-    private ReferenceModel Reference => _reference ?? throw new InvalidOperationException("This method was set up without a reference model.");
+    private ReferenceModel Reference =>
+        _reference ?? throw new InvalidOperationException("This method was set up without a reference model.");
 
     private static Tensor Noted(Tensor loss, List<double> where)
     {
@@ -139,7 +160,8 @@ public sealed class TrainedModel : IDisposable
     {
         using var scope = NewDisposeScope();
         Tensor log;
-        using (no_grad()) log = Reference.LogProbabilities(reference);
+        using (no_grad())
+            log = Reference.LogProbabilities(reference);
         return (LabelLosses.KullbackLeibler(log, _trainable.Logits(current)) * weights).sum().MoveToOuterDisposeScope();
     }
 
@@ -159,18 +181,25 @@ public sealed class TrainedModel : IDisposable
                 sum.add_(Piece(current, at));
             }
         var value = DeferredBackward.Leaf(sum.sum());
-        _trainable.Deferred.Add(() =>
-        {
-            using var outer = NewDisposeScope();
-            if (value.grad is not { } gradient) return;
-            var states = DeferredBackward.Leaf(current);
-            for (long at = 0; at < count; at += piece)
+        _trainable.Deferred.Add(
+            () =>
             {
-                using var scope = NewDisposeScope();
-                Piece(states, at).backward([gradient]);
-            }
-            current.backward([states.grad!]);
-        }, value, current, reference, weights);
+                using var outer = NewDisposeScope();
+                if (value.grad is not { } gradient)
+                    return;
+                var states = DeferredBackward.Leaf(current);
+                for (long at = 0; at < count; at += piece)
+                {
+                    using var scope = NewDisposeScope();
+                    Piece(states, at).backward([gradient]);
+                }
+                current.backward([states.grad!]);
+            },
+            value,
+            current,
+            reference,
+            weights
+        );
         return value;
     }
 }

@@ -13,17 +13,31 @@ public sealed record UnlearnBatch(RowBatch Forget, RowBatch? Retain, RowBatch? R
     /// <param name="inputs">Where the indices point.</param>
     /// <param name="places">The rows of this pass.</param>
     /// <param name="device">Where the tensors go.</param>
-    /// <param name="wholeUpdate">All rows of the update, so that means divide by all its labels and rows; null to divide by those of this pass.</param>
-    public static UnlearnBatch Of(MethodInputs inputs, IReadOnlyList<PairedRow> places, Device device, IReadOnlyList<PairedRow>? wholeUpdate)
+    /// <param name="wholeUpdate">All rows of the update, so that means divide by all its labels and rows; null to
+    /// divide by those of this pass.</param>
+    public static UnlearnBatch Of(
+        MethodInputs inputs,
+        IReadOnlyList<PairedRow> places,
+        Device device,
+        IReadOnlyList<PairedRow>? wholeUpdate
+    )
     {
         ArgumentNullException.ThrowIfNull(inputs);
         ArgumentNullException.ThrowIfNull(places);
         RowBatch? Rows(Func<PairedRow, TokenRow?> pick) =>
-            pick(places[0]) is null ? null : RowBatch.Of([.. places.Select(p => pick(p)!)], device, labelDivisor: wholeUpdate?.Sum(p => pick(p)!.LabelCount), rowDivisor: wholeUpdate?.Count);
+            pick(places[0]) is null
+                ? null
+                : RowBatch.Of(
+                    [.. places.Select(p => pick(p)!)],
+                    device,
+                    labelDivisor: wholeUpdate?.Sum(p => pick(p)!.LabelCount),
+                    rowDivisor: wholeUpdate?.Count
+                );
         return new UnlearnBatch(
             Rows(p => inputs.Forget[p.Forget])!,
             Rows(p => p.Retain < 0 ? null : inputs.Retain[p.Retain]),
-            Rows(p => p.Refusal < 0 ? null : inputs.Refusals[p.Forget][p.Refusal]));
+            Rows(p => p.Refusal < 0 ? null : inputs.Refusals[p.Forget][p.Refusal])
+        );
     }
 
     /// <summary>Real tokens of all rows.</summary>

@@ -6,11 +6,27 @@ namespace EditUnlearn.Methods;
 internal static class GracePresets
 {
     private const string File = "reference file for Llama-2-7B";
-    private const string Ours = "ours: there is no reference file; the one for Llama-2-7B, whose layer the reference's other layer adapter also has for Mistral";
+    private const string Ours =
+        "ours: there is no reference file; the one for Llama-2-7B, whose layer the reference's other layer adapter "
+        + "also has for Mistral";
 
     /// <summary>All families.</summary>
     public static IReadOnlyList<FamilyPreset> Families { get; } =
-        [new("llama2", File, Values()), new("mistral", Ours, Values()), new("llama3", Ours, Values()), new("llama31", Ours, Values())];
+    [
+        new("llama2", File, Values()),
+        new("mistral", Ours, Values()),
+        new("llama3", Ours, Values()),
+        new("llama31", Ours, Values()),
+    ];
 
-    private static JsonObject Values() => new() { ["layer"] = 27, ["learningRate"] = 1.0, ["steps"] = 50, ["radius"] = 1.0, ["start"] = "cold", ["replacement"] = "last" };
+    private static JsonObject Values() =>
+        new()
+        {
+            ["layer"] = 27,
+            ["learningRate"] = 1.0,
+            ["steps"] = 50,
+            ["radius"] = 1.0,
+            ["start"] = "cold",
+            ["replacement"] = "last",
+        };
 }

@@ -12,7 +12,11 @@ public static class ContextFile
     /// <param name="path">Where.</param>
     /// <param name="fingerprint">Of the model that wrote them.</param>
     /// <param name="prefixes">Token ids.</param>
-    public static void Write(string path, string fingerprint, IReadOnlyDictionary<ContextRecipe, IReadOnlyList<IReadOnlyList<int>>> prefixes)
+    public static void Write(
+        string path,
+        string fingerprint,
+        IReadOnlyDictionary<ContextRecipe, IReadOnlyList<IReadOnlyList<int>>> prefixes
+    )
     {
         ArgumentNullException.ThrowIfNull(prefixes);
         using var file = File.Create(path);
@@ -26,7 +30,8 @@ public static class ContextFile
             foreach (var row in rows)
             {
                 json.WriteStartArray();
-                foreach (var id in row) json.WriteNumberValue(id);
+                foreach (var id in row)
+                    json.WriteNumberValue(id);
                 json.WriteEndArray();
             }
             json.WriteEndArray();
@@ -41,30 +46,55 @@ public static class ContextFile
     /// <param name="count">How many.</param>
     /// <exception cref="InputException">Another model wrote them, or there are fewer.</exception>
     /// <exception cref="DamagedFileException">The file breaks its format.</exception>
-    public static IReadOnlyList<IReadOnlyList<int>> Read(string path, string fingerprint, ContextRecipe recipe, int count)
+    public static IReadOnlyList<IReadOnlyList<int>> Read(
+        string path,
+        string fingerprint,
+        ContextRecipe recipe,
+        int count
+    )
     {
         try
         {
             using var json = JsonDocument.Parse(File.ReadAllBytes(path));
-            if (json.RootElement.GetProperty("format").GetString() != Format) throw new JsonException($"its format is not {Format}");
+            if (json.RootElement.GetProperty("format").GetString() != Format)
+                throw new JsonException($"its format is not {Format}");
             if (json.RootElement.GetProperty("model").GetString() != fingerprint)
-                throw new InputException(path, "these context prefixes were written by another model", "make them again from the model that is edited (stage 'contexts'; for a model of your own without --contexts)");
-            IReadOnlyList<IReadOnlyList<int>> rows = [.. json.RootElement.GetProperty(Name(recipe)).EnumerateArray().Select(r => (IReadOnlyList<int>)[.. r.EnumerateArray().Select(i => i.GetInt32())])];
-            if (rows.Count == 0 || rows[0].Count != 0) throw new JsonException("its first prefix is not the empty one");
-            if (rows.Count <= count) throw new InputException(path, $"holds {rows.Count - 1} prefixes, but {count} are asked for", $"set contexts to {rows.Count - 1} at most");
+                throw new InputException(
+                    path,
+                    "these context prefixes were written by another model",
+                    "make them again from the model that is edited (stage 'contexts'; for a model of your own "
+                        + "without --contexts)"
+                );
+            IReadOnlyList<IReadOnlyList<int>> rows =
+            [
+                .. json
+                    .RootElement.GetProperty(Name(recipe))
+                    .EnumerateArray()
+                    .Select(r => (IReadOnlyList<int>)[.. r.EnumerateArray().Select(i => i.GetInt32())]),
+            ];
+            if (rows.Count == 0 || rows[0].Count != 0)
+                throw new JsonException("its first prefix is not the empty one");
+            if (rows.Count <= count)
+                throw new InputException(
+                    path,
+                    $"holds {rows.Count - 1} prefixes, but {count} are asked for",
+                    $"set contexts to {rows.Count - 1} at most"
+                );
             return [.. rows.Take(count + 1)];
         }
-        catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
+        catch (Exception e)
+            when (e is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
         {
             throw new DamagedFileException(path, "is not a file of context prefixes: " + e.Message, inner: e);
         }
     }
 
-    private static string Name(ContextRecipe recipe) => recipe switch
-    {
-        ContextRecipe.Rome => "rome",
-        ContextRecipe.Memit => "memit",
-        ContextRecipe.Wise => "wise",
-        _ => throw new ArgumentOutOfRangeException(nameof(recipe), recipe, null),
-    };
+    private static string Name(ContextRecipe recipe) =>
+        recipe switch
+        {
+            ContextRecipe.Rome => "rome",
+            ContextRecipe.Memit => "memit",
+            ContextRecipe.Wise => "wise",
+            _ => throw new ArgumentOutOfRangeException(nameof(recipe), recipe, null),
+        };
 }

@@ -4,7 +4,9 @@ using EditUnlearn.Models.Tokenizers;
 
 namespace EditUnlearn.Methods.Shared;
 
-/// <summary>Turns questions into token-level edit requests. Source: editing specification, sections 1.2 to 1.5 and 8.</summary>
+/// <summary>
+/// Turns questions into token-level edit requests. Source: editing specification, sections 1.2 to 1.5 and 8.
+/// </summary>
 public static class EditRequests
 {
     /// <summary>How text becomes a request.</summary>
@@ -19,7 +21,10 @@ public static class EditRequests
         /// <summary>Whether the question stands in the model's chat template, as it is evaluated, or alone.</summary>
         public PromptFormat Format { get; init; } = PromptFormat.Chat;
 
-        /// <summary>Between prompt and target; null for the format's own: nothing after a chat template, one space after a bare question.</summary>
+        /// <summary>
+        /// Between prompt and target; null for the format's own: nothing after a chat template, one space after a bare
+        /// question.
+        /// </summary>
         public string? Join { get; init; }
 
         /// <summary>Whether the end of the turn is part of the target (defect S10).</summary>
@@ -28,19 +33,36 @@ public static class EditRequests
 
     /// <summary>One request with the corrected reading of everything.</summary>
     /// <inheritdoc cref="FromText(Checkpoint, string, string, string, int, string, Options)"/>
-    public static EditRequest FromText(Checkpoint checkpoint, string id, string question, string subject, int subjectStart, string target, bool appendEos) =>
-        FromText(checkpoint, id, question, subject, subjectStart, target, new Options { AppendEos = appendEos });
+    public static EditRequest FromText(
+        Checkpoint checkpoint,
+        string id,
+        string question,
+        string subject,
+        int subjectStart,
+        string target,
+        bool appendEos
+    ) => FromText(checkpoint, id, question, subject, subjectStart, target, new Options { AppendEos = appendEos });
 
     /// <summary>One request.</summary>
     /// <param name="checkpoint">Tokenizer and template.</param>
     /// <param name="id">Of the question.</param>
     /// <param name="question">Verbatim.</param>
-    /// <param name="subject">Stands in the question at <paramref name="subjectStart"/>; empty where none was found, and then the question's last token stands in.</param>
+    /// <param name="subject">Stands in the question at <paramref name="subjectStart"/>; empty where none was found, and
+    /// then the question's last token stands in.</param>
     /// <param name="subjectStart">UTF-16 index.</param>
     /// <param name="target">What shall be answered; spaces in front are left to the join.</param>
     /// <param name="options">How it is read.</param>
-    /// <exception cref="InputException">The subject does not stand there, or question or target is empty; all at once.</exception>
-    public static EditRequest FromText(Checkpoint checkpoint, string id, string question, string subject, int subjectStart, string target, Options options)
+    /// <exception cref="InputException">The subject does not stand there, or question or target is empty; all at
+    /// once.</exception>
+    public static EditRequest FromText(
+        Checkpoint checkpoint,
+        string id,
+        string question,
+        string subject,
+        int subjectStart,
+        string target,
+        Options options
+    )
     {
         ArgumentNullException.ThrowIfNull(checkpoint);
         ArgumentNullException.ThrowIfNull(question);
@@ -49,25 +71,68 @@ public static class EditRequests
         ArgumentNullException.ThrowIfNull(options);
         var problems = new List<InputProblem>();
         void Wrong(string message, string hint) => problems.Add(new InputProblem($"edit {id}", 0, 0, message, hint));
-        if (question.Length == 0) Wrong("has an empty question", "give a question");
-        else if (subject.Length > 0 && (subjectStart < 0 || subjectStart > question.Length - subject.Length || !question.AsSpan(subjectStart).StartsWith(subject, StringComparison.Ordinal)))
-            Wrong($"names the subject '{subject}', which does not stand at {subjectStart} of '{question}'", "the subject must stand in the question, letter by letter");
+        if (question.Length == 0)
+            Wrong("has an empty question", "give a question");
+        else if (
+            subject.Length > 0
+            && (
+                subjectStart < 0
+                || subjectStart > question.Length - subject.Length
+                || !question.AsSpan(subjectStart).StartsWith(subject, StringComparison.Ordinal)
+            )
+        )
+            Wrong(
+                $"names the subject '{subject}', which does not stand at {subjectStart} of '{question}'",
+                "the subject must stand in the question, letter by letter"
+            );
         target = target.TrimStart(' ');
-        if (target.Length == 0) Wrong("has an empty target", "give a sentence that the model shall answer");
-        if (problems.Count > 0) throw new InputException(problems);
+        if (target.Length == 0)
+            Wrong("has an empty target", "give a sentence that the model shall answer");
+        if (problems.Count > 0)
+            throw new InputException(problems);
 
         var raw = options.Format == PromptFormat.Raw;
         var prompt = checkpoint.PromptWithOffsets(question, raw);
         var questionStart = raw ? 0 : checkpoint.Template.QuestionStart;
-        if (options.Subject != SubjectMode.Annotated || subject.Length == 0) (subject, subjectStart) = (question, 0);
-        var last = options.Subject == SubjectMode.LastToken ? prompt.Count - 1 : LastOver(prompt, questionStart + subjectStart + subject.Length - 1);
+        if (options.Subject != SubjectMode.Annotated || subject.Length == 0)
+            (subject, subjectStart) = (question, 0);
+        var last =
+            options.Subject == SubjectMode.LastToken
+                ? prompt.Count - 1
+                : LastOver(prompt, questionStart + subjectStart + subject.Length - 1);
         var essence = Essence(checkpoint, subject);
-        var (targetIds, tail) = options.TargetIds == TargetIdsMode.Offsets
-            ? (InContext(checkpoint, question, (options.Join ?? (raw ? " " : "")) + target, options.AppendEos, raw), null)
-            : RoundTrip(checkpoint, question, target, options.AppendEos, raw);
-        // A context prefix stands in the user's turn, right before the question's first token; a lone space that SentencePiece puts there belongs to the question.
-        var prefixAt = prompt.Index().Skip(checkpoint.BosId is null ? 0 : 1).First(p => p.Item.Start >= questionStart || p.Item.End > questionStart).Index;
-        return new EditRequest(id, [.. prompt.Select(p => p.Id)], last, targetIds, [.. essence.Select(e => e.Id)], LastOver(essence, subject.Length - 1)) { Continuation = tail, PrefixAt = prefixAt };
+        var (targetIds, tail) =
+            options.TargetIds == TargetIdsMode.Offsets
+                ? (
+                    InContext(
+                        checkpoint,
+                        question,
+                        (options.Join ?? (raw ? " " : "")) + target,
+                        options.AppendEos,
+                        raw
+                    ),
+                    null
+                )
+                : RoundTrip(checkpoint, question, target, options.AppendEos, raw);
+        // A context prefix stands in the user's turn, right before the question's first token; a lone space that
+        // SentencePiece puts there belongs to the question.
+        var prefixAt = prompt
+            .Index()
+            .Skip(checkpoint.BosId is null ? 0 : 1)
+            .First(p => p.Item.Start >= questionStart || p.Item.End > questionStart)
+            .Index;
+        return new EditRequest(
+            id,
+            [.. prompt.Select(p => p.Id)],
+            last,
+            targetIds,
+            [.. essence.Select(e => e.Id)],
+            LastOver(essence, subject.Length - 1)
+        )
+        {
+            Continuation = tail,
+            PrefixAt = prefixAt,
+        };
     }
 
     // (C) The ids that follow the prompt where both are encoded together.
@@ -78,12 +143,19 @@ public static class EditRequests
     }
 
     // (R) t = enc(" " + y) is scored against a row that holds the text of t without its last token, encoded once more.
-    private static (IReadOnlyList<int> Target, IReadOnlyList<int> Tail) RoundTrip(Checkpoint checkpoint, string question, string target, bool end, bool raw)
+    private static (IReadOnlyList<int> Target, IReadOnlyList<int> Tail) RoundTrip(
+        Checkpoint checkpoint,
+        string question,
+        string target,
+        bool end,
+        bool raw
+    )
     {
         var t = checkpoint.Tokenizer.Encode(" " + target).ToList();
         if (end)
         {
-            // The reference never ends a target. Where one is wanted, all of t stands in the row and the end of the turn is asked for last.
+            // The reference never ends a target. Where one is wanted, all of t stands in the row and the end of the
+            // turn is asked for last.
             var whole = InContext(checkpoint, question, checkpoint.Tokenizer.Decode(t), end: false, raw);
             return ([.. t, checkpoint.EndId], whole);
         }
@@ -96,11 +168,13 @@ public static class EditRequests
         return checkpoint.BosId is { } bos ? [new TokenSpan(bos, 0, 0), .. spans] : spans;
     }
 
-    // Index of the last token whose characters include the given one: where tokens share a character, the one that completes it (defect S5).
+    // Index of the last token whose characters include the given one: where tokens share a character, the one that
+    // completes it (defect S5).
     private static int LastOver(IReadOnlyList<TokenSpan> spans, int character)
     {
         for (var i = spans.Count - 1; i >= 0; i--)
-            if (spans[i].Start <= character && character < spans[i].End) return i;
+            if (spans[i].Start <= character && character < spans[i].End)
+                return i;
         throw new ArgumentException($"No token holds character {character} of the prompt.", nameof(spans));
     }
 }
@@ -114,7 +188,9 @@ public enum SubjectMode
     /// <summary>At the last token of the question, whose whole text is the subject.</summary>
     WholePrompt,
 
-    /// <summary>At the last token of the prompt, template included; the essence sentence is made from the question.</summary>
+    /// <summary>
+    /// At the last token of the prompt, template included; the essence sentence is made from the question.
+    /// </summary>
     LastToken,
 }
 
@@ -124,7 +200,10 @@ public enum TargetIdsMode
     /// <summary>Prompt and target are encoded together and cut at the border: what the model will see.</summary>
     Offsets,
 
-    /// <summary>The target is encoded by itself with a space in front, and scored against its own text encoded again: the reference. In SentencePiece vocabularies a lone space comes first (defect S1).</summary>
+    /// <summary>
+    /// The target is encoded by itself with a space in front, and scored against its own text encoded again: the
+    /// reference. In SentencePiece vocabularies a lone space comes first (defect S1).
+    /// </summary>
     TextRoundTrip,
 }
 

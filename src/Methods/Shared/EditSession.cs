@@ -6,8 +6,13 @@ using static TorchSharp.torch;
 
 namespace EditUnlearn.Methods.Shared;
 
-/// <summary>A run of edits on one model: writes on its weights, remembers every update as two thin factors, and puts the weights back when disposed.</summary>
-/// <remarks>Whatever edits leave behind for later ones belongs to the session, never to the process (defects A3, S7).</remarks>
+/// <summary>
+/// A run of edits on one model: writes on its weights, remembers every update as two thin factors, and puts the weights
+/// back when disposed.
+/// </summary>
+/// <remarks>
+/// Whatever edits leave behind for later ones belongs to the session, never to the process (defects A3, S7).
+/// </remarks>
 public class EditSession : IDisposable
 {
     private readonly WeightSnapshot _restore;
@@ -59,7 +64,13 @@ public class EditSession : IDisposable
         Tensor Kept(Tensor t) => t.to(weight.device).to(ScalarType.Float32).clone().DetachFromDisposeScope();
         _updates[layer].Add((Kept(left), Kept(right)));
         var drift = Norm(weight - Unedited(layer)) / _norms[layer];
-        if (!double.IsFinite(drift)) throw new MethodFailedException("edit", $"layer {layer}", "the update is not finite", "gentler edits, or more directions in the null space");
+        if (!double.IsFinite(drift))
+            throw new MethodFailedException(
+                "edit",
+                $"layer {layer}",
+                "the update is not finite",
+                "gentler edits, or more directions in the null space"
+            );
         return drift;
     }
 
@@ -69,16 +80,32 @@ public class EditSession : IDisposable
     /// <summary>W of the unedited model; owned by the session.</summary>
     public Tensor Unedited(int layer) => _restore.Original(CausalLm.DownProjName(layer));
 
-    /// <summary>Geometric mean of the target tokens' probabilities after the bare prompts, on the weights as they are; of the tokens that stand in text (<see cref="EditRequest.Answer"/>).</summary>
+    /// <summary>
+    /// Geometric mean of the target tokens' probabilities after the bare prompts, on the weights as they are; of the
+    /// tokens that stand in text (<see cref="EditRequest.Answer"/>).
+    /// </summary>
     public IReadOnlyList<double> TargetProbabilities(IReadOnlyList<EditRequest> requests) =>
-        [.. Scorer.Score(Model, [.. requests.Select(r => new TokenRow([.. r.PromptIds, .. r.Answer], r.PromptIds.Count))]).Select(s => Math.Exp(s.LogProbabilities.Average()))];
+        [
+            .. Scorer
+                .Score(Model, [.. requests.Select(r => new TokenRow([.. r.PromptIds, .. r.Answer], r.PromptIds.Count))])
+                .Select(s => Math.Exp(s.LogProbabilities.Average())),
+        ];
 
     /// <summary>All edits so far as one patch: for each layer one pair of factors, however many edits.</summary>
     public WeightPatch ToPatch()
     {
         using var quiet = no_grad();
         using var scope = NewDisposeScope();
-        return new WeightPatch(_updates.Where(u => u.Value.Count > 0).Select(u => KeyValuePair.Create<string, WeightChange>(CausalLm.DownProjName(u.Key), Compressed(u.Value)))) { Health = Health.ToJson() };
+        return new WeightPatch(
+            _updates
+                .Where(u => u.Value.Count > 0)
+                .Select(u =>
+                    KeyValuePair.Create<string, WeightChange>(CausalLm.DownProjName(u.Key), Compressed(u.Value))
+                )
+        )
+        {
+            Health = Health.ToJson(),
+        };
     }
 
     /// <inheritdoc/>
@@ -91,7 +118,8 @@ public class EditSession : IDisposable
     /// <summary>Restores the weights and frees what the session holds.</summary>
     protected virtual void Dispose(bool disposing)
     {
-        if (!disposing) return;
+        if (!disposing)
+            return;
         _restore.Dispose();
         foreach (var (left, right) in _updates.Values.SelectMany(u => u))
         {
@@ -106,8 +134,12 @@ public class EditSession : IDisposable
     {
         var left = cat([.. updates.Select(u => u.Left)], 1);
         var right = cat([.. updates.Select(u => u.Right)], 1);
-        if (left.shape[1] > left.shape[0]) (left, right) = (eye(left.shape[0], device: left.device), matmul(right, left.t()));
-        return new LowRankChange(left.contiguous().DetachFromDisposeScope(), right.contiguous().DetachFromDisposeScope());
+        if (left.shape[1] > left.shape[0])
+            (left, right) = (eye(left.shape[0], device: left.device), matmul(right, left.t()));
+        return new LowRankChange(
+            left.contiguous().DetachFromDisposeScope(),
+            right.contiguous().DetachFromDisposeScope()
+        );
     }
 
     private static double Norm(Tensor t)

@@ -1,6 +1,9 @@
 namespace EditUnlearn.Methods.Shared;
 
-/// <summary>What must be known of any editing method's options before its inputs can be gathered: a new method is one file and one line, no stage names it.</summary>
+/// <summary>
+/// What must be known of any editing method's options before its inputs can be gathered: a new method is one file and
+/// one line, no stage names it.
+/// </summary>
 public interface IEditingOptions
 {
     /// <summary>Edited blocks, 0-based, in ascending order.</summary>
@@ -25,7 +28,9 @@ public interface IEditingOptions
     IEnumerable<OptionProblem> Check() => EditingOptions.Problems(this, null, 1);
 }
 
-/// <summary>Which directions of a memory a method writes to, so that its projectors can be made before it runs.</summary>
+/// <summary>
+/// Which directions of a memory a method writes to, so that its projectors can be made before it runs.
+/// </summary>
 public interface INullSpaceOptions
 {
     /// <summary>Directions with an eigenvalue of C below are written to.</summary>
@@ -38,8 +43,15 @@ public interface INullSpaceOptions
 /// <summary>Checks that editing methods share.</summary>
 public static class EditingOptions
 {
-    /// <summary>What is wrong with the common options, with a value optimisation, and with numbers that must be above 0.</summary>
-    public static IEnumerable<OptionProblem> Problems(IEditingOptions options, ValueOptions? value, int batchSize, params (string Name, double Number)[] positive)
+    /// <summary>
+    /// What is wrong with the common options, with a value optimisation, and with numbers that must be above 0.
+    /// </summary>
+    public static IEnumerable<OptionProblem> Problems(
+        IEditingOptions options,
+        ValueOptions? value,
+        int batchSize,
+        params (string Name, double Number)[] positive
+    )
     {
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(positive);
@@ -48,17 +60,39 @@ public static class EditingOptions
         if (layers.Count == 0 || layers.Any(l => l < 0) || layers.Zip(layers.Skip(1)).Any(p => p.First >= p.Second))
             yield return Problem("layers", "must be a list of block numbers from 0, in ascending order");
         var most = ContextPrefixes.Available(options.ContextRecipe);
-        if (options.Contexts < 0 || options.Contexts > most) yield return Problem("contexts", $"must be from 0 to {most}");
-        if (!Enum.IsDefined(options.TargetIds)) yield return Problem("targetIds", "must be offsets or textRoundTrip");
-        if (!Enum.IsDefined(options.Subject)) yield return Problem("subject", "must be annotated, wholePrompt or lastToken");
-        if (batchSize < 1) yield return Problem("batchSize", "must be at least 1");
+        if (options.Contexts < 0 || options.Contexts > most)
+            yield return Problem("contexts", $"must be from 0 to {most}");
+        if (!Enum.IsDefined(options.TargetIds))
+            yield return Problem("targetIds", "must be offsets or textRoundTrip");
+        if (!Enum.IsDefined(options.Subject))
+            yield return Problem("subject", "must be annotated, wholePrompt or lastToken");
+        if (batchSize < 1)
+            yield return Problem("batchSize", "must be at least 1");
         foreach (var (name, number) in positive)
-            if (!(number > 0 && double.IsFinite(number))) yield return Problem(name, "must be above 0");
-        if (value is null) yield break;
-        if (value.Steps < 1) yield return Problem("value.steps", "must be at least 1");
-        foreach (var (name, number) in new[] { ("learningRate", value.LearningRate), ("clampNormFactor", value.ClampNormFactor) })
-            if (!(number > 0 && double.IsFinite(number))) yield return Problem("value." + name, "must be above 0");
-        foreach (var (name, number) in new[] { ("weightDecay", value.WeightDecay), ("klFactor", value.KlFactor), ("stopLoss", value.StopLoss) })
-            if (!(number >= 0 && double.IsFinite(number))) yield return Problem("value." + name, "must not be below 0");
+            if (!(number > 0 && double.IsFinite(number)))
+                yield return Problem(name, "must be above 0");
+        if (value is null)
+            yield break;
+        if (value.Steps < 1)
+            yield return Problem("value.steps", "must be at least 1");
+        foreach (
+            var (name, number) in new[]
+            {
+                ("learningRate", value.LearningRate),
+                ("clampNormFactor", value.ClampNormFactor),
+            }
+        )
+            if (!(number > 0 && double.IsFinite(number)))
+                yield return Problem("value." + name, "must be above 0");
+        foreach (
+            var (name, number) in new[]
+            {
+                ("weightDecay", value.WeightDecay),
+                ("klFactor", value.KlFactor),
+                ("stopLoss", value.StopLoss),
+            }
+        )
+            if (!(number >= 0 && double.IsFinite(number)))
+                yield return Problem("value." + name, "must not be below 0");
     }
 }

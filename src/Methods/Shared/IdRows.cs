@@ -2,7 +2,10 @@ using static TorchSharp.torch;
 
 namespace EditUnlearn.Methods.Shared;
 
-/// <summary>Token rows padded on the right; belongs to the scope it is made in. No real position sees padding, since attention is causal.</summary>
+/// <summary>
+/// Token rows padded on the right; belongs to the scope it is made in. No real position sees padding, since attention
+/// is causal.
+/// </summary>
 /// <param name="Ids">[R, T], padded with 0.</param>
 /// <param name="Lengths">Real tokens of each row.</param>
 /// <param name="Real">Indices of the real tokens in the flattened rows.</param>
@@ -26,5 +29,6 @@ internal sealed record IdRows(Tensor Ids, IReadOnlyList<int> Lengths, Tensor Rea
     }
 
     /// <summary>Indices in the flattened rows of one position of each row [R].</summary>
-    public Tensor At(IReadOnlyList<int> positions) => tensor(positions.Select((p, i) => (long)i * Width + p).ToArray(), device: Ids.device);
+    public Tensor At(IReadOnlyList<int> positions) =>
+        tensor(positions.Select((p, i) => (long)i * Width + p).ToArray(), device: Ids.device);
 }

@@ -3,11 +3,15 @@ using static TorchSharp.torch;
 
 namespace EditUnlearn.Methods.Shared;
 
-/// <summary>The closed forms of the locate-and-edit methods: the right factor A [F, B] of Delta W = R A^T. All in float64.</summary>
+/// <summary>
+/// The closed forms of the locate-and-edit methods: the right factor A [F, B] of Delta W = R A^T. All in float64.
+/// </summary>
 /// <remarks>K [F, B] holds the keys of the edits, C [F, F] the second moment of keys.</remarks>
 public static class LeastSquares
 {
-    /// <summary>Where float64 linear algebra runs for tensors of a device: there, or on the processor where the device has none.</summary>
+    /// <summary>
+    /// Where float64 linear algebra runs for tensors of a device: there, or on the processor where the device has none.
+    /// </summary>
     public static Device Home(Device device)
     {
         ArgumentNullException.ThrowIfNull(device);
@@ -32,9 +36,13 @@ public static class LeastSquares
         return linalg.solve(lambda * Wide(moment) + matmul(k, k.t()), k).MoveToOuterDisposeScope();
     }
 
-    /// <summary>Delta W's right factor under a null-space projector, exactly: P K_all (L2 I + K_all^T P K_all)^-1 E, E selecting the new columns.</summary>
+    /// <summary>
+    /// Delta W's right factor under a null-space projector, exactly: P K_all (L2 I + K_all^T P K_all)^-1 E, E selecting
+    /// the new columns.
+    /// </summary>
     /// <remarks>
-    /// Equal by the push-through identity to the transpose of K^T P ((K K^T + M) P + L2 I)^-1 with M = K_prev K_prev^T, an F by F unsymmetric solve in the reference:
+    /// Equal by the push-through identity to the transpose of K^T P ((K K^T + M) P + L2 I)^-1 with M = K_prev K_prev^T,
+    /// an F by F unsymmetric solve in the reference:
     /// editing specification, section 4. Only an m by m positive definite system is solved.
     /// </remarks>
     /// <param name="projectedEarlier">P K_prev [F, p], p = 0 for the first edits.</param>
@@ -44,9 +52,11 @@ public static class LeastSquares
     {
         ArgumentNullException.ThrowIfNull(projectedKeys);
         using var scope = NewDisposeScope();
-        var all = projectedEarlier is null ? projectedKeys : cat([projectedEarlier, projectedKeys], 1);       // P K_all [F, m]
-        long m = all.shape[1], b = projectedKeys.shape[1];
-        var gram = matmul(all.t(), all) + ridge * eye(m, dtype: ScalarType.Float64, device: all.device);      // P P = P
+        // P K_all [F, m]
+        var all = projectedEarlier is null ? projectedKeys : cat([projectedEarlier, projectedKeys], 1);
+        long m = all.shape[1],
+            b = projectedKeys.shape[1];
+        var gram = matmul(all.t(), all) + ridge * eye(m, dtype: ScalarType.Float64, device: all.device); // P P = P
         var select = eye(m, dtype: ScalarType.Float64, device: all.device).narrow(1, m - b, b);
         return matmul(all, SolveWith(linalg.cholesky(gram), select)).MoveToOuterDisposeScope();
     }
@@ -56,11 +66,14 @@ public static class LeastSquares
         linalg.solve_triangular(lower.t(), linalg.solve_triangular(lower, x, upper: false), upper: true);
 }
 
-/// <summary>(lambda C + K K^T)^-1 K for many K: lambda C is factored once, each K then costs two triangular solves (Woodbury).</summary>
+/// <summary>
+/// (lambda C + K K^T)^-1 K for many K: lambda C is factored once, each K then costs two triangular solves (Woodbury).
+/// </summary>
 /// <remarks>Source: editing specification, sections 3 and 12 number 8.</remarks>
 public sealed class FactoredMoment : IDisposable
 {
-    private const double Ridge = 1e-10, MostRidge = 1e-5;   // in units of the mean diagonal
+    private const double Ridge = 1e-10,
+        MostRidge = 1e-5; // in units of the mean diagonal
     private readonly Tensor _lower;
 
     /// <summary>Factors lambda C.</summary>
@@ -77,7 +90,14 @@ public sealed class FactoredMoment : IDisposable
             try
             {
                 AddedRidge = ridge * diagonal;
-                _lower = linalg.cholesky(ridge == 0 ? scaled : scaled + AddedRidge * eye(scaled.shape[0], dtype: ScalarType.Float64, device: scaled.device)).DetachFromDisposeScope();
+                _lower = linalg
+                    .cholesky(
+                        ridge == 0
+                            ? scaled
+                            : scaled
+                                + AddedRidge * eye(scaled.shape[0], dtype: ScalarType.Float64, device: scaled.device)
+                    )
+                    .DetachFromDisposeScope();
                 return;
             }
             catch (System.Runtime.InteropServices.ExternalException) when (ridge < MostRidge)
@@ -96,10 +116,11 @@ public sealed class FactoredMoment : IDisposable
     {
         using var scope = NewDisposeScope();
         var k = LeastSquares.Wide(keys);
-        var y = LeastSquares.SolveWith(_lower, k);                                                             // (lambda C)^-1 K [F, B]
-        var small = matmul(k.t(), y);                                                                          // [B, B]
+        var y = LeastSquares.SolveWith(_lower, k); // (lambda C)^-1 K [F, B]
+        var small = matmul(k.t(), y); // [B, B]
         var inner = eye(k.shape[1], dtype: ScalarType.Float64, device: k.device) + (small + small.t()) / 2;
-        return LeastSquares.SolveWith(linalg.cholesky(inner), y.t()).t().contiguous().MoveToOuterDisposeScope();   // Y (I + K^T Y)^-1
+        // Y (I + K^T Y)^-1
+        return LeastSquares.SolveWith(linalg.cholesky(inner), y.t()).t().contiguous().MoveToOuterDisposeScope();
     }
 
     /// <inheritdoc/>

@@ -3,23 +3,40 @@ using static TorchSharp.torch;
 
 namespace EditUnlearn.Methods.Shared;
 
-/// <summary>Prompts of some edits under every context prefix, cut after their lookup positions, with the stream kept where it has got to: what lies below an edited block is run once.</summary>
-/// <remarks>Source: editing specification, sections 1.7 and 12 number 6. Shapes: B edits, N context rows of all of them, D width, F MLP width.</remarks>
+/// <summary>
+/// Prompts of some edits under every context prefix, cut after their lookup positions, with the stream kept where it
+/// has got to: what lies below an edited block is run once.
+/// </summary>
+/// <remarks>
+/// Source: editing specification, sections 1.7 and 12 number 6. Shapes: B edits, N context rows of all of them, D
+/// width, F MLP width.
+/// </remarks>
 public sealed class LookupStates : IDisposable
 {
     private readonly CausalLm _model;
-    private readonly int _edits, _contexts, _first;
-    private readonly Tensor _positions, _bareRows, _bareLast, _start;
+    private readonly int _edits,
+        _contexts,
+        _first;
+    private readonly Tensor _positions,
+        _bareRows,
+        _bareLast,
+        _start;
     private readonly int _bareWidth;
     private Tensor _stream;
     private int _at;
 
     /// <summary>Runs the prompts up to block <paramref name="first"/>.</summary>
-    /// <param name="model">Read as it is when a method is called; blocks below <paramref name="first"/> must not change.</param>
+    /// <param name="model">Read as it is when a method is called; blocks below <paramref name="first"/> must not
+    /// change.</param>
     /// <param name="requests">The edits.</param>
     /// <param name="contexts">Prefixes, the empty one first.</param>
     /// <param name="first">The first edited block.</param>
-    public LookupStates(CausalLm model, IReadOnlyList<EditRequest> requests, IReadOnlyList<IReadOnlyList<int>> contexts, int first)
+    public LookupStates(
+        CausalLm model,
+        IReadOnlyList<EditRequest> requests,
+        IReadOnlyList<IReadOnlyList<int>> contexts,
+        int first
+    )
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(requests);
@@ -27,18 +44,29 @@ public sealed class LookupStates : IDisposable
         (_model, _edits, _contexts, _first, _at) = (model, requests.Count, contexts.Count, first, first);
         using var quiet = no_grad();
         using var scope = NewDisposeScope();
-        var rows = requests.SelectMany(r => contexts.Select(c => (IReadOnlyList<int>)[.. Prompts.WithPrefix(r, c).Take(r.SubjectLast + c.Count + 1)])).ToList();
+        var rows = requests
+            .SelectMany(r =>
+                contexts.Select(c =>
+                    (IReadOnlyList<int>)[.. Prompts.WithPrefix(r, c).Take(r.SubjectLast + c.Count + 1)]
+                )
+            )
+            .ToList();
         var ids = IdRows.Of(rows, model.Device);
         Tensor Kept(Tensor t) => t.DetachFromDisposeScope();
         _positions = Kept(ids.At([.. rows.Select(r => r.Count - 1)]));
         _bareWidth = requests.Max(r => r.SubjectLast + 1);
         _bareRows = Kept(tensor(requests.Select((_, e) => (long)e * contexts.Count).ToArray(), device: model.Device));
-        _bareLast = Kept(tensor(requests.Select((r, e) => (long)e * _bareWidth + r.SubjectLast).ToArray(), device: model.Device));
+        _bareLast = Kept(
+            tensor(requests.Select((r, e) => (long)e * _bareWidth + r.SubjectLast).ToArray(), device: model.Device)
+        );
         _start = Kept(model.Blocks(model.Embed(ids.Ids), 0, first));
         _stream = Kept(_start.alias());
     }
 
-    /// <summary>Keys [N, F] of every row at one block, on the weights as they are; the block must not lie below one asked for before.</summary>
+    /// <summary>
+    /// Keys [N, F] of every row at one block, on the weights as they are; the block must not lie below one asked for
+    /// before.
+    /// </summary>
     public Tensor KeysAt(int layer)
     {
         using var quiet = no_grad();
@@ -60,7 +88,9 @@ public sealed class LookupStates : IDisposable
         return layers.ToDictionary(l => l, l => tap.Keys[l].MoveToOuterDisposeScope());
     }
 
-    /// <summary>Outputs of a block [B, D] at the lookup position of the bare prompts, on the weights as they are.</summary>
+    /// <summary>
+    /// Outputs of a block [B, D] at the lookup position of the bare prompts, on the weights as they are.
+    /// </summary>
     public Tensor OutputAt(int layer)
     {
         using var quiet = no_grad();
@@ -87,7 +117,8 @@ public sealed class LookupStates : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        foreach (var t in (Tensor[])[_positions, _bareRows, _bareLast, _start, _stream]) t.Dispose();
+        foreach (var t in (Tensor[])[_positions, _bareRows, _bareLast, _start, _stream])
+            t.Dispose();
     }
 
     private Tensor Grouped(Tensor keys) => keys.to(ScalarType.Float32).view(_edits, _contexts, keys.shape[1]);
@@ -95,7 +126,8 @@ public sealed class LookupStates : IDisposable
     private void Advance(int layer)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(layer, _at);
-        if (layer == _at) return;
+        if (layer == _at)
+            return;
         var next = _model.Blocks(_stream, _at, layer).DetachFromDisposeScope();
         _stream.Dispose();
         (_stream, _at) = (next, layer);
@@ -108,7 +140,11 @@ public sealed class LookupStates : IDisposable
         public override Tensor MlpOut(int at, Tensor key, Tensor value)
         {
             // Out of the block's scope and out of the pass's: the caller's scope owns it.
-            if (layers.Contains(at)) Keys[at] = key.reshape(-1, key.shape[^1]).index_select(0, positions).MoveToOuterDisposeScope().MoveToOuterDisposeScope();
+            if (layers.Contains(at))
+                Keys[at] = key.reshape(-1, key.shape[^1])
+                    .index_select(0, positions)
+                    .MoveToOuterDisposeScope()
+                    .MoveToOuterDisposeScope();
             return value;
         }
     }

@@ -17,14 +17,19 @@ public enum EigenvalueUnit
     Mean,
 }
 
-/// <summary>P = U U^T over the eigenvectors of C [F, F] whose eigenvalue lies below a bound: the directions that ordinary keys hardly use.</summary>
+/// <summary>
+/// P = U U^T over the eigenvectors of C [F, F] whose eigenvalue lies below a bound: the directions that ordinary keys
+/// hardly use.
+/// </summary>
 /// <remarks>
-/// Source: Fang et al. (2025), equation 8; editing specification, section 4. Eigenvectors in float64 (the reference: float32 SVD of the same symmetric matrix). Of the
-/// kept and the discarded eigenvectors the fewer are stored: P k = U (U^T k), or k - V (V^T k).
+/// Source: Fang et al. (2025), equation 8; editing specification, section 4. Eigenvectors in float64 (the reference:
+/// float32 SVD of the same symmetric matrix). Of the kept and the discarded eigenvectors the fewer are stored: P k = U
+/// (U^T k), or k - V (V^T k).
 /// </remarks>
 public sealed class NullSpace : IDisposable
 {
-    private const string KeptSuffix = ".kept", DroppedSuffix = ".dropped";
+    private const string KeptSuffix = ".kept",
+        DroppedSuffix = ".dropped";
 
     private NullSpace(Tensor factor, bool isDropped, double threshold, EigenvalueUnit unit)
     {
@@ -62,7 +67,7 @@ public sealed class NullSpace : IDisposable
         using var quiet = no_grad();
         using var scope = NewDisposeScope();
         var c = LeastSquares.Wide(moment);
-        var (values, vectors) = linalg.eigh((c + c.t()) / 2);                                 // ascending
+        var (values, vectors) = linalg.eigh((c + c.t()) / 2); // ascending
         var bound = unit == EigenvalueUnit.Mean ? threshold * values.mean().ToDouble() : threshold;
         var kept = (values < bound).sum().ToInt64();
         var size = values.shape[0];
@@ -86,12 +91,27 @@ public sealed class NullSpace : IDisposable
     {
         ArgumentNullException.ThrowIfNull(spaces);
         var all = spaces.OrderBy(s => s.Header.Layer).ToList();
-        var metadata = all.SelectMany(s => s.Header.ToMetadata().Concat(
-        [
-            new($"layer{s.Header.Layer}.threshold", s.Space.Threshold.ToString("R", CultureInfo.InvariantCulture)),
-            new($"layer{s.Header.Layer}.unit", s.Space.Unit.ToString()),
-        ])).ToDictionary();
-        SafetensorsWriter.Write(path, all.Select(s => KeyValuePair.Create($"layer{s.Header.Layer}{(s.Space.IsDropped ? DroppedSuffix : KeptSuffix)}", s.Space.Factor)), metadata);
+        var metadata = all.SelectMany(s =>
+                s.Header.ToMetadata()
+                    .Concat([
+                        new(
+                            $"layer{s.Header.Layer}.threshold",
+                            s.Space.Threshold.ToString("R", CultureInfo.InvariantCulture)
+                        ),
+                        new($"layer{s.Header.Layer}.unit", s.Space.Unit.ToString()),
+                    ])
+            )
+            .ToDictionary();
+        SafetensorsWriter.Write(
+            path,
+            all.Select(s =>
+                KeyValuePair.Create(
+                    $"layer{s.Header.Layer}{(s.Space.IsDropped ? DroppedSuffix : KeptSuffix)}",
+                    s.Space.Factor
+                )
+            ),
+            metadata
+        );
     }
 
     /// <summary>Reads the projectors of some layers; the caller owns them.</summary>
@@ -110,14 +130,39 @@ public sealed class NullSpace : IDisposable
         {
             string[] names = [$"layer{layer}{KeptSuffix}", $"layer{layer}{DroppedSuffix}"];
             if (names.FirstOrDefault(file.Entries.ContainsKey) is not { } name)
-                throw new InputException(path, $"holds no projector of layer {layer}", "add the layer to the stages 'moments' and 'projector'");
+                throw new InputException(
+                    path,
+                    $"holds no projector of layer {layer}",
+                    "add the layer to the stages 'moments' and 'projector'"
+                );
             StatisticsHeader.From(file, path, layer).CheckMadeFrom(model, path, "null-space projector");
-            if (file.Entries[name] is not { Type: ScalarType.Float64, Shape: [var rows, var columns] } || rows != model.Config.IntermediateSize || columns > rows)
+            if (
+                file.Entries[name] is not { Type: ScalarType.Float64, Shape: [var rows, var columns] }
+                || rows != model.Config.IntermediateSize
+                || columns > rows
+            )
                 throw new DamagedFileException(path, $"{name} is not the factor of a projector of this model");
-            if (!double.TryParse(file.Metadata.GetValueOrDefault($"layer{layer}.threshold"), NumberStyles.Float, CultureInfo.InvariantCulture, out var threshold)
-                || !Enum.TryParse<EigenvalueUnit>(file.Metadata.GetValueOrDefault($"layer{layer}.unit"), out var unit))
-                throw new DamagedFileException(path, $"does not say by which bound the directions of layer {layer} were kept");
-            found.Add(layer, new NullSpace(file.Read(name).to(LeastSquares.Home(model.Device)), name.EndsWith(DroppedSuffix, StringComparison.Ordinal), threshold, unit));
+            if (
+                !double.TryParse(
+                    file.Metadata.GetValueOrDefault($"layer{layer}.threshold"),
+                    NumberStyles.Float,
+                    CultureInfo.InvariantCulture,
+                    out var threshold
+                ) || !Enum.TryParse<EigenvalueUnit>(file.Metadata.GetValueOrDefault($"layer{layer}.unit"), out var unit)
+            )
+                throw new DamagedFileException(
+                    path,
+                    $"does not say by which bound the directions of layer {layer} were kept"
+                );
+            found.Add(
+                layer,
+                new NullSpace(
+                    file.Read(name).to(LeastSquares.Home(model.Device)),
+                    name.EndsWith(DroppedSuffix, StringComparison.Ordinal),
+                    threshold,
+                    unit
+                )
+            );
         }
         return found;
     }

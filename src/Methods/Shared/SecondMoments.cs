@@ -9,8 +9,14 @@ using static TorchSharp.torch;
 
 namespace EditUnlearn.Methods.Shared;
 
-/// <summary>C = (1/n) sum k k^T over the tokens of a text: which keys a memory sees in ordinary use. Uncentred; BOS counts, padding does not.</summary>
-/// <remarks>Source: Meng et al. (2022), section 3.1; editing specification, section 1.8. Products in float32, their sum in float64.</remarks>
+/// <summary>
+/// C = (1/n) sum k k^T over the tokens of a text: which keys a memory sees in ordinary use. Uncentred; BOS counts,
+/// padding does not.
+/// </summary>
+/// <remarks>
+/// Source: Meng et al. (2022), section 3.1; editing specification, section 1.8. Products in float32, their sum in
+/// float64.
+/// </remarks>
 public static class SecondMoments
 {
     private const string Suffix = ".C";
@@ -24,7 +30,14 @@ public static class SecondMoments
     /// <param name="progress">Told how many rows are done.</param>
     /// <param name="cancelled">Looked at between passes.</param>
     public static (IReadOnlyDictionary<int, Tensor> Moments, long Tokens) Collect(
-        CausalLm model, IReadOnlyList<TokenRow> rows, IReadOnlyList<int> layers, int batchRows = 32, int truncation = int.MaxValue, Action<int>? progress = null, CancellationToken cancelled = default)
+        CausalLm model,
+        IReadOnlyList<TokenRow> rows,
+        IReadOnlyList<int> layers,
+        int batchRows = 32,
+        int truncation = int.MaxValue,
+        Action<int>? progress = null,
+        CancellationToken cancelled = default
+    )
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(rows);
@@ -49,23 +62,48 @@ public static class SecondMoments
     }
 
     /// <summary>The headers that belong to moments of these rows.</summary>
-    public static IReadOnlyList<StatisticsHeader> Headers(CausalLm model, IReadOnlyList<TokenRow> rows, IReadOnlyList<int> layers, long tokens, int truncation)
+    public static IReadOnlyList<StatisticsHeader> Headers(
+        CausalLm model,
+        IReadOnlyList<TokenRow> rows,
+        IReadOnlyList<int> layers,
+        long tokens,
+        int truncation
+    )
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(layers);
         var text = Fingerprint(rows);
-        return [.. layers.Select(l => new StatisticsHeader(l, WeightFingerprint.UpTo(model, l), text, rows.Count, tokens, truncation, model.DType.ToString()))];
+        return
+        [
+            .. layers.Select(l => new StatisticsHeader(
+                l,
+                WeightFingerprint.UpTo(model, l),
+                text,
+                rows.Count,
+                tokens,
+                truncation,
+                model.DType.ToString()
+            )),
+        ];
     }
 
     /// <summary>Writes moments as float32 tensors named <c>layerL.C</c>, each with its header.</summary>
-    public static void Save(string path, IReadOnlyDictionary<int, Tensor> moments, IEnumerable<StatisticsHeader> headers)
+    public static void Save(
+        string path,
+        IReadOnlyDictionary<int, Tensor> moments,
+        IEnumerable<StatisticsHeader> headers
+    )
     {
         ArgumentNullException.ThrowIfNull(moments);
         ArgumentNullException.ThrowIfNull(headers);
         using var scope = NewDisposeScope();
         SafetensorsWriter.Write(
-            path, moments.OrderBy(m => m.Key).Select(m => KeyValuePair.Create($"layer{m.Key}{Suffix}", m.Value.to(ScalarType.Float32))),
-            headers.SelectMany(h => h.ToMetadata()).ToDictionary());
+            path,
+            moments
+                .OrderBy(m => m.Key)
+                .Select(m => KeyValuePair.Create($"layer{m.Key}{Suffix}", m.Value.to(ScalarType.Float32))),
+            headers.SelectMany(h => h.ToMetadata()).ToDictionary()
+        );
     }
 
     /// <summary>Reads the moments of some layers, float32; the caller owns the tensors.</summary>
@@ -83,7 +121,8 @@ public static class SecondMoments
         {
             Header(file, path, layer).CheckMadeFrom(model, path, "second moments");
             var size = model.Config.IntermediateSize;
-            if (!file.Entries[$"layer{layer}{Suffix}"].Shape.SequenceEqual([size, size])) throw new DamagedFileException(path, $"layer{layer}{Suffix} is not [{size}, {size}]");
+            if (!file.Entries[$"layer{layer}{Suffix}"].Shape.SequenceEqual([size, size]))
+                throw new DamagedFileException(path, $"layer{layer}{Suffix} is not [{size}, {size}]");
         }
         return layers.ToDictionary(l => l, l => file.Read($"layer{l}{Suffix}").to(model.Device));
     }
@@ -94,7 +133,11 @@ public static class SecondMoments
     {
         ArgumentNullException.ThrowIfNull(file);
         if (!file.Entries.ContainsKey($"layer{layer}{Suffix}"))
-            throw new InputException(path, $"holds no second moments of layer {layer}", "add the layer to the stage 'moments'");
+            throw new InputException(
+                path,
+                $"holds no second moments of layer {layer}",
+                "add the layer to the stage 'moments'"
+            );
         return StatisticsHeader.From(file, path, layer);
     }
 
@@ -102,8 +145,25 @@ public static class SecondMoments
     public static IReadOnlyList<int> Layers(SafetensorsFile file)
     {
         ArgumentNullException.ThrowIfNull(file);
-        return [.. file.Entries.Keys.Where(n => n.StartsWith("layer", StringComparison.Ordinal) && n.EndsWith(Suffix, StringComparison.Ordinal))
-            .Select(n => int.TryParse(n.AsSpan(5, n.Length - 5 - Suffix.Length), NumberStyles.None, CultureInfo.InvariantCulture, out var l) ? l : -1).Where(l => l >= 0).Order()];
+        return
+        [
+            .. file
+                .Entries.Keys.Where(n =>
+                    n.StartsWith("layer", StringComparison.Ordinal) && n.EndsWith(Suffix, StringComparison.Ordinal)
+                )
+                .Select(n =>
+                    int.TryParse(
+                        n.AsSpan(5, n.Length - 5 - Suffix.Length),
+                        NumberStyles.None,
+                        CultureInfo.InvariantCulture,
+                        out var l
+                    )
+                        ? l
+                        : -1
+                )
+                .Where(l => l >= 0)
+                .Order(),
+        ];
     }
 
     private static IEnumerable<IReadOnlyList<int>> Cut(IReadOnlyList<TokenRow> rows, int truncation) =>
@@ -112,7 +172,8 @@ public static class SecondMoments
     private static string Fingerprint(IReadOnlyList<TokenRow> rows)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        foreach (var row in rows) hash.AppendData(Encoding.ASCII.GetBytes(string.Join(',', row.Ids) + "\n"));
+        foreach (var row in rows)
+            hash.AppendData(Encoding.ASCII.GetBytes(string.Join(',', row.Ids) + "\n"));
         return Convert.ToHexStringLower(hash.GetHashAndReset());
     }
 

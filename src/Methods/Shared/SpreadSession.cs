@@ -15,14 +15,25 @@ public interface ISpreadOptions : IEditingOptions
     ValueOptions Value { get; }
 }
 
-/// <summary>Seeks values at the last layer and spreads what it lacks over all layers: what MEMIT and AlphaEdit share. They differ in the right factor of the update.</summary>
-/// <remarks>Source: Meng et al. (2023), algorithm 1; editing specification, sections 3 and 4. Shapes: B edits of a batch, D width, F MLP width.</remarks>
+/// <summary>
+/// Seeks values at the last layer and spreads what it lacks over all layers: what MEMIT and AlphaEdit share. They
+/// differ in the right factor of the update.
+/// </summary>
+/// <remarks>
+/// Source: Meng et al. (2023), algorithm 1; editing specification, sections 3 and 4. Shapes: B edits of a batch, D
+/// width, F MLP width.
+/// </remarks>
 /// <param name="model">Is written on until disposal.</param>
 /// <param name="inputs">Contexts and statistics.</param>
 /// <param name="options">Layers, value optimisation.</param>
-public abstract class SpreadSession(CausalLm model, MethodInputs inputs, ISpreadOptions options) : EditSession(model, inputs, options.Layers)
+public abstract class SpreadSession(CausalLm model, MethodInputs inputs, ISpreadOptions options)
+    : EditSession(model, inputs, options.Layers)
 {
-    private readonly Dictionary<string, double> _uneditedValues = UneditedValues(model, inputs.Edits, options.Layers[^1]);
+    private readonly Dictionary<string, double> _uneditedValues = UneditedValues(
+        model,
+        inputs.Edits,
+        options.Layers[^1]
+    );
 
     /// <summary>Makes all edits of the inputs, batch after batch.</summary>
     public void EditAll()
@@ -34,8 +45,17 @@ public abstract class SpreadSession(CausalLm model, MethodInputs inputs, ISpread
             Edit(batch);
             done += batch.Length;
             var last = Health.Edits[^1];
-            Inputs.Progress?.Invoke(new MethodProgress(done, Inputs.Edits.Count, string.Create(CultureInfo.InvariantCulture,
-                $"{last.Id}: target probability {last.ProbabilityBefore:0.000} -> {last.ProbabilityAfter:0.000}, written {last.Layers.Average(l => l.Written):0.00}")));
+            Inputs.Progress?.Invoke(
+                new MethodProgress(
+                    done,
+                    Inputs.Edits.Count,
+                    string.Create(
+                        CultureInfo.InvariantCulture,
+                        $"{last.Id}: target probability {last.ProbabilityBefore:0.000} -> "
+                            + $"{last.ProbabilityAfter:0.000}, written {last.Layers.Average(l => l.Written):0.00}"
+                    )
+                )
+            );
         }
         Health.Tell(Inputs);
     }
@@ -48,25 +68,38 @@ public abstract class SpreadSession(CausalLm model, MethodInputs inputs, ISpread
         ArgumentNullException.ThrowIfNull(batch);
         using var scope = NewDisposeScope();
         var last = Layers[^1];
-        foreach (var (id, norm) in UneditedValues(Model, [.. batch.Where(r => !_uneditedValues.ContainsKey(r.Id))], last)) _uneditedValues.Add(id, norm);
+        foreach (
+            var (id, norm) in UneditedValues(Model, [.. batch.Where(r => !_uneditedValues.ContainsKey(r.Id))], last)
+        )
+            _uneditedValues.Add(id, norm);
         var before = TargetProbabilities(batch);
         var values = TargetValues.Optimise(
-            Model, batch, Inputs.Contexts, last, ValueSite.ResidPost, options.Value, [.. batch.Select(r => _uneditedValues[r.Id])], watch?.Gradient, Inputs.Cancelled);
+            Model,
+            batch,
+            Inputs.Contexts,
+            last,
+            ValueSite.ResidPost,
+            options.Value,
+            [.. batch.Select(r => _uneditedValues[r.Id])],
+            watch?.Gradient,
+            Inputs.Cancelled
+        );
         watch?.Values?.Invoke(values);
 
         using var linear = no_grad();
-        var z = stack([.. values.Select(v => v.Value)], 1);                                                    // Z [D, B]
+        var z = stack([.. values.Select(v => v.Value)], 1); // Z [D, B]
         using var states = new LookupStates(Model, batch, Inputs.Contexts, Layers[0]);
         var written = new List<LayerHealth>[batch.Count];
-        for (var j = 0; j < batch.Count; j++) written[j] = [];
+        for (var j = 0; j < batch.Count; j++)
+            written[j] = [];
         foreach (var (i, layer) in Layers.Index())
         {
             using var inner = NewDisposeScope();
-            var keys = states.MeanOfGroups(states.KeysAt(layer));                                              // K [F, B]
-            var output = states.OutputAt(last).to(ScalarType.Float32).t();                                     // H [D, B]
-            var residual = z - output;                                                                         // what is still missing
-            var share = LeastSquares.Wide(residual) / (Layers.Count - i);                                      // R, spread over the layers left
-            var factor = Factor(layer, keys);                                                                  // A [F, B]
+            var keys = states.MeanOfGroups(states.KeysAt(layer)); // K [F, B]
+            var output = states.OutputAt(last).to(ScalarType.Float32).t(); // H [D, B]
+            var residual = z - output; // what is still missing
+            var share = LeastSquares.Wide(residual) / (Layers.Count - i); // R, spread over the layers left
+            var factor = Factor(layer, keys); // A [F, B]
             watch?.Step?.Invoke(new SpreadStep(layer, keys, output, residual, share, factor));
             var drift = Write(layer, share, factor);
             Note(written, layer, LeastSquares.Wide(keys), share, factor, drift);
@@ -77,7 +110,17 @@ public abstract class SpreadSession(CausalLm model, MethodInputs inputs, ISpread
         for (var j = 0; j < batch.Count; j++)
         {
             var initial = values[j].Initial.to(ScalarType.Float32).norm().ToDouble();
-            Health.Add(new EditHealth(batch[j].Id, values[j].Losses, before[j], after[j], values[j].Clamped, initial / _uneditedValues[batch[j].Id], written[j]));
+            Health.Add(
+                new EditHealth(
+                    batch[j].Id,
+                    values[j].Losses,
+                    before[j],
+                    after[j],
+                    values[j].Clamped,
+                    initial / _uneditedValues[batch[j].Id],
+                    written[j]
+                )
+            );
         }
     }
 
@@ -94,31 +137,56 @@ public abstract class SpreadSession(CausalLm model, MethodInputs inputs, ISpread
     // phi_j: the part of r_j that the update sends to k_j, along r_j.
     private void Note(List<LayerHealth>[] written, int layer, Tensor keys, Tensor share, Tensor factor, double drift)
     {
-        var sent = matmul(share, matmul(factor.t(), keys));                                                    // Delta W K [D, B]
+        var sent = matmul(share, matmul(factor.t(), keys)); // Delta W K [D, B]
         var along = (sent * share).sum([0L]).cpu().data<double>().ToArray();
         var squares = (share * share).sum([0L]).cpu().data<double>().ToArray();
         var widths = (factor * factor).sum([0L]).cpu().data<double>().ToArray();
         for (var j = 0; j < written.Length; j++)
-            written[j].Add(new LayerHealth(layer, squares[j] > 0 ? along[j] / squares[j] : 0, Math.Sqrt(squares[j] * widths[j]) / UneditedNorm(layer), drift, null));
+            written[j]
+                .Add(
+                    new LayerHealth(
+                        layer,
+                        squares[j] > 0 ? along[j] / squares[j] : 0,
+                        Math.Sqrt(squares[j] * widths[j]) / UneditedNorm(layer),
+                        drift,
+                        null
+                    )
+                );
     }
 
     // |v0| of each edit at the bare prompt.
-    private static Dictionary<string, double> UneditedValues(CausalLm model, IReadOnlyList<EditRequest> requests, int layer)
+    private static Dictionary<string, double> UneditedValues(
+        CausalLm model,
+        IReadOnlyList<EditRequest> requests,
+        int layer
+    )
     {
         var found = new Dictionary<string, double>(StringComparer.Ordinal);
-        if (layer < 0 || layer >= model.Config.Layers) return found;
+        if (layer < 0 || layer >= model.Config.Layers)
+            return found;
         foreach (var chunk in requests.Where(r => r.SubjectLast >= 0 && r.SubjectLast < r.PromptIds.Count).Chunk(64))
         {
             using var scope = NewDisposeScope();
-            using var states = new LookupStates(model, chunk, [[]], layer);
+            using var states = new LookupStates(
+                model,
+                chunk,
+                [
+                    [],
+                ],
+                layer
+            );
             var norms = states.OutputAt(layer).to(ScalarType.Float32).norm(dim: 1).cpu().data<float>().ToArray();
-            for (var j = 0; j < chunk.Length; j++) found[chunk[j].Id] = norms[j];
+            for (var j = 0; j < chunk.Length; j++)
+                found[chunk[j].Id] = norms[j];
         }
         return found;
     }
 }
 
-/// <summary>Who wants to see the intermediate results of a batch; tensors belong to the caller of the callback's scope and are gone afterwards.</summary>
+/// <summary>
+/// Who wants to see the intermediate results of a batch; tensors belong to the caller of the callback's scope and are
+/// gone afterwards.
+/// </summary>
 public sealed record SpreadWatch
 {
     /// <summary>Index of the edit, delta before an update, its gradient.</summary>

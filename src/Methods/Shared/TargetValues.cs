@@ -10,15 +10,21 @@ namespace EditUnlearn.Methods.Shared;
 /// <param name="Clamped">Whether an update had to be put back onto the ball.</param>
 public sealed record TargetValue(Tensor Initial, Tensor Value, IReadOnlyList<ValueLoss> Losses, bool Clamped);
 
-/// <summary>Finds the values that make a model say the targets: v0 + delta by gradient descent on delta alone, for several edits at once on the same weights.</summary>
+/// <summary>
+/// Finds the values that make a model say the targets: v0 + delta by gradient descent on delta alone, for several edits
+/// at once on the same weights.
+/// </summary>
 /// <remarks>
-/// Source: editing specification, section 1.6, after Meng et al. (2022), equation 4. delta is added at the lookup position of every row of its edit. Edits do not see
-/// each other: each has its own loss, its own stop, its own bound. What delta cannot reach is computed once (section 12): the blocks up to the edited one, and all
-/// positions before the lookup; both sites are then the same addition to the stream after the edited block. The output map runs at scored positions only.
+/// Source: editing specification, section 1.6, after Meng et al. (2022), equation 4. delta is added at the lookup
+/// position of every row of its edit. Edits do not see each other: each has its own loss, its own stop, its own bound.
+/// What delta cannot reach is computed once (section 12): the blocks up to the edited one, and all positions before the
+/// lookup; both sites are then the same addition to the stream after the edited block. The output map runs at scored
+/// positions only.
 /// </remarks>
 public static class TargetValues
 {
-    // Rows that go through the model together; more edits go one group after another. Bounds memory, changes rounding only.
+    // Rows that go through the model together; more edits go one group after another. Bounds memory, changes rounding
+    // only.
     private const int RowsTogether = 256;
 
     /// <summary>Optimises the values of some edits.</summary>
@@ -28,13 +34,22 @@ public static class TargetValues
     /// <param name="layer">The block.</param>
     /// <param name="site">Where in it.</param>
     /// <param name="options">Constants.</param>
-    /// <param name="anchors">|v0| of each edit in the unedited model, where <see cref="ValueOptions.ClampTo"/> asks for it.</param>
+    /// <param name="anchors">|v0| of each edit in the unedited model, where <see cref="ValueOptions.ClampTo"/> asks for
+    /// it.</param>
     /// <param name="observe">Told the edit's index, its delta before an update, and the gradient.</param>
     /// <param name="cancelled">Looked at in every step.</param>
     /// <exception cref="MethodFailedException">A loss is no longer finite.</exception>
     public static IReadOnlyList<TargetValue> Optimise(
-        CausalLm model, IReadOnlyList<EditRequest> requests, IReadOnlyList<IReadOnlyList<int>> contexts, int layer, ValueSite site, ValueOptions options,
-        IReadOnlyList<double>? anchors = null, Action<int, Tensor, Tensor>? observe = null, CancellationToken cancelled = default)
+        CausalLm model,
+        IReadOnlyList<EditRequest> requests,
+        IReadOnlyList<IReadOnlyList<int>> contexts,
+        int layer,
+        ValueSite site,
+        ValueOptions options,
+        IReadOnlyList<double>? anchors = null,
+        Action<int, Tensor, Tensor>? observe = null,
+        CancellationToken cancelled = default
+    )
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(requests);
@@ -46,9 +61,28 @@ public static class TargetValues
         {
             var (at, count) = (first, Math.Min(together, requests.Count - first));
             using var scope = NewDisposeScope();
-            using var search = new ValueSearch(model, [.. requests.Skip(at).Take(count)], contexts, layer, site, options, anchors?.Skip(at).Take(count).ToArray());
-            while (search.Step(observe is null ? null : (e, delta, gradient) => observe(at + e, delta, gradient))) cancelled.ThrowIfCancellationRequested();
-            found.AddRange(search.Results().Select(r => r with { Initial = r.Initial.MoveToOuterDisposeScope(), Value = r.Value.MoveToOuterDisposeScope() }));
+            using var search = new ValueSearch(
+                model,
+                [.. requests.Skip(at).Take(count)],
+                contexts,
+                layer,
+                site,
+                options,
+                anchors?.Skip(at).Take(count).ToArray()
+            );
+            while (search.Step(observe is null ? null : (e, delta, gradient) => observe(at + e, delta, gradient)))
+                cancelled.ThrowIfCancellationRequested();
+            found.AddRange(
+                search
+                    .Results()
+                    .Select(r =>
+                        r with
+                        {
+                            Initial = r.Initial.MoveToOuterDisposeScope(),
+                            Value = r.Value.MoveToOuterDisposeScope(),
+                        }
+                    )
+            );
         }
         return found;
     }

@@ -13,7 +13,10 @@ public enum ValueSite
 /// <summary>Whose size bounds the offset.</summary>
 public enum ClampAnchor
 {
-    /// <summary>v0 as the weights are now: the reference. Repeated edits of overlapping keys compound by up to 1 + c each (defect S9).</summary>
+    /// <summary>
+    /// v0 as the weights are now: the reference. Repeated edits of overlapping keys compound by up to 1 + c each
+    /// (defect S9).
+    /// </summary>
     Current,
 
     /// <summary>v0 of the unedited model.</summary>
@@ -23,7 +26,10 @@ public enum ClampAnchor
 /// <summary>Constants of the value optimisation; defaults are the reference's for Llama-2-7B.</summary>
 public sealed record ValueOptions
 {
-    /// <summary>N: N - 1 updates, each after an evaluation of the loss. The reference evaluates once more, which changes nothing (defect S8).</summary>
+    /// <summary>
+    /// N: N - 1 updates, each after an evaluation of the loss. The reference evaluates once more, which changes nothing
+    /// (defect S8).
+    /// </summary>
     public int Steps { get; init; } = 25;
 
     /// <summary>Step size of Adam.</summary>

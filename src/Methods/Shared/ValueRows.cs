@@ -1,12 +1,19 @@
 namespace EditUnlearn.Methods.Shared;
 
-/// <summary>The rows of a value optimisation: for each edit every context prefix, the prompt and all target tokens but the last; then the essence sentence.</summary>
+/// <summary>
+/// The rows of a value optimisation: for each edit every context prefix, the prompt and all target tokens but the last;
+/// then the essence sentence.
+/// </summary>
 /// <param name="Rows">In that order, edit after edit.</param>
 /// <param name="Contexts">Context rows of each edit.</param>
 public sealed record ValueRows(IReadOnlyList<ValueRow> Rows, int Contexts)
 {
     /// <summary>The rows of some edits.</summary>
-    public static ValueRows Of(IReadOnlyList<EditRequest> requests, IReadOnlyList<IReadOnlyList<int>> contexts, bool essence)
+    public static ValueRows Of(
+        IReadOnlyList<EditRequest> requests,
+        IReadOnlyList<IReadOnlyList<int>> contexts,
+        bool essence
+    )
     {
         ArgumentNullException.ThrowIfNull(requests);
         ArgumentNullException.ThrowIfNull(contexts);
@@ -14,10 +21,20 @@ public sealed record ValueRows(IReadOnlyList<ValueRow> Rows, int Contexts)
         for (var e = 0; e < requests.Count; e++)
         {
             var request = requests[e];
-            if (request.TargetIds.Count == 0) throw new ArgumentException($"{request.Id} has no target.", nameof(requests));
+            if (request.TargetIds.Count == 0)
+                throw new ArgumentException($"{request.Id} has no target.", nameof(requests));
             var rest = request.Continuation ?? [.. request.TargetIds.SkipLast(1)];
-            foreach (var context in contexts) rows.Add(new ValueRow(e, [.. Prompts.WithPrefix(request, context), .. rest], request.SubjectLast + context.Count, request.TargetIds));
-            if (essence) rows.Add(new ValueRow(e, request.EssenceIds, request.EssenceLast, []));
+            foreach (var context in contexts)
+                rows.Add(
+                    new ValueRow(
+                        e,
+                        [.. Prompts.WithPrefix(request, context), .. rest],
+                        request.SubjectLast + context.Count,
+                        request.TargetIds
+                    )
+                );
+            if (essence)
+                rows.Add(new ValueRow(e, request.EssenceIds, request.EssenceLast, []));
         }
         return new ValueRows(rows, contexts.Count);
     }
@@ -27,7 +44,8 @@ public sealed record ValueRows(IReadOnlyList<ValueRow> Rows, int Contexts)
 /// <param name="Edit">Index of its edit.</param>
 /// <param name="Ids">BOS first.</param>
 /// <param name="Lookup">Position of the subject's last token, where the offset is added.</param>
-/// <param name="Targets">Scored at the last positions of the row, the last of them at the last; empty for the essence row, which is read at <paramref name="Lookup"/>.</param>
+/// <param name="Targets">Scored at the last positions of the row, the last of them at the last; empty for the essence
+/// row, which is read at <paramref name="Lookup"/>.</param>
 public sealed record ValueRow(int Edit, IReadOnlyList<int> Ids, int Lookup, IReadOnlyList<int> Targets)
 {
     /// <summary>Whether this is the essence row.</summary>

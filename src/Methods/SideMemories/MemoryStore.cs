@@ -3,11 +3,15 @@ using static TorchSharp.torch;
 
 namespace EditUnlearn.Methods.SideMemories;
 
-/// <summary>The memories of a run: the one being written, the stored ones, the main one with what was merged into it. Owns copies in float32.</summary>
+/// <summary>
+/// The memories of a run: the one being written, the stored ones, the main one with what was merged into it. Owns
+/// copies in float32.
+/// </summary>
 /// <remarks>Source: editing specification, section 6.3.</remarks>
 public sealed class MemoryStore : IDisposable
 {
-    private const double ShareOfMerged = 0.6;   // weight of what the main memory already holds, when more is merged into it
+    // weight of what the main memory already holds, when more is merged into it
+    private const double ShareOfMerged = 0.6;
 
     private readonly Wise.Options _options;
     private readonly List<SideMemory> _stored = [];
@@ -33,7 +37,10 @@ public sealed class MemoryStore : IDisposable
     /// <summary>W', being written.</summary>
     public Tensor Side { get; private set; }
 
-    /// <summary>Least distance over the edits of <see cref="Side"/>; where memories are merged into the main one, over all edits.</summary>
+    /// <summary>
+    /// Least distance over the edits of <see cref="Side"/>; where memories are merged into the main one, over all
+    /// edits.
+    /// </summary>
     public double SideLeast { get; private set; } = SideMemory.Unedited;
 
     /// <summary>Stored memories, oldest first.</summary>
@@ -50,26 +57,34 @@ public sealed class MemoryStore : IDisposable
     {
         SideLeast = Math.Min(SideLeast, distance);
         Edits++;
-        if (Edits % _options.SaveFrequency == 0) Save();
-        if (Edits % _options.MergeFrequency != 0) return;
-        if (_options.Retrieve) MergeStored();
-        else _ = MergeIntoMain();
+        if (Edits % _options.SaveFrequency == 0)
+            Save();
+        if (Edits % _options.MergeFrequency != 0)
+            return;
+        if (_options.Retrieve)
+            MergeStored();
+        else
+            _ = MergeIntoMain();
     }
 
     /// <summary>Stores what was written since the last time, if anything was.</summary>
     public void SaveRemainder()
     {
-        if (Edits % _options.SaveFrequency != 0) Save();
+        if (Edits % _options.SaveFrequency != 0)
+            Save();
     }
 
     /// <summary>Merges all stored memories into the main one, together with what it already holds.</summary>
     /// <returns><see cref="Main"/>.</returns>
     public Tensor MergeIntoMain()
     {
-        if (_stored.Count == 0) return Main;
+        if (_stored.Count == 0)
+            return Main;
         using var scope = NewDisposeScope();
         List<Tensor> tensors = [.. _stored.Select(m => m.Weight)];
-        var weights = tensors.Select(_ => (!_mainMerged ? _options.MergeWeight : 1 - ShareOfMerged) / tensors.Count).ToList();
+        var weights = tensors
+            .Select(_ => (!_mainMerged ? _options.MergeWeight : 1 - ShareOfMerged) / tensors.Count)
+            .ToList();
         if (_mainMerged)
         {
             tensors.Add(Main);
@@ -96,17 +111,27 @@ public sealed class MemoryStore : IDisposable
     {
         _stored.Add(new SideMemory(Side, SideLeast));
         Side = Copy(Original);
-        if (_options.Retrieve) SideLeast = SideMemory.Unedited;
+        if (_options.Retrieve)
+            SideLeast = SideMemory.Unedited;
     }
 
     // The latest memories become one, which answers as early as the most easily reached of them.
     private void MergeStored()
     {
         var count = Math.Min(_stored.Count, _options.MergeFrequency / _options.SaveFrequency);
-        if (count == 0) return;
+        if (count == 0)
+            return;
         using var scope = NewDisposeScope();
         var latest = _stored.Skip(_stored.Count - count).ToList();
-        var merged = Copy(MergeOperators.Merge(_options.Merge, Original, [.. latest.Select(m => m.Weight)], [.. latest.Select(_ => _options.MergeWeight / count)], _options.Density));
+        var merged = Copy(
+            MergeOperators.Merge(
+                _options.Merge,
+                Original,
+                [.. latest.Select(m => m.Weight)],
+                [.. latest.Select(_ => _options.MergeWeight / count)],
+                _options.Density
+            )
+        );
         var least = latest.Min(m => m.LeastDistance);
         Forget(count);
         _stored.Add(new SideMemory(merged, least));
@@ -115,7 +140,8 @@ public sealed class MemoryStore : IDisposable
     // Drops the latest memories.
     private void Forget(int count)
     {
-        foreach (var memory in _stored.Skip(_stored.Count - count)) memory.Weight.Dispose();
+        foreach (var memory in _stored.Skip(_stored.Count - count))
+            memory.Weight.Dispose();
         _stored.RemoveRange(_stored.Count - count, count);
     }
 

@@ -8,7 +8,10 @@ namespace EditUnlearn.Methods.SideMemories;
 /// <summary>Which tokens are trained on, and what their loss is divided by.</summary>
 public enum LabelWindow
 {
-    /// <summary>Everything from the width of the longest prompt on, divided by one more than there is: a longer locality text turns prompt tokens into labels (defect W2).</summary>
+    /// <summary>
+    /// Everything from the width of the longest prompt on, divided by one more than there is: a longer locality text
+    /// turns prompt tokens into labels (defect W2).
+    /// </summary>
     FromLongestPrompt,
 
     /// <summary>The target, divided by its length.</summary>
@@ -25,18 +28,33 @@ public enum DistancePooling
     PromptTokens,
 }
 
-/// <summary>The rows of one edit, with everything computed that the side memory cannot change. Shapes: R template rows, T columns, F, D, P labels.</summary>
+/// <summary>
+/// The rows of one edit, with everything computed that the side memory cannot change. Shapes: R template rows, T
+/// columns, F, D, P labels.
+/// </summary>
 /// <remarks>
-/// Source: editing specification, section 6.1 and section 12, row 13. The input x of the memory and the main output o = W x are constants: the main model is frozen. The locality row needs only this
-/// memory, so it never reaches the blocks above; the last block computes only columns that predict a label. Rows are padded on the left with EOS.
+/// Source: editing specification, section 6.1 and section 12, row 13. The input x of the memory and the main output o =
+/// W x are constants: the main model is frozen. The locality row needs only this memory, so it never reaches the blocks
+/// above; the last block computes only columns that predict a label. Rows are padded on the left with EOS.
 /// </remarks>
 internal sealed class SideMemoryRows : IDisposable
 {
     private readonly CausalLm _model;
-    private readonly int _layer, _templates, _trim, _predictsFrom;
+    private readonly int _layer,
+        _templates,
+        _trim,
+        _predictsFrom;
     private readonly double[] _divisors;
     private readonly Tensor? _mask;
-    private readonly Tensor _keys, _main, _activated, _without, _pooling, _positions, _targets, _rows, _shares;
+    private readonly Tensor _keys,
+        _main,
+        _activated,
+        _without,
+        _pooling,
+        _positions,
+        _targets,
+        _rows,
+        _shares;
 
     /// <summary>Runs the model up to the block.</summary>
     /// <param name="model">Unchanged; its weights get no gradient.</param>
@@ -46,18 +64,30 @@ internal sealed class SideMemoryRows : IDisposable
     /// <param name="locality">A text that must not change, BOS first.</param>
     /// <param name="window">What is trained on.</param>
     /// <param name="pooling">What distances are means of.</param>
-    public SideMemoryRows(CausalLm model, int layer, EditRequest edit, IReadOnlyList<IReadOnlyList<int>> contexts, IReadOnlyList<int> locality, LabelWindow window, DistancePooling pooling)
+    public SideMemoryRows(
+        CausalLm model,
+        int layer,
+        EditRequest edit,
+        IReadOnlyList<IReadOnlyList<int>> contexts,
+        IReadOnlyList<int> locality,
+        LabelWindow window,
+        DistancePooling pooling
+    )
     {
         (_model, _layer, _templates) = (model, layer, contexts.Count);
         using var scope = NewDisposeScope();
         using var quiet = no_grad();
         var prompts = contexts.Select(c => Prompts.WithPrefix(edit, c)).ToList();
         var n = edit.TargetIds.Count;
-        List<IReadOnlyList<int>> rows = [.. prompts.Select(p => (IReadOnlyList<int>)[.. p, .. edit.TargetIds]), locality];
+        List<IReadOnlyList<int>> rows =
+        [
+            .. prompts.Select(p => (IReadOnlyList<int>)[.. p, .. edit.TargetIds]),
+            locality,
+        ];
         var width = rows.Max(r => r.Count);
         var ids = new long[rows.Count, width];
         var real = new long[rows.Count, width];
-        var shares = new float[rows.Count, width];       // weight of each position in its row's distance
+        var shares = new float[rows.Count, width]; // weight of each position in its row's distance
         for (var i = 0; i < rows.Count; i++)
         {
             var pad = width - rows[i].Count;
@@ -66,7 +96,10 @@ internal sealed class SideMemoryRows : IDisposable
             {
                 ids[i, t] = t < pad ? model.Config.EosIds[0] : rows[i][t - pad];
                 real[i, t] = t < pad ? 0 : 1;
-                shares[i, t] = pooling == DistancePooling.AllPositions ? 1f / width : t >= pad && t < pad + counted ? 1f / counted : 0;
+                shares[i, t] =
+                    pooling == DistancePooling.AllPositions ? 1f / width
+                    : t >= pad && t < pad + counted ? 1f / counted
+                    : 0;
             }
         }
         var device = model.Device;
@@ -75,12 +108,24 @@ internal sealed class SideMemoryRows : IDisposable
         _pooling = Kept(tensor(shares, device: device));
 
         var labels = Labels(rows, prompts.Max(p => p.Count), n, width, window);
-        // Columns that are padding in every template row cannot reach a label, unless the window itself reaches into padding.
+        // Columns that are padding in every template row cannot reach a label, unless the window itself reaches into
+        // padding.
         _trim = labels.Min(l => l.Column) >= width - n ? prompts.Min(p => width - p.Count - n) : 0;
         _predictsFrom = labels.Min(l => l.Column) - 1 - _trim;
         var columns = width - _trim - _predictsFrom;
-        _positions = Kept(tensor(labels.Select(l => (long)l.Row * columns + l.Column - 1 - _trim - _predictsFrom).ToArray(), device: device));
-        _targets = Kept(tensor(labels.Select(l => (long)rows[l.Row][l.Column - width + rows[l.Row].Count]).ToArray(), device: device).unsqueeze(1));
+        _positions = Kept(
+            tensor(
+                labels.Select(l => (long)l.Row * columns + l.Column - 1 - _trim - _predictsFrom).ToArray(),
+                device: device
+            )
+        );
+        _targets = Kept(
+            tensor(
+                    labels.Select(l => (long)rows[l.Row][l.Column - width + rows[l.Row].Count]).ToArray(),
+                    device: device
+                )
+                .unsqueeze(1)
+        );
         _rows = Kept(tensor(labels.Select(l => (long)l.Row).ToArray(), device: device));
         var counts = labels.GroupBy(l => l.Row).OrderBy(g => g.Key).Select(g => g.Count()).ToList();
         _divisors = [.. counts.Select(c => (double)(window == LabelWindow.Exact ? c : c + 1))];
@@ -103,9 +148,12 @@ internal sealed class SideMemoryRows : IDisposable
     /// <summary>The main memory's output [R + 1, T, D].</summary>
     public Tensor Main => _main;
 
-    /// <summary>Delta of each row [R + 1], the locality row last; its gradient is 0 where nothing has changed.</summary>
+    /// <summary>
+    /// Delta of each row [R + 1], the locality row last; its gradient is 0 where nothing has changed.
+    /// </summary>
     /// <param name="output">From <see cref="Output"/>.</param>
-    public Tensor Distances(Tensor output) => ((nn.functional.silu(output.to(ScalarType.Float32)) - _activated).norm(-1) * _pooling).sum(1);
+    public Tensor Distances(Tensor output) =>
+        ((nn.functional.silu(output.to(ScalarType.Float32)) - _activated).norm(-1) * _pooling).sum(1);
 
     /// <summary>Loss of the labels of each template row [R].</summary>
     /// <param name="output">From <see cref="Output"/>.</param>
@@ -114,10 +162,23 @@ internal sealed class SideMemoryRows : IDisposable
         var top = _model.Config.Layers;
         var h = _without + output.narrow(0, 0, _templates).narrow(1, _trim, output.shape[1] - _trim);
         var from = _layer + 1 < top ? _predictsFrom : 0;
-        h = _model.Blocks(h, _layer + 1, top, new ForwardOptions { AttentionMask = _mask?.narrow(0, 0, _templates).narrow(1, _trim, _mask.shape[1] - _trim), KeepFrom = from });
-        if (from != _predictsFrom) h = h.narrow(1, _predictsFrom, h.shape[1] - _predictsFrom);
+        h = _model.Blocks(
+            h,
+            _layer + 1,
+            top,
+            new ForwardOptions
+            {
+                AttentionMask = _mask?.narrow(0, 0, _templates).narrow(1, _trim, _mask.shape[1] - _trim),
+                KeepFrom = from,
+            }
+        );
+        if (from != _predictsFrom)
+            h = h.narrow(1, _predictsFrom, h.shape[1] - _predictsFrom);
         var states = _model.FinalNorm(h.reshape(-1, h.shape[^1]).index_select(0, _positions));
-        var logProbabilities = nn.functional.log_softmax(_model.Logits(states).to(ScalarType.Float32), -1).gather(1, _targets).squeeze(1);
+        var logProbabilities = nn
+            .functional.log_softmax(_model.Logits(states).to(ScalarType.Float32), -1)
+            .gather(1, _targets)
+            .squeeze(1);
         return zeros(_templates, device: h.device).index_add(0, _rows, logProbabilities * _shares, -1);
     }
 
@@ -127,14 +188,29 @@ internal sealed class SideMemoryRows : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        foreach (var t in (Tensor?[])[_mask, _keys, _main, _activated, _without, _pooling, _positions, _targets, _rows, _shares]) t?.Dispose();
+        foreach (
+            var t in (Tensor?[])
+                [_mask, _keys, _main, _activated, _without, _pooling, _positions, _targets, _rows, _shares]
+        )
+            t?.Dispose();
     }
 
-    private static List<(int Row, int Column)> Labels(List<IReadOnlyList<int>> rows, int longestPrompt, int n, int width, LabelWindow window)
+    private static List<(int Row, int Column)> Labels(
+        List<IReadOnlyList<int>> rows,
+        int longestPrompt,
+        int n,
+        int width,
+        LabelWindow window
+    )
     {
         var labels = new List<(int, int)>();
         for (var i = 0; i < rows.Count - 1; i++)
-            for (var t = window == LabelWindow.Exact ? width - n : Math.Max(longestPrompt, width - rows[i].Count); t < width; t++) labels.Add((i, t));
+            for (
+                var t = window == LabelWindow.Exact ? width - n : Math.Max(longestPrompt, width - rows[i].Count);
+                t < width;
+                t++
+            )
+                labels.Add((i, t));
         return labels;
     }
 
@@ -149,7 +225,8 @@ internal sealed class SideMemoryRows : IDisposable
 
         public override Tensor MlpOut(int at, Tensor key, Tensor value)
         {
-            if (at != layer) return value;
+            if (at != layer)
+                return value;
             // Out of the block's scope and out of the pass's.
             Key = key.MoveToOuterDisposeScope().MoveToOuterDisposeScope();
             Output = value.MoveToOuterDisposeScope().MoveToOuterDisposeScope();

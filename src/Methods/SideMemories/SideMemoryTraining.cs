@@ -2,7 +2,9 @@ using static TorchSharp.torch;
 
 namespace EditUnlearn.Methods.SideMemories;
 
-/// <summary>The margins of the routing loss: a change of alpha at most out of scope, beta at least in scope, gamma between them.</summary>
+/// <summary>
+/// The margins of the routing loss: a change of alpha at most out of scope, beta at least in scope, gamma between them.
+/// </summary>
 /// <param name="Alpha">Largest distance out of scope.</param>
 /// <param name="Beta">Least distance in scope.</param>
 /// <param name="Gamma">Least gap.</param>
@@ -12,7 +14,8 @@ public readonly record struct Margins(double Alpha, double Beta, double Gamma);
 /// <remarks>Source: Wang et al. (2024), equations 2 to 4; editing specification, section 6.1.</remarks>
 internal static class SideMemoryTraining
 {
-    private const double StopDifference = 1e-4, StopLoss = 0.02;
+    private const double StopDifference = 1e-4,
+        StopLoss = 0.02;
 
     /// <summary>Constants of the descent.</summary>
     /// <param name="Steps">Most evaluations.</param>
@@ -39,10 +42,18 @@ internal static class SideMemoryTraining
     /// <param name="failed">Told of a loss that is not finite; must throw.</param>
     /// <returns>All evaluations; the mean in-scope distance of the last.</returns>
     public static (IReadOnlyList<Evaluation> Evaluations, double Distance) Run(
-        SideMemoryRows rows, Tensor side, Tensor main, Tensor mask, Margins margins, Settings settings, Action<int, Tensor, Tensor>? observe, Action<int, double> failed)
+        SideMemoryRows rows,
+        Tensor side,
+        Tensor main,
+        Tensor mask,
+        Margins margins,
+        Settings settings,
+        Action<int, Tensor, Tensor>? observe,
+        Action<int, double> failed
+    )
     {
         var evaluations = new List<Evaluation>();
-        var (last, before) = (1e9, 1e9);           // losses of the last two steps taken
+        var (last, before) = (1e9, 1e9); // losses of the last two steps taken
         using var scope = NewDisposeScope();
         var (lowest, highest) = (main - settings.NormConstraint, main + settings.NormConstraint);
         for (var step = 0; ; step++)
@@ -54,22 +65,30 @@ internal static class SideMemoryTraining
             var target = rows.TargetLoss(output).mean();
             var routing = Routing(distances, margins);
             var loss = target + routing;
-            var numbers = stack([target, routing, distances.narrow(0, 0, distances.shape[0] - 1).mean()]).detach().cpu().data<float>().ToArray();
+            var numbers = stack([target, routing, distances.narrow(0, 0, distances.shape[0] - 1).mean()])
+                .detach()
+                .cpu()
+                .data<float>()
+                .ToArray();
             evaluations.Add(new Evaluation(step, numbers[0], numbers[1]));
             var total = (double)numbers[0] + numbers[1];
-            if (!double.IsFinite(total)) failed(step, total);
-            if (Math.Abs(last - before) <= StopDifference && last <= StopLoss) return (evaluations, numbers[2]);
+            if (!double.IsFinite(total))
+                failed(step, total);
+            if (Math.Abs(last - before) <= StopDifference && last <= StopLoss)
+                return (evaluations, numbers[2]);
 
             var gradient = autograd.grad([loss], [trained])[0];
             using var quiet = no_grad();
             gradient.mul_(mask);
             observe?.Invoke(step, side, gradient);
             // Decay first: it belongs to the weight before the step.
-            if (settings.Decay != 0) gradient.add_(settings.MaskDecay ? side * mask : side, settings.Decay);
+            if (settings.Decay != 0)
+                gradient.add_(settings.MaskDecay ? side * mask : side, settings.Decay);
             side.add_(gradient, -settings.Rate);
             side.clamp_(lowest, highest);
             (before, last) = (last, total);
-            if (step == settings.Steps - 1) return (evaluations, numbers[2]);
+            if (step == settings.Steps - 1)
+                return (evaluations, numbers[2]);
         }
     }
 
@@ -78,7 +97,9 @@ internal static class SideMemoryTraining
     {
         var inScope = distances.narrow(0, 0, distances.shape[0] - 1);
         var outOfScope = distances.narrow(0, distances.shape[0] - 1, 1);
-        return MeanOfPositive(outOfScope - inScope + margins.Gamma) + MeanOfPositive(outOfScope - margins.Alpha) + MeanOfPositive(margins.Beta - inScope);
+        return MeanOfPositive(outOfScope - inScope + margins.Gamma)
+            + MeanOfPositive(outOfScope - margins.Alpha)
+            + MeanOfPositive(margins.Beta - inScope);
     }
 
     /// <summary>The mean of the positive entries; 0 where there are none.</summary>

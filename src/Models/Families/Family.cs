@@ -6,10 +6,18 @@ namespace EditUnlearn.Models.Families;
 /// <param name="ModelType"><c>model_type</c> of config.json.</param>
 /// <param name="Architecture"><c>architectures[0]</c> of config.json.</param>
 /// <param name="Template">How questions are put to it.</param>
-/// <param name="RopeScaling">Scaling a miniature of this family gets for a context of that many positions; null for none.</param>
+/// <param name="RopeScaling">Scaling a miniature of this family gets for a context of that many positions; null for
+/// none.</param>
 /// <param name="SlidingWindow">Whether the family attends within a window.</param>
 public sealed record Family(
-    string Name, string Label, string ModelType, string Architecture, ChatTemplate Template, Func<int, Llama3RopeScaling?> RopeScaling, bool SlidingWindow)
+    string Name,
+    string Label,
+    string ModelType,
+    string Architecture,
+    ChatTemplate Template,
+    Func<int, Llama3RopeScaling?> RopeScaling,
+    bool SlidingWindow
+)
 {
     /// <summary>Name and shape of every tensor of a checkpoint, in the order of the forward pass.</summary>
     public required Func<ModelConfig, IEnumerable<(string Name, long[] Shape)>> Tensors { get; init; }
@@ -17,11 +25,16 @@ public sealed record Family(
     /// <summary>Whether <c>attention_bias</c> may be true.</summary>
     public required bool AttentionBias { get; init; }
 
-    /// <summary>Whether a config of this <see cref="ModelType"/> is this family's rather than another's of the same type.</summary>
+    /// <summary>
+    /// Whether a config of this <see cref="ModelType"/> is this family's rather than another's of the same type.
+    /// </summary>
     public required Func<FamilyEvidence, bool> Recognises { get; init; }
 }
 
-/// <summary>What tells families of one <c>model_type</c> apart. The rotary base does not: Code Llama, a Llama 2, has a larger one than Llama 3.</summary>
+/// <summary>
+/// What tells families of one <c>model_type</c> apart. The rotary base does not: Code Llama, a Llama 2, has a larger
+/// one than Llama 3.
+/// </summary>
 /// <param name="VocabSize">Words of the model.</param>
 /// <param name="RopeScaling">Scaling of the "llama3" rule, or null.</param>
 public sealed record FamilyEvidence(int VocabSize, Llama3RopeScaling? RopeScaling);
@@ -35,8 +48,13 @@ public static class FamilyCatalog
     /// <summary>The family of that name.</summary>
     /// <exception cref="ArgumentException">There is none.</exception>
     public static Family Get(string name) =>
-        All.FirstOrDefault(f => f.Name == name) ?? throw new ArgumentException($"There is no family '{name}'; known are {string.Join(", ", All.Select(f => f.Name))}.", nameof(name));
+        All.FirstOrDefault(f => f.Name == name)
+        ?? throw new ArgumentException(
+            $"There is no family '{name}'; known are {string.Join(", ", All.Select(f => f.Name))}.",
+            nameof(name)
+        );
 
     /// <summary>The family a config belongs to; null where no family has that <c>model_type</c>.</summary>
-    public static Family? Recognise(string? modelType, FamilyEvidence evidence) => All.FirstOrDefault(f => f.ModelType == modelType && f.Recognises(evidence));
+    public static Family? Recognise(string? modelType, FamilyEvidence evidence) =>
+        All.FirstOrDefault(f => f.ModelType == modelType && f.Recognises(evidence));
 }

@@ -4,11 +4,20 @@ namespace EditUnlearn.Models.Families;
 public static class Llama2
 {
     /// <summary>Source: Touvron et al. (2023); template of the study's evaluation.</summary>
-    public static Family Family { get; } = new("llama2", "Llama-2", "llama", "LlamaForCausalLM", TemplateCatalog.Get("llama2"), _ => null, SlidingWindow: false)
-    {
-        Tensors = SharedTensors.Of,
-        AttentionBias = true,
-        // Every model of type llama that is no Llama 3: Llama 2 itself and what was made from it.
-        Recognises = evidence => !Llama31.Has(evidence),
-    };
+    public static Family Family { get; } =
+        new(
+            "llama2",
+            "Llama-2",
+            "llama",
+            "LlamaForCausalLM",
+            TemplateCatalog.Get("llama2"),
+            _ => null,
+            SlidingWindow: false
+        )
+        {
+            Tensors = SharedTensors.Of,
+            AttentionBias = true,
+            // Every model of type llama that is no Llama 3: Llama 2 itself and what was made from it.
+            Recognises = evidence => !Llama31.Has(evidence),
+        };
 }

@@ -1,13 +1,25 @@
 namespace EditUnlearn.Models.Families;
 
-/// <summary>Mistral: grouped heads, attention within a sliding window (v0.1) or without one (v0.2, v0.3). Tensor names: the shared map.</summary>
+/// <summary>
+/// Mistral: grouped heads, attention within a sliding window (v0.1) or without one (v0.2, v0.3). Tensor names: the
+/// shared map.
+/// </summary>
 public static class Mistral
 {
     /// <summary>Source: Jiang et al. (2023); template of the study's evaluation.</summary>
-    public static Family Family { get; } = new("mistral", "Mistral", "mistral", "MistralForCausalLM", TemplateCatalog.Get("mistral"), _ => null, SlidingWindow: true)
-    {
-        Tensors = SharedTensors.Of,
-        AttentionBias = false,
-        Recognises = _ => true,
-    };
+    public static Family Family { get; } =
+        new(
+            "mistral",
+            "Mistral",
+            "mistral",
+            "MistralForCausalLM",
+            TemplateCatalog.Get("mistral"),
+            _ => null,
+            SlidingWindow: true
+        )
+        {
+            Tensors = SharedTensors.Of,
+            AttentionBias = false,
+            Recognises = _ => true,
+        };
 }

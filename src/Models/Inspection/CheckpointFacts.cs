@@ -7,39 +7,63 @@ using static TorchSharp.torch;
 
 namespace EditUnlearn.Models.Inspection;
 
-/// <summary>What a model folder holds, read from its headers: shape, sizes, and what a user asks first. No weight is loaded.</summary>
+/// <summary>
+/// What a model folder holds, read from its headers: shape, sizes, and what a user asks first. No weight is loaded.
+/// </summary>
 /// <param name="Config">Shape and constants.</param>
 /// <param name="Family">The family it was recognised as.</param>
 /// <param name="Stored">Parameters and bytes by element type.</param>
 /// <param name="Files">Weight files with their sizes [bytes].</param>
 /// <param name="Tokenizers">Tokenizer files that are there.</param>
 public sealed record CheckpointFacts(
-    ModelConfig Config, Family Family, IReadOnlyList<(string Type, long Parameters, long Bytes)> Stored, IReadOnlyList<(string Name, long Bytes)> Files, IReadOnlyList<string> Tokenizers)
+    ModelConfig Config,
+    Family Family,
+    IReadOnlyList<(string Type, long Parameters, long Bytes)> Stored,
+    IReadOnlyList<(string Name, long Bytes)> Files,
+    IReadOnlyList<string> Tokenizers
+)
 {
-    private static readonly string[] TokenizerFiles = ["tokenizer.model", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"];
+    private static readonly string[] TokenizerFiles =
+    [
+        "tokenizer.model",
+        "tokenizer.json",
+        "tokenizer_config.json",
+        "special_tokens_map.json",
+    ];
 
     /// <summary>Reads the headers of a folder.</summary>
     /// <exception cref="InputException">The folder is no model folder, or its config is wrong.</exception>
     /// <exception cref="DamagedFileException">A weight file breaks its format.</exception>
     public static CheckpointFacts Of(string folder)
     {
-        if (!Directory.Exists(folder)) throw new InputException(folder, "there is no such folder");
+        if (!Directory.Exists(folder))
+            throw new InputException(folder, "there is no such folder");
         var config = ConfigFile.Read(Path.Combine(folder, ConfigFile.Name)).Config;
         var index = WeightIndex.Read(folder);
         WeightFolder.Check(config, index, null);
         var entries = index.Places.Keys.Select(index.Entry).ToList();
         return new CheckpointFacts(
-            config, FamilyCatalog.Get(config.Family),
-            [.. entries.GroupBy(e => e.Type).OrderBy(g => g.Key).Select(g => (Compute.NameOf(g.Key), g.Sum(e => e.Shape.Aggregate(1L, (a, n) => a * n)), g.Sum(e => e.Bytes)))],
+            config,
+            FamilyCatalog.Get(config.Family),
+            [
+                .. entries
+                    .GroupBy(e => e.Type)
+                    .OrderBy(g => g.Key)
+                    .Select(g =>
+                        (Compute.NameOf(g.Key), g.Sum(e => e.Shape.Aggregate(1L, (a, n) => a * n)), g.Sum(e => e.Bytes))
+                    ),
+            ],
             [.. index.Files.Select(f => (Path.GetFileName(f.Path), new FileInfo(f.Path).Length))],
-            [.. TokenizerFiles.Where(f => File.Exists(Path.Combine(folder, f)))]);
+            [.. TokenizerFiles.Where(f => File.Exists(Path.Combine(folder, f)))]
+        );
     }
 
     /// <summary>Parameters in all.</summary>
     public long Parameters => Stored.Sum(s => s.Parameters);
 
     /// <summary>Bytes the weights take in memory in the given type.</summary>
-    public long BytesAs(ScalarType type) => Config.Tensors().Sum(t => t.Shape.Aggregate(1L, (a, n) => a * n)) * (type == ScalarType.Float32 ? 4 : 2);
+    public long BytesAs(ScalarType type) =>
+        Config.Tensors().Sum(t => t.Shape.Aggregate(1L, (a, n) => a * n)) * (type == ScalarType.Float32 ? 4 : 2);
 
     /// <summary>For people: a label and a value a line.</summary>
     /// <param name="bytes">How sizes are written.</param>
@@ -48,44 +72,90 @@ public sealed record CheckpointFacts(
         string N(long n) => n.ToString("N0", CultureInfo.InvariantCulture);
         yield return ("family", $"{Family.Label} ({Config.Family})");
         yield return ("parameters", N(Parameters));
-        yield return ("stored", string.Join(", ", Stored.Select(s => $"{s.Type} {bytes(s.Bytes)}")) + $" in {Files.Count} file{(Files.Count == 1 ? "" : "s")}");
-        yield return ("in memory", $"float32 {bytes(BytesAs(ScalarType.Float32))}, bfloat16 {bytes(BytesAs(ScalarType.BFloat16))}");
+        yield return (
+            "stored",
+            string.Join(", ", Stored.Select(s => $"{s.Type} {bytes(s.Bytes)}"))
+                + $" in {Files.Count} file{(Files.Count == 1 ? "" : "s")}"
+        );
+        yield return (
+            "in memory",
+            $"float32 {bytes(BytesAs(ScalarType.Float32))}, bfloat16 {bytes(BytesAs(ScalarType.BFloat16))}"
+        );
         yield return ("blocks", N(Config.Layers));
         yield return ("width, MLP width", $"{N(Config.HiddenSize)}, {N(Config.IntermediateSize)}");
         yield return ("heads", $"{Config.Heads} query, {Config.KvHeads} key-value, {Config.HeadDim} wide");
-        yield return ("vocabulary", N(Config.VocabSize) + (Config.TieWordEmbeddings ? ", embedding tied to the output" : ""));
-        yield return ("positions", N(Config.MaxPositions) + (Config.SlidingWindow is { } w ? $", sliding window {N(w)}" : ""));
-        yield return ("rotary base", Config.RopeTheta.ToString("R", CultureInfo.InvariantCulture)
-            + (Config.RopeScaling is { } s ? string.Create(CultureInfo.InvariantCulture, $", llama3 scaling by {s.Factor} from {s.OriginalMaxPositions} positions") : ""));
-        yield return ("BOS, EOS, stop", $"{Config.BosId}, {string.Join(" ", Config.EosIds)}, {string.Join(" ", Config.StopIds)}");
-        yield return ("tokenizer", Tokenizers.Count == 0 ? "none: only exact ids can be used" : string.Join(", ", Tokenizers));
+        yield return (
+            "vocabulary",
+            N(Config.VocabSize) + (Config.TieWordEmbeddings ? ", embedding tied to the output" : "")
+        );
+        yield return (
+            "positions",
+            N(Config.MaxPositions) + (Config.SlidingWindow is { } w ? $", sliding window {N(w)}" : "")
+        );
+        yield return (
+            "rotary base",
+            Config.RopeTheta.ToString("R", CultureInfo.InvariantCulture)
+                + (
+                    Config.RopeScaling is { } s
+                        ? string.Create(
+                            CultureInfo.InvariantCulture,
+                            $", llama3 scaling by {s.Factor} from {s.OriginalMaxPositions} positions"
+                        )
+                        : ""
+                )
+        );
+        yield return (
+            "BOS, EOS, stop",
+            $"{Config.BosId}, {string.Join(" ", Config.EosIds)}, {string.Join(" ", Config.StopIds)}"
+        );
+        yield return (
+            "tokenizer",
+            Tokenizers.Count == 0 ? "none: only exact ids can be used" : string.Join(", ", Tokenizers)
+        );
     }
 
     /// <summary>For programs.</summary>
-    public JsonObject ToJson() => new()
-    {
-        ["family"] = Config.Family,
-        ["parameters"] = Parameters,
-        ["stored"] = new JsonArray([.. Stored.Select(s => new JsonObject { ["type"] = s.Type, ["parameters"] = s.Parameters, ["bytes"] = s.Bytes })]),
-        ["files"] = new JsonArray([.. Files.Select(f => new JsonObject { ["name"] = f.Name, ["bytes"] = f.Bytes })]),
-        ["bytesFloat32"] = BytesAs(ScalarType.Float32),
-        ["bytesBFloat16"] = BytesAs(ScalarType.BFloat16),
-        ["layers"] = Config.Layers,
-        ["hiddenSize"] = Config.HiddenSize,
-        ["intermediateSize"] = Config.IntermediateSize,
-        ["heads"] = Config.Heads,
-        ["kvHeads"] = Config.KvHeads,
-        ["headDim"] = Config.HeadDim,
-        ["vocabSize"] = Config.VocabSize,
-        ["maxPositions"] = Config.MaxPositions,
-        ["slidingWindow"] = Config.SlidingWindow,
-        ["ropeTheta"] = Config.RopeTheta,
-        ["ropeScaling"] = Config.RopeScaling is { } s ? new JsonObject { ["type"] = "llama3", ["factor"] = s.Factor, ["originalMaxPositions"] = s.OriginalMaxPositions } : null,
-        ["tieWordEmbeddings"] = Config.TieWordEmbeddings,
-        ["attentionBias"] = Config.AttentionBias,
-        ["bosId"] = Config.BosId,
-        ["eosIds"] = new JsonArray([.. Config.EosIds.Select(i => (JsonNode)i)]),
-        ["stopIds"] = new JsonArray([.. Config.StopIds.Select(i => (JsonNode)i)]),
-        ["tokenizerFiles"] = new JsonArray([.. Tokenizers.Select(t => (JsonNode)t)]),
-    };
+    public JsonObject ToJson() =>
+        new()
+        {
+            ["family"] = Config.Family,
+            ["parameters"] = Parameters,
+            ["stored"] = new JsonArray([
+                .. Stored.Select(s => new JsonObject
+                {
+                    ["type"] = s.Type,
+                    ["parameters"] = s.Parameters,
+                    ["bytes"] = s.Bytes,
+                }),
+            ]),
+            ["files"] = new JsonArray([
+                .. Files.Select(f => new JsonObject { ["name"] = f.Name, ["bytes"] = f.Bytes }),
+            ]),
+            ["bytesFloat32"] = BytesAs(ScalarType.Float32),
+            ["bytesBFloat16"] = BytesAs(ScalarType.BFloat16),
+            ["layers"] = Config.Layers,
+            ["hiddenSize"] = Config.HiddenSize,
+            ["intermediateSize"] = Config.IntermediateSize,
+            ["heads"] = Config.Heads,
+            ["kvHeads"] = Config.KvHeads,
+            ["headDim"] = Config.HeadDim,
+            ["vocabSize"] = Config.VocabSize,
+            ["maxPositions"] = Config.MaxPositions,
+            ["slidingWindow"] = Config.SlidingWindow,
+            ["ropeTheta"] = Config.RopeTheta,
+            ["ropeScaling"] = Config.RopeScaling is { } s
+                ? new JsonObject
+                {
+                    ["type"] = "llama3",
+                    ["factor"] = s.Factor,
+                    ["originalMaxPositions"] = s.OriginalMaxPositions,
+                }
+                : null,
+            ["tieWordEmbeddings"] = Config.TieWordEmbeddings,
+            ["attentionBias"] = Config.AttentionBias,
+            ["bosId"] = Config.BosId,
+            ["eosIds"] = new JsonArray([.. Config.EosIds.Select(i => (JsonNode)i)]),
+            ["stopIds"] = new JsonArray([.. Config.StopIds.Select(i => (JsonNode)i)]),
+            ["tokenizerFiles"] = new JsonArray([.. Tokenizers.Select(t => (JsonNode)t)]),
+        };
 }

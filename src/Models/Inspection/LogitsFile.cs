@@ -10,11 +10,18 @@ public static class LogitsFile
     /// <param name="path">A safetensors file; its name is taken only when all is written.</param>
     /// <param name="model">The model.</param>
     /// <param name="sequences">Token ids.</param>
-    /// <param name="hidden">Adds <c>hidden.i.l</c> [T, D], the stream as block l leaves it, and <c>hidden.i.embed</c> and <c>hidden.i.final_norm</c>.</param>
+    /// <param name="hidden">Adds <c>hidden.i.l</c> [T, D], the stream as block l leaves it, and <c>hidden.i.embed</c>
+    /// and <c>hidden.i.final_norm</c>.</param>
     /// <param name="progress">Told how many sequences are done.</param>
     /// <param name="cancelled">Looked at before every sequence.</param>
     public static void Write(
-        string path, CausalLm model, IReadOnlyList<IReadOnlyList<int>> sequences, bool hidden = false, Action<int>? progress = null, CancellationToken cancelled = default)
+        string path,
+        CausalLm model,
+        IReadOnlyList<IReadOnlyList<int>> sequences,
+        bool hidden = false,
+        Action<int>? progress = null,
+        CancellationToken cancelled = default
+    )
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(sequences);
@@ -28,7 +35,8 @@ public static class LogitsFile
             var ids = tensor(sequences[i].Select(t => (long)t).ToArray(), device: model.Device).unsqueeze(0);
             var tap = hidden ? new Recorder(model.Config.Layers) : null;
             var normed = model.Hidden(ids, new ForwardOptions { Tap = tap });
-            void Keep(string name, Tensor value) => tensors.Add(new(name, value[0].to(ScalarType.Float32).cpu().contiguous().MoveToOuterDisposeScope()));
+            void Keep(string name, Tensor value) =>
+                tensors.Add(new(name, value[0].to(ScalarType.Float32).cpu().contiguous().MoveToOuterDisposeScope()));
             Keep($"logits.{i}", model.Logits(normed));
             if (tap is not null)
             {

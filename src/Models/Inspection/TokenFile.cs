@@ -13,12 +13,15 @@ public static class TokenFile
     /// <summary>Reads sequences and checks them against a vocabulary.</summary>
     /// <param name="path">The file.</param>
     /// <param name="vocabulary">V; every id is below it.</param>
-    /// <exception cref="InputException">The file is absent, is no such array, or holds ids outside the vocabulary; all are listed.</exception>
+    /// <exception cref="InputException">The file is absent, is no such array, or holds ids outside the vocabulary; all
+    /// are listed.</exception>
     public static IReadOnlyList<IReadOnlyList<int>> Read(string path, int vocabulary)
     {
         var file = new FileInfo(path);
-        if (!file.Exists) throw new InputException(path, "there is no such file");
-        if (file.Length > MaxBytes) throw new InputException(path, $"has {file.Length} bytes; at most {MaxBytes} are read");
+        if (!file.Exists)
+            throw new InputException(path, "there is no such file");
+        if (file.Length > MaxBytes)
+            throw new InputException(path, $"has {file.Length} bytes; at most {MaxBytes} are read");
         JsonNode? root;
         try
         {
@@ -26,13 +29,24 @@ public static class TokenFile
         }
         catch (JsonException e)
         {
-            throw new InputException(new InputProblem(path, (int)(e.LineNumber ?? -1) + 1, (int)(e.BytePositionInLine ?? -1) + 1, "not valid JSON", "the form is [[1, 5, 9], [1, 7]]"));
+            throw new InputException(
+                new InputProblem(
+                    path,
+                    (int)(e.LineNumber ?? -1) + 1,
+                    (int)(e.BytePositionInLine ?? -1) + 1,
+                    "not valid JSON",
+                    "the form is [[1, 5, 9], [1, 7]]"
+                )
+            );
         }
-        if (root is not JsonArray rows) throw new InputException(path, "is not an array", "the form is [[1, 5, 9], [1, 7]]");
+        if (root is not JsonArray rows)
+            throw new InputException(path, "is not an array", "the form is [[1, 5, 9], [1, 7]]");
         var problems = new List<InputProblem>();
         var sequences = new List<IReadOnlyList<int>>(rows.Count);
-        for (var i = 0; i < rows.Count && problems.Count < MaxProblems; i++) sequences.Add(Sequence(path, i, rows[i], vocabulary, problems));
-        if (sequences.Count == 0) problems.Add(new InputProblem(path, 0, 0, "holds no sequence"));
+        for (var i = 0; i < rows.Count && problems.Count < MaxProblems; i++)
+            sequences.Add(Sequence(path, i, rows[i], vocabulary, problems));
+        if (sequences.Count == 0)
+            problems.Add(new InputProblem(path, 0, 0, "holds no sequence"));
         return problems.Count == 0 ? sequences : throw new InputException(problems);
     }
 
@@ -40,10 +54,19 @@ public static class TokenFile
     public static void Write(string path, IEnumerable<IReadOnlyList<int>> sequences)
     {
         ArgumentNullException.ThrowIfNull(sequences);
-        File.WriteAllText(path, "[\n" + string.Join(",\n", sequences.Select(s => "  [" + string.Join(", ", s) + "]")) + "\n]\n");
+        File.WriteAllText(
+            path,
+            "[\n" + string.Join(",\n", sequences.Select(s => "  [" + string.Join(", ", s) + "]")) + "\n]\n"
+        );
     }
 
-    private static IReadOnlyList<int> Sequence(string path, int row, JsonNode? node, int vocabulary, List<InputProblem> problems)
+    private static IReadOnlyList<int> Sequence(
+        string path,
+        int row,
+        JsonNode? node,
+        int vocabulary,
+        List<InputProblem> problems
+    )
     {
         void Complain(string message) => problems.Add(new InputProblem(path, 0, 0, $"sequence {row} {message}"));
         if (node is not JsonArray items)
@@ -51,13 +74,23 @@ public static class TokenFile
             Complain("is not an array of ids");
             return [];
         }
-        if (items.Count == 0) Complain("is empty");
+        if (items.Count == 0)
+            Complain("is empty");
         var ids = new List<int>(items.Count);
         for (var t = 0; t < items.Count; t++)
-            if (items[t] is JsonValue v && v.GetValueKind() == JsonValueKind.Number && v.TryGetValue<int>(out var id) && id >= 0 && id < vocabulary) ids.Add(id);
+            if (
+                items[t] is JsonValue v
+                && v.GetValueKind() == JsonValueKind.Number
+                && v.TryGetValue<int>(out var id)
+                && id >= 0
+                && id < vocabulary
+            )
+                ids.Add(id);
             else
             {
-                Complain($"holds {items[t]?.ToJsonString() ?? "null"} at {t}, which is not an id from 0 to {vocabulary - 1}");
+                Complain(
+                    $"holds {items[t]?.ToJsonString() ?? "null"} at {t}, which is not an id from 0 to {vocabulary - 1}"
+                );
                 break;
             }
         return ids;

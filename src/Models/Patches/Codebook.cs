@@ -8,8 +8,13 @@ namespace EditUnlearn.Models.Patches;
 /// <param name="Label">The target tokens of the latest of them.</param>
 public sealed record CodebookEntry(IReadOnlyList<string> Ids, IReadOnlyList<int> Label);
 
-/// <summary>Values that stand in for a memory's output near their keys. Shapes: N entries, F, D. Owns its tensors.</summary>
-/// <remarks>Source: Hartvigsen et al. (2023), section 2; editing specification, section 5. Keys, values and distances are float32 whatever the model is.</remarks>
+/// <summary>
+/// Values that stand in for a memory's output near their keys. Shapes: N entries, F, D. Owns its tensors.
+/// </summary>
+/// <remarks>
+/// Source: Hartvigsen et al. (2023), section 2; editing specification, section 5. Keys, values and distances are
+/// float32 whatever the model is.
+/// </remarks>
 public sealed class Codebook : IDisposable
 {
     /// <summary>Takes ownership of the tensors.</summary>
@@ -24,10 +29,19 @@ public sealed class Codebook : IDisposable
         ArgumentNullException.ThrowIfNull(values);
         ArgumentNullException.ThrowIfNull(radii);
         ArgumentNullException.ThrowIfNull(entries);
-        if (keys.dim() != 2 || values.dim() != 2 || keys.dtype != ScalarType.Float32 || values.dtype != ScalarType.Float32)
+        if (
+            keys.dim() != 2
+            || values.dim() != 2
+            || keys.dtype != ScalarType.Float32
+            || values.dtype != ScalarType.Float32
+        )
             throw new ArgumentException("Keys and values are float32 matrices.", nameof(keys));
         if (keys.shape[0] != entries.Count || values.shape[0] != entries.Count || radii.Count != entries.Count)
-            throw new ArgumentException($"There are {keys.shape[0]} keys, {values.shape[0]} values and {radii.Count} radii for {entries.Count} entries.", nameof(entries));
+            throw new ArgumentException(
+                $"There are {keys.shape[0]} keys, {values.shape[0]} values and {radii.Count} radii for "
+                    + $"{entries.Count} entries.",
+                nameof(entries)
+            );
         Keys = keys.DetachFromDisposeScope();
         Values = values.DetachFromDisposeScope();
         Radii = radii;
@@ -46,7 +60,9 @@ public sealed class Codebook : IDisposable
     /// <summary>What the entries stand for.</summary>
     public IReadOnlyList<CodebookEntry> Entries { get; }
 
-    /// <summary>The nearest key and its distance; the first of equally near ones, and (-1, infinity) in an empty codebook.</summary>
+    /// <summary>
+    /// The nearest key and its distance; the first of equally near ones, and (-1, infinity) in an empty codebook.
+    /// </summary>
     /// <param name="query">[F].</param>
     public (int Entry, float Distance) Nearest(Tensor query) => Nearest(Keys, query);
 
@@ -58,16 +74,27 @@ public sealed class Codebook : IDisposable
         return entry >= 0 && distance <= Radii[entry] ? entry : -1;
     }
 
-    /// <summary>A codebook without an edit; an entry goes when no edit is left to it. Radii of its neighbours stay as they are.</summary>
+    /// <summary>
+    /// A codebook without an edit; an entry goes when no edit is left to it. Radii of its neighbours stay as they are.
+    /// </summary>
     /// <exception cref="ArgumentException">No entry has that id.</exception>
     public Codebook Without(string id)
     {
-        if (!Entries.Any(e => e.Ids.Contains(id))) throw new ArgumentException($"No entry belongs to '{id}'.", nameof(id));
+        if (!Entries.Any(e => e.Ids.Contains(id)))
+            throw new ArgumentException($"No entry belongs to '{id}'.", nameof(id));
         using var quiet = no_grad();
         using var scope = NewDisposeScope();
-        var left = Entries.Select((e, i) => (Index: i, Entry: e with { Ids = [.. e.Ids.Where(x => x != id)] })).Where(e => e.Entry.Ids.Count > 0).ToList();
+        var left = Entries
+            .Select((e, i) => (Index: i, Entry: e with { Ids = [.. e.Ids.Where(x => x != id)] }))
+            .Where(e => e.Entry.Ids.Count > 0)
+            .ToList();
         var rows = tensor(left.Select(e => (long)e.Index).ToArray(), device: Keys.device);
-        return new Codebook(Keys.index_select(0, rows), Values.index_select(0, rows), [.. left.Select(e => Radii[e.Index])], [.. left.Select(e => e.Entry)]);
+        return new Codebook(
+            Keys.index_select(0, rows),
+            Values.index_select(0, rows),
+            [.. left.Select(e => Radii[e.Index])],
+            [.. left.Select(e => e.Entry)]
+        );
     }
 
     /// <inheritdoc/>
@@ -77,10 +104,12 @@ public sealed class Codebook : IDisposable
         Values.Dispose();
     }
 
-    /// <summary>The nearest of some keys and its distance; the first of equally near ones, and (-1, infinity) without any.</summary>
+    /// <summary>
+    /// The nearest of some keys and its distance; the first of equally near ones, and (-1, infinity) without any.
+    /// </summary>
     /// <remarks>
-    /// Differences, squared and added: the shortcut over inner products is not exactly 0 at the key itself. One query at a time, so that no
-    /// distance depends on what else is asked.
+    /// Differences, squared and added: the shortcut over inner products is not exactly 0 at the key itself. One query
+    /// at a time, so that no distance depends on what else is asked.
     /// </remarks>
     /// <param name="keys">[N, F].</param>
     /// <param name="query">[F].</param>
@@ -88,7 +117,8 @@ public sealed class Codebook : IDisposable
     {
         ArgumentNullException.ThrowIfNull(keys);
         ArgumentNullException.ThrowIfNull(query);
-        if (keys.shape[0] == 0) return (-1, float.PositiveInfinity);
+        if (keys.shape[0] == 0)
+            return (-1, float.PositiveInfinity);
         using var quiet = no_grad();
         using var scope = NewDisposeScope();
         var distances = (keys - query.to(ScalarType.Float32).to(keys.device)).square().sum(1).sqrt();

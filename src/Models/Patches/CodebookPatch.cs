@@ -28,11 +28,16 @@ public enum CodebookQuery
     /// <summary>The prompt's last token, and every token decoded with a cache after it (defect G3).</summary>
     EveryToken,
 
-    /// <summary>The column at which the latest edit was made, in every pass, as far as the pass has one (defect G3).</summary>
+    /// <summary>
+    /// The column at which the latest edit was made, in every pass, as far as the pass has one (defect G3).
+    /// </summary>
     Stale,
 }
 
-/// <summary>A codebook beside the memory of one block: no weight changes, prompts outside every ball are answered bit for bit as before.</summary>
+/// <summary>
+/// A codebook beside the memory of one block: no weight changes, prompts outside every ball are answered bit for bit as
+/// before.
+/// </summary>
 public sealed class CodebookPatch : ModelPatch
 {
     internal const string Kind = "codebook";
@@ -43,7 +48,13 @@ public sealed class CodebookPatch : ModelPatch
     /// <param name="replacement">What a hit replaces.</param>
     /// <param name="query">What is looked up.</param>
     /// <param name="staleColumn">For <see cref="CodebookQuery.Stale"/>.</param>
-    public CodebookPatch(int layer, Codebook codebook, CodebookReplacement replacement, CodebookQuery query, int staleColumn = 0)
+    public CodebookPatch(
+        int layer,
+        Codebook codebook,
+        CodebookReplacement replacement,
+        CodebookQuery query,
+        int staleColumn = 0
+    )
     {
         ArgumentNullException.ThrowIfNull(codebook);
         ArgumentOutOfRangeException.ThrowIfNegative(layer);
@@ -71,11 +82,19 @@ public sealed class CodebookPatch : ModelPatch
     public override ForwardTap Tap { get; }
 
     /// <inheritdoc/>
-    public override IReadOnlyList<RouteReading> Routes(CausalLm model, IReadOnlyList<IReadOnlyList<int>> prompts) => MemoryProbe.Read(model, Layer, prompts, (key, _) =>
-    {
-        var (entry, distance) = Codebook.Nearest(key[0, -1]);
-        return entry < 0 ? new RouteReading(double.PositiveInfinity, 0, false) : new RouteReading(distance, Codebook.Radii[entry], distance <= Codebook.Radii[entry]);
-    });
+    public override IReadOnlyList<RouteReading> Routes(CausalLm model, IReadOnlyList<IReadOnlyList<int>> prompts) =>
+        MemoryProbe.Read(
+            model,
+            Layer,
+            prompts,
+            (key, _) =>
+            {
+                var (entry, distance) = Codebook.Nearest(key[0, -1]);
+                return entry < 0
+                    ? new RouteReading(double.PositiveInfinity, 0, false)
+                    : new RouteReading(distance, Codebook.Radii[entry], distance <= Codebook.Radii[entry]);
+            }
+        );
 
     /// <summary>The patch without one edit.</summary>
     /// <exception cref="ArgumentException">No entry has that id.</exception>
@@ -95,21 +114,29 @@ public sealed class CodebookPatch : ModelPatch
     {
         using var scope = NewDisposeScope();
         PatchFolder.Write(
-            folder, Kind,
-            [new("keys", Codebook.Keys), new("radii", tensor(Codebook.Radii.ToArray())), new("values", Codebook.Values)],
+            folder,
+            Kind,
+            [
+                new("keys", Codebook.Keys),
+                new("radii", tensor(Codebook.Radii.ToArray())),
+                new("values", Codebook.Values),
+            ],
             new JsonObject
             {
                 ["layer"] = Layer,
                 ["replacement"] = PatchFolder.Name(Replacement),
                 ["query"] = PatchFolder.Name(Query),
                 ["staleColumn"] = StaleColumn,
-                ["entries"] = new JsonArray([.. Codebook.Entries.Select(e => new JsonObject
-                {
-                    ["ids"] = new JsonArray([.. e.Ids.Select(i => JsonValue.Create(i))]),
-                    ["label"] = new JsonArray([.. e.Label.Select(i => JsonValue.Create(i))]),
-                })]),
+                ["entries"] = new JsonArray([
+                    .. Codebook.Entries.Select(e => new JsonObject
+                    {
+                        ["ids"] = new JsonArray([.. e.Ids.Select(i => JsonValue.Create(i))]),
+                        ["label"] = new JsonArray([.. e.Label.Select(i => JsonValue.Create(i))]),
+                    }),
+                ]),
             },
-            Health);
+            Health
+        );
     }
 
     /// <summary>Reads a saved patch.</summary>
@@ -119,20 +146,35 @@ public sealed class CodebookPatch : ModelPatch
     {
         var json = PatchFolder.Info(folder);
         var path = Path.Combine(folder, PatchFolder.InfoFile);
-        return PatchFolder.Checked(path, () =>
-        {
-            if (PatchFolder.Get<string>(json, "kind") != Kind) throw new JsonException("it describes no codebook");
-            var file = SafetensorsFile.Open(Path.Combine(folder, PatchFolder.TensorFile));
-            using var scope = NewDisposeScope();
-            var radii = file.Read("radii");
-            if (radii.dim() != 1 || radii.dtype != ScalarType.Float32) throw new JsonException("the radii are no list of numbers");
-            var entries = (json["entries"] as JsonArray ?? throw new JsonException("there is no 'entries'")).Select(e => new CodebookEntry(
-                PatchFolder.GetList<string>(e, "ids"), PatchFolder.GetList<int>(e, "label"))).ToList();
-            return new CodebookPatch(
-                PatchFolder.Get<int>(json, "layer"), new Codebook(file.Read("keys"), file.Read("values"), radii.data<float>().ToArray(), entries),
-                PatchFolder.GetEnum<CodebookReplacement>(json, "replacement"), PatchFolder.GetEnum<CodebookQuery>(json, "query"), PatchFolder.Get<int>(json, "staleColumn"))
-            { Health = PatchFolder.Health(json) };
-        });
+        return PatchFolder.Checked(
+            path,
+            () =>
+            {
+                if (PatchFolder.Get<string>(json, "kind") != Kind)
+                    throw new JsonException("it describes no codebook");
+                var file = SafetensorsFile.Open(Path.Combine(folder, PatchFolder.TensorFile));
+                using var scope = NewDisposeScope();
+                var radii = file.Read("radii");
+                if (radii.dim() != 1 || radii.dtype != ScalarType.Float32)
+                    throw new JsonException("the radii are no list of numbers");
+                var entries = (json["entries"] as JsonArray ?? throw new JsonException("there is no 'entries'"))
+                    .Select(e => new CodebookEntry(
+                        PatchFolder.GetList<string>(e, "ids"),
+                        PatchFolder.GetList<int>(e, "label")
+                    ))
+                    .ToList();
+                return new CodebookPatch(
+                    PatchFolder.Get<int>(json, "layer"),
+                    new Codebook(file.Read("keys"), file.Read("values"), radii.data<float>().ToArray(), entries),
+                    PatchFolder.GetEnum<CodebookReplacement>(json, "replacement"),
+                    PatchFolder.GetEnum<CodebookQuery>(json, "query"),
+                    PatchFolder.Get<int>(json, "staleColumn")
+                )
+                {
+                    Health = PatchFolder.Health(json),
+                };
+            }
+        );
     }
 
     /// <inheritdoc/>

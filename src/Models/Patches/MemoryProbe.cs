@@ -12,7 +12,12 @@ public readonly record struct RouteReading(double Distance, double Threshold, bo
 /// <summary>Runs prompts up to one block, one at a time, and reads something off its memory.</summary>
 internal static class MemoryProbe
 {
-    public static IReadOnlyList<RouteReading> Read(CausalLm model, int layer, IReadOnlyList<IReadOnlyList<int>> prompts, Func<Tensor, Tensor, RouteReading> read)
+    public static IReadOnlyList<RouteReading> Read(
+        CausalLm model,
+        int layer,
+        IReadOnlyList<IReadOnlyList<int>> prompts,
+        Func<Tensor, Tensor, RouteReading> read
+    )
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(prompts);
@@ -22,7 +27,12 @@ internal static class MemoryProbe
         {
             using var scope = NewDisposeScope();
             var ids = tensor(prompt.Select(i => (long)i).ToArray(), device: model.Device).unsqueeze(0);
-            _ = model.Blocks(model.Embed(ids), 0, layer + 1, new ForwardOptions { Tap = new Reader(layer, (key, value) => readings.Add(read(key, value))) });
+            _ = model.Blocks(
+                model.Embed(ids),
+                0,
+                layer + 1,
+                new ForwardOptions { Tap = new Reader(layer, (key, value) => readings.Add(read(key, value))) }
+            );
         }
         return readings;
     }
@@ -31,7 +41,8 @@ internal static class MemoryProbe
     {
         public override Tensor MlpOut(int layer, Tensor key, Tensor value)
         {
-            if (layer == block) read(key, value);
+            if (layer == block)
+                read(key, value);
             return value;
         }
     }
@@ -43,9 +54,23 @@ internal static class MemoryShape
     public static void Check(CausalLm model, int layer, long width, long mlpWidth)
     {
         var c = model.Config;
-        if (layer >= c.Layers) throw new ArgumentException(string.Create(CultureInfo.InvariantCulture, $"The patch works on block {layer}, but the model has blocks 0 to {c.Layers - 1}."), nameof(model));
+        if (layer >= c.Layers)
+            throw new ArgumentException(
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"The patch works on block {layer}, but the model has blocks 0 to {c.Layers - 1}."
+                ),
+                nameof(model)
+            );
         if (width != c.HiddenSize || mlpWidth != c.IntermediateSize)
-            throw new ArgumentException(string.Create(CultureInfo.InvariantCulture, $"The patch's memory is [{width}, {mlpWidth}], but the model's is [{c.HiddenSize}, {c.IntermediateSize}]."), nameof(model));
+            throw new ArgumentException(
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"The patch's memory is [{width}, {mlpWidth}], but the model's is [{c.HiddenSize}, "
+                        + $"{c.IntermediateSize}]."
+                ),
+                nameof(model)
+            );
     }
 }
 

@@ -3,7 +3,9 @@ using EditUnlearn.Foundation;
 
 namespace EditUnlearn.Models.Patches;
 
-/// <summary>What a method changed, and nothing else: it can be put on a model, taken off again, saved and loaded.</summary>
+/// <summary>
+/// What a method changed, and nothing else: it can be put on a model, taken off again, saved and loaded.
+/// </summary>
 public abstract class ModelPatch : IDisposable
 {
     /// <summary>Puts the change on a model.</summary>
@@ -14,7 +16,9 @@ public abstract class ModelPatch : IDisposable
     /// <summary>What every forward pass of a patched model must be given; null for a change of weights alone.</summary>
     public virtual ForwardTap? Tap => null;
 
-    /// <summary>What the method saw while it worked, an object for each edit; kept beside the change, no part of it.</summary>
+    /// <summary>
+    /// What the method saw while it worked, an object for each edit; kept beside the change, no part of it.
+    /// </summary>
     public JsonArray? Health { get; init; }
 
     /// <summary>Where prompts fall, one reading a prompt; empty for a patch that answers everywhere.</summary>
@@ -37,20 +41,30 @@ public abstract class ModelPatch : IDisposable
         }
         catch (ArgumentException e)
         {
-            throw new InputException(name, "was made for another model: " + e.Message.Split(" (Parameter")[0].TrimEnd('.'), "name the model it was made from");
+            throw new InputException(
+                name,
+                "was made for another model: " + e.Message.Split(" (Parameter")[0].TrimEnd('.'),
+                "name the model it was made from"
+            );
         }
     }
 
     /// <summary>Reads a saved patch of any kind; the caller owns it.</summary>
     /// <exception cref="InputException">There is no patch in the folder.</exception>
-    /// <exception cref="DamagedFileException">A file of it breaks its format, or this program does not know its kind.</exception>
-    public static ModelPatch Load(string folder) => (string?)PatchFolder.Info(folder)["kind"] switch
-    {
-        WeightPatch.Kind => WeightPatch.Load(folder),
-        CodebookPatch.Kind => CodebookPatch.Load(folder),
-        SideMemoryPatch.Kind => SideMemoryPatch.Load(folder),
-        var kind => throw new DamagedFileException(Path.Combine(folder, PatchFolder.InfoFile), $"'{kind}' is no kind of patch", "was it written by a later version of this program?"),
-    };
+    /// <exception cref="DamagedFileException">A file of it breaks its format, or this program does not know its
+    /// kind.</exception>
+    public static ModelPatch Load(string folder) =>
+        (string?)PatchFolder.Info(folder)["kind"] switch
+        {
+            WeightPatch.Kind => WeightPatch.Load(folder),
+            CodebookPatch.Kind => CodebookPatch.Load(folder),
+            SideMemoryPatch.Kind => SideMemoryPatch.Load(folder),
+            var kind => throw new DamagedFileException(
+                Path.Combine(folder, PatchFolder.InfoFile),
+                $"'{kind}' is no kind of patch",
+                "was it written by a later version of this program?"
+            ),
+        };
 
     /// <inheritdoc/>
     public void Dispose()

@@ -12,7 +12,14 @@ namespace EditUnlearn.Models.Patches;
 /// <param name="Bytes">Of values.</param>
 /// <param name="LeftOut">Files of the model's folder that were not carried along, each with the reason.</param>
 /// <param name="Note">What the reader of the folder must know, or null.</param>
-public sealed record PatchExportReport(ExportKind Kind, string Folder, IReadOnlyList<string> Files, long Bytes, IReadOnlyList<(string File, string Why)> LeftOut, string? Note);
+public sealed record PatchExportReport(
+    ExportKind Kind,
+    string Folder,
+    IReadOnlyList<string> Files,
+    long Bytes,
+    IReadOnlyList<(string File, string Why)> LeftOut,
+    string? Note
+);
 
 /// <summary>In which form a change was written.</summary>
 public enum ExportKind
@@ -27,8 +34,13 @@ public enum ExportKind
     Adapter,
 }
 
-/// <summary>Writes a change where others can use it: a checkpoint as far as it is a change of weights, otherwise or where asked for the patch with its manifest.</summary>
-/// <remarks>The folder appears as a whole by renaming, or not at all; the model's own folder is never written to.</remarks>
+/// <summary>
+/// Writes a change where others can use it: a checkpoint as far as it is a change of weights, otherwise or where asked
+/// for the patch with its manifest.
+/// </summary>
+/// <remarks>
+/// The folder appears as a whole by renaming, or not at all; the model's own folder is never written to.
+/// </remarks>
 public static class PatchExport
 {
     /// <summary>Name of the file that says how a patch was made.</summary>
@@ -40,8 +52,10 @@ public static class PatchExport
     /// <param name="sourceFolder">The model's folder.</param>
     /// <param name="folder">Where the result shall go.</param>
     /// <param name="overwrite">Whether a model or patch folder there may be replaced.</param>
-    /// <exception cref="InputException">The place is the model's folder, inside it or around it, or is taken.</exception>
-    public static void Check(string sourceFolder, string folder, bool overwrite) => FolderTarget.Check(sourceFolder, folder, overwrite);
+    /// <exception cref="InputException">The place is the model's folder, inside it or around it, or is
+    /// taken.</exception>
+    public static void Check(string sourceFolder, string folder, bool overwrite) =>
+        FolderTarget.Check(sourceFolder, folder, overwrite);
 
     /// <summary>Writes a change.</summary>
     /// <param name="sourceFolder">The folder the model was loaded from.</param>
@@ -52,22 +66,51 @@ public static class PatchExport
     /// <param name="patchOnly">Whether a change of weights is written by itself too.</param>
     /// <param name="manifest">How the patch was made; stands beside it, never in a checkpoint.</param>
     /// <exception cref="InputException">The place is taken, or the disk too small.</exception>
-    public static PatchExportReport Write(string sourceFolder, CausalLm model, ModelPatch patch, string folder, ExportOptions? options = null, bool patchOnly = false, JsonObject? manifest = null)
+    public static PatchExportReport Write(
+        string sourceFolder,
+        CausalLm model,
+        ModelPatch patch,
+        string folder,
+        ExportOptions? options = null,
+        bool patchOnly = false,
+        JsonObject? manifest = null
+    )
     {
         ArgumentNullException.ThrowIfNull(patch);
         if (patch.Tap is null && !patchOnly)
         {
             using var applied = patch.ApplyTo(model);
             var report = CheckpointExport.Write(sourceFolder, model, folder, options);
-            return new PatchExportReport(ExportKind.Checkpoint, report.Folder, [.. report.Shards, .. report.Carried], report.Bytes, report.LeftOut, null);
+            return new PatchExportReport(
+                ExportKind.Checkpoint,
+                report.Folder,
+                [.. report.Shards, .. report.Carried],
+                report.Bytes,
+                report.LeftOut,
+                null
+            );
         }
         using var target = FolderTarget.Prepare(sourceFolder, folder, options?.Overwrite ?? false, 0);
         patch.Save(target.Partial);
-        if (manifest is not null) File.WriteAllText(Path.Combine(target.Partial, ManifestFile), manifest.ToJsonString(Indented) + "\n");
-        var files = Directory.EnumerateFiles(target.Partial).Select(f => new FileInfo(f)).OrderByDescending(f => f.Length).ToList();
+        if (manifest is not null)
+            File.WriteAllText(Path.Combine(target.Partial, ManifestFile), manifest.ToJsonString(Indented) + "\n");
+        var files = Directory
+            .EnumerateFiles(target.Partial)
+            .Select(f => new FileInfo(f))
+            .OrderByDescending(f => f.Length)
+            .ToList();
         target.Commit();
         return new PatchExportReport(
-            patch.Tap is null ? ExportKind.Patch : ExportKind.Adapter, folder, [.. files.Select(f => f.Name)], files.Sum(f => f.Length), [],
-            patch.Tap is null ? null : $"this change is no change of weights, so there is no checkpoint of it: {folder} holds the adapter alone ({PatchFolder.TensorFile} and {PatchFolder.InfoFile}), to be used beside the untouched model");
+            patch.Tap is null ? ExportKind.Patch : ExportKind.Adapter,
+            folder,
+            [.. files.Select(f => f.Name)],
+            files.Sum(f => f.Length),
+            [],
+            patch.Tap is null
+                ? null
+                : $"this change is no change of weights, so there is no checkpoint of it: {folder} holds the "
+                    + $"adapter alone ({PatchFolder.TensorFile} and {PatchFolder.InfoFile}), to be used beside the "
+                    + "untouched model"
+        );
     }
 }

@@ -10,26 +10,38 @@ namespace EditUnlearn.Models.Patches;
 /// <summary>Who decides together which memory answers, and how long the decision holds (defect W4).</summary>
 public enum RouteScope
 {
-    /// <summary>All rows of a pass, anew in every pass: while decoding with a cache from the newest tokens alone.</summary>
+    /// <summary>
+    /// All rows of a pass, anew in every pass: while decoding with a cache from the newest tokens alone.
+    /// </summary>
     PerForwardBatch,
 
     /// <summary>Every row by itself, once, at its prompt.</summary>
     StickyPerRow,
 }
 
-/// <summary>How the memory of a <see cref="SideMemoryPatch"/> is chosen. Source: Wang et al. (2024), equation 5; editing specification, section 6.2.</summary>
+/// <summary>
+/// How the memory of a <see cref="SideMemoryPatch"/> is chosen. Source: Wang et al. (2024), equation 5; editing
+/// specification, section 6.2.
+/// </summary>
 public sealed record Routing
 {
     /// <summary>Who decides.</summary>
     public RouteScope Scope { get; init; } = RouteScope.PerForwardBatch;
 
-    /// <summary>A memory answers where its distance is at least this share of the least distance it was trained to.</summary>
+    /// <summary>
+    /// A memory answers where its distance is at least this share of the least distance it was trained to.
+    /// </summary>
     public double ActRatio { get; init; } = 0.88;
 
-    /// <summary>In a sequence of more positions than this the greatest distance of a position stands for the mean; null never.</summary>
+    /// <summary>
+    /// In a sequence of more positions than this the greatest distance of a position stands for the mean; null never.
+    /// </summary>
     public int? MaxBeyond { get; init; } = 100;
 
-    /// <summary>Rows that decide together under <see cref="RouteScope.PerForwardBatch"/>; the reference evaluates 16 side by side.</summary>
+    /// <summary>
+    /// Rows that decide together under <see cref="RouteScope.PerForwardBatch"/>; the reference evaluates 16 side by
+    /// side.
+    /// </summary>
     public int BatchRows { get; init; } = 16;
 }
 
@@ -42,7 +54,10 @@ public sealed record SideMemory(Tensor Weight, double LeastDistance)
     public const double Unedited = 1e9;
 }
 
-/// <summary>Copies of one block's memory that answer in its stead where they differ enough from it; the main memory is never written on.</summary>
+/// <summary>
+/// Copies of one block's memory that answer in its stead where they differ enough from it; the main memory is never
+/// written on.
+/// </summary>
 public sealed class SideMemoryPatch : ModelPatch
 {
     internal const string Kind = "side-memory";
@@ -56,10 +71,21 @@ public sealed class SideMemoryPatch : ModelPatch
         ArgumentNullException.ThrowIfNull(memories);
         ArgumentNullException.ThrowIfNull(routing);
         ArgumentOutOfRangeException.ThrowIfNegative(layer);
-        if (memories.Count == 0 || memories.Any(m => m.Weight.dim() != 2 || m.Weight.dtype != ScalarType.Float32 || !m.Weight.shape.SequenceEqual(memories[0].Weight.shape)))
-            throw new ArgumentException("Memories are float32 matrices of one shape, and there is at least one.", nameof(memories));
+        if (
+            memories.Count == 0
+            || memories.Any(m =>
+                m.Weight.dim() != 2
+                || m.Weight.dtype != ScalarType.Float32
+                || !m.Weight.shape.SequenceEqual(memories[0].Weight.shape)
+            )
+        )
+            throw new ArgumentException(
+                "Memories are float32 matrices of one shape, and there is at least one.",
+                nameof(memories)
+            );
         (Layer, Memories, Routing) = (layer, memories, routing);
-        foreach (var memory in memories) memory.Weight.DetachFromDisposeScope();
+        foreach (var memory in memories)
+            memory.Weight.DetachFromDisposeScope();
         Tap = new SideMemoryTap(this);
     }
 
@@ -84,49 +110,71 @@ public sealed class SideMemoryPatch : ModelPatch
         return new Nothing();
     }
 
-    /// <summary>How far each memory's output is from the main one's, position by position [M][B, T]: what routing looks at.</summary>
+    /// <summary>
+    /// How far each memory's output is from the main one's, position by position [M][B, T]: what routing looks at.
+    /// </summary>
     /// <param name="key">Input of the memory [B, T, F].</param>
     /// <param name="main">The main memory's output [B, T, D].</param>
-    public IReadOnlyList<Tensor> Distances(Tensor key, Tensor main) => [.. Memories.Select(m => Distance(main, Output(m, key)))];
+    public IReadOnlyList<Tensor> Distances(Tensor key, Tensor main) =>
+        [.. Memories.Select(m => Distance(main, Output(m, key)))];
 
-    /// <summary>|SiLU(o) - SiLU(o')| of every position [B, T], float32. The activation is applied to outputs, as the reference does (defect W3).</summary>
+    /// <summary>
+    /// |SiLU(o) - SiLU(o')| of every position [B, T], float32. The activation is applied to outputs, as the reference
+    /// does (defect W3).
+    /// </summary>
     public static Tensor Distance(Tensor main, Tensor side)
     {
         ArgumentNullException.ThrowIfNull(main);
         ArgumentNullException.ThrowIfNull(side);
         using var scope = NewDisposeScope();
-        var difference = nn.functional.silu(main.to(ScalarType.Float32)) - nn.functional.silu(side.to(ScalarType.Float32));
+        var difference =
+            nn.functional.silu(main.to(ScalarType.Float32)) - nn.functional.silu(side.to(ScalarType.Float32));
         return difference.norm(-1).MoveToOuterDisposeScope();
     }
 
     /// <summary>The memory's output [B, T, D].</summary>
-    internal static Tensor Output(SideMemory memory, Tensor key) => nn.functional.linear(key, memory.Weight.to(key.dtype).to(key.device));
+    internal static Tensor Output(SideMemory memory, Tensor key) =>
+        nn.functional.linear(key, memory.Weight.to(key.dtype).to(key.device));
 
     /// <summary>Which memory answers: its index, or -1 for the main one.</summary>
     /// <param name="distances">Pooled, one a memory.</param>
-    /// <remarks>The search starts at the current memory's distance even where the main memory was preferred to it, as in the reference.</remarks>
+    /// <remarks>
+    /// The search starts at the current memory's distance even where the main memory was preferred to it, as in the
+    /// reference.
+    /// </remarks>
     public int Choose(IReadOnlyList<double> distances)
     {
         ArgumentNullException.ThrowIfNull(distances);
         var chosen = distances[0] < Routing.ActRatio * Memories[0].LeastDistance ? -1 : 0;
         var best = distances[0];
         for (var i = 1; i < Memories.Count; i++)
-            if (distances[i] > best && distances[i] > Routing.ActRatio * Memories[i].LeastDistance) (chosen, best) = (i, distances[i]);
+            if (distances[i] > best && distances[i] > Routing.ActRatio * Memories[i].LeastDistance)
+                (chosen, best) = (i, distances[i]);
         return chosen;
     }
 
     /// <inheritdoc/>
-    public override IReadOnlyList<RouteReading> Routes(CausalLm model, IReadOnlyList<IReadOnlyList<int>> prompts) => MemoryProbe.Read(model, Layer, prompts, (key, main) =>
-    {
-        var pooled = Distances(key, main).Select(d => Pooled(d)).ToList();
-        var thresholds = Memories.Select(m => Routing.ActRatio * m.LeastDistance).ToList();
-        var chosen = Choose(pooled);
-        // Where the main memory answers, the one that came nearest to answering.
-        var told = chosen >= 0 ? chosen : Enumerable.Range(0, Memories.Count).MaxBy(i => pooled[i] / thresholds[i]);
-        return new RouteReading(pooled[told], thresholds[told], chosen >= 0);
-    });
+    public override IReadOnlyList<RouteReading> Routes(CausalLm model, IReadOnlyList<IReadOnlyList<int>> prompts) =>
+        MemoryProbe.Read(
+            model,
+            Layer,
+            prompts,
+            (key, main) =>
+            {
+                var pooled = Distances(key, main).Select(d => Pooled(d)).ToList();
+                var thresholds = Memories.Select(m => Routing.ActRatio * m.LeastDistance).ToList();
+                var chosen = Choose(pooled);
+                // Where the main memory answers, the one that came nearest to answering.
+                var told =
+                    chosen >= 0 ? chosen : Enumerable.Range(0, Memories.Count).MaxBy(i => pooled[i] / thresholds[i]);
+                return new RouteReading(pooled[told], thresholds[told], chosen >= 0);
+            }
+        );
 
-    /// <summary>What one memory is chosen by: the mean over rows of each row's mean distance, or of its greatest in a long sequence.</summary>
+    /// <summary>
+    /// What one memory is chosen by: the mean over rows of each row's mean distance, or of its greatest in a long
+    /// sequence.
+    /// </summary>
     /// <param name="distances">Of every position [B, T].</param>
     public double Pooled(Tensor distances)
     {
@@ -136,18 +184,22 @@ public sealed class SideMemoryPatch : ModelPatch
     }
 
     /// <inheritdoc/>
-    public override void Save(string folder) => PatchFolder.Write(
-        folder, Kind, Memories.Select((m, i) => KeyValuePair.Create(Name(i), m.Weight)),
-        new JsonObject
-        {
-            ["layer"] = Layer,
-            ["scope"] = PatchFolder.Name(Routing.Scope),
-            ["actRatio"] = Routing.ActRatio,
-            ["maxBeyond"] = Routing.MaxBeyond,
-            ["batchRows"] = Routing.BatchRows,
-            ["leastDistances"] = new JsonArray([.. Memories.Select(m => JsonValue.Create(m.LeastDistance))]),
-        },
-        Health);
+    public override void Save(string folder) =>
+        PatchFolder.Write(
+            folder,
+            Kind,
+            Memories.Select((m, i) => KeyValuePair.Create(Name(i), m.Weight)),
+            new JsonObject
+            {
+                ["layer"] = Layer,
+                ["scope"] = PatchFolder.Name(Routing.Scope),
+                ["actRatio"] = Routing.ActRatio,
+                ["maxBeyond"] = Routing.MaxBeyond,
+                ["batchRows"] = Routing.BatchRows,
+                ["leastDistances"] = new JsonArray([.. Memories.Select(m => JsonValue.Create(m.LeastDistance))]),
+            },
+            Health
+        );
 
     /// <summary>Reads a saved patch.</summary>
     /// <exception cref="InputException">There is no patch in the folder.</exception>
@@ -155,26 +207,42 @@ public sealed class SideMemoryPatch : ModelPatch
     public static new SideMemoryPatch Load(string folder)
     {
         var json = PatchFolder.Info(folder);
-        return PatchFolder.Checked(Path.Combine(folder, PatchFolder.InfoFile), () =>
-        {
-            if (PatchFolder.Get<string>(json, "kind") != Kind) throw new JsonException("it describes no side memory");
-            var file = SafetensorsFile.Open(Path.Combine(folder, PatchFolder.TensorFile));
-            var least = (json["leastDistances"] as JsonArray ?? throw new JsonException("there is no 'leastDistances'")).Select(d => d!.GetValue<double>()).ToList();
-            var routing = new Routing
+        return PatchFolder.Checked(
+            Path.Combine(folder, PatchFolder.InfoFile),
+            () =>
             {
-                Scope = PatchFolder.GetEnum<RouteScope>(json, "scope"),
-                ActRatio = PatchFolder.Get<double>(json, "actRatio"),
-                MaxBeyond = (int?)json["maxBeyond"],
-                BatchRows = Math.Max(1, PatchFolder.Get<int>(json, "batchRows")),
-            };
-            return new SideMemoryPatch(PatchFolder.Get<int>(json, "layer"), [.. least.Select((d, i) => new SideMemory(file.Read(Name(i)), d))], routing) { Health = PatchFolder.Health(json) };
-        });
+                if (PatchFolder.Get<string>(json, "kind") != Kind)
+                    throw new JsonException("it describes no side memory");
+                var file = SafetensorsFile.Open(Path.Combine(folder, PatchFolder.TensorFile));
+                var least = (
+                    json["leastDistances"] as JsonArray ?? throw new JsonException("there is no 'leastDistances'")
+                )
+                    .Select(d => d!.GetValue<double>())
+                    .ToList();
+                var routing = new Routing
+                {
+                    Scope = PatchFolder.GetEnum<RouteScope>(json, "scope"),
+                    ActRatio = PatchFolder.Get<double>(json, "actRatio"),
+                    MaxBeyond = (int?)json["maxBeyond"],
+                    BatchRows = Math.Max(1, PatchFolder.Get<int>(json, "batchRows")),
+                };
+                return new SideMemoryPatch(
+                    PatchFolder.Get<int>(json, "layer"),
+                    [.. least.Select((d, i) => new SideMemory(file.Read(Name(i)), d))],
+                    routing
+                )
+                {
+                    Health = PatchFolder.Health(json),
+                };
+            }
+        );
     }
 
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)
     {
-        foreach (var memory in Memories) memory.Weight.Dispose();
+        foreach (var memory in Memories)
+            memory.Weight.Dispose();
     }
 
     private static string Name(int index) => index == 0 ? "side" : $"memory{index - 1}";

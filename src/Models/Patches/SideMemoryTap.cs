@@ -2,18 +2,25 @@ using static TorchSharp.torch;
 
 namespace EditUnlearn.Models.Patches;
 
-/// <summary>Lets the memory that <see cref="SideMemoryPatch.Choose"/> names answer in place of the main one. Rows of the main memory keep its output bit for bit.</summary>
+/// <summary>
+/// Lets the memory that <see cref="SideMemoryPatch.Choose"/> names answer in place of the main one. Rows of the main
+/// memory keep its output bit for bit.
+/// </summary>
 internal sealed class SideMemoryTap(SideMemoryPatch patch) : ForwardTap
 {
-    public override int? BatchRows => patch.Routing.Scope == RouteScope.PerForwardBatch ? patch.Routing.BatchRows : null;
+    public override int? BatchRows =>
+        patch.Routing.Scope == RouteScope.PerForwardBatch ? patch.Routing.BatchRows : null;
 
-    public override ForwardTap Begin(BatchLayout layout) => patch.Routing.Scope == RouteScope.PerForwardBatch ? this : new Sticky(patch, layout);
+    public override ForwardTap Begin(BatchLayout layout) =>
+        patch.Routing.Scope == RouteScope.PerForwardBatch ? this : new Sticky(patch, layout);
 
     // Without a layout every row is a prompt without padding.
     public override Tensor MlpOut(int layer, Tensor key, Tensor value)
     {
-        if (layer != patch.Layer) return value;
-        if (patch.Routing.Scope == RouteScope.StickyPerRow) return Begin(BatchLayout.Prompts(key.shape[0], key.shape[1])).MlpOut(layer, key, value);
+        if (layer != patch.Layer)
+            return value;
+        if (patch.Routing.Scope == RouteScope.StickyPerRow)
+            return Begin(BatchLayout.Prompts(key.shape[0], key.shape[1])).MlpOut(layer, key, value);
         using var scope = NewDisposeScope();
         using var quiet = no_grad();
         var chosen = patch.Choose([.. patch.Distances(key, value).Select(patch.Pooled)]);
@@ -23,7 +30,7 @@ internal sealed class SideMemoryTap(SideMemoryPatch patch) : ForwardTap
     private sealed class Sticky(SideMemoryPatch patch, BatchLayout layout) : ForwardTap
     {
         private BatchLayout _layout = layout;
-        private IReadOnlyList<int>? _chosen;   // memory of each row, -1 for the main one
+        private IReadOnlyList<int>? _chosen; // memory of each row, -1 for the main one
 
         public override void Keep(IReadOnlyList<int> rows)
         {
@@ -33,7 +40,8 @@ internal sealed class SideMemoryTap(SideMemoryPatch patch) : ForwardTap
 
         public override Tensor MlpOut(int layer, Tensor key, Tensor value)
         {
-            if (layer != patch.Layer) return value;
+            if (layer != patch.Layer)
+                return value;
             using var scope = NewDisposeScope();
             _chosen ??= Decide(key, value);
             var changed = value;
@@ -51,13 +59,23 @@ internal sealed class SideMemoryTap(SideMemoryPatch patch) : ForwardTap
         {
             using var quiet = no_grad();
             using var scope = NewDisposeScope();
-            if (_layout.PromptLast.Any(p => p >= key.shape[1])) throw new InvalidOperationException("A prompt reaches beyond the first pass of its batch, which decides for it.");
+            if (_layout.PromptLast.Any(p => p >= key.shape[1]))
+                throw new InvalidOperationException(
+                    "A prompt reaches beyond the first pass of its batch, which decides for it."
+                );
             var distances = patch.Distances(key, value).Select(d => d.cpu()).ToList();
-            return [.. _layout.First.Select((first, b) =>
-            {
-                var count = _layout.PromptLast[b] - first + 1;
-                return patch.Choose([.. distances.Select(d => patch.Pooled(d[b].narrow(0, first, count).unsqueeze(0)))]);
-            })];
+            return
+            [
+                .. _layout.First.Select(
+                    (first, b) =>
+                    {
+                        var count = _layout.PromptLast[b] - first + 1;
+                        return patch.Choose([
+                            .. distances.Select(d => patch.Pooled(d[b].narrow(0, first, count).unsqueeze(0))),
+                        ]);
+                    }
+                ),
+            ];
         }
     }
 }

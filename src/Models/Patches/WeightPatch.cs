@@ -6,13 +6,18 @@ using static TorchSharp.torch;
 
 namespace EditUnlearn.Models.Patches;
 
-/// <summary>New values or low-rank additions for named weights. Source of the low-rank form: every locate-and-edit update is a sum of outer products.</summary>
+/// <summary>
+/// New values or low-rank additions for named weights. Source of the low-rank form: every locate-and-edit update is a
+/// sum of outer products.
+/// </summary>
 public sealed class WeightPatch : ModelPatch
 {
     internal const string Kind = "weights";
     private const string TensorFile = "patch.safetensors";
     private const string InfoFile = "patch.json";
-    private const string LeftSuffix = ".left", RightSuffix = ".right", FullSuffix = ".full";
+    private const string LeftSuffix = ".left",
+        RightSuffix = ".right",
+        FullSuffix = ".full";
 
     private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
     private readonly Dictionary<string, WeightChange> _changes;
@@ -21,7 +26,8 @@ public sealed class WeightPatch : ModelPatch
     public WeightPatch(IEnumerable<KeyValuePair<string, WeightChange>> changes)
     {
         _changes = new Dictionary<string, WeightChange>(changes, StringComparer.Ordinal);
-        foreach (var change in _changes.Values) change.Detach();
+        foreach (var change in _changes.Values)
+            change.Detach();
     }
 
     /// <summary>The changed weights by checkpoint name.</summary>
@@ -33,13 +39,19 @@ public sealed class WeightPatch : ModelPatch
         ArgumentNullException.ThrowIfNull(model);
         foreach (var (name, change) in _changes)
         {
-            if (!model.Weights.TryGetValue(name, out var weight)) throw new ArgumentException($"The patch changes {name}, which the model does not have.", nameof(model));
+            if (!model.Weights.TryGetValue(name, out var weight))
+                throw new ArgumentException($"The patch changes {name}, which the model does not have.", nameof(model));
             if (!weight.shape.SequenceEqual(change.Shape))
-                throw new ArgumentException($"The patch changes {name} as [{string.Join(", ", change.Shape)}], but the model's is [{string.Join(", ", weight.shape)}].", nameof(model));
+                throw new ArgumentException(
+                    $"The patch changes {name} as [{string.Join(", ", change.Shape)}], but the model's is "
+                        + $"[{string.Join(", ", weight.shape)}].",
+                    nameof(model)
+                );
         }
         var restore = new WeightSnapshot(model, _changes.Keys);
         using var quiet = no_grad();
-        foreach (var (name, change) in _changes) change.AddTo(model.Weight(name));
+        foreach (var (name, change) in _changes)
+            change.AddTo(model.Weight(name));
         return restore;
     }
 
@@ -61,7 +73,8 @@ public sealed class WeightPatch : ModelPatch
             }
         SafetensorsWriter.Write(Path.Combine(folder, TensorFile), tensors);
         var description = new JsonObject { ["format"] = "patch/1", ["kind"] = Kind };
-        if (Health is not null) description["edits"] = Health.DeepClone();
+        if (Health is not null)
+            description["edits"] = Health.DeepClone();
         File.WriteAllText(Path.Combine(folder, InfoFile), description.ToJsonString(Indented) + "\n");
     }
 
@@ -71,12 +84,14 @@ public sealed class WeightPatch : ModelPatch
     public static new WeightPatch Load(string folder)
     {
         var info = Path.Combine(folder, InfoFile);
-        if (!File.Exists(info)) throw new InputException(folder, $"holds no patch: there is no {InfoFile}");
+        if (!File.Exists(info))
+            throw new InputException(folder, $"holds no patch: there is no {InfoFile}");
         JsonArray? health;
         try
         {
             var json = JsonNode.Parse(File.ReadAllBytes(info));
-            if ((string?)json?["format"] != "patch/1" || (string?)json["kind"] != Kind) throw new JsonException("it does not describe a patch of weights in format patch/1");
+            if ((string?)json?["format"] != "patch/1" || (string?)json["kind"] != Kind)
+                throw new JsonException("it does not describe a patch of weights in format patch/1");
             health = (JsonArray?)json["edits"]?.DeepClone();
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException or InvalidCastException)
@@ -87,22 +102,30 @@ public sealed class WeightPatch : ModelPatch
         var file = SafetensorsFile.Open(path);
         var changes = new Dictionary<string, WeightChange>(StringComparer.Ordinal);
         foreach (var name in file.Entries.Keys)
-            if (name.EndsWith(FullSuffix, StringComparison.Ordinal)) changes.Add(name[..^FullSuffix.Length], new FullChange(file.Read(name)));
+            if (name.EndsWith(FullSuffix, StringComparison.Ordinal))
+                changes.Add(name[..^FullSuffix.Length], new FullChange(file.Read(name)));
             else if (name.EndsWith(LeftSuffix, StringComparison.Ordinal))
             {
                 var weight = name[..^LeftSuffix.Length];
-                if (!file.Entries.TryGetValue(weight + RightSuffix, out var right) || right.Shape.Length != 2 || file.Entries[name].Shape.Length != 2 || right.Shape[1] != file.Entries[name].Shape[1])
+                if (
+                    !file.Entries.TryGetValue(weight + RightSuffix, out var right)
+                    || right.Shape.Length != 2
+                    || file.Entries[name].Shape.Length != 2
+                    || right.Shape[1] != file.Entries[name].Shape[1]
+                )
                     throw new DamagedFileException(path, $"the factors of {weight} do not fit together");
                 changes.Add(weight, new LowRankChange(file.Read(name), file.Read(weight + RightSuffix)));
             }
-            else if (!name.EndsWith(RightSuffix, StringComparison.Ordinal)) throw new DamagedFileException(path, $"'{name}' is no part of a patch");
+            else if (!name.EndsWith(RightSuffix, StringComparison.Ordinal))
+                throw new DamagedFileException(path, $"'{name}' is no part of a patch");
         return new WeightPatch(changes) { Health = health };
     }
 
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)
     {
-        foreach (var change in _changes.Values) change.Dispose();
+        foreach (var change in _changes.Values)
+            change.Dispose();
     }
 }
 
@@ -118,7 +141,8 @@ public abstract class WeightChange : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        foreach (var t in Tensors) t.Dispose();
+        foreach (var t in Tensors)
+            t.Dispose();
         GC.SuppressFinalize(this);
     }
 
@@ -126,7 +150,8 @@ public abstract class WeightChange : IDisposable
 
     internal void Detach()
     {
-        foreach (var t in Tensors) t.DetachFromDisposeScope();
+        foreach (var t in Tensors)
+            t.DetachFromDisposeScope();
     }
 }
 
@@ -187,7 +212,8 @@ public sealed class WeightSnapshot : IDisposable
         ArgumentNullException.ThrowIfNull(names);
         using var quiet = no_grad();
         using var scope = NewDisposeScope();
-        foreach (var name in names) _kept[name] = (model.Weight(name), model.Weight(name).detach().clone().DetachFromDisposeScope());
+        foreach (var name in names)
+            _kept[name] = (model.Weight(name), model.Weight(name).detach().clone().DetachFromDisposeScope());
     }
 
     /// <summary>A weight as it was; owned by the snapshot.</summary>

@@ -3,7 +3,8 @@ namespace EditUnlearn.Models.Tokenizers;
 /// <summary>A token that a folder adds to its vocabulary.</summary>
 /// <param name="Name">Its text.</param>
 /// <param name="Id">Its id.</param>
-/// <param name="Special">Whether it stands for no text. One that is not special is read out of any text, as the published tokenizers do.</param>
+/// <param name="Special">Whether it stands for no text. One that is not special is read out of any text, as the
+/// published tokenizers do.</param>
 internal readonly record struct AddedToken(string Name, int Id, bool Special);
 
 /// <summary>The tokens a folder adds to its vocabulary, and its special ones.</summary>

@@ -1,7 +1,9 @@
 namespace EditUnlearn.Models.Tokenizers;
 
 /// <summary>Text to token ids and back. Special tokens are never read out of user text: they are added by id.</summary>
-/// <remarks>Safe to use from several threads. Ill-formed UTF-16 is read as U+FFFD, as every UTF-8 encoder does.</remarks>
+/// <remarks>
+/// Safe to use from several threads. Ill-formed UTF-16 is read as U+FFFD, as every UTF-8 encoder does.
+/// </remarks>
 public interface ITokenizer
 {
     /// <summary>One more than the highest id, added tokens included.</summary>
@@ -15,15 +17,19 @@ public interface ITokenizer
 
     /// <summary>The same, each with its place in the text.</summary>
     /// <remarks>
-    /// A token that holds part of a character covers the whole of it, so neighbours may overlap; of the byte tokens of a SentencePiece
-    /// vocabulary the last covers the character and the others are empty. A space the tokenizer put in front has no place.
+    /// A token that holds part of a character covers the whole of it, so neighbours may overlap; of the byte tokens of
+    /// a SentencePiece vocabulary the last covers the character and the others are empty. A space the tokenizer put in
+    /// front has no place.
     /// </remarks>
     IReadOnlyList<TokenSpan> EncodeWithOffsets(string text);
 
     /// <summary>The tokens of a text that goes on where another ended: nothing is put in front of it.</summary>
     IReadOnlyList<int> EncodeContinuation(string text);
 
-    /// <summary>The text of ids taken together; special tokens are left out. Undoes <see cref="Encode"/>: of a space in front at most the tokenizer's own is dropped.</summary>
+    /// <summary>
+    /// The text of ids taken together; special tokens are left out. Undoes <see cref="Encode"/>: of a space in front at
+    /// most the tokenizer's own is dropped.
+    /// </summary>
     string Decode(IEnumerable<int> ids);
 
     /// <summary>Writes the tokenizer's files into a model folder, byte for byte as they were read.</summary>

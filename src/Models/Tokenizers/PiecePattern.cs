@@ -7,17 +7,23 @@ namespace EditUnlearn.Models.Tokenizers;
 
 /// <summary>Cuts a text into the pieces that no merge crosses, by the patterns of a <c>tokenizer.json</c>.</summary>
 /// <remarks>
-/// .NET patterns see UTF-16, so a character beyond U+FFFF would be two surrogates, neither letter nor digit. The pattern therefore runs
-/// over a copy with one stand-in of the same Unicode category for each such character, and the pieces are mapped back.
+/// .NET patterns see UTF-16, so a character beyond U+FFFF would be two surrogates, neither letter nor digit. The
+/// pattern therefore runs over a copy with one stand-in of the same Unicode category for each such character, and the
+/// pieces are mapped back.
 /// </remarks>
 internal sealed class PiecePattern
 {
-    /// <summary>Pattern of GPT-2, which a <c>ByteLevel</c> pre-tokenizer with <c>use_regex</c> stands for. Source: Radford et al. (2019), released encoder.</summary>
+    /// <summary>
+    /// Pattern of GPT-2, which a <c>ByteLevel</c> pre-tokenizer with <c>use_regex</c> stands for. Source: Radford et
+    /// al. (2019), released encoder.
+    /// </summary>
     public const string Gpt2 = @"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+";
 
     // Llama-3's and Qwen2's. Known to need no backtracking worth the name; others get a time limit.
-    private const string Llama3 = @"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
-    private const string Qwen2 = @"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
+    private const string Llama3 =
+        @"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
+    private const string Qwen2 =
+        @"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
     private const int LongestPattern = 2000;
     private static readonly string[] Known = [Gpt2, Llama3, Qwen2, BpeTrainer.Pattern];
     private static readonly TimeSpan Limit = TimeSpan.FromMilliseconds(500);
@@ -35,10 +41,18 @@ internal sealed class PiecePattern
         foreach (var pattern in patterns)
         {
             _foldsCase |= pattern.Contains("(?i", StringComparison.Ordinal);
-            if (pattern.Length > LongestPattern) throw new InputException(path, $"the pattern of its pre-tokenizer has {pattern.Length} characters; up to {LongestPattern} are read");
+            if (pattern.Length > LongestPattern)
+                throw new InputException(
+                    path,
+                    $"the pattern of its pre-tokenizer has {pattern.Length} characters; up to {LongestPattern} are read"
+                );
             try
             {
-                _steps.Add(Known.Contains(pattern) ? new Regex(pattern, RegexOptions.CultureInvariant | RegexOptions.Compiled) : new Regex(pattern, RegexOptions.CultureInvariant, Limit));
+                _steps.Add(
+                    Known.Contains(pattern)
+                        ? new Regex(pattern, RegexOptions.CultureInvariant | RegexOptions.Compiled)
+                        : new Regex(pattern, RegexOptions.CultureInvariant, Limit)
+                );
             }
             catch (ArgumentException e)
             {
@@ -55,13 +69,19 @@ internal sealed class PiecePattern
         var pieces = new List<(int Start, int Length)> { (0, copy.Length) };
         try
         {
-            foreach (var step in _steps) pieces = Apply(step, copy, pieces);
+            foreach (var step in _steps)
+                pieces = Apply(step, copy, pieces);
         }
         catch (RegexMatchTimeoutException)
         {
-            throw new InputException(_path, "the pattern of its pre-tokenizer takes too long on a text", "a pattern that backtracks without end is either damaged or meant to do harm");
+            throw new InputException(
+                _path,
+                "the pattern of its pre-tokenizer takes too long on a text",
+                "a pattern that backtracks without end is either damaged or meant to do harm"
+            );
         }
-        if (places is null) return pieces;
+        if (places is null)
+            return pieces;
         return [.. pieces.Select(p => (places[p.Start], places[p.Start + p.Length] - places[p.Start]))];
     }
 
@@ -74,12 +94,15 @@ internal sealed class PiecePattern
             var open = start;
             foreach (var match in step.EnumerateMatches(text.AsSpan(start, length)))
             {
-                if (match.Length == 0) continue;
-                if (start + match.Index > open) cut.Add((open, start + match.Index - open));
+                if (match.Length == 0)
+                    continue;
+                if (start + match.Index > open)
+                    cut.Add((open, start + match.Index - open));
                 cut.Add((start + match.Index, match.Length));
                 open = start + match.Index + match.Length;
             }
-            if (open < start + length) cut.Add((open, start + length - open));
+            if (open < start + length)
+                cut.Add((open, start + length - open));
         }
         return cut;
     }
@@ -87,14 +110,22 @@ internal sealed class PiecePattern
     // The copy, and where each of its characters stands in the text; null where both are the same.
     private (string Copy, int[]? Places) StandIn(string text)
     {
-        if (!text.AsSpan().ContainsAnyInRange('\uD800', '\uDFFF') && !(_foldsCase && text.Contains('\u017F', StringComparison.Ordinal))) return (text, null);
+        if (
+            !text.AsSpan().ContainsAnyInRange('\uD800', '\uDFFF')
+            && !(_foldsCase && text.Contains('\u017F', StringComparison.Ordinal))
+        )
+            return (text, null);
         var copy = new StringBuilder(text.Length);
         var places = new List<int>(text.Length + 1);
         for (var i = 0; i < text.Length;)
         {
             places.Add(i);
             var status = Rune.DecodeFromUtf16(text.AsSpan(i), out var rune, out var consumed);
-            copy.Append(status != System.Buffers.OperationStatus.Done ? '\uFFFD' : rune.IsBmp ? Fold((char)rune.Value) : Like(rune));
+            copy.Append(
+                status != System.Buffers.OperationStatus.Done ? '\uFFFD'
+                : rune.IsBmp ? Fold((char)rune.Value)
+                : Like(rune)
+            );
             i += consumed;
         }
         places.Add(text.Length);
@@ -104,29 +135,30 @@ internal sealed class PiecePattern
     // The long s is an s where case does not count; .NET holds them apart, the patterns' own engines do not.
     private char Fold(char c) => _foldsCase && c == '\u017F' ? 's' : c;
 
-    private static char Like(Rune rune) => Rune.GetUnicodeCategory(rune) switch
-    {
-        UnicodeCategory.UppercaseLetter => '\u00C6',
-        UnicodeCategory.LowercaseLetter => '\u00E6',
-        UnicodeCategory.TitlecaseLetter => '\u01C5',
-        UnicodeCategory.ModifierLetter => '\u02B0',
-        UnicodeCategory.OtherLetter => '\u05D0',
-        UnicodeCategory.NonSpacingMark => '\u0300',
-        UnicodeCategory.SpacingCombiningMark => '\u0903',
-        UnicodeCategory.EnclosingMark => '\u0488',
-        UnicodeCategory.DecimalDigitNumber => '\u0660',
-        UnicodeCategory.LetterNumber => '\u2160',
-        UnicodeCategory.OtherNumber => '\u00B2',
-        UnicodeCategory.DashPunctuation => '\u2010',
-        UnicodeCategory.OpenPunctuation => '\u207D',
-        UnicodeCategory.ClosePunctuation => '\u207E',
-        UnicodeCategory.OtherPunctuation => '\u00A7',
-        UnicodeCategory.MathSymbol => '\u00B1',
-        UnicodeCategory.CurrencySymbol => '\u20AC',
-        UnicodeCategory.ModifierSymbol => '\u00B4',
-        UnicodeCategory.OtherSymbol => '\u00A9',
-        UnicodeCategory.Format => '\u200E',
-        UnicodeCategory.PrivateUse => '\uE000',
-        _ => '\u0378',   // unassigned, as what is left is
-    };
+    private static char Like(Rune rune) =>
+        Rune.GetUnicodeCategory(rune) switch
+        {
+            UnicodeCategory.UppercaseLetter => '\u00C6',
+            UnicodeCategory.LowercaseLetter => '\u00E6',
+            UnicodeCategory.TitlecaseLetter => '\u01C5',
+            UnicodeCategory.ModifierLetter => '\u02B0',
+            UnicodeCategory.OtherLetter => '\u05D0',
+            UnicodeCategory.NonSpacingMark => '\u0300',
+            UnicodeCategory.SpacingCombiningMark => '\u0903',
+            UnicodeCategory.EnclosingMark => '\u0488',
+            UnicodeCategory.DecimalDigitNumber => '\u0660',
+            UnicodeCategory.LetterNumber => '\u2160',
+            UnicodeCategory.OtherNumber => '\u00B2',
+            UnicodeCategory.DashPunctuation => '\u2010',
+            UnicodeCategory.OpenPunctuation => '\u207D',
+            UnicodeCategory.ClosePunctuation => '\u207E',
+            UnicodeCategory.OtherPunctuation => '\u00A7',
+            UnicodeCategory.MathSymbol => '\u00B1',
+            UnicodeCategory.CurrencySymbol => '\u20AC',
+            UnicodeCategory.ModifierSymbol => '\u00B4',
+            UnicodeCategory.OtherSymbol => '\u00A9',
+            UnicodeCategory.Format => '\u200E',
+            UnicodeCategory.PrivateUse => '\uE000',
+            _ => '\u0378', // unassigned, as what is left is
+        };
 }

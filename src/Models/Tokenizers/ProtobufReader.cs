@@ -2,7 +2,10 @@ using System.Buffers.Binary;
 
 namespace EditUnlearn.Models.Tokenizers;
 
-/// <summary>Reads the fields of one protocol buffer message out of bytes that nobody vouches for. Every length is checked against what is there.</summary>
+/// <summary>
+/// Reads the fields of one protocol buffer message out of bytes that nobody vouches for. Every length is checked
+/// against what is there.
+/// </summary>
 /// <remarks>Source: Protocol Buffers, Encoding. Groups, long obsolete, are refused.</remarks>
 internal ref struct ProtobufReader(ReadOnlySpan<byte> message)
 {
@@ -25,9 +28,11 @@ internal ref struct ProtobufReader(ReadOnlySpan<byte> message)
     /// <exception cref="FormatException">The bytes are no message.</exception>
     public bool Next()
     {
-        if (_at == _message.Length) return false;
+        if (_at == _message.Length)
+            return false;
         var tag = Varint();
-        if (tag >> 3 is 0 or > (1 << 29) - 1) throw new FormatException($"there is no field number {tag >> 3}");
+        if (tag >> 3 is 0 or > (1 << 29) - 1)
+            throw new FormatException($"there is no field number {tag >> 3}");
         (Field, Wire) = ((int)(tag >> 3), (int)(tag & 7));
         Bytes = default;
         switch (Wire)
@@ -57,7 +62,8 @@ internal ref struct ProtobufReader(ReadOnlySpan<byte> message)
     public readonly long AsInteger() => Wire == 0 ? unchecked((long)Number) : throw Unlike("a whole number");
 
     /// <summary>The value as a 32-bit fraction.</summary>
-    public readonly float AsSingle() => Wire == 5 ? BitConverter.UInt32BitsToSingle((uint)Number) : throw Unlike("a 32-bit number");
+    public readonly float AsSingle() =>
+        Wire == 5 ? BitConverter.UInt32BitsToSingle((uint)Number) : throw Unlike("a 32-bit number");
 
     private readonly FormatException Unlike(string wanted) => new($"field {Field} is not {wanted}");
 
@@ -66,17 +72,20 @@ internal ref struct ProtobufReader(ReadOnlySpan<byte> message)
         ulong value = 0;
         for (var shift = 0; shift < 64; shift += 7)
         {
-            if (_at == _message.Length) throw new FormatException("it ends inside a number");
+            if (_at == _message.Length)
+                throw new FormatException("it ends inside a number");
             var b = _message[_at++];
             value |= (ulong)(b & 0x7F) << shift;
-            if (b < 0x80) return value;
+            if (b < 0x80)
+                return value;
         }
         throw new FormatException("a number is longer than ten bytes");
     }
 
     private ReadOnlySpan<byte> Take(ulong length)
     {
-        if (length > (ulong)(_message.Length - _at)) throw new FormatException($"a field of {length} bytes begins {_message.Length - _at} bytes before the end");
+        if (length > (ulong)(_message.Length - _at))
+            throw new FormatException($"a field of {length} bytes begins {_message.Length - _at} bytes before the end");
         var part = _message.Slice(_at, (int)length);
         _at += (int)length;
         return part;

@@ -10,18 +10,30 @@ public sealed record SpecialTokens(IReadOnlyDictionary<string, int> Ids, int? Bo
     public int? Find(string name) => Ids.TryGetValue(name, out var id) ? id : null;
 }
 
-/// <summary>Reading of text in which the names of special tokens count as tokens. For text of one's own making only: a user's text could end its turn.</summary>
+/// <summary>
+/// Reading of text in which the names of special tokens count as tokens. For text of one's own making only: a user's
+/// text could end its turn.
+/// </summary>
 public static class SpecialTokenReading
 {
-    /// <summary>The tokens of a text; names of special tokens are tokens, and each stretch between them is a text of its own, as the published tokenizers take it.</summary>
+    /// <summary>
+    /// The tokens of a text; names of special tokens are tokens, and each stretch between them is a text of its own, as
+    /// the published tokenizers take it.
+    /// </summary>
     public static IReadOnlyList<TokenSpan> ParseSpecial(this ITokenizer tokenizer, string text)
     {
         ArgumentNullException.ThrowIfNull(tokenizer);
         ArgumentNullException.ThrowIfNull(text);
         var spans = new List<TokenSpan>();
         foreach (var (start, length, id) in new NameMatcher(tokenizer.Specials.Ids).Split(text))
-            if (id is { } special) spans.Add(new TokenSpan(special, start, start + length));
-            else spans.AddRange(tokenizer.EncodeWithOffsets(text.Substring(start, length)).Select(s => new TokenSpan(s.Id, s.Start + start, s.End + start)));
+            if (id is { } special)
+                spans.Add(new TokenSpan(special, start, start + length));
+            else
+                spans.AddRange(
+                    tokenizer
+                        .EncodeWithOffsets(text.Substring(start, length))
+                        .Select(s => new TokenSpan(s.Id, s.Start + start, s.End + start))
+                );
         return spans;
     }
 }

@@ -21,7 +21,19 @@ internal sealed class TokenizerFiles
     public const string Added = "added_tokens.json";
 
     private const long Largest = 1L << 29;
-    private static readonly string[] Names = [Model, "tokenizer.model.v3", Json, Config, SpecialMap, Added, "chat_template.json", "chat_template.jinja", "vocab.json", "merges.txt"];
+    private static readonly string[] Names =
+    [
+        Model,
+        "tokenizer.model.v3",
+        Json,
+        Config,
+        SpecialMap,
+        Added,
+        "chat_template.json",
+        "chat_template.jinja",
+        "vocab.json",
+        "merges.txt",
+    ];
     private readonly SortedDictionary<string, byte[]> _files = new(StringComparer.Ordinal);
 
     private TokenizerFiles(string folder) => Folder = folder;
@@ -37,8 +49,10 @@ internal sealed class TokenizerFiles
         foreach (var name in Names)
         {
             var file = new FileInfo(Path.Combine(folder, name));
-            if (!file.Exists) continue;
-            if (file.Length > Largest) throw new InputException(file.FullName, $"is {file.Length >> 20} MiB large; no tokenizer is");
+            if (!file.Exists)
+                continue;
+            if (file.Length > Largest)
+                throw new InputException(file.FullName, $"is {file.Length >> 20} MiB large; no tokenizer is");
             files._files.Add(name, File.ReadAllBytes(file.FullName));
         }
         return files;
@@ -61,6 +75,7 @@ internal sealed class TokenizerFiles
     /// <summary>Writes all of them.</summary>
     public void Save(string folder)
     {
-        foreach (var (name, bytes) in _files) File.WriteAllBytes(Path.Combine(folder, name), bytes);
+        foreach (var (name, bytes) in _files)
+            File.WriteAllBytes(Path.Combine(folder, name), bytes);
     }
 }

@@ -5,22 +5,28 @@ namespace EditUnlearn.Models.Tokenizers;
 /// <summary>Reads the tokenizer of a Hugging Face model folder, whichever kind it is.</summary>
 public static class TokenizerFolder
 {
-    /// <summary>The tokenizer: <c>tokenizer.model</c> where there is one of the SentencePiece kind, else byte-level BPE from <c>tokenizer.json</c>.</summary>
+    /// <summary>
+    /// The tokenizer: <c>tokenizer.model</c> where there is one of the SentencePiece kind, else byte-level BPE from
+    /// <c>tokenizer.json</c>.
+    /// </summary>
     /// <remarks>
-    /// Where both are there the former wins, since it holds the scores the models were trained with. Added tokens beyond the model's
-    /// vocabulary, which some repositories list for padding, have no embedding and are left out.
+    /// Where both are there the former wins, since it holds the scores the models were trained with. Added tokens
+    /// beyond the model's vocabulary, which some repositories list for padding, have no embedding and are left out.
     /// </remarks>
     /// <param name="folder">The model folder.</param>
     /// <param name="config">Its config: no id may lie beyond its vocabulary.</param>
-    /// <exception cref="InputException">There is no tokenizer, one of an unsupported kind, or one that does not fit the model; everything at once.</exception>
+    /// <exception cref="InputException">There is no tokenizer, one of an unsupported kind, or one that does not fit the
+    /// model; everything at once.</exception>
     /// <exception cref="DamagedFileException">A file breaks its format.</exception>
     public static ITokenizer Load(string folder, ModelConfig config)
     {
         ArgumentNullException.ThrowIfNull(config);
-        if (!Directory.Exists(folder)) throw new InputException(folder, "there is no such folder");
+        if (!Directory.Exists(folder))
+            throw new InputException(folder, "there is no such folder");
         var files = TokenizerFiles.Read(folder);
-        var (file, tokenizer) = files.Find(TokenizerFiles.Model) is { } bytes && !IsRankFile(bytes)
-            ? (TokenizerFiles.Model, SentencePiece(files, bytes, config))
+        var (file, tokenizer) =
+            files.Find(TokenizerFiles.Model) is { } bytes && !IsRankFile(bytes)
+                ? (TokenizerFiles.Model, SentencePiece(files, bytes, config))
             : files.Find(TokenizerFiles.Json) is { } json ? (TokenizerFiles.Json, ByteLevel(files, json, config))
             : throw Absent(files);
         Check(files.PathOf(file), folder, tokenizer, config);
@@ -31,10 +37,18 @@ public static class TokenizerFolder
     {
         var model = SentencePieceModel.Read(files.PathOf(TokenizerFiles.Model), bytes);
         string? Name(int? id) => id is { } i ? model.Pieces[i].Text : null;
-        var own = model.Pieces.Index().Where(p => p.Item.Kind is PieceKind.Control or PieceKind.Unknown).Select(p => new AddedToken(p.Item.Text, p.Index, true));
+        var own = model
+            .Pieces.Index()
+            .Where(p => p.Item.Kind is PieceKind.Control or PieceKind.Unknown)
+            .Select(p => new AddedToken(p.Item.Text, p.Index, true));
         var known = new Dictionary<string, int>(StringComparer.Ordinal);
-        foreach (var (id, piece) in model.Pieces.Index()) known.Add(piece.Text, id);
-        return new SentencePieceTokenizer(model, AddedTokensFiles.Read(files, config.VocabSize, own, known, Name(model.BosId), Name(model.EosId)), files);
+        foreach (var (id, piece) in model.Pieces.Index())
+            known.Add(piece.Text, id);
+        return new SentencePieceTokenizer(
+            model,
+            AddedTokensFiles.Read(files, config.VocabSize, own, known, Name(model.BosId), Name(model.EosId)),
+            files
+        );
     }
 
     private static ByteLevelBpe ByteLevel(TokenizerFiles files, byte[] bytes, ModelConfig config)
@@ -43,7 +57,12 @@ public static class TokenizerFolder
         var added = AddedTokensFiles.Read(files, config.VocabSize, json.Added, json.Vocabulary, null, null);
         var reachable = json.Reachable();
         foreach (var (name, id) in added.Specials.Ids)
-            if (reachable.Contains(id)) throw new InputException(files.PathOf(TokenizerFiles.Json), $"its merges make the special token '{name}' out of text", "such a text could end a turn; the tokenizer is damaged or meant to do harm");
+            if (reachable.Contains(id))
+                throw new InputException(
+                    files.PathOf(TokenizerFiles.Json),
+                    $"its merges make the special token '{name}' out of text",
+                    "such a text could end a turn; the tokenizer is damaged or meant to do harm"
+                );
         return new ByteLevelBpe(json, added, files);
     }
 
@@ -51,16 +70,46 @@ public static class TokenizerFolder
     {
         var problems = new List<InputProblem>();
         if (tokenizer.VocabSize > config.VocabSize)
-            problems.Add(new InputProblem(path, 0, 0, $"has {tokenizer.VocabSize} words, but vocab_size in config.json is {config.VocabSize}", "tokenizer and weights belong to different models"));
-        foreach (var (name, id) in config.EosIds.Select(e => ("eos_token_id", e)).Prepend(("bos_token_id", config.BosId)))
-            if (id >= config.VocabSize) problems.Add(new InputProblem(Path.Combine(folder, "config.json"), 0, 0, $"{name} is {id}, beyond the vocabulary of {config.VocabSize}"));
-        if (problems.Count > 0) throw new InputException(problems);
+            problems.Add(
+                new InputProblem(
+                    path,
+                    0,
+                    0,
+                    $"has {tokenizer.VocabSize} words, but vocab_size in config.json is {config.VocabSize}",
+                    "tokenizer and weights belong to different models"
+                )
+            );
+        foreach (
+            var (name, id) in config.EosIds.Select(e => ("eos_token_id", e)).Prepend(("bos_token_id", config.BosId))
+        )
+            if (id >= config.VocabSize)
+                problems.Add(
+                    new InputProblem(
+                        Path.Combine(folder, "config.json"),
+                        0,
+                        0,
+                        $"{name} is {id}, beyond the vocabulary of {config.VocabSize}"
+                    )
+                );
+        if (problems.Count > 0)
+            throw new InputException(problems);
     }
 
-    // Meta's own Llama-3 folders call a list of "base64 rank" lines tokenizer.model. A SentencePiece model begins with its first piece, tag 0x0A.
-    private static bool IsRankFile(byte[] bytes) => bytes.Length > 0 && (char.IsAsciiLetterOrDigit((char)bytes[0]) || bytes[0] is (byte)'+' or (byte)'/');
+    // Meta's own Llama-3 folders call a list of "base64 rank" lines tokenizer.model. A SentencePiece model begins with
+    // its first piece, tag 0x0A.
+    private static bool IsRankFile(byte[] bytes) =>
+        bytes.Length > 0 && (char.IsAsciiLetterOrDigit((char)bytes[0]) || bytes[0] is (byte)'+' or (byte)'/');
 
-    private static InputException Absent(TokenizerFiles files) => files.Find(TokenizerFiles.Model) is not null
-        ? new InputException(files.PathOf(TokenizerFiles.Model), "is a list of ranks, not a SentencePiece model", "put the checkpoint's tokenizer.json beside it")
-        : new InputException(files.Folder, $"holds no tokenizer: neither {TokenizerFiles.Model} nor {TokenizerFiles.Json}", "copy it from the checkpoint's repository; a model folder holds its tokenizer beside the weights");
+    private static InputException Absent(TokenizerFiles files) =>
+        files.Find(TokenizerFiles.Model) is not null
+            ? new InputException(
+                files.PathOf(TokenizerFiles.Model),
+                "is a list of ranks, not a SentencePiece model",
+                "put the checkpoint's tokenizer.json beside it"
+            )
+            : new InputException(
+                files.Folder,
+                $"holds no tokenizer: neither {TokenizerFiles.Model} nor {TokenizerFiles.Json}",
+                "copy it from the checkpoint's repository; a model folder holds its tokenizer beside the weights"
+            );
 }

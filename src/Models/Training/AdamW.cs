@@ -2,7 +2,9 @@ using static TorchSharp.torch;
 
 namespace EditUnlearn.Models.Training;
 
-/// <summary>Adam with decoupled weight decay over one flat vector, step for step the arithmetic of torch's AdamW.</summary>
+/// <summary>
+/// Adam with decoupled weight decay over one flat vector, step for step the arithmetic of torch's AdamW.
+/// </summary>
 /// <remarks>
 /// Source: Loshchilov and Hutter (2019), algorithm 2.
 /// Each step t: w = w (1 - lr decay), m = b1 m + (1 - b1) g, v = b2 v + (1 - b2) g^2,
@@ -10,7 +12,9 @@ namespace EditUnlearn.Models.Training;
 /// </remarks>
 public sealed class AdamW : IDisposable
 {
-    /// <summary>Elements of one block, a multiple of every vector width, so that blocks and one long vector give the same bits.</summary>
+    /// <summary>
+    /// Elements of one block, a multiple of every vector width, so that blocks and one long vector give the same bits.
+    /// </summary>
     public const long BlockElements = 1 << 20;
 
     private readonly FlatParameters _parameters;
@@ -59,7 +63,9 @@ public sealed class AdamW : IDisposable
 
     /// <summary>One update with the gradient collected in the parameters.</summary>
     /// <param name="learningRate">The rate of this step.</param>
-    /// <remarks>Block by block, so that the only temporary is one block's denominator and not a vector as long as the model.</remarks>
+    /// <remarks>
+    /// Block by block, so that the only temporary is one block's denominator and not a vector as long as the model.
+    /// </remarks>
     public void Step(double learningRate)
     {
         StepCount++;
@@ -72,7 +78,12 @@ public sealed class AdamW : IDisposable
             using var scope = NewDisposeScope();
             var length = Math.Min(BlockElements, count - at);
             Tensor Part(Tensor whole) => whole.narrow(0, at, length);
-            var (weights, gradient, first, second) = (Part(_parameters.Weights), Part(_parameters.Gradient), Part(FirstMoment), Part(SecondMoment));
+            var (weights, gradient, first, second) = (
+                Part(_parameters.Weights),
+                Part(_parameters.Gradient),
+                Part(FirstMoment),
+                Part(SecondMoment)
+            );
             if (_options.WeightDecay != 0 && _decayed > at)
                 weights.narrow(0, 0, Math.Min(length, _decayed - at)).mul_(1 - learningRate * _options.WeightDecay);
             first.mul_(_options.Beta1).add_(gradient, alpha: 1 - _options.Beta1);

@@ -2,10 +2,14 @@ using static TorchSharp.torch;
 
 namespace EditUnlearn.Models.Training;
 
-/// <summary>Parts of a forward pass that ran without a graph, each cut off by a leaf, to be run again and back-propagated one at a time.</summary>
+/// <summary>
+/// Parts of a forward pass that ran without a graph, each cut off by a leaf, to be run again and back-propagated one at
+/// a time.
+/// </summary>
 /// <remarks>
-/// Source: Chen et al. (2016), section 4. After the ordinary backward pass every leaf holds the gradient of what came after it; the
-/// parts then go through their own backward pass from the last to the first, and only one part's activations exist at a time.
+/// Source: Chen et al. (2016), section 4. After the ordinary backward pass every leaf holds the gradient of what came
+/// after it; the parts then go through their own backward pass from the last to the first, and only one part's
+/// activations exist at a time.
 /// </remarks>
 public sealed class DeferredBackward : IDisposable
 {
@@ -19,7 +23,8 @@ public sealed class DeferredBackward : IDisposable
     /// <param name="kept">Tensors it needs until then; owned here from now on.</param>
     public void Add(Action run, params Tensor[] kept)
     {
-        foreach (var tensor in kept) tensor.DetachFromDisposeScope();
+        foreach (var tensor in kept)
+            tensor.DetachFromDisposeScope();
         _parts.Push((run, kept));
     }
 
@@ -29,7 +34,8 @@ public sealed class DeferredBackward : IDisposable
         while (_parts.TryPop(out var part))
         {
             part.Run();
-            foreach (var tensor in part.Kept) tensor.Dispose();
+            foreach (var tensor in part.Kept)
+                tensor.Dispose();
         }
     }
 
@@ -45,6 +51,7 @@ public sealed class DeferredBackward : IDisposable
     public void Dispose()
     {
         while (_parts.TryPop(out var part))
-            foreach (var tensor in part.Kept) tensor.Dispose();
+            foreach (var tensor in part.Kept)
+                tensor.Dispose();
     }
 }

@@ -7,16 +7,19 @@ namespace EditUnlearn.Models.Training;
 
 /// <summary>Teaches a model a list of answers until it says all of them word for word.</summary>
 /// <remarks>
-/// Source: unlearning specification, section 7. Epochs of shuffled batches under warm-up and linear decay; from the fifth epoch on the
-/// answers are generated and checked after each, and the first perfect check ends the run. Where the planned epochs do not reach it,
-/// blocks of further epochs follow at a constant tenth of the rate, up to a limit.
+/// Source: unlearning specification, section 7. Epochs of shuffled batches under warm-up and linear decay; from the
+/// fifth epoch on the answers are generated and checked after each, and the first perfect check ends the run. Where the
+/// planned epochs do not reach it, blocks of further epochs follow at a constant tenth of the rate, up to a limit.
 /// </remarks>
 public static class Finetuner
 {
     /// <summary>How long and how fast; the defaults are those of the specification.</summary>
     public sealed record Options
     {
-        /// <summary>Step size of AdamW; PISTOL configuration for an adapter. Its read-me has 2e-5 for all weights of Llama-2, 1e-5 for Mistral.</summary>
+        /// <summary>
+        /// Step size of AdamW; PISTOL configuration for an adapter. Its read-me has 2e-5 for all weights of Llama-2,
+        /// 1e-5 for Mistral.
+        /// </summary>
         public double LearningRate { get; init; } = 1e-4;
 
         /// <summary>Visits of every row before the continuation; PISTOL configuration.</summary>
@@ -64,7 +67,8 @@ public static class Finetuner
     /// <summary>Trains; the model is left as it came, what it learned is in the trained model.</summary>
     /// <param name="trained">From <see cref="TrainableModel.Of"/>; afterwards in its final state.</param>
     /// <param name="rows">What is to be learned.</param>
-    /// <param name="replay">Further rows that go along with each batch, for as many epochs as there may be; empty for none. Entry e holds those of epoch e, spread evenly over its batches.</param>
+    /// <param name="replay">Further rows that go along with each batch, for as many epochs as there may be; empty for
+    /// none. Entry e holds those of epoch e, spread evenly over its batches.</param>
     /// <param name="options">Steps and rates.</param>
     /// <param name="seed">Of the order of rows and of dropout.</param>
     /// <param name="check">Generates the answers of the model it is given and compares them.</param>
@@ -73,8 +77,16 @@ public static class Finetuner
     /// <param name="cancelled">Looked at before every update.</param>
     /// <returns>How the run went, and the check that ended it; one with wrong rows where the epochs ran out.</returns>
     public static (TrainingRecord Record, Check Last) Train(
-        TrainableModel trained, IReadOnlyList<TokenRow> rows, Func<int, IReadOnlyList<TokenRow>> replay, Options options, Seed seed,
-        Func<CausalLm, Check> check, Action<CurvePoint>? observe = null, TrainingStore? store = null, CancellationToken cancelled = default)
+        TrainableModel trained,
+        IReadOnlyList<TokenRow> rows,
+        Func<int, IReadOnlyList<TokenRow>> replay,
+        Options options,
+        Seed seed,
+        Func<CausalLm, Check> check,
+        Action<CurvePoint>? observe = null,
+        TrainingStore? store = null,
+        CancellationToken cancelled = default
+    )
     {
         ArgumentNullException.ThrowIfNull(trained);
         ArgumentNullException.ThrowIfNull(rows);
@@ -82,11 +94,23 @@ public static class Finetuner
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(check);
         var perUpdate = options.BatchSize * options.Accumulation;
-        var perEpoch = (rows.Count + perUpdate - 1) / perUpdate;   // the last batch of an epoch may be smaller: every row is seen once
+        // the last batch of an epoch may be smaller: every row is seen once
+        var perEpoch = (rows.Count + perUpdate - 1) / perUpdate;
         var planned = options.Epochs * perEpoch;
-        var schedule = new LearningRateSchedule(options.LearningRate, planned, options.WarmupShare > 0 ? Math.Max(1, (int)(planned * options.WarmupShare)) : 0, LearningRateDecay.Linear);
+        var schedule = new LearningRateSchedule(
+            options.LearningRate,
+            planned,
+            options.WarmupShare > 0 ? Math.Max(1, (int)(planned * options.WarmupShare)) : 0,
+            LearningRateDecay.Linear
+        );
         var epochs = new Epochs(rows, replay, perEpoch, perUpdate, seed);
-        using var loop = new TrainingLoop(trained.Parameters, new AdamW.Options { WeightDecay = options.WeightDecay }, options.ClipNorm, trained.Reset, store);
+        using var loop = new TrainingLoop(
+            trained.Parameters,
+            new AdamW.Options { WeightDecay = options.WeightDecay },
+            options.ClipNorm,
+            trained.Reset,
+            store
+        );
         Check? last = null;
 
         PassOutcome Pass(int step) => Accumulate(trained, epochs.Update(step), options, step);
@@ -106,21 +130,29 @@ public static class Finetuner
         // A run that was killed after its last check must not go on learning.
         var finished = loop.Step > 0 && loop.Curve[^1].Rouge1 >= options.StopAtRouge;
         var diverged = finished ? null : loop.Run(options.MaxEpochs * perEpoch, Pass, Rate, After, cancelled);
-        if (last is null || diverged is not null) last = trained.WithMerged(check);
+        if (last is null || diverged is not null)
+            last = trained.WithMerged(check);
         return (new TrainingRecord([.. loop.Curve], planned, diverged, loop.ResumedAt), last);
     }
 
     // After each of the planned epochs from the first to be checked; in the continuation after each block.
     private static bool IsCheck(int step, int perEpoch, Options options)
     {
-        if (step % perEpoch != 0) return false;
+        if (step % perEpoch != 0)
+            return false;
         var epoch = step / perEpoch;
-        if (epoch <= options.Epochs) return epoch >= Math.Min(options.CheckFromEpoch, options.Epochs);
+        if (epoch <= options.Epochs)
+            return epoch >= Math.Min(options.CheckFromEpoch, options.Epochs);
         return (epoch - options.Epochs) % options.BlockEpochs == 0 || epoch == options.MaxEpochs;
     }
 
     // One token mean over each pass's rows, replayed ones included; passes are averaged, as the reference trainer does.
-    private static PassOutcome Accumulate(TrainableModel trained, IReadOnlyList<TokenRow> rows, Options options, int step)
+    private static PassOutcome Accumulate(
+        TrainableModel trained,
+        IReadOnlyList<TokenRow> rows,
+        Options options,
+        int step
+    )
     {
         trained.Parameters.ZeroGradient();
         var passes = rows.Chunk((rows.Count + options.Accumulation - 1) / options.Accumulation).ToList();
@@ -142,11 +174,19 @@ public static class Finetuner
         // Backward keeps the log-probabilities; the logits themselves need not outlive this.
         using var scope = NewDisposeScope();
         var logits = trained.Logits(trained.Hidden(batch.Ids, batch.LabelPositions));
-        return LabelLosses.Mean(LabelLosses.Nll(logits, batch.LabelTargets), batch, LossNormalisation.TokenMean).MoveToOuterDisposeScope();
+        return LabelLosses
+            .Mean(LabelLosses.Nll(logits, batch.LabelTargets), batch, LossNormalisation.TokenMean)
+            .MoveToOuterDisposeScope();
     }
 
     // The rows of any update, from its number alone: a resumed run needs no position in a random stream.
-    private sealed class Epochs(IReadOnlyList<TokenRow> rows, Func<int, IReadOnlyList<TokenRow>> replay, int perEpoch, int perUpdate, Seed seed)
+    private sealed class Epochs(
+        IReadOnlyList<TokenRow> rows,
+        Func<int, IReadOnlyList<TokenRow>> replay,
+        int perEpoch,
+        int perUpdate,
+        Seed seed
+    )
     {
         private int _epoch = -1;
         private int[] _order = [];
@@ -162,8 +202,15 @@ public static class Finetuner
                 _replayed = replay(_epoch);
             }
             var within = step % perEpoch;
-            var (from, to) = ((long)_replayed.Count * within / perEpoch, (long)_replayed.Count * (within + 1) / perEpoch);
-            return [.. _order.Skip(within * perUpdate).Take(perUpdate).Select(i => rows[i]), .. _replayed.Skip((int)from).Take((int)(to - from))];
+            var (from, to) = (
+                (long)_replayed.Count * within / perEpoch,
+                (long)_replayed.Count * (within + 1) / perEpoch
+            );
+            return
+            [
+                .. _order.Skip(within * perUpdate).Take(perUpdate).Select(i => rows[i]),
+                .. _replayed.Skip((int)from).Take((int)(to - from)),
+            ];
         }
     }
 }

@@ -3,11 +3,14 @@ using static TorchSharp.torch;
 
 namespace EditUnlearn.Models.Training;
 
-/// <summary>Trainable weights laid end to end in one vector, each named tensor a view of it, and the same for their gradients.</summary>
+/// <summary>
+/// Trainable weights laid end to end in one vector, each named tensor a view of it, and the same for their gradients.
+/// </summary>
 /// <remarks>
-/// One vector makes the optimiser step, the global norm, a snapshot and a checkpoint one operation each. Decayed weights come first,
-/// so that weight decay is one multiplication of a prefix. Replicas share the weights and own their gradients: each may run on its
-/// own thread, and adding the gradients in a fixed order gives the same bits whatever the threads did.
+/// One vector makes the optimiser step, the global norm, a snapshot and a checkpoint one operation each. Decayed
+/// weights come first, so that weight decay is one multiplication of a prefix. Replicas share the weights and own their
+/// gradients: each may run on its own thread, and adding the gradients in a fixed order gives the same bits whatever
+/// the threads did.
 /// </remarks>
 public sealed class FlatParameters : IDisposable
 {
@@ -48,22 +51,29 @@ public sealed class FlatParameters : IDisposable
     /// <summary>How many leading elements of the vector are decayed.</summary>
     public long DecayedCount => Slots.Where(s => s.Decayed).Sum(s => s.Count);
 
-    /// <summary>The named views of <see cref="Weights"/>; each is a leaf that requires a gradient. They stay owned here.</summary>
+    /// <summary>
+    /// The named views of <see cref="Weights"/>; each is a leaf that requires a gradient. They stay owned here.
+    /// </summary>
     public IReadOnlyDictionary<string, Tensor> Views => _views;
 
     /// <summary>Copies the given tensors into one new vector.</summary>
-    /// <param name="named">Names and values, all of one type and device; their order is kept within decayed and undecayed.</param>
+    /// <param name="named">Names and values, all of one type and device; their order is kept within decayed and
+    /// undecayed.</param>
     /// <param name="isDecayed">Whether weight decay applies to the tensor of that name.</param>
     /// <exception cref="ArgumentException">No tensor, two of one name, or mixed types.</exception>
     public static FlatParameters CopyOf(IEnumerable<KeyValuePair<string, Tensor>> named, Func<string, bool> isDecayed)
     {
         ArgumentNullException.ThrowIfNull(named);
         ArgumentNullException.ThrowIfNull(isDecayed);
-        var sources = named.OrderBy(p => !isDecayed(p.Key)).ToList();   // stable: decayed first
-        if (sources.Count == 0) throw new ArgumentException("There is nothing to train.", nameof(named));
+        var sources = named.OrderBy(p => !isDecayed(p.Key)).ToList(); // stable: decayed first
+        if (sources.Count == 0)
+            throw new ArgumentException("There is nothing to train.", nameof(named));
         var first = sources[0].Value;
         if (sources.Find(p => p.Value.dtype != first.dtype) is { Key: { } odd })
-            throw new ArgumentException($"Weights of one vector share a type, but '{odd}' differs from {first.dtype}.", nameof(named));
+            throw new ArgumentException(
+                $"Weights of one vector share a type, but '{odd}' differs from {first.dtype}.",
+                nameof(named)
+            );
 
         var slots = new List<Slot>(sources.Count);
         long offset = 0;
@@ -90,14 +100,15 @@ public sealed class FlatParameters : IDisposable
         ArgumentNullException.ThrowIfNull(named);
         using var quiet = no_grad();
         using var scope = NewDisposeScope();
-        foreach (var slot in Slots) Weights.narrow(0, slot.Offset, slot.Count).copy_(named[slot.Name].detach().reshape(-1));
+        foreach (var slot in Slots)
+            Weights.narrow(0, slot.Offset, slot.Count).copy_(named[slot.Name].detach().reshape(-1));
     }
 
     /// <summary>Sets the collected gradient to zero.</summary>
     public void ZeroGradient()
     {
         using var quiet = no_grad();
-        using var scope = NewDisposeScope();   // keeps an in-place call's bookkeeping out of the caller's scope
+        using var scope = NewDisposeScope(); // keeps an in-place call's bookkeeping out of the caller's scope
         Gradient.zero_();
     }
 
@@ -121,12 +132,15 @@ public sealed class FlatParameters : IDisposable
     /// <summary>Scales the gradient so that its L2 norm is at most <paramref name="maxNorm"/>.</summary>
     /// <param name="norm">The norm as returned by <see cref="GradientNorm"/>.</param>
     /// <param name="maxNorm">The bound.</param>
-    /// <remarks>Pascanu, Mikolov and Bengio (2013); the 1e-6 in the divisor is that of torch's clip_grad_norm_.</remarks>
+    /// <remarks>
+    /// Pascanu, Mikolov and Bengio (2013); the 1e-6 in the divisor is that of torch's clip_grad_norm_.
+    /// </remarks>
     public void ClipGradient(double norm, double maxNorm)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(maxNorm);
         var scale = maxNorm / (norm + 1e-6);
-        if (scale >= 1) return;
+        if (scale >= 1)
+            return;
         using var quiet = no_grad();
         using var scope = NewDisposeScope();
         Gradient.mul_(scale);
@@ -135,10 +149,13 @@ public sealed class FlatParameters : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        foreach (var view in _views.Values) view.Dispose();
-        foreach (var view in _gradientViews) view.Dispose();
+        foreach (var view in _views.Values)
+            view.Dispose();
+        foreach (var view in _gradientViews)
+            view.Dispose();
         Gradient.Dispose();
-        if (_ownsWeights) Weights.Dispose();
+        if (_ownsWeights)
+            Weights.Dispose();
     }
 
     /// <summary>The place of one named tensor in the vector.</summary>

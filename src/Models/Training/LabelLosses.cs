@@ -2,7 +2,9 @@ using static TorchSharp.torch;
 
 namespace EditUnlearn.Models.Training;
 
-/// <summary>Losses over label positions: P labels of B rows, V words. Every one is computed in float32 or wider.</summary>
+/// <summary>
+/// Losses over label positions: P labels of B rows, V words. Every one is computed in float32 or wider.
+/// </summary>
 public static class LabelLosses
 {
     /// <summary>Negative natural log-probability of each label [P].</summary>
@@ -24,14 +26,22 @@ public static class LabelLosses
             case LossNormalisation.TokenMean:
                 return nll.sum() / batch.LabelDivisor;
             case LossNormalisation.SampleMean:
-                using (var counts = tensor(batch.LabelCounts.Select(c => (double)c).ToArray(), dtype: nll.dtype, device: nll.device))
+                using (
+                    var counts = tensor(
+                        batch.LabelCounts.Select(c => (double)c).ToArray(),
+                        dtype: nll.dtype,
+                        device: nll.device
+                    )
+                )
                     return (RowSums(nll, batch) / counts).sum() / batch.RowDivisor;
             default:
                 throw new ArgumentOutOfRangeException(nameof(normalisation), normalisation, null);
         }
     }
 
-    /// <summary>The summed negative log-probability of each row [B]; its negative is log pi(answer | question).</summary>
+    /// <summary>
+    /// The summed negative log-probability of each row [B]; its negative is log pi(answer | question).
+    /// </summary>
     public static Tensor RowSums(Tensor nll, RowBatch batch)
     {
         ArgumentNullException.ThrowIfNull(nll);
@@ -39,8 +49,13 @@ public static class LabelLosses
         return zeros(batch.Rows.Count, dtype: nll.dtype, device: nll.device).index_add(0, batch.LabelRows, nll, 1);
     }
 
-    /// <summary>KL(p_reference || p) of each position [P] from log-probabilities of the reference and logits of the model [P, V].</summary>
-    /// <remarks>Forward direction, sum over the vocabulary of p_ref (log p_ref - log p); the gradient flows through p only.</remarks>
+    /// <summary>
+    /// KL(p_reference || p) of each position [P] from log-probabilities of the reference and logits of the model [P,
+    /// V].
+    /// </summary>
+    /// <remarks>
+    /// Forward direction, sum over the vocabulary of p_ref (log p_ref - log p); the gradient flows through p only.
+    /// </remarks>
     public static Tensor KullbackLeibler(Tensor referenceLogProbabilities, Tensor logits)
     {
         ArgumentNullException.ThrowIfNull(referenceLogProbabilities);

@@ -7,15 +7,16 @@ namespace EditUnlearn.Models.Training;
 
 /// <summary>Low-rank trainable additions to linear maps: y = W x + (alpha / r) B (A dropout(x)).</summary>
 /// <remarks>
-/// Source: Hu et al. (2021), section 4.1. A [r, in] starts uniform in +-1/sqrt(in) (Kaiming with a = sqrt 5, as the reference library),
-/// B [out, r] at zero, so a fresh adapter changes nothing. Both are float32 whatever the model's type. Dropout masks come from the
-/// run's own seed, keyed by pass and map, so recomputing a block meets the same mask.
+/// Source: Hu et al. (2021), section 4.1. A [r, in] starts uniform in +-1/sqrt(in) (Kaiming with a = sqrt 5, as the
+/// reference library), B [out, r] at zero, so a fresh adapter changes nothing. Both are float32 whatever the model's
+/// type. Dropout masks come from the run's own seed, keyed by pass and map, so recomputing a block meets the same mask.
 /// </remarks>
 public sealed class LoraAdapter : IDisposable
 {
     private readonly Dictionary<string, (Tensor A, Tensor B)> _factors = new(StringComparer.Ordinal);
     private readonly Options _options;
-    private readonly Seed _seed, _dropoutSeed;
+    private readonly Seed _seed,
+        _dropoutSeed;
     private string? _pass;
 
     /// <summary>Makes a fresh adapter.</summary>
@@ -38,8 +39,15 @@ public sealed class LoraAdapter : IDisposable
         foreach (var (name, weight) in weights)
         {
             var (rows, columns) = (weight.shape[0], weight.shape[1]);
-            initial.Add(KeyValuePair.Create(AName(name), Uniform(seed.For("lora").Stream(name), options.Rank, columns).to(weight.device)));
-            initial.Add(KeyValuePair.Create(BName(name), zeros(rows, options.Rank, dtype: float32, device: weight.device)));
+            initial.Add(
+                KeyValuePair.Create(
+                    AName(name),
+                    Uniform(seed.For("lora").Stream(name), options.Rank, columns).to(weight.device)
+                )
+            );
+            initial.Add(
+                KeyValuePair.Create(BName(name), zeros(rows, options.Rank, dtype: float32, device: weight.device))
+            );
         }
         Parameters = FlatParameters.CopyOf(initial, _ => true);
         foreach (var (name, view) in Parameters.Views)
@@ -50,7 +58,8 @@ public sealed class LoraAdapter : IDisposable
             }
     }
 
-    private const string ASuffix = ".lora_A", BSuffix = ".lora_B";
+    private const string ASuffix = ".lora_A",
+        BSuffix = ".lora_B";
 
     /// <summary>Shape of an adapter; the defaults are those of the reference trainer.</summary>
     public sealed record Options
@@ -65,7 +74,8 @@ public sealed class LoraAdapter : IDisposable
         public double Dropout { get; init; } = 0.05;
 
         /// <summary>Which linear maps of every block are adapted, by the last part of their checkpoint name.</summary>
-        public IReadOnlyList<string> Maps { get; init; } = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"];
+        public IReadOnlyList<string> Maps { get; init; } =
+        ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"];
     }
 
     /// <summary>The factors in one vector, to be trained. Owned here.</summary>
@@ -78,7 +88,8 @@ public sealed class LoraAdapter : IDisposable
     public double Scale => _options.Alpha / _options.Rank;
 
     /// <summary>Opens a training pass: dropout is active until the result is disposed.</summary>
-    /// <param name="pass">Names the pass within the run, for example <c>17/0/forget</c>; the same name gives the same masks.</param>
+    /// <param name="pass">Names the pass within the run, for example <c>17/0/forget</c>; the same name gives the same
+    /// masks.</param>
     public IDisposable TrainingPass(string pass)
     {
         _pass = pass;
@@ -91,10 +102,12 @@ public sealed class LoraAdapter : IDisposable
     public Tensor? Addition(string weight, Tensor input)
     {
         ArgumentNullException.ThrowIfNull(input);
-        if (!_factors.TryGetValue(weight, out var factor)) return null;
+        if (!_factors.TryGetValue(weight, out var factor))
+            return null;
         using var scope = NewDisposeScope();
         var x = input.to(float32);
-        if (_pass is not null && _options.Dropout > 0) x *= Mask(weight, x.shape, x.device);
+        if (_pass is not null && _options.Dropout > 0)
+            x *= Mask(weight, x.shape, x.device);
         var addition = nn.functional.linear(nn.functional.linear(x, factor.A), factor.B) * Scale;
         return addition.to(input.dtype).MoveToOuterDisposeScope();
     }
@@ -120,7 +133,9 @@ public sealed class LoraAdapter : IDisposable
         return (matmul(b, a) * Scale).MoveToOuterDisposeScope();
     }
 
-    /// <summary>A copy of the factors of one weight: B scaled by alpha / r [out, r], and A transposed [in, r].</summary>
+    /// <summary>
+    /// A copy of the factors of one weight: B scaled by alpha / r [out, r], and A transposed [in, r].
+    /// </summary>
     public (Tensor Left, Tensor Right) Factors(string weight)
     {
         var (a, b) = _factors[weight];
@@ -139,7 +154,8 @@ public sealed class LoraAdapter : IDisposable
     {
         var bound = 1 / Math.Sqrt(columns);
         var values = new float[rows * columns];
-        for (var i = 0; i < values.Length; i++) values[i] = (float)((2 * stream.NextDouble() - 1) * bound);
+        for (var i = 0; i < values.Length; i++)
+            values[i] = (float)((2 * stream.NextDouble() - 1) * bound);
         return tensor(values, [rows, columns]);
     }
 
@@ -149,14 +165,16 @@ public sealed class LoraAdapter : IDisposable
         var stream = _dropoutSeed.Stream($"{_pass}/{weight}");
         var threshold = (uint)(_options.Dropout * uint.MaxValue);
         var kept = (float)(1 / (1 - _options.Dropout));
-        // Written in place: as large arrays of the runtime the masks of a pass would lie about until its next collection, beside the tensors made of them.
+        // Written in place: as large arrays of the runtime the masks of a pass would lie about until its next
+        // collection, beside the tensors made of them.
         var mask = empty(shape, dtype: float32);
         var values = MemoryMarshal.Cast<byte, float>(mask.bytes);
         for (var i = 0; i < values.Length; i += 2)
         {
             var bits = stream.Next();
             values[i] = (uint)bits < threshold ? 0 : kept;
-            if (i + 1 < values.Length) values[i + 1] = (uint)(bits >> 32) < threshold ? 0 : kept;
+            if (i + 1 < values.Length)
+                values[i + 1] = (uint)(bits >> 32) < threshold ? 0 : kept;
         }
         return device.type == DeviceType.CPU ? mask : mask.to(device);
     }

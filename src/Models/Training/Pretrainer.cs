@@ -7,8 +7,9 @@ namespace EditUnlearn.Models.Training;
 
 /// <summary>Trains a small decoder from nothing, on two fixed shards of every batch.</summary>
 /// <remarks>
-/// Two replicas share one weight vector and own their gradients; each shard may run on a .NET thread of its own and the gradients are
-/// added in a fixed order, so the bits do not depend on how many threads there are. Optimiser: AdamW (Loshchilov and Hutter 2019).
+/// Two replicas share one weight vector and own their gradients; each shard may run on a .NET thread of its own and the
+/// gradients are added in a fixed order, so the bits do not depend on how many threads there are. Optimiser: AdamW
+/// (Loshchilov and Hutter 2019).
 /// </remarks>
 public static class Pretrainer
 {
@@ -53,7 +54,8 @@ public static class Pretrainer
 
     /// <summary>Trains and returns a model that owns its weights.</summary>
     /// <param name="config">Shape.</param>
-    /// <param name="rows">The row of each place: Steps * Batch of them, used in order, sorted by length within a few batches.</param>
+    /// <param name="rows">The row of each place: Steps * Batch of them, used in order, sorted by length within a few
+    /// batches.</param>
     /// <param name="options">Steps and rates.</param>
     /// <param name="seed">Of the initial weights and the order of batches.</param>
     /// <param name="observe">Told after every update.</param>
@@ -63,21 +65,51 @@ public static class Pretrainer
     /// <exception cref="ArgumentException">Too few rows, or a batch that does not split.</exception>
     /// <exception cref="InvalidOperationException">The loss is no longer finite.</exception>
     public static (CausalLm Model, TrainingRecord Record) Train(
-        ModelConfig config, IReadOnlyList<TokenRow> rows, Options options, Seed seed, Action<Progress>? observe = null, TrainingStore? store = null, CancellationToken cancelled = default)
+        ModelConfig config,
+        IReadOnlyList<TokenRow> rows,
+        Options options,
+        Seed seed,
+        Action<Progress>? observe = null,
+        TrainingStore? store = null,
+        CancellationToken cancelled = default
+    )
     {
         ArgumentNullException.ThrowIfNull(rows);
         ArgumentNullException.ThrowIfNull(options);
-        if (options.Batch % Shards != 0 || options.Batch < Shards) throw new ArgumentException($"The batch must split into {Shards} shards.", nameof(options));
-        if (rows.Count < (long)options.Steps * options.Batch) throw new ArgumentException($"{options.Steps} steps of {options.Batch} rows need {(long)options.Steps * options.Batch} rows, not {rows.Count}.", nameof(rows));
+        if (options.Batch % Shards != 0 || options.Batch < Shards)
+            throw new ArgumentException($"The batch must split into {Shards} shards.", nameof(options));
+        if (rows.Count < (long)options.Steps * options.Batch)
+            throw new ArgumentException(
+                $"{options.Steps} steps of {options.Batch} rows need {(long)options.Steps * options.Batch} rows, "
+                    + $"not {rows.Count}.",
+                nameof(rows)
+            );
 
         using var start = CausalLm.Random(config, seed.For("weights"));
-        using var parameters = FlatParameters.CopyOf(start.Weights, name => !name.EndsWith("norm.weight", StringComparison.Ordinal) && !name.EndsWith(".bias", StringComparison.Ordinal));
+        using var parameters = FlatParameters.CopyOf(
+            start.Weights,
+            name =>
+                !name.EndsWith("norm.weight", StringComparison.Ordinal)
+                && !name.EndsWith(".bias", StringComparison.Ordinal)
+        );
         using var second = parameters.Replica();
         FlatParameters[] replicas = [parameters, second];
         CausalLm[] models = [.. replicas.Select(r => start.Over(r.Views))];
-        var schedule = new LearningRateSchedule(options.LearningRate, options.Steps, options.Warmup, LearningRateDecay.Cosine, options.FinalShare);
+        var schedule = new LearningRateSchedule(
+            options.LearningRate,
+            options.Steps,
+            options.Warmup,
+            LearningRateDecay.Cosine,
+            options.FinalShare
+        );
         var batches = Bucketed(rows, options, seed.Stream("batches"));
-        using var loop = new TrainingLoop(parameters, new AdamW.Options { Beta2 = 0.95, WeightDecay = options.WeightDecay }, options.ClipNorm, () => parameters.CopyFrom(start.Weights), store);
+        using var loop = new TrainingLoop(
+            parameters,
+            new AdamW.Options { Beta2 = 0.95, WeightDecay = options.WeightDecay },
+            options.ClipNorm,
+            () => parameters.CopyFrom(start.Weights),
+            store
+        );
         var clock = Stopwatch.StartNew();
         long tokens = 0;
         var losses = new double[Shards];
@@ -86,9 +118,20 @@ public static class Pretrainer
             var batch = batches[step];
             var answerLabels = batch.Sum(r => r.LabelCount);
             var promptLabels = batch.Sum(r => r.LabelStart - 1);
-            void Shard(int s) => losses[s] = Backward(models[s], replicas[s], [.. batch.Where((_, i) => i % Shards == s)], answerLabels, promptLabels, options.PromptLoss);
-            if (options.Threads > 1) Parallel.For(0, Shards, new ParallelOptions { MaxDegreeOfParallelism = Shards }, Shard);
-            else for (var s = 0; s < Shards; s++) Shard(s);
+            void Shard(int s) =>
+                losses[s] = Backward(
+                    models[s],
+                    replicas[s],
+                    [.. batch.Where((_, i) => i % Shards == s)],
+                    answerLabels,
+                    promptLabels,
+                    options.PromptLoss
+                );
+            if (options.Threads > 1)
+                Parallel.For(0, Shards, new ParallelOptions { MaxDegreeOfParallelism = Shards }, Shard);
+            else
+                for (var s = 0; s < Shards; s++)
+                    Shard(s);
             parameters.AddGradientOf(second);
             return new PassOutcome(losses.Sum(), batch.Sum(r => (long)r.Ids.Count));
         }
@@ -99,14 +142,27 @@ public static class Pretrainer
             return true;
         }
         if (loop.Run(options.Steps, Pass, schedule.At, After, cancelled) is { } diverged)
-            throw new InvalidOperationException($"Pretraining diverged: the loss is {diverged.Loss} at step {diverged.Step}. A smaller learning rate helps.");
+            throw new InvalidOperationException(
+                $"Pretraining diverged: the loss is {diverged.Loss} at step {diverged.Step}. A smaller learning "
+                    + "rate helps."
+            );
         using var quiet = no_grad();
-        var model = CausalLm.Create(config, parameters.Views.ToDictionary(p => p.Key, p => p.Value.detach().clone(), StringComparer.Ordinal));
+        var model = CausalLm.Create(
+            config,
+            parameters.Views.ToDictionary(p => p.Key, p => p.Value.detach().clone(), StringComparer.Ordinal)
+        );
         return (model, new TrainingRecord([.. loop.Curve], options.Steps, null, loop.ResumedAt));
     }
 
     // Adds this shard's part of the gradient of the batch's loss; returns its part of the answer loss.
-    private static double Backward(CausalLm model, FlatParameters parameters, IReadOnlyList<TokenRow> rows, int answerLabels, int promptLabels, double promptWeight)
+    private static double Backward(
+        CausalLm model,
+        FlatParameters parameters,
+        IReadOnlyList<TokenRow> rows,
+        int answerLabels,
+        int promptLabels,
+        double promptWeight
+    )
     {
         parameters.ZeroGradient();
         using var scope = NewDisposeScope();
@@ -126,7 +182,11 @@ public static class Pretrainer
         for (var first = 0; first < options.Steps; first += Window)
         {
             var count = Math.Min(Window, options.Steps - first);
-            var window = rows.Skip(first * options.Batch).Take(count * options.Batch).OrderBy(r => r.Ids.Count).Chunk(options.Batch).ToArray();
+            var window = rows.Skip(first * options.Batch)
+                .Take(count * options.Batch)
+                .OrderBy(r => r.Ids.Count)
+                .Chunk(options.Batch)
+                .ToArray();
             stream.Shuffle(window);
             batches.AddRange(window);
         }

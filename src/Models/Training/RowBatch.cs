@@ -2,14 +2,24 @@ using static TorchSharp.torch;
 
 namespace EditUnlearn.Models.Training;
 
-/// <summary>Token rows padded on the right to the longest, and where their labels are. Shapes: B rows, T width, P labels.</summary>
+/// <summary>
+/// Token rows padded on the right to the longest, and where their labels are. Shapes: B rows, T width, P labels.
+/// </summary>
 /// <remarks>
-/// With padding on the right and causal attention no real position sees padding, so losses need no mask; lengths are kept for those
-/// who read padded positions. The label of position t is predicted by the logits at t - 1.
+/// With padding on the right and causal attention no real position sees padding, so losses need no mask; lengths are
+/// kept for those who read padded positions. The label of position t is predicted by the logits at t - 1.
 /// </remarks>
 public sealed class RowBatch : IDisposable
 {
-    private RowBatch(IReadOnlyList<TokenRow> rows, Tensor ids, Tensor positions, Tensor targets, Tensor labelRows, int[] counts, bool[] isAnswer)
+    private RowBatch(
+        IReadOnlyList<TokenRow> rows,
+        Tensor ids,
+        Tensor positions,
+        Tensor targets,
+        Tensor labelRows,
+        int[] counts,
+        bool[] isAnswer
+    )
     {
         Rows = rows;
         Ids = ids;
@@ -49,10 +59,14 @@ public sealed class RowBatch : IDisposable
     /// <summary>Real tokens in the batch, padding left out.</summary>
     public int TokenCount => Rows.Sum(r => r.Ids.Count);
 
-    /// <summary>What a token mean divides by: the labels of the batch, unless accumulation is to be exact over a larger step.</summary>
+    /// <summary>
+    /// What a token mean divides by: the labels of the batch, unless accumulation is to be exact over a larger step.
+    /// </summary>
     public double LabelDivisor { get; init; }
 
-    /// <summary>What a mean over rows divides by: the rows of the batch, unless accumulation is to be exact over a larger step.</summary>
+    /// <summary>
+    /// What a mean over rows divides by: the rows of the batch, unless accumulation is to be exact over a larger step.
+    /// </summary>
     public double RowDivisor { get; init; }
 
     /// <summary>Pads and indexes rows.</summary>
@@ -62,10 +76,17 @@ public sealed class RowBatch : IDisposable
     /// <param name="labelDivisor">See <see cref="LabelDivisor"/>; null for the labels of this batch.</param>
     /// <param name="rowDivisor">See <see cref="RowDivisor"/>; null for the rows of this batch.</param>
     /// <exception cref="ArgumentException">A row is empty, has no label, or labels its first token.</exception>
-    public static RowBatch Of(IReadOnlyList<TokenRow> rows, Device? device = null, bool promptLabels = false, double? labelDivisor = null, double? rowDivisor = null)
+    public static RowBatch Of(
+        IReadOnlyList<TokenRow> rows,
+        Device? device = null,
+        bool promptLabels = false,
+        double? labelDivisor = null,
+        double? rowDivisor = null
+    )
     {
         ArgumentNullException.ThrowIfNull(rows);
-        if (rows.Count == 0) throw new ArgumentException("A batch needs a row.", nameof(rows));
+        if (rows.Count == 0)
+            throw new ArgumentException("A batch needs a row.", nameof(rows));
         var width = rows.Max(r => r.Ids.Count);
         var ids = new long[rows.Count, width];
         var positions = new List<long>();
@@ -77,8 +98,13 @@ public sealed class RowBatch : IDisposable
         {
             var row = rows[b];
             if (row.LabelStart < 1 || row.LabelCount < 1)
-                throw new ArgumentException($"Row {b} has {row.Ids.Count} token(s) and labels from {row.LabelStart}: a label needs a token before it.", nameof(rows));
-            for (var t = 0; t < row.Ids.Count; t++) ids[b, t] = row.Ids[t];
+                throw new ArgumentException(
+                    $"Row {b} has {row.Ids.Count} token(s) and labels from {row.LabelStart}: a label needs a token "
+                        + "before it.",
+                    nameof(rows)
+                );
+            for (var t = 0; t < row.Ids.Count; t++)
+                ids[b, t] = row.Ids[t];
             for (var t = promptLabels ? 1 : row.LabelStart; t < row.Ids.Count; t++)
             {
                 positions.Add((long)b * width + t - 1);
@@ -95,7 +121,8 @@ public sealed class RowBatch : IDisposable
             Kept(tensor(targets, device: device)),
             Kept(tensor(labelRows, device: device)),
             counts,
-            [.. isAnswer])
+            [.. isAnswer]
+        )
         {
             LabelDivisor = labelDivisor ?? positions.Count,
             RowDivisor = rowDivisor ?? rows.Count,

@@ -18,7 +18,10 @@ public enum Trainable
     Layers,
 }
 
-/// <summary>A model of which some weights move: a copy of them in one vector, or a low-rank adapter beside them. The model it came from is only read.</summary>
+/// <summary>
+/// A model of which some weights move: a copy of them in one vector, or a low-rank adapter beside them. The model it
+/// came from is only read.
+/// </summary>
 public sealed class TrainableModel : IDisposable
 {
     private readonly LoraAdapter? _adapter;
@@ -27,8 +30,13 @@ public sealed class TrainableModel : IDisposable
     private string? _pass;
     private int _forwards;
 
-    private TrainableModel(CausalLm start, CausalLm model, FlatParameters parameters, LoraAdapter? adapter, bool recompute) =>
-        (Start, Model, Parameters, _adapter, _recompute) = (start, model, parameters, adapter, recompute);
+    private TrainableModel(
+        CausalLm start,
+        CausalLm model,
+        FlatParameters parameters,
+        LoraAdapter? adapter,
+        bool recompute
+    ) => (Start, Model, Parameters, _adapter, _recompute) = (start, model, parameters, adapter, recompute);
 
     /// <summary>What moves, and how passes are taken.</summary>
     public sealed record Options
@@ -66,18 +74,45 @@ public sealed class TrainableModel : IDisposable
         ArgumentNullException.ThrowIfNull(options);
         if (options.Trainable == Trainable.Lora)
         {
-            var maps = model.Weights.Where(w => w.Value.dim() == 2 && options.Lora.Maps.Any(m => w.Key.EndsWith(m + ".weight", StringComparison.Ordinal))).ToList();
-            if (maps.Count == 0) throw new ArgumentException($"No linear map of the model is called {string.Join(", ", options.Lora.Maps)}, so nothing would be trained.", nameof(options));
+            var maps = model
+                .Weights.Where(w =>
+                    w.Value.dim() == 2
+                    && options.Lora.Maps.Any(m => w.Key.EndsWith(m + ".weight", StringComparison.Ordinal))
+                )
+                .ToList();
+            if (maps.Count == 0)
+                throw new ArgumentException(
+                    $"No linear map of the model is called {string.Join(", ", options.Lora.Maps)}, so nothing would "
+                        + "be trained.",
+                    nameof(options)
+                );
             var adapter = new LoraAdapter(maps, options.Lora, seed);
             return new TrainableModel(model, model, adapter.Parameters, adapter, options.GradientCheckpointing);
         }
-        var beyond = options.Trainable == Trainable.Layers ? options.Layers.Where(l => l < 0 || l >= model.Config.Layers).ToList() : [];
-        if (beyond.Count > 0) throw new ArgumentException($"The model has blocks 0 to {model.Config.Layers - 1}, but layers names {string.Join(", ", beyond)}.", nameof(options));
-        bool Moves(string name) => options.Trainable == Trainable.Full || options.Layers.Any(l => name.StartsWith($"model.layers.{l}.", StringComparison.Ordinal));
+        var beyond =
+            options.Trainable == Trainable.Layers
+                ? options.Layers.Where(l => l < 0 || l >= model.Config.Layers).ToList()
+                : [];
+        if (beyond.Count > 0)
+            throw new ArgumentException(
+                $"The model has blocks 0 to {model.Config.Layers - 1}, but layers names {string.Join(", ", beyond)}.",
+                nameof(options)
+            );
+        bool Moves(string name) =>
+            options.Trainable == Trainable.Full
+            || options.Layers.Any(l => name.StartsWith($"model.layers.{l}.", StringComparison.Ordinal));
         var moving = model.Weights.Where(w => Moves(w.Key)).ToList();
-        if (moving.Count == 0) throw new ArgumentException("No block is listed under layers, so nothing would be trained.", nameof(options));
+        if (moving.Count == 0)
+            throw new ArgumentException(
+                "No block is listed under layers, so nothing would be trained.",
+                nameof(options)
+            );
         var parameters = FlatParameters.CopyOf(moving, name => options.DecayNormGains || !IsNormOrBias(name));
-        var weights = model.Weights.ToDictionary(w => w.Key, w => parameters.Views.GetValueOrDefault(w.Key) ?? w.Value, StringComparer.Ordinal);
+        var weights = model.Weights.ToDictionary(
+            w => w.Key,
+            w => parameters.Views.GetValueOrDefault(w.Key) ?? w.Value,
+            StringComparer.Ordinal
+        );
         return new TrainableModel(model, model.Over(weights), parameters, null, options.GradientCheckpointing);
     }
 
@@ -85,7 +120,8 @@ public sealed class TrainableModel : IDisposable
     public static bool IsNormOrBias(string name)
     {
         ArgumentNullException.ThrowIfNull(name);
-        return name.EndsWith("norm.weight", StringComparison.Ordinal) || name.EndsWith(".bias", StringComparison.Ordinal);
+        return name.EndsWith("norm.weight", StringComparison.Ordinal)
+            || name.EndsWith(".bias", StringComparison.Ordinal);
     }
 
     /// <summary>Opens a training pass: the adapter's dropout is active until the result is disposed.</summary>
@@ -96,15 +132,23 @@ public sealed class TrainableModel : IDisposable
         return new Closing(this);
     }
 
-    /// <summary>The stream after the last norm [B, T, D], or at some positions [P, D], with a graph to the moving weights.</summary>
+    /// <summary>
+    /// The stream after the last norm [B, T, D], or at some positions [P, D], with a graph to the moving weights.
+    /// </summary>
     /// <param name="ids">Token ids [B, T].</param>
     /// <param name="positions">See <see cref="ForwardOptions.Only"/>; null for all.</param>
     /// <param name="attentionMask">See <see cref="ForwardOptions.AttentionMask"/>.</param>
     public Tensor Hidden(Tensor ids, Tensor? positions = null, Tensor? attentionMask = null)
     {
         ArgumentNullException.ThrowIfNull(ids);
-        var options = new ForwardOptions { Adapter = _adapter, AttentionMask = attentionMask, Only = positions };
-        // Every forward pass of a training pass has masks of its own, so that forget and retain rows do not lose the same inputs.
+        var options = new ForwardOptions
+        {
+            Adapter = _adapter,
+            AttentionMask = attentionMask,
+            Only = positions,
+        };
+        // Every forward pass of a training pass has masks of its own, so that forget and retain rows do not lose the
+        // same inputs.
         var pass = _pass is null ? null : string.Create(CultureInfo.InvariantCulture, $"{_pass}/{_forwards++}");
         using var dropout = Dropout(pass);
         return _recompute && is_grad_enabled() ? Recomputed(ids, options, pass) : Model.Hidden(ids, options);
@@ -127,15 +171,21 @@ public sealed class TrainableModel : IDisposable
     /// <summary>Puts the moving weights back to where they began.</summary>
     public void Reset()
     {
-        if (_adapter is { } adapter) adapter.Reset();
-        else Parameters.CopyFrom(Start.Weights);
+        if (_adapter is { } adapter)
+            adapter.Reset();
+        else
+            Parameters.CopyFrom(Start.Weights);
     }
 
-    /// <summary>Shows the trained model to somebody who knows no adapters: with its change merged, and taken off again afterwards.</summary>
+    /// <summary>
+    /// Shows the trained model to somebody who knows no adapters: with its change merged, and taken off again
+    /// afterwards.
+    /// </summary>
     public T WithMerged<T>(Func<CausalLm, T> look)
     {
         ArgumentNullException.ThrowIfNull(look);
-        if (_adapter is null) return look(Model);
+        if (_adapter is null)
+            return look(Model);
         using var patch = ToPatch();
         using var applied = patch.ApplyTo(Start);
         return look(Start);
@@ -147,20 +197,28 @@ public sealed class TrainableModel : IDisposable
         using var quiet = no_grad();
         using var scope = NewDisposeScope();
         if (_adapter is { } adapter)
-            return new WeightPatch(adapter.AdaptedWeights.Select(name =>
-            {
-                var (left, right) = adapter.Factors(name);
-                return KeyValuePair.Create<string, WeightChange>(name, new LowRankChange(left, right));
-            }));
-        return new WeightPatch(Parameters.Views.Select(v => KeyValuePair.Create<string, WeightChange>(v.Key, new FullChange(v.Value.detach().clone()))));
+            return new WeightPatch(
+                adapter.AdaptedWeights.Select(name =>
+                {
+                    var (left, right) = adapter.Factors(name);
+                    return KeyValuePair.Create<string, WeightChange>(name, new LowRankChange(left, right));
+                })
+            );
+        return new WeightPatch(
+            Parameters.Views.Select(v =>
+                KeyValuePair.Create<string, WeightChange>(v.Key, new FullChange(v.Value.detach().clone()))
+            )
+        );
     }
 
     /// <inheritdoc/>
     public void Dispose()
     {
         _deferred.Dispose();
-        if (_adapter is { } adapter) adapter.Dispose();
-        else Parameters.Dispose();
+        if (_adapter is { } adapter)
+            adapter.Dispose();
+        else
+            Parameters.Dispose();
     }
 
     // Runs the blocks without a graph and keeps what each received; the backward pass runs them again, one by one.
@@ -190,7 +248,8 @@ public sealed class TrainableModel : IDisposable
     private void BackThroughBlocks(Tensor leaf, Tensor[] inputs, Tensor ids, ForwardOptions options, string? pass)
     {
         using var outer = NewDisposeScope();
-        if (leaf.grad is not { } gradient) return;
+        if (leaf.grad is not { } gradient)
+            return;
         using var dropout = Dropout(pass);
         for (var layer = inputs.Length - 1; layer >= 0; layer--)
         {
@@ -199,25 +258,32 @@ public sealed class TrainableModel : IDisposable
             var below = LowestMoving() < layer;
             var input = below ? DeferredBackward.Leaf(inputs[layer]) : inputs[layer].detach();
             var output = Model.Blocks(input, layer, layer + 1, Within(options, layer));
-            if (!output.requires_grad) return;
+            if (!output.requires_grad)
+                return;
             output.backward([gradient]);
-            if (!below) return;
+            if (!below)
+                return;
             gradient = input.grad!.MoveToOuterDisposeScope();
         }
         var start = Model.Embed(ids, options);
-        if (start.requires_grad) start.backward([gradient]);
+        if (start.requires_grad)
+            start.backward([gradient]);
     }
 
     // Blocks that are run one by one: only the last of all may leave positions out.
-    private ForwardOptions Within(ForwardOptions options, int layer) => layer == Model.Config.Layers - 1 ? options : options with { Only = null };
+    private ForwardOptions Within(ForwardOptions options, int layer) =>
+        layer == Model.Config.Layers - 1 ? options : options with { Only = null };
 
     // The lowest block with moving weights; -1 where the embedding moves.
     private int LowestMoving()
     {
-        if (_adapter is not null) return 0;
-        if (Parameters.Views.ContainsKey(TensorNames.Embedding)) return -1;
+        if (_adapter is not null)
+            return 0;
+        if (Parameters.Views.ContainsKey(TensorNames.Embedding))
+            return -1;
         for (var layer = 0; layer < Model.Config.Layers; layer++)
-            if (Parameters.Views.ContainsKey(TensorNames.InputNorm(layer))) return layer;
+            if (Parameters.Views.ContainsKey(TensorNames.InputNorm(layer)))
+                return layer;
         return Model.Config.Layers;
     }
 

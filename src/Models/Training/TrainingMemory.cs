@@ -21,7 +21,10 @@ public sealed record TrainingPlan
     /// <summary>Positions whose logits count in likelihoods, all forward passes together.</summary>
     public required int Labels { get; init; }
 
-    /// <summary>Positions that the last block finishes, all forward passes together: those with labels and those compared with a reference. The others stop at what these look at.</summary>
+    /// <summary>
+    /// Positions that the last block finishes, all forward passes together: those with labels and those compared with a
+    /// reference. The others stop at what these look at.
+    /// </summary>
     public required long Read { get; init; }
 
     /// <summary>Positions compared with a reference at once; 0 for none.</summary>
@@ -34,10 +37,13 @@ public sealed record TrainingPlan
     public int WeightBytes { get; init; } = 4;
 }
 
-/// <summary>Bytes a training run needs at its peak, by what they are for. A pure function of the plan: nothing is allocated to find out.</summary>
+/// <summary>
+/// Bytes a training run needs at its peak, by what they are for. A pure function of the plan: nothing is allocated to
+/// find out.
+/// </summary>
 /// <remarks>
-/// Source: unlearning specification, section 9, for weights and states; for activations, what autograd keeps of this decoder's blocks,
-/// counted operation by operation.
+/// Source: unlearning specification, section 9, for weights and states; for activations, what autograd keeps of this
+/// decoder's blocks, counted operation by operation.
 /// </remarks>
 /// <param name="Weights">The model as it came.</param>
 /// <param name="Moving">What moves: a copy of the weights, or adapter factors in float32.</param>
@@ -47,13 +53,25 @@ public sealed record TrainingPlan
 /// <param name="Logits">And what their losses keep.</param>
 /// <param name="Reference">Kept of a reference model.</param>
 /// <param name="Process">Runtime and libraries.</param>
-public sealed record TrainingMemory(long Weights, long Moving, long Gradients, long Moments, long Activations, long Logits, long Reference, long Process)
+public sealed record TrainingMemory(
+    long Weights,
+    long Moving,
+    long Gradients,
+    long Moments,
+    long Activations,
+    long Logits,
+    long Reference,
+    long Process
+)
 {
-    // Resident memory of a worker with libtorch loaded and nothing of a model in it, and what the runtime lets pile up between two collections.
+    // Resident memory of a worker with libtorch loaded and nothing of a model in it, and what the runtime lets pile up
+    // between two collections.
     private const long ProcessBytes = 256L << 20;
 
-    // glibc keeps more than is in use: libtorch's aligned tensors leave small rests that graph nodes settle in. Measured with `-- memory` where graphs are kept, and where blocks come and go (docs/log.md).
-    private const double KeptHeapShare = 1.5, RecomputedHeapShare = 2.4;
+    // glibc keeps more than is in use: libtorch's aligned tensors leave small rests that graph nodes settle in.
+    // Measured with `-- memory` where graphs are kept, and where blocks come and go (docs/log.md).
+    private const double KeptHeapShare = 1.5,
+        RecomputedHeapShare = 2.4;
     private const int Float = 4;
 
     /// <summary>All of it.</summary>
@@ -66,14 +84,26 @@ public sealed record TrainingMemory(long Weights, long Moving, long Gradients, l
         var config = plan.Config;
         var all = Count(config, _ => true);
         var lora = plan.Moves.Trainable == Trainable.Lora;
-        var moving = lora ? AdapterParameters(config, plan.Moves.Lora)
-            : plan.Moves.Trainable == Trainable.Full ? all : Count(config, name => plan.Moves.Layers.Any(l => name.StartsWith($"model.layers.{l}.", StringComparison.Ordinal)));
+        var moving =
+            lora ? AdapterParameters(config, plan.Moves.Lora)
+            : plan.Moves.Trainable == Trainable.Full ? all
+            : Count(
+                config,
+                name => plan.Moves.Layers.Any(l => name.StartsWith($"model.layers.{l}.", StringComparison.Ordinal))
+            );
         // Factors are float32 whatever the model is; moments have the type of what they belong to.
         var movingBytes = lora ? Float : plan.WeightBytes;
         var share = plan.Moves.GradientCheckpointing ? RecomputedHeapShare : KeptHeapShare;
         return new TrainingMemory(
-            all * plan.WeightBytes, moving * movingBytes, moving * movingBytes, 2 * moving * movingBytes,
-            (long)(ActivationBytes(plan) * share), (long)(LogitBytes(plan) * share), plan.ReferenceBytes, ProcessBytes);
+            all * plan.WeightBytes,
+            moving * movingBytes,
+            moving * movingBytes,
+            2 * moving * movingBytes,
+            (long)(ActivationBytes(plan) * share),
+            (long)(LogitBytes(plan) * share),
+            plan.ReferenceBytes,
+            ProcessBytes
+        );
     }
 
     /// <summary>Trainable numbers of an adapter: r (in + out) for each map.</summary>
@@ -81,35 +111,56 @@ public sealed record TrainingMemory(long Weights, long Moving, long Gradients, l
     {
         ArgumentNullException.ThrowIfNull(config);
         ArgumentNullException.ThrowIfNull(adapter);
-        return config.Tensors().Where(t => t.Shape.Length == 2 && adapter.Maps.Any(m => t.Name.EndsWith(m + ".weight", StringComparison.Ordinal))).Sum(t => adapter.Rank * (t.Shape[0] + t.Shape[1]));
+        return config
+            .Tensors()
+            .Where(t =>
+                t.Shape.Length == 2 && adapter.Maps.Any(m => t.Name.EndsWith(m + ".weight", StringComparison.Ordinal))
+            )
+            .Sum(t => adapter.Rank * (t.Shape[0] + t.Shape[1]));
     }
 
-    /// <summary>Bytes that keeping a reference's states takes: one state before the output map for each compared position.</summary>
+    /// <summary>
+    /// Bytes that keeping a reference's states takes: one state before the output map for each compared position.
+    /// </summary>
     public static long ReferenceStates(ModelConfig config, long positions, int weightBytes = Float)
     {
         ArgumentNullException.ThrowIfNull(config);
         return positions * config.HiddenSize * weightBytes;
     }
 
-    // What autograd keeps of one block for one token, in elements: up to the mixed values of the heads, and from there on.
+    // What autograd keeps of one block for one token, in elements: up to the mixed values of the heads, and from there
+    // on.
     private static (long Looked, long Finished) PerToken(TrainingPlan plan)
     {
         var c = plan.Config;
-        long d = c.HiddenSize, f = c.IntermediateSize, q = (long)c.Heads * c.HeadDim;
+        long d = c.HiddenSize,
+            f = c.IntermediateSize,
+            q = (long)c.Heads * c.HeadDim;
         if (plan.Moves.Trainable != Trainable.Lora)
         {
-            // A norm keeps its input, the normed one for the gain and what it gives to the next maps; the heads q, k, v and the mixed values, repeated;
+            // A norm keeps its input, the normed one for the gain and what it gives to the next maps; the heads q, k, v
+            // and the mixed values, repeated;
             // then the same of the second norm; gate, up, SiLU of gate, their product.
             return (3 * d + 4 * q + c.Heads, 3 * d + 4 * f);
         }
         // Frozen maps and gains need no inputs, only the adapted ones: mask and masked input, or the input itself.
-        long Inputs(params string[] maps) => (plan.Moves.Lora.Dropout > 0 ? 2 : 1) * AdaptedInputs(c, plan.Moves.Lora, maps);
-        return (d + 4 * q + c.Heads + Inputs("q_proj", "k_proj", "v_proj"), d + 3 * f + Inputs("o_proj", "gate_proj", "up_proj", "down_proj"));
+        long Inputs(params string[] maps) =>
+            (plan.Moves.Lora.Dropout > 0 ? 2 : 1) * AdaptedInputs(c, plan.Moves.Lora, maps);
+        return (
+            d + 4 * q + c.Heads + Inputs("q_proj", "k_proj", "v_proj"),
+            d + 3 * f + Inputs("o_proj", "gate_proj", "up_proj", "down_proj")
+        );
     }
 
-    private static long AdaptedInputs(ModelConfig config, LoraAdapter.Options adapter, params string[] maps) => config.Tensors()
-        .Where(t => t.Name.StartsWith("model.layers.0.", StringComparison.Ordinal) && t.Shape.Length == 2 && maps.Intersect(adapter.Maps).Any(m => t.Name.EndsWith(m + ".weight", StringComparison.Ordinal)))
-        .Sum(t => t.Shape[1]);
+    private static long AdaptedInputs(ModelConfig config, LoraAdapter.Options adapter, params string[] maps) =>
+        config
+            .Tensors()
+            .Where(t =>
+                t.Name.StartsWith("model.layers.0.", StringComparison.Ordinal)
+                && t.Shape.Length == 2
+                && maps.Intersect(adapter.Maps).Any(m => t.Name.EndsWith(m + ".weight", StringComparison.Ordinal))
+            )
+            .Sum(t => t.Shape[1]);
 
     private static long ActivationBytes(TrainingPlan plan)
     {
@@ -120,17 +171,23 @@ public sealed record TrainingMemory(long Weights, long Moving, long Gradients, l
         var read = Math.Min(plan.Read, plan.Forwards * tokens);
         // While a block goes backward: gradients of gate, up, their product and the stream.
         var backward = tokens * (3L * c.IntermediateSize + 3L * c.HiddenSize);
-        var ends = tokens * 3L * c.HiddenSize;   // embedding, last norm
+        var ends = tokens * 3L * c.HiddenSize; // embedding, last norm
         var atOnce = plan.Moves.GradientCheckpointing
             ? plan.Forwards * (tokens * c.Layers * c.HiddenSize + ends) + block
             : plan.Forwards * ((c.Layers - 1) * block + tokens * looked + ends) + read * finished;
         // The gradient of the largest weight exists once beside the place it is added to.
-        var largest = plan.Moves.Trainable == Trainable.Lora ? 0 : c.Tensors().Max(t => t.Shape.Aggregate(1L, (a, b) => a * b));
+        var largest =
+            plan.Moves.Trainable == Trainable.Lora ? 0 : c.Tensors().Max(t => t.Shape.Aggregate(1L, (a, b) => a * b));
         return (atOnce + backward) * plan.WeightBytes + largest * plan.WeightBytes;
     }
 
-    // Log-probabilities are kept in float32; their gradient and that of the logits exist together for an instant. A divergence holds both models' and their exponentials, differences and products.
-    private static long LogitBytes(TrainingPlan plan) => Float * (long)plan.Config.VocabSize * (plan.Labels + 3L * plan.Compared + 2L * Math.Max(plan.Labels / Math.Max(1, plan.Forwards), plan.Compared));
+    // Log-probabilities are kept in float32; their gradient and that of the logits exist together for an instant. A
+    // divergence holds both models' and their exponentials, differences and products.
+    private static long LogitBytes(TrainingPlan plan) =>
+        Float
+        * (long)plan.Config.VocabSize
+        * (plan.Labels + 3L * plan.Compared + 2L * Math.Max(plan.Labels / Math.Max(1, plan.Forwards), plan.Compared));
 
-    private static long Count(ModelConfig config, Func<string, bool> which) => config.Tensors().Where(t => which(t.Name)).Sum(t => t.Shape.Aggregate(1L, (a, b) => a * b));
+    private static long Count(ModelConfig config, Func<string, bool> which) =>
+        config.Tensors().Where(t => which(t.Name)).Sum(t => t.Shape.Aggregate(1L, (a, b) => a * b));
 }

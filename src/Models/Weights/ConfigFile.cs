@@ -6,19 +6,28 @@ using static TorchSharp.torch;
 
 namespace EditUnlearn.Models.Weights;
 
-/// <summary>Reads and writes <c>config.json</c>. What it says is honoured or refused by name; nothing is guessed.</summary>
+/// <summary>
+/// Reads and writes <c>config.json</c>. What it says is honoured or refused by name; nothing is guessed.
+/// </summary>
 public static class ConfigFile
 {
     /// <summary>Its name in a model folder.</summary>
     public const string Name = "config.json";
 
-    /// <summary>The config and the type in which the weights are stored; <c>generation_config.json</c> beside it is read too.</summary>
+    /// <summary>
+    /// The config and the type in which the weights are stored; <c>generation_config.json</c> beside it is read too.
+    /// </summary>
     /// <param name="path">The file.</param>
     /// <param name="family">The family's name where the caller knows it; null to recognise it.</param>
     /// <exception cref="InputException">Everything that is wrong or not supported, at once.</exception>
     public static (ModelConfig Config, ScalarType StoredType) Read(string path, string? family = null)
     {
-        if (!File.Exists(path)) throw new InputException(path, "there is no such file", "a model folder holds config.json beside its safetensors");
+        if (!File.Exists(path))
+            throw new InputException(
+                path,
+                "there is no such file",
+                "a model folder holds config.json beside its safetensors"
+            );
         var generation = GenerationFile.Read(Path.GetDirectoryName(path)!);
         return new ConfigReader(PlacedJson.Read(path), generation).Read(family);
     }
@@ -46,7 +55,10 @@ public static class ConfigFile
             ["tie_word_embeddings"] = config.TieWordEmbeddings,
             ["attention_bias"] = config.AttentionBias,
             ["bos_token_id"] = config.BosId,
-            ["eos_token_id"] = config.EosIds.Count == 1 ? config.EosIds[0] : new JsonArray([.. config.EosIds.Select(i => (JsonNode)i)]),
+            ["eos_token_id"] =
+                config.EosIds.Count == 1
+                    ? config.EosIds[0]
+                    : new JsonArray([.. config.EosIds.Select(i => (JsonNode)i)]),
             ["torch_dtype"] = TensorTypes.ConfigName(storedType) ?? "float32",
         };
         if (config.RopeScaling is { } s)
@@ -58,7 +70,8 @@ public static class ConfigFile
                 ["high_freq_factor"] = s.HighFrequencyFactor,
                 ["original_max_position_embeddings"] = s.OriginalMaxPositions,
             };
-        if (family.SlidingWindow) json["sliding_window"] = config.SlidingWindow;
+        if (family.SlidingWindow)
+            json["sliding_window"] = config.SlidingWindow;
         File.WriteAllText(path, json.ToJsonString(new JsonSerializerOptions { WriteIndented = true }) + "\n");
     }
 }

@@ -9,14 +9,17 @@ namespace EditUnlearn.Models.Weights;
 
 /// <summary>One reading of a config.json: takes every field it knows, then complains about those left.</summary>
 /// <remarks>
-/// A field may be absent only where the format itself gives its absence a meaning that every Llama and Mistral shares: no scaling, base 10000,
-/// no biases, silu, untied, as many key-value heads as heads. Where the default of other programs depends on family or version, it must be there.
+/// A field may be absent only where the format itself gives its absence a meaning that every Llama and Mistral shares:
+/// no scaling, base 10000, no biases, silu, untied, as many key-value heads as heads. Where the default of other
+/// programs depends on family or version, it must be there.
 /// </remarks>
 internal sealed class ConfigReader(PlacedJson json, GenerationSettings? generation)
 {
     private readonly List<InputProblem> _problems = [];
     private readonly HashSet<string> _seen = new(StringComparer.Ordinal);
-    private readonly HashSet<string> _wrong = new(StringComparer.Ordinal);   // fields complained about: nothing is concluded from them
+
+    // fields complained about: nothing is concluded from them
+    private readonly HashSet<string> _wrong = new(StringComparer.Ordinal);
 
     /// <summary>The config and the stored type.</summary>
     public (ModelConfig Config, ScalarType StoredType) Read(string? familyName)
@@ -51,41 +54,64 @@ internal sealed class ConfigReader(PlacedJson json, GenerationSettings? generati
             EosIds = Eos(),
             GenerationEosIds = generation?.EosIds,
         };
-        if (Text("hidden_act", "silu") is { } act and not "silu") Complain("hidden_act", $"is '{act}'; only silu is supported");
-        if (Number("pretraining_tp", 1, 1, 1 << 16) is var slices and > 1) Complain("pretraining_tp", $"is {slices}; sums over slices of the weights are not supported", "set it to 1: the result differs by rounding only");
+        if (Text("hidden_act", "silu") is { } act and not "silu")
+            Complain("hidden_act", $"is '{act}'; only silu is supported");
+        if (Number("pretraining_tp", 1, 1, 1 << 16) is var slices and > 1)
+            Complain(
+                "pretraining_tp",
+                $"is {slices}; sums over slices of the weights are not supported",
+                "set it to 1: the result differs by rounding only"
+            );
         CheckShape(config, family);
         LayerTypes(layers, window);
         Architectures(family);
         var stored = StoredType();
         Rest();
         // In the order of the file; what is missing comes last.
-        return _problems.Count == 0 ? (config, stored) : throw new InputException([.. _problems.OrderBy(p => p.Line == 0).ThenBy(p => p.Line).ThenBy(p => p.Column)]);
+        return _problems.Count == 0
+            ? (config, stored)
+            : throw new InputException([
+                .. _problems.OrderBy(p => p.Line == 0).ThenBy(p => p.Line).ThenBy(p => p.Column),
+            ]);
     }
 
     private Family? FamilyOf(string? type, int vocabulary, Llama3RopeScaling? scaling, string? name)
     {
-        if (type is null) return null;
+        if (type is null)
+            return null;
         if (FamilyCatalog.All.All(f => f.ModelType != type))
         {
-            Complain("model_type", $"is '{type}'; this program reads {string.Join(" and ", FamilyCatalog.All.Select(f => f.ModelType).Distinct())}");
+            Complain(
+                "model_type",
+                $"is '{type}'; this program reads "
+                    + $"{string.Join(" and ", FamilyCatalog.All.Select(f => f.ModelType).Distinct())}"
+            );
             return null;
         }
-        if (name is null) return FamilyCatalog.Recognise(type, new FamilyEvidence(vocabulary, scaling));
+        if (name is null)
+            return FamilyCatalog.Recognise(type, new FamilyEvidence(vocabulary, scaling));
         var family = FamilyCatalog.Get(name);
-        if (family.ModelType != type) Complain("model_type", $"is '{type}', but a model of the family {name} has '{family.ModelType}'");
+        if (family.ModelType != type)
+            Complain("model_type", $"is '{type}', but a model of the family {name} has '{family.ModelType}'");
         return family;
     }
 
-    // Transformers takes 8 for a Mistral without the field, and all heads for a Llama: only the latter is the format's own meaning.
+    // Transformers takes 8 for a Mistral without the field, and all heads for a Llama: only the latter is the format's
+    // own meaning.
     private int KvHeads(string? type, int heads)
     {
-        if (type == Mistral.Family.ModelType && !json.Root.ContainsKey("num_key_value_heads")) return Number("num_key_value_heads", null, 1, 4096);
+        if (type == Mistral.Family.ModelType && !json.Root.ContainsKey("num_key_value_heads"))
+            return Number("num_key_value_heads", null, 1, 4096);
         return Number("num_key_value_heads", heads, 1, 4096);
     }
 
     private int HeadDim(int hidden, int heads)
     {
-        if (hidden % heads != 0) Complain("hidden_size", $"is {hidden}, which num_attention_heads {heads} does not divide, and there is no head_dim");
+        if (hidden % heads != 0)
+            Complain(
+                "hidden_size",
+                $"is {hidden}, which num_attention_heads {heads} does not divide, and there is no head_dim"
+            );
         return Math.Max(hidden / heads, 1);
     }
 
@@ -95,16 +121,19 @@ internal sealed class ConfigReader(PlacedJson json, GenerationSettings? generati
         if (Take(key) is not null)
         {
             var window = Number(key, null, 1, int.MaxValue);
-            if (family is { SlidingWindow: false }) Complain(key, $"is {window}, but models of type {family.ModelType} have none");
+            if (family is { SlidingWindow: false })
+                Complain(key, $"is {window}, but models of type {family.ModelType} have none");
             return window;
         }
-        if (family is { SlidingWindow: true } && !json.Root.ContainsKey(key)) Complain(key, "is missing", "write the window (4096 for Mistral 7B v0.1) or null for none (v0.2, v0.3)");
+        if (family is { SlidingWindow: true } && !json.Root.ContainsKey(key))
+            Complain(key, "is missing", "write the window (4096 for Mistral 7B v0.1) or null for none (v0.2, v0.3)");
         return null;
     }
 
     private double Epsilon()
     {
-        if (Take("rms_norm_eps") is { } node) return Real(node, "rms_norm_eps", 1e-5);
+        if (Take("rms_norm_eps") is { } node)
+            return Real(node, "rms_norm_eps", 1e-5);
         Complain("rms_norm_eps", "is missing", "Llama-2, Llama-3.1 and Mistral have 1e-05");
         return 1e-5;
     }
@@ -113,9 +142,16 @@ internal sealed class ConfigReader(PlacedJson json, GenerationSettings? generati
     {
         _seen.Add("bos_token_id");
         var ids = GenerationFile.Ids(json, "bos_token_id", _problems);
-        if (ids is { Count: > 1 }) Complain("bos_token_id", "is a list; a prompt begins with one token");
-        if ((ids?[0] ?? generation?.BosId) is { } id) return id;
-        if (json.Root["bos_token_id"] is null) Complain("bos_token_id", $"is {(json.Root.ContainsKey("bos_token_id") ? "null" : "missing")}, and {GenerationFile.Name} names none; every prompt of these families begins with one");
+        if (ids is { Count: > 1 })
+            Complain("bos_token_id", "is a list; a prompt begins with one token");
+        if ((ids?[0] ?? generation?.BosId) is { } id)
+            return id;
+        if (json.Root["bos_token_id"] is null)
+            Complain(
+                "bos_token_id",
+                $"is {(json.Root.ContainsKey("bos_token_id") ? "null" : "missing")}, and {GenerationFile.Name} "
+                    + "names none; every prompt of these families begins with one"
+            );
         return 1;
     }
 
@@ -123,57 +159,102 @@ internal sealed class ConfigReader(PlacedJson json, GenerationSettings? generati
     {
         _seen.Add("eos_token_id");
         var ids = GenerationFile.Ids(json, "eos_token_id", _problems);
-        if ((ids ?? generation?.EosIds) is { } all) return all;
-        if (json.Root["eos_token_id"] is null) Complain("eos_token_id", $"is {(json.Root.ContainsKey("eos_token_id") ? "null" : "missing")}, and {GenerationFile.Name} names none; nothing would end an answer");
+        if ((ids ?? generation?.EosIds) is { } all)
+            return all;
+        if (json.Root["eos_token_id"] is null)
+            Complain(
+                "eos_token_id",
+                $"is {(json.Root.ContainsKey("eos_token_id") ? "null" : "missing")}, and {GenerationFile.Name} "
+                    + "names none; nothing would end an answer"
+            );
         return [2];
     }
 
     private void CheckShape(ModelConfig config, Family? family)
     {
-        if (!_wrong.Overlaps(["num_attention_heads", "num_key_value_heads"]) && config.Heads % config.KvHeads != 0) Complain("num_key_value_heads", $"is {config.KvHeads}, which does not divide num_attention_heads {config.Heads}");
-        if (!_wrong.Overlaps(["hidden_size", "num_attention_heads"]) && config.HeadDim % 2 != 0) Complain("head_dim", $"is {config.HeadDim}; rotary angles need an even width");
-        if (config.AttentionBias && family is { AttentionBias: false }) Complain("attention_bias", $"is true, but models of type {family.ModelType} have no biases");
-        if (config.RopeScaling is not null && family is { ModelType: "mistral" }) Complain("rope_scaling", "is set, but models of type mistral have none here");
+        if (!_wrong.Overlaps(["num_attention_heads", "num_key_value_heads"]) && config.Heads % config.KvHeads != 0)
+            Complain(
+                "num_key_value_heads",
+                $"is {config.KvHeads}, which does not divide num_attention_heads {config.Heads}"
+            );
+        if (!_wrong.Overlaps(["hidden_size", "num_attention_heads"]) && config.HeadDim % 2 != 0)
+            Complain("head_dim", $"is {config.HeadDim}; rotary angles need an even width");
+        if (config.AttentionBias && family is { AttentionBias: false })
+            Complain("attention_bias", $"is true, but models of type {family.ModelType} have no biases");
+        if (config.RopeScaling is not null && family is { ModelType: "mistral" })
+            Complain("rope_scaling", "is set, but models of type mistral have none here");
         CheckIds(config);
     }
 
     private void CheckIds(ModelConfig config)
     {
-        var said = new[] { ("eos_token_id", config.EosIds), ("bos_token_id", [config.BosId]), (GenerationFile.Name + ": eos_token_id", config.GenerationEosIds ?? []) };
+        var said = new[]
+        {
+            ("eos_token_id", config.EosIds),
+            ("bos_token_id", [config.BosId]),
+            (GenerationFile.Name + ": eos_token_id", config.GenerationEosIds ?? []),
+        };
         foreach (var (key, ids) in said)
-            if (!_wrong.Overlaps([key, "vocab_size"]) && ids.FirstOrDefault(i => i >= config.VocabSize) is var id and > 0) Complain(key, $"is {id}, but there are only {config.VocabSize} words");
+            if (
+                !_wrong.Overlaps([key, "vocab_size"])
+                && ids.FirstOrDefault(i => i >= config.VocabSize) is var id and > 0
+            )
+                Complain(key, $"is {id}, but there are only {config.VocabSize} words");
     }
 
     private void LayerTypes(int layers, int? window)
     {
-        if (Take("layer_types") is not { } node) return;
+        if (Take("layer_types") is not { } node)
+            return;
         var expected = window is null ? "full_attention" : "sliding_attention";
-        if (node is not JsonArray a || !a.All(t => t is JsonValue v && v.TryGetValue<string>(out _))) Complain("layer_types", $"is {GenerationFile.Shown(node)}, not a list of texts");
-        else if (a.Count != layers) Complain("layer_types", $"has {a.Count} entries for num_hidden_layers {layers}");
-        else if (a.FirstOrDefault(t => t!.GetValue<string>() != expected) is { } odd) Complain("layer_types", $"has {GenerationFile.Shown(odd)}; with this sliding_window every block has '{expected}', and mixtures are not supported");
+        if (node is not JsonArray a || !a.All(t => t is JsonValue v && v.TryGetValue<string>(out _)))
+            Complain("layer_types", $"is {GenerationFile.Shown(node)}, not a list of texts");
+        else if (a.Count != layers)
+            Complain("layer_types", $"has {a.Count} entries for num_hidden_layers {layers}");
+        else if (a.FirstOrDefault(t => t!.GetValue<string>() != expected) is { } odd)
+            Complain(
+                "layer_types",
+                $"has {GenerationFile.Shown(odd)}; with this sliding_window every block has '{expected}', and "
+                    + "mixtures are not supported"
+            );
     }
 
     private void Architectures(Family? family)
     {
-        if (Take("architectures") is not { } node || family is null) return;
-        if (node is not JsonArray a || !a.Any(t => t is JsonValue v && v.TryGetValue<string>(out var s) && s == family.Architecture))
-            Complain("architectures", $"is {GenerationFile.Shown(node)}; a language model of type {family.ModelType} is a {family.Architecture}");
+        if (Take("architectures") is not { } node || family is null)
+            return;
+        if (
+            node is not JsonArray a
+            || !a.Any(t => t is JsonValue v && v.TryGetValue<string>(out var s) && s == family.Architecture)
+        )
+            Complain(
+                "architectures",
+                $"is {GenerationFile.Shown(node)}; a language model of type {family.ModelType} is a "
+                    + $"{family.Architecture}"
+            );
     }
 
     // transformers 5 calls it dtype, 4 torch_dtype; a file may say both.
     private ScalarType StoredType()
     {
-        var types = new[] { "torch_dtype", "dtype" }.Select(key => (Key: key, Type: StoredType(key))).Where(t => t.Type is not null).ToList();
-        if (types.Count == 2 && types[0].Type != types[1].Type) Complain("dtype", "and torch_dtype disagree");
+        var types = new[] { "torch_dtype", "dtype" }
+            .Select(key => (Key: key, Type: StoredType(key)))
+            .Where(t => t.Type is not null)
+            .ToList();
+        if (types.Count == 2 && types[0].Type != types[1].Type)
+            Complain("dtype", "and torch_dtype disagree");
         return types.Count > 0 ? types[0].Type!.Value : ScalarType.Float32;
     }
 
     private ScalarType? StoredType(string key)
     {
-        if (Take(key) is null) return null;
+        if (Take(key) is null)
+            return null;
         var name = Text(key, "float32");
-        if (name is not null && TensorTypes.FromConfig(name) is { } type) return type;
-        if (name is not null) Complain(key, $"is '{name}'; known are {string.Join(", ", TensorTypes.ConfigNames)}");
+        if (name is not null && TensorTypes.FromConfig(name) is { } type)
+            return type;
+        if (name is not null)
+            Complain(key, $"is '{name}'; known are {string.Join(", ", TensorTypes.ConfigNames)}");
         return null;
     }
 
@@ -181,33 +262,43 @@ internal sealed class ConfigReader(PlacedJson json, GenerationSettings? generati
     {
         foreach (var (key, node) in json.Root)
         {
-            if (_seen.Contains(key) || ConfigFields.WithoutEffect.Contains(key)) continue;
+            if (_seen.Contains(key) || ConfigFields.WithoutEffect.Contains(key))
+                continue;
             if (ConfigFields.Refused.TryGetValue(key, out var refused))
             {
-                if (node is not null) Complain(key, refused.Why, refused.Hint);
+                if (node is not null)
+                    Complain(key, refused.Why, refused.Hint);
             }
             else if (ConfigFields.MustBeNeutral.TryGetValue(key, out var why))
             {
-                if (!IsNeutral(key, node)) Complain(key, $"is {GenerationFile.Shown(node)}; {why}");
+                if (!IsNeutral(key, node))
+                    Complain(key, $"is {GenerationFile.Shown(node)}; {why}");
             }
-            else Complain(key, "is not known to this program, and ignoring it could change results", "remove the field if it has no effect on inference");
+            else
+                Complain(
+                    key,
+                    "is not known to this program, and ignoring it could change results",
+                    "remove the field if it has no effect on inference"
+                );
         }
     }
 
-    private static bool IsNeutral(string key, JsonNode? node) => node switch
-    {
-        null => true,
-        JsonArray a => a.Count == 0,
-        JsonObject o => o.Count == 0,
-        JsonValue v => v.GetValueKind() switch
+    private static bool IsNeutral(string key, JsonNode? node) =>
+        node switch
         {
-            JsonValueKind.False => true,
-            JsonValueKind.Number => v.TryGetValue<double>(out var d) && d == ConfigFields.NeutralNumbers.GetValueOrDefault(key),
-            JsonValueKind.String => v.TryGetValue<string>(out var s) && s.Length == 0,
+            null => true,
+            JsonArray a => a.Count == 0,
+            JsonObject o => o.Count == 0,
+            JsonValue v => v.GetValueKind() switch
+            {
+                JsonValueKind.False => true,
+                JsonValueKind.Number => v.TryGetValue<double>(out var d)
+                    && d == ConfigFields.NeutralNumbers.GetValueOrDefault(key),
+                JsonValueKind.String => v.TryGetValue<string>(out var s) && s.Length == 0,
+                _ => false,
+            },
             _ => false,
-        },
-        _ => false,
-    };
+        };
 
     private JsonNode? Take(string key)
     {
@@ -218,16 +309,40 @@ internal sealed class ConfigReader(PlacedJson json, GenerationSettings? generati
     private int Number(string key, int? fallback, int least, int most)
     {
         var node = Take(key);
-        if (node is null && fallback is { } f) return f;
-        if (node is null) Complain(key, json.Root.ContainsKey(key) ? "is null" : "is missing");
-        else if (node is JsonValue v && v.GetValueKind() == JsonValueKind.Number && v.TryGetValue<int>(out var n) && n >= least && n <= most) return n;
-        else Complain(key, string.Create(CultureInfo.InvariantCulture, $"is {GenerationFile.Shown(node)}, not a whole number from {least} to {most}"));
+        if (node is null && fallback is { } f)
+            return f;
+        if (node is null)
+            Complain(key, json.Root.ContainsKey(key) ? "is null" : "is missing");
+        else if (
+            node is JsonValue v
+            && v.GetValueKind() == JsonValueKind.Number
+            && v.TryGetValue<int>(out var n)
+            && n >= least
+            && n <= most
+        )
+            return n;
+        else
+            Complain(
+                key,
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"is {GenerationFile.Shown(node)}, not a whole number from {least} to {most}"
+                )
+            );
         return least;
     }
 
     private double Real(JsonNode node, string key, double fallback)
     {
-        if (node is JsonValue v && v.GetValueKind() == JsonValueKind.Number && v.TryGetValue<double>(out var d) && double.IsFinite(d) && d > 0 && d < 1) return d;
+        if (
+            node is JsonValue v
+            && v.GetValueKind() == JsonValueKind.Number
+            && v.TryGetValue<double>(out var d)
+            && double.IsFinite(d)
+            && d > 0
+            && d < 1
+        )
+            return d;
         Complain(key, $"is {GenerationFile.Shown(node)}, not a number between 0 and 1");
         return fallback;
     }
@@ -235,8 +350,10 @@ internal sealed class ConfigReader(PlacedJson json, GenerationSettings? generati
     private bool Flag(string key, bool fallback)
     {
         var node = Take(key);
-        if (node is null) return fallback;
-        if (node is JsonValue v && v.TryGetValue<bool>(out var b)) return b;
+        if (node is null)
+            return fallback;
+        if (node is JsonValue v && v.TryGetValue<bool>(out var b))
+            return b;
         Complain(key, $"is {GenerationFile.Shown(node)}, not true or false");
         return fallback;
     }
@@ -244,10 +361,14 @@ internal sealed class ConfigReader(PlacedJson json, GenerationSettings? generati
     private string? Text(string key, string? fallback)
     {
         var node = Take(key);
-        if (node is null && fallback is not null) return fallback;
-        if (node is null) Complain(key, "is missing");
-        else if (node is JsonValue v && v.TryGetValue<string>(out var s)) return s;
-        else Complain(key, $"is {GenerationFile.Shown(node)}, not text");
+        if (node is null && fallback is not null)
+            return fallback;
+        if (node is null)
+            Complain(key, "is missing");
+        else if (node is JsonValue v && v.TryGetValue<string>(out var s))
+            return s;
+        else
+            Complain(key, $"is {GenerationFile.Shown(node)}, not text");
         return null;
     }
 

@@ -3,7 +3,9 @@ using EditUnlearn.Foundation;
 
 namespace EditUnlearn.Models.Weights;
 
-/// <summary>A folder that appears whole or not at all: filled under another name beside its place, then renamed.</summary>
+/// <summary>
+/// A folder that appears whole or not at all: filled under another name beside its place, then renamed.
+/// </summary>
 internal sealed class FolderTarget : IDisposable
 {
     // Room for index, tokenizer and the like beside the weights.
@@ -32,18 +34,28 @@ internal sealed class FolderTarget : IDisposable
     /// <param name="place">Where the result goes.</param>
     /// <param name="overwrite">Whether a model folder there may be replaced.</param>
     /// <param name="bytes">What will be written.</param>
-    /// <exception cref="InputException">The place is taken, would swallow the source, or lies on a disk without room.</exception>
+    /// <exception cref="InputException">The place is taken, would swallow the source, or lies on a disk without
+    /// room.</exception>
     public static FolderTarget Prepare(string source, string place, bool overwrite, long bytes)
     {
         place = Check(source, place, overwrite);
         Directory.CreateDirectory(Path.GetDirectoryName(place)!);
         var free = new DriveInfo(Path.GetDirectoryName(place)!).AvailableFreeSpace;
         if (free < bytes + Slack)
-            throw new InputException(place, string.Create(CultureInfo.InvariantCulture, $"needs {(bytes + Slack) / 1e9:0.0} GB, but its disk has {free / 1e9:0.0} GB free"), "name a folder on another disk");
+            throw new InputException(
+                place,
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"needs {(bytes + Slack) / 1e9:0.0} GB, but its disk has {free / 1e9:0.0} GB free"
+                ),
+                "name a folder on another disk"
+            );
         return new FolderTarget(place, overwrite);
     }
 
-    /// <summary>Checks the place and changes nothing, so that a long computation is not begun for a place that will be refused.</summary>
+    /// <summary>
+    /// Checks the place and changes nothing, so that a long computation is not begun for a place that will be refused.
+    /// </summary>
     /// <inheritdoc cref="Prepare"/>
     /// <returns>The place in full.</returns>
     public static string Check(string source, string place, bool overwrite)
@@ -51,15 +63,37 @@ internal sealed class FolderTarget : IDisposable
         place = Path.TrimEndingDirectorySeparator(Path.GetFullPath(place));
         var from = Path.TrimEndingDirectorySeparator(Real(Path.GetFullPath(source)));
         var to = Real(place);
-        if (from == to) throw new InputException(place, "is the model's own folder, which is never written to", "name another folder");
-        if (to.StartsWith(from + Path.DirectorySeparatorChar, StringComparison.Ordinal)) throw new InputException(place, "lies inside the model's own folder, which is never written to", "name another folder");
-        if (File.Exists(place)) throw new InputException(place, "is a file, not a folder");
+        if (from == to)
+            throw new InputException(
+                place,
+                "is the model's own folder, which is never written to",
+                "name another folder"
+            );
+        if (to.StartsWith(from + Path.DirectorySeparatorChar, StringComparison.Ordinal))
+            throw new InputException(
+                place,
+                "lies inside the model's own folder, which is never written to",
+                "name another folder"
+            );
+        if (File.Exists(place))
+            throw new InputException(place, "is a file, not a folder");
         if (Directory.Exists(place) && Directory.EnumerateFileSystemEntries(place).Any())
         {
-            if (!overwrite) throw new InputException(place, "is not empty", "name a new folder, or ask for it to be overwritten");
-            if (from.StartsWith(to + Path.DirectorySeparatorChar, StringComparison.Ordinal)) throw new InputException(place, "holds the model's own folder, which would be removed", "name another folder");
+            if (!overwrite)
+                throw new InputException(place, "is not empty", "name a new folder, or ask for it to be overwritten");
+            if (from.StartsWith(to + Path.DirectorySeparatorChar, StringComparison.Ordinal))
+                throw new InputException(
+                    place,
+                    "holds the model's own folder, which would be removed",
+                    "name another folder"
+                );
             if (!Ours.Any(n => File.Exists(Path.Combine(place, n))) || Directory.EnumerateDirectories(place).Any())
-                throw new InputException(place, $"is not a plain model folder or patch (neither {string.Join(" nor ", Ours)}, or folders in it) and will not be removed", "empty it by hand, or name another folder");
+                throw new InputException(
+                    place,
+                    $"is not a plain model folder or patch (neither {string.Join(" nor ", Ours)}, or folders in it) "
+                        + "and will not be removed",
+                    "empty it by hand, or name another folder"
+                );
         }
         return place;
     }
@@ -69,8 +103,10 @@ internal sealed class FolderTarget : IDisposable
     {
         if (Directory.Exists(_place))
         {
-            if (!Directory.EnumerateFileSystemEntries(_place).Any()) Directory.Delete(_place);
-            else if (!_replace) throw new InputException(_place, "was filled by someone else meanwhile", "name another folder");
+            if (!Directory.EnumerateFileSystemEntries(_place).Any())
+                Directory.Delete(_place);
+            else if (!_replace)
+                throw new InputException(_place, "was filled by someone else meanwhile", "name another folder");
             else
             {
                 var old = Beside("old");
@@ -88,15 +124,23 @@ internal sealed class FolderTarget : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        if (!_committed && Directory.Exists(Partial)) Directory.Delete(Partial, recursive: true);
+        if (!_committed && Directory.Exists(Partial))
+            Directory.Delete(Partial, recursive: true);
     }
 
     private string Beside(string kind)
     {
         for (var i = 0; ; i++)
         {
-            var path = Path.Combine(Path.GetDirectoryName(_place)!, string.Create(CultureInfo.InvariantCulture, $".{Path.GetFileName(_place)}.{kind}-{Environment.ProcessId}-{i}"));
-            if (!Path.Exists(path)) return path;
+            var path = Path.Combine(
+                Path.GetDirectoryName(_place)!,
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $".{Path.GetFileName(_place)}.{kind}-{Environment.ProcessId}-{i}"
+                )
+            );
+            if (!Path.Exists(path))
+                return path;
         }
     }
 
@@ -104,10 +148,13 @@ internal sealed class FolderTarget : IDisposable
     private static string Real(string path)
     {
         var at = Path.GetPathRoot(path)!;
-        foreach (var part in path[at.Length..].Split(Path.DirectorySeparatorChar, StringSplitOptions.RemoveEmptyEntries))
+        foreach (
+            var part in path[at.Length..].Split(Path.DirectorySeparatorChar, StringSplitOptions.RemoveEmptyEntries)
+        )
         {
             at = Path.Combine(at, part);
-            if (Directory.Exists(at) && new DirectoryInfo(at).ResolveLinkTarget(returnFinalTarget: true) is { } target) at = target.FullName;
+            if (Directory.Exists(at) && new DirectoryInfo(at).ResolveLinkTarget(returnFinalTarget: true) is { } target)
+                at = target.FullName;
         }
         return Path.TrimEndingDirectorySeparator(at);
     }

@@ -4,12 +4,21 @@ using EditUnlearn.Foundation;
 
 namespace EditUnlearn.Models.Weights;
 
-/// <summary>What <c>generation_config.json</c> says about where an answer begins and ends. Settings of sampling are not used: answers are greedy.</summary>
+/// <summary>
+/// What <c>generation_config.json</c> says about where an answer begins and ends. Settings of sampling are not used:
+/// answers are greedy.
+/// </summary>
 /// <param name="EosIds">Each ends an answer; null where it is silent.</param>
 /// <param name="BosId">Begins every prompt, or null.</param>
 /// <param name="PadId">Fills short rows in other programs, or null; padding is masked here.</param>
-/// <param name="StopStrings">Texts that end an answer in other programs; not honoured here, and said so when a model is loaded.</param>
-public sealed record GenerationSettings(IReadOnlyList<int>? EosIds, int? BosId, int? PadId, IReadOnlyList<string> StopStrings);
+/// <param name="StopStrings">Texts that end an answer in other programs; not honoured here, and said so when a model is
+/// loaded.</param>
+public sealed record GenerationSettings(
+    IReadOnlyList<int>? EosIds,
+    int? BosId,
+    int? PadId,
+    IReadOnlyList<string> StopStrings
+);
 
 /// <summary>Reads <c>generation_config.json</c>.</summary>
 public static class GenerationFile
@@ -23,32 +32,46 @@ public static class GenerationFile
     {
         ArgumentNullException.ThrowIfNull(folder);
         var path = Path.Combine(folder, Name);
-        if (!File.Exists(path)) return null;
+        if (!File.Exists(path))
+            return null;
         var json = PlacedJson.Read(path);
         var problems = new List<InputProblem>();
         var eos = Ids(json, "eos_token_id", problems);
         var bos = Ids(json, "bos_token_id", problems);
-        var pad = Ids(json, "pad_token_id", problems, least: -1);   // -1 is an older way to say "none"
-        if (bos is { Count: > 1 }) problems.Add(json.Problem("bos_token_id", "bos_token_id is a list; a prompt begins with one token"));
+        var pad = Ids(json, "pad_token_id", problems, least: -1); // -1 is an older way to say "none"
+        if (bos is { Count: > 1 })
+            problems.Add(json.Problem("bos_token_id", "bos_token_id is a list; a prompt begins with one token"));
         var stops = Texts(json, "stop_strings", problems);
-        return problems.Count == 0 ? new GenerationSettings(eos, bos?[0], pad?[0] is >= 0 ? pad[0] : null, stops) : throw new InputException(problems);
+        return problems.Count == 0
+            ? new GenerationSettings(eos, bos?[0], pad?[0] is >= 0 ? pad[0] : null, stops)
+            : throw new InputException(problems);
     }
 
-    /// <summary>A token id or a list of them; null where the field is absent, null or, with a complaint, something else.</summary>
+    /// <summary>
+    /// A token id or a list of them; null where the field is absent, null or, with a complaint, something else.
+    /// </summary>
     internal static IReadOnlyList<int>? Ids(PlacedJson json, string key, List<InputProblem> problems, int least = 0)
     {
         var node = json.Root[key];
-        if (node is null) return null;
+        if (node is null)
+            return null;
         var items = node is JsonArray a ? a.ToList() : [node];
         var ids = new List<int>();
         foreach (var item in items)
-            if (item is JsonValue v && v.GetValueKind() == JsonValueKind.Number && v.TryGetValue<int>(out var id) && id >= least) ids.Add(id);
+            if (
+                item is JsonValue v
+                && v.GetValueKind() == JsonValueKind.Number
+                && v.TryGetValue<int>(out var id)
+                && id >= least
+            )
+                ids.Add(id);
             else
             {
                 problems.Add(json.Problem(key, $"{key} is {Shown(node)}, not a token id or a list of them"));
                 return null;
             }
-        if (ids.Count > 0) return ids;
+        if (ids.Count > 0)
+            return ids;
         problems.Add(json.Problem(key, $"{key} is an empty list"));
         return null;
     }
@@ -63,10 +86,12 @@ public static class GenerationFile
     private static IReadOnlyList<string> Texts(PlacedJson json, string key, List<InputProblem> problems)
     {
         var node = json.Root[key];
-        if (node is null) return [];
+        if (node is null)
+            return [];
         var items = node is JsonArray a ? a.ToList() : [node];
         var texts = items.Select(i => i is JsonValue v && v.TryGetValue<string>(out var s) ? s : null).ToList();
-        if (texts.TrueForAll(t => t is not null)) return texts!;
+        if (texts.TrueForAll(t => t is not null))
+            return texts!;
         problems.Add(json.Problem(key, $"{key} is {Shown(node)}, not a text or a list of texts"));
         return [];
     }

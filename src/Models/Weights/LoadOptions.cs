@@ -3,7 +3,10 @@ namespace EditUnlearn.Models.Weights;
 /// <summary>How a checkpoint is loaded.</summary>
 public sealed record LoadOptions
 {
-    /// <summary>Whether tensors that need no conversion lie over the file instead of being copied. The file must then not be cut short while the model lives.</summary>
+    /// <summary>
+    /// Whether tensors that need no conversion lie over the file instead of being copied. The file must then not be cut
+    /// short while the model lives.
+    /// </summary>
     public bool Mapped { get; init; } = true;
 
     /// <summary>Whether every value is looked at, so that NaN and infinite weights are known from the start.</summary>
@@ -15,7 +18,9 @@ public sealed record LoadOptions
     /// <summary>Told after each tensor.</summary>
     public Action<LoadProgress>? Progress { get; init; }
 
-    /// <summary>Told what is odd but no error: weights that are not finite, values in the folder that are not used.</summary>
+    /// <summary>
+    /// Told what is odd but no error: weights that are not finite, values in the folder that are not used.
+    /// </summary>
     public Action<string>? Warn { get; init; }
 
     /// <summary>Looked at before each tensor.</summary>

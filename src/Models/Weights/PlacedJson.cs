@@ -5,12 +5,21 @@ using EditUnlearn.Foundation;
 
 namespace EditUnlearn.Models.Weights;
 
-/// <summary>A JSON object from a file, with the place of every field, so that a complaint can name line and column.</summary>
-/// <remarks>Everything a later look-up could trip over is refused here: size, depth, duplicate fields, text that is no valid Unicode.</remarks>
+/// <summary>
+/// A JSON object from a file, with the place of every field, so that a complaint can name line and column.
+/// </summary>
+/// <remarks>
+/// Everything a later look-up could trip over is refused here: size, depth, duplicate fields, text that is no valid
+/// Unicode.
+/// </remarks>
 internal sealed class PlacedJson
 {
     private const int MaxDepth = 16;
-    private static readonly JsonDocumentOptions Options = new() { MaxDepth = MaxDepth, AllowDuplicateProperties = false };
+    private static readonly JsonDocumentOptions Options = new()
+    {
+        MaxDepth = MaxDepth,
+        AllowDuplicateProperties = false,
+    };
 
     private readonly Dictionary<string, (int Line, int Column)> _places = new(StringComparer.Ordinal);
 
@@ -31,20 +40,31 @@ internal sealed class PlacedJson
     public static PlacedJson Read(string path, long maxBytes = 1 << 24)
     {
         var length = new FileInfo(path).Length;
-        if (length > maxBytes) throw new InputException(path, $"has {length} bytes; a file of this kind has at most {maxBytes}");
+        if (length > maxBytes)
+            throw new InputException(path, $"has {length} bytes; a file of this kind has at most {maxBytes}");
         ReadOnlyMemory<byte> bytes = File.ReadAllBytes(path);
-        if (bytes.Span.StartsWith(Encoding.UTF8.Preamble)) bytes = bytes[Encoding.UTF8.Preamble.Length..];
+        if (bytes.Span.StartsWith(Encoding.UTF8.Preamble))
+            bytes = bytes[Encoding.UTF8.Preamble.Length..];
         try
         {
-            using var checkedText = JsonDocument.Parse(bytes, Options);   // duplicates and depth; JsonObject would find the former only when used
-            if (checkedText.RootElement.ValueKind != JsonValueKind.Object) throw new InputException(path, "is not a JSON object");
+            // duplicates and depth; JsonObject would find the former only when used
+            using var checkedText = JsonDocument.Parse(bytes, Options);
+            if (checkedText.RootElement.ValueKind != JsonValueKind.Object)
+                throw new InputException(path, "is not a JSON object");
             var json = new PlacedJson(path, (JsonObject)JsonNode.Parse(bytes.Span, documentOptions: Options)!);
             json.Locate(bytes.Span);
             return json;
         }
         catch (JsonException e)
         {
-            throw new InputException(new InputProblem(path, (int)(e.LineNumber ?? -1) + 1, (int)(e.BytePositionInLine ?? -1) + 1, "not valid JSON: " + Brief(e)));
+            throw new InputException(
+                new InputProblem(
+                    path,
+                    (int)(e.LineNumber ?? -1) + 1,
+                    (int)(e.BytePositionInLine ?? -1) + 1,
+                    "not valid JSON: " + Brief(e)
+                )
+            );
         }
         catch (InvalidOperationException)
         {
@@ -57,8 +77,10 @@ internal sealed class PlacedJson
     {
         for (var at = field; ; at = at[..at.LastIndexOf('.')])
         {
-            if (_places.TryGetValue(at, out var place)) return new InputProblem(Path, place.Line, place.Column, message, hint);
-            if (!at.Contains('.', StringComparison.Ordinal)) return new InputProblem(Path, 0, 0, message, hint);
+            if (_places.TryGetValue(at, out var place))
+                return new InputProblem(Path, place.Line, place.Column, message, hint);
+            if (!at.Contains('.', StringComparison.Ordinal))
+                return new InputProblem(Path, 0, 0, message, hint);
         }
     }
 
@@ -69,16 +91,21 @@ internal sealed class PlacedJson
         return end < 0 ? e.Message : e.Message[..end];
     }
 
-    // Fields of the object and of the objects in it; deeper ones are not spoken of. Reading every text also proves it is Unicode.
+    // Fields of the object and of the objects in it; deeper ones are not spoken of. Reading every text also proves it
+    // is Unicode.
     private void Locate(ReadOnlySpan<byte> bytes)
     {
         var reader = new Utf8JsonReader(bytes, new JsonReaderOptions { MaxDepth = MaxDepth });
         var outer = "";
-        long line = 1, lineStart = 0, counted = 0;
+        long line = 1,
+            lineStart = 0,
+            counted = 0;
         while (reader.Read())
         {
-            if (reader.TokenType == JsonTokenType.String) _ = reader.GetString();
-            if (reader.TokenType != JsonTokenType.PropertyName) continue;
+            if (reader.TokenType == JsonTokenType.String)
+                _ = reader.GetString();
+            if (reader.TokenType != JsonTokenType.PropertyName)
+                continue;
             var name = reader.GetString()!;
             for (; counted < reader.TokenStartIndex; counted++)
                 if (bytes[(int)counted] == (byte)'\n')
@@ -87,8 +114,10 @@ internal sealed class PlacedJson
                     lineStart = counted + 1;
                 }
             var place = ((int)line, (int)(reader.TokenStartIndex - lineStart) + 1);
-            if (reader.CurrentDepth == 1) _places[outer = name] = place;
-            else if (reader.CurrentDepth == 2) _places[outer + "." + name] = place;
+            if (reader.CurrentDepth == 1)
+                _places[outer = name] = place;
+            else if (reader.CurrentDepth == 2)
+                _places[outer + "." + name] = place;
         }
     }
 }

@@ -7,8 +7,9 @@ namespace EditUnlearn.Models.Weights;
 
 /// <summary>A safetensors file: 8 bytes of header length, a JSON header, then raw little-endian values.</summary>
 /// <remarks>
-/// Three ways to a tensor: <see cref="Read"/> copies, <see cref="ReadInto"/> streams into a tensor of any type and device through a small buffer,
-/// <see cref="Map"/> lays it over the file without copying. A damaged or hostile file is refused by name of file and tensor.
+/// Three ways to a tensor: <see cref="Read"/> copies, <see cref="ReadInto"/> streams into a tensor of any type and
+/// device through a small buffer, <see cref="Map"/> lays it over the file without copying. A damaged or hostile file is
+/// refused by name of file and tensor.
 /// </remarks>
 public sealed class SafetensorsFile
 {
@@ -39,10 +40,12 @@ public sealed class SafetensorsFile
 
     /// <summary>Reads and checks the header.</summary>
     /// <exception cref="InputException">There is no such file.</exception>
-    /// <exception cref="DamagedFileException">The file is truncated or breaks the format; the message says where.</exception>
+    /// <exception cref="DamagedFileException">The file is truncated or breaks the format; the message says
+    /// where.</exception>
     public static SafetensorsFile Open(string path)
     {
-        if (!File.Exists(path)) throw new InputException(path, "there is no such file");
+        if (!File.Exists(path))
+            throw new InputException(path, "there is no such file");
         return new SafetensorsFile(path, new SafetensorsHeader(path).Read());
     }
 
@@ -60,7 +63,10 @@ public sealed class SafetensorsFile
     /// <summary>Copies every tensor out of the file.</summary>
     public Dictionary<string, Tensor> ReadAll() => _entries.Keys.ToDictionary(n => n, Read, StringComparer.Ordinal);
 
-    /// <summary>Streams one tensor into <paramref name="target"/>, converted to its type and moved to its device piece by piece: no second copy is held.</summary>
+    /// <summary>
+    /// Streams one tensor into <paramref name="target"/>, converted to its type and moved to its device piece by piece:
+    /// no second copy is held.
+    /// </summary>
     /// <param name="name">Its name.</param>
     /// <param name="target">Contiguous, of the same shape.</param>
     /// <param name="seen">Shown the raw values of each piece, for checks.</param>
@@ -69,15 +75,22 @@ public sealed class SafetensorsFile
     {
         ArgumentNullException.ThrowIfNull(target);
         var entry = Entry(name);
-        if (!target.shape.SequenceEqual(entry.Shape)) throw new ArgumentException($"'{name}' is [{string.Join(", ", entry.Shape)}], not [{string.Join(", ", target.shape)}].", nameof(target));
-        if (!target.is_contiguous()) throw new ArgumentException("Only a contiguous tensor can be read into.", nameof(target));
-        if (entry.Bytes == 0) return;
+        if (!target.shape.SequenceEqual(entry.Shape))
+            throw new ArgumentException(
+                $"'{name}' is [{string.Join(", ", entry.Shape)}], not [{string.Join(", ", target.shape)}].",
+                nameof(target)
+            );
+        if (!target.is_contiguous())
+            throw new ArgumentException("Only a contiguous tensor can be read into.", nameof(target));
+        if (entry.Bytes == 0)
+            return;
         using var quiet = no_grad();
         using var scope = NewDisposeScope();
         using var file = File.OpenHandle(Path, options: FileOptions.SequentialScan);
         var direct = target.dtype == entry.Type && target.device_type == DeviceType.CPU;
         var size = TensorTypes.SizeOf(entry.Type);
-        long count = entry.Bytes / size, step = Math.Min(count, Chunk / size);
+        long count = entry.Bytes / size,
+            step = Math.Min(count, Chunk / size);
         var flat = target.view(-1);
         var buffer = direct ? null : empty(step, dtype: entry.Type);
         for (long at = 0; at < count; at += step)
@@ -88,7 +101,8 @@ public sealed class SafetensorsFile
             var piece = direct ? place : buffer!.narrow(0, 0, n);
             Fill(file, piece.bytes, entry.Offset + at * size, name);
             seen?.Invoke(piece);
-            if (!direct) place.copy_(piece);
+            if (!direct)
+                place.copy_(piece);
         }
     }
 
@@ -100,11 +114,13 @@ public sealed class SafetensorsFile
     {
         ArgumentNullException.ThrowIfNull(see);
         var entry = Entry(name);
-        if (entry.Bytes == 0) return;
+        if (entry.Bytes == 0)
+            return;
         using var scope = NewDisposeScope();
         using var file = File.OpenHandle(Path, options: FileOptions.SequentialScan);
         var size = TensorTypes.SizeOf(entry.Type);
-        long count = entry.Bytes / size, step = Math.Min(count, Chunk / size);
+        long count = entry.Bytes / size,
+            step = Math.Min(count, Chunk / size);
         var buffer = empty(step, dtype: entry.Type);
         for (long at = 0; at < count; at += step)
         {
@@ -127,10 +143,14 @@ public sealed class SafetensorsFile
         Fill(file, target, entry.Offset + from, name);
     }
 
-    /// <summary>Lays one tensor over the file without copying; null where its values do not lie on a multiple of their size, or the system will not map the file.</summary>
+    /// <summary>
+    /// Lays one tensor over the file without copying; null where its values do not lie on a multiple of their size, or
+    /// the system will not map the file.
+    /// </summary>
     /// <remarks>
-    /// The mapping is private: what is written to the tensor stays in memory, page by page, and never reaches the file. Untouched pages belong to the
-    /// system's file cache. The file must not be cut short while the tensor lives; replacing or deleting it does no harm.
+    /// The mapping is private: what is written to the tensor stays in memory, page by page, and never reaches the file.
+    /// Untouched pages belong to the system's file cache. The file must not be cut short while the tensor lives;
+    /// replacing or deleting it does no harm.
     /// </remarks>
     /// <param name="name">Its name.</param>
     /// <exception cref="DamagedFileException">There is no tensor of that name.</exception>
@@ -138,7 +158,8 @@ public sealed class SafetensorsFile
     {
         var entry = Entry(name);
         var size = TensorTypes.SizeOf(entry.Type);
-        if (entry.Bytes == 0 || entry.Offset % size != 0) return null;
+        if (entry.Bytes == 0 || entry.Offset % size != 0)
+            return null;
         using var quiet = no_grad();
         using var scope = NewDisposeScope();
         try
@@ -152,14 +173,22 @@ public sealed class SafetensorsFile
         }
     }
 
-    private TensorEntry Entry(string name) => _entries.TryGetValue(name, out var entry) ? entry : throw new DamagedFileException(Path, $"there is no tensor '{name}'");
+    private TensorEntry Entry(string name) =>
+        _entries.TryGetValue(name, out var entry)
+            ? entry
+            : throw new DamagedFileException(Path, $"there is no tensor '{name}'");
 
     private void Fill(SafeFileHandle file, Span<byte> target, long offset, string name)
     {
         for (var read = 0; read < target.Length;)
         {
             var n = RandomAccess.Read(file, target[read..], offset + read);
-            if (n == 0) throw new DamagedFileException(Path, $"the file ends inside tensor '{name}'", "it changed while it was read");
+            if (n == 0)
+                throw new DamagedFileException(
+                    Path,
+                    $"the file ends inside tensor '{name}'",
+                    "it changed while it was read"
+                );
             read += n;
         }
     }

@@ -4,8 +4,12 @@ using static TorchSharp.torch;
 
 namespace EditUnlearn.Models.Weights;
 
-/// <summary>Writes tensors in the safetensors layout. Values begin on a multiple of 64 bytes, so that a reader may map them.</summary>
-/// <remarks>The file is written beside its place and renamed: whoever has the old one open or mapped keeps it whole.</remarks>
+/// <summary>
+/// Writes tensors in the safetensors layout. Values begin on a multiple of 64 bytes, so that a reader may map them.
+/// </summary>
+/// <remarks>
+/// The file is written beside its place and renamed: whoever has the old one open or mapped keeps it whole.
+/// </remarks>
 public static class SafetensorsWriter
 {
     private const int Chunk = 1 << 22;
@@ -15,10 +19,21 @@ public static class SafetensorsWriter
     /// <param name="tensors">In this order; any device.</param>
     /// <param name="metadata">Free text for <c>__metadata__</c>, or null.</param>
     /// <exception cref="NotSupportedException">A tensor's element type has no safetensors name.</exception>
-    public static void Write(string path, IEnumerable<KeyValuePair<string, Tensor>> tensors, IReadOnlyDictionary<string, string>? metadata = null)
+    public static void Write(
+        string path,
+        IEnumerable<KeyValuePair<string, Tensor>> tensors,
+        IReadOnlyDictionary<string, string>? metadata = null
+    )
     {
         ArgumentNullException.ThrowIfNull(tensors);
-        var all = tensors.Select(t => new OutgoingTensor(t.Key, t.Value.dtype, t.Value.shape, file => WriteValues(file, t.Value, t.Value.dtype))).ToList();
+        var all = tensors
+            .Select(t => new OutgoingTensor(
+                t.Key,
+                t.Value.dtype,
+                t.Value.shape,
+                file => WriteValues(file, t.Value, t.Value.dtype)
+            ))
+            .ToList();
         Write(path, all, metadata);
     }
 
@@ -26,7 +41,11 @@ public static class SafetensorsWriter
     /// <param name="path">Where; an existing file is replaced.</param>
     /// <param name="tensors">In this order.</param>
     /// <param name="metadata">Free text for <c>__metadata__</c>, or null.</param>
-    public static void Write(string path, IReadOnlyList<OutgoingTensor> tensors, IReadOnlyDictionary<string, string>? metadata)
+    public static void Write(
+        string path,
+        IReadOnlyList<OutgoingTensor> tensors,
+        IReadOnlyDictionary<string, string>? metadata
+    )
     {
         ArgumentNullException.ThrowIfNull(tensors);
         var header = Header(tensors, metadata);
@@ -44,7 +63,10 @@ public static class SafetensorsWriter
                 {
                     var begin = file.Position;
                     tensor.Values(file);
-                    if (file.Position - begin != tensor.Bytes) throw new InvalidOperationException($"{tensor.Name} took {file.Position - begin} bytes, not {tensor.Bytes}.");
+                    if (file.Position - begin != tensor.Bytes)
+                        throw new InvalidOperationException(
+                            $"{tensor.Name} took {file.Position - begin} bytes, not {tensor.Bytes}."
+                        );
                 }
                 file.Flush(flushToDisk: true);
             }
@@ -60,7 +82,8 @@ public static class SafetensorsWriter
     /// <summary>Writes the values of a tensor, converted piece by piece.</summary>
     internal static void WriteValues(Stream file, Tensor tensor, ScalarType type)
     {
-        if (tensor.numel() == 0) return;
+        if (tensor.numel() == 0)
+            return;
         using var scope = NewDisposeScope();
         using var quiet = no_grad();
         var flat = tensor.detach().contiguous().view(-1);
@@ -81,7 +104,8 @@ public static class SafetensorsWriter
             if (metadata is not null)
             {
                 json.WriteStartObject("__metadata__");
-                foreach (var (key, value) in metadata.OrderBy(p => p.Key, StringComparer.Ordinal)) json.WriteString(key, value);
+                foreach (var (key, value) in metadata.OrderBy(p => p.Key, StringComparer.Ordinal))
+                    json.WriteString(key, value);
                 json.WriteEndObject();
             }
             long offset = 0;
@@ -90,7 +114,8 @@ public static class SafetensorsWriter
                 json.WriteStartObject(tensor.Name);
                 json.WriteString("dtype", TensorTypes.HeaderName(tensor.Type));
                 json.WriteStartArray("shape");
-                foreach (var n in tensor.Shape) json.WriteNumberValue(n);
+                foreach (var n in tensor.Shape)
+                    json.WriteNumberValue(n);
                 json.WriteEndArray();
                 json.WriteStartArray("data_offsets");
                 json.WriteNumberValue(offset);
@@ -101,7 +126,8 @@ public static class SafetensorsWriter
             json.WriteEndObject();
         }
         // Spaces after the JSON bring the values, which begin 8 bytes further, to a multiple of 64.
-        while ((buffer.Length + 8) % 64 != 0) buffer.WriteByte((byte)' ');
+        while ((buffer.Length + 8) % 64 != 0)
+            buffer.WriteByte((byte)' ');
         return buffer.ToArray();
     }
 }

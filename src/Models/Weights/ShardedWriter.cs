@@ -8,7 +8,11 @@ namespace EditUnlearn.Models.Weights;
 /// <param name="File">Its name.</param>
 /// <param name="Tensors">In the order in which they lie in it.</param>
 /// <param name="Metadata">Free text for its header, or null.</param>
-public sealed record OutgoingShard(string File, IReadOnlyList<OutgoingTensor> Tensors, IReadOnlyDictionary<string, string>? Metadata);
+public sealed record OutgoingShard(
+    string File,
+    IReadOnlyList<OutgoingTensor> Tensors,
+    IReadOnlyDictionary<string, string>? Metadata
+);
 
 /// <summary>Writes weights as one safetensors file, or as shards with an index.</summary>
 public static class ShardedWriter
@@ -17,7 +21,11 @@ public static class ShardedWriter
     /// <param name="tensors">All of them.</param>
     /// <param name="most">Most bytes of values in one shard; a larger tensor gets a shard of its own.</param>
     /// <param name="metadata">Free text for every header.</param>
-    public static IReadOnlyList<OutgoingShard> Cut(IEnumerable<OutgoingTensor> tensors, long most, IReadOnlyDictionary<string, string>? metadata)
+    public static IReadOnlyList<OutgoingShard> Cut(
+        IEnumerable<OutgoingTensor> tensors,
+        long most,
+        IReadOnlyDictionary<string, string>? metadata
+    )
     {
         ArgumentNullException.ThrowIfNull(tensors);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(most);
@@ -33,26 +41,49 @@ public static class ShardedWriter
             groups[^1].Add(tensor);
             held += tensor.Bytes;
         }
-        string Name(int i) => groups.Count == 1 ? WeightIndex.Single : string.Create(CultureInfo.InvariantCulture, $"model-{i + 1:00000}-of-{groups.Count:00000}.safetensors");
+        string Name(int i) =>
+            groups.Count == 1
+                ? WeightIndex.Single
+                : string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"model-{i + 1:00000}-of-{groups.Count:00000}.safetensors"
+                );
         return [.. groups.Select((g, i) => new OutgoingShard(Name(i), g, metadata))];
     }
 
-    /// <summary>Writes the shards, and their index where there is more than one or <paramref name="indexMetadata"/> is given.</summary>
+    /// <summary>
+    /// Writes the shards, and their index where there is more than one or <paramref name="indexMetadata"/> is given.
+    /// </summary>
     /// <param name="folder">Exists.</param>
     /// <param name="shards">What to write.</param>
     /// <param name="indexMetadata">What an index shall say beside the map; sizes in it are brought up to date.</param>
     public static void Write(string folder, IReadOnlyList<OutgoingShard> shards, JsonObject? indexMetadata = null)
     {
         ArgumentNullException.ThrowIfNull(shards);
-        foreach (var shard in shards) SafetensorsWriter.Write(Path.Combine(folder, shard.File), shard.Tensors, shard.Metadata is { Count: > 0 } ? shard.Metadata : null);
-        if (shards.Count == 1 && indexMetadata is null) return;
+        foreach (var shard in shards)
+            SafetensorsWriter.Write(
+                Path.Combine(folder, shard.File),
+                shard.Tensors,
+                shard.Metadata is { Count: > 0 } ? shard.Metadata : null
+            );
+        if (shards.Count == 1 && indexMetadata is null)
+            return;
         var metadata = indexMetadata is null ? [] : (JsonObject)indexMetadata.DeepClone();
         var all = shards.SelectMany(s => s.Tensors).ToList();
         metadata["total_size"] = all.Sum(t => t.Bytes);
-        if (metadata.ContainsKey("total_parameters")) metadata["total_parameters"] = all.Sum(t => t.Shape.Aggregate(1L, (p, n) => p * n));
+        if (metadata.ContainsKey("total_parameters"))
+            metadata["total_parameters"] = all.Sum(t => t.Shape.Aggregate(1L, (p, n) => p * n));
         var map = new JsonObject();
-        foreach (var (name, file) in shards.SelectMany(s => s.Tensors.Select(t => (t.Name, s.File))).OrderBy(p => p.Name, StringComparer.Ordinal)) map[name] = file;
+        foreach (
+            var (name, file) in shards
+                .SelectMany(s => s.Tensors.Select(t => (t.Name, s.File)))
+                .OrderBy(p => p.Name, StringComparer.Ordinal)
+        )
+            map[name] = file;
         var index = new JsonObject { ["metadata"] = metadata, ["weight_map"] = map };
-        File.WriteAllText(Path.Combine(folder, WeightIndex.IndexName), index.ToJsonString(new JsonSerializerOptions { WriteIndented = true }) + "\n");
+        File.WriteAllText(
+            Path.Combine(folder, WeightIndex.IndexName),
+            index.ToJsonString(new JsonSerializerOptions { WriteIndented = true }) + "\n"
+        );
     }
 }

@@ -5,17 +5,26 @@ using static TorchSharp.torch;
 
 namespace EditUnlearn.Models.Weights;
 
-/// <summary>Tells models apart by what is in them, never by name: statistics of one must not serve another (defects S7, S13, A1).</summary>
+/// <summary>
+/// Tells models apart by what is in them, never by name: statistics of one must not serve another (defects S7, S13,
+/// A1).
+/// </summary>
 public static class WeightFingerprint
 {
-    /// <summary>SHA-256, in hex, of the shape of the model, its embedding and its blocks 0 .. <paramref name="lastLayer"/>: all that a key of that block depends on, and its <c>down_proj</c>.</summary>
+    /// <summary>
+    /// SHA-256, in hex, of the shape of the model, its embedding and its blocks 0 .. <paramref name="lastLayer"/>: all
+    /// that a key of that block depends on, and its <c>down_proj</c>.
+    /// </summary>
     /// <param name="model">The model as it is now.</param>
     /// <param name="lastLayer">0-based.</param>
     public static string UpTo(CausalLm model, int lastLayer)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(lastLayer, model.Config.Layers);
-        return Hash(model, Enumerable.Range(0, lastLayer + 1).SelectMany(l => OfBlock(model, l)).Prepend(TensorNames.Embedding));
+        return Hash(
+            model,
+            Enumerable.Range(0, lastLayer + 1).SelectMany(l => OfBlock(model, l)).Prepend(TensorNames.Embedding)
+        );
     }
 
     /// <summary>The same of every weight.</summary>
@@ -36,7 +45,12 @@ public static class WeightFingerprint
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         var c = model.Config;
         void Text(string text) => hash.AppendData(Encoding.UTF8.GetBytes(text + "\n"));
-        Text(string.Create(CultureInfo.InvariantCulture, $"{c.Heads} {c.KvHeads} {c.HeadDim} {c.RmsNormEps:R} {c.RopeTheta:R} {c.RopeScaling} {c.SlidingWindow}"));
+        Text(
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"{c.Heads} {c.KvHeads} {c.HeadDim} {c.RmsNormEps:R} {c.RopeTheta:R} {c.RopeScaling} {c.SlidingWindow}"
+            )
+        );
         using var quiet = no_grad();
         foreach (var name in names)
         {

@@ -5,7 +5,10 @@ using EditUnlearn.Foundation;
 namespace EditUnlearn.Models.Weights;
 
 /// <summary>Which file of a model folder holds which tensor: one safetensors file, or shards with an index.</summary>
-/// <remarks>A shard is named by the index, so its name is not trusted; a link inside the folder is the user's own (hub caches are made of them) and is followed.</remarks>
+/// <remarks>
+/// A shard is named by the index, so its name is not trusted; a link inside the folder is the user's own (hub caches
+/// are made of them) and is followed.
+/// </remarks>
 internal sealed class WeightIndex
 {
     public const string Single = "model.safetensors";
@@ -17,7 +20,9 @@ internal sealed class WeightIndex
         Folder = folder;
         Files = files;
         Metadata = metadata;
-        Places = files.SelectMany(f => f.Entries.Keys.Select(n => (n, f))).ToDictionary(p => p.n, p => p.f, StringComparer.Ordinal);
+        Places = files
+            .SelectMany(f => f.Entries.Keys.Select(n => (n, f)))
+            .ToDictionary(p => p.n, p => p.f, StringComparer.Ordinal);
     }
 
     /// <summary>The model folder.</summary>
@@ -40,10 +45,18 @@ internal sealed class WeightIndex
     /// <exception cref="DamagedFileException">A file breaks its format.</exception>
     public static WeightIndex Read(string folder)
     {
-        if (!Directory.Exists(folder)) throw new InputException(folder, "there is no such folder");
-        string single = Path.Combine(folder, Single), index = Path.Combine(folder, IndexName);
-        if (File.Exists(index) && File.Exists(single)) throw new InputException(folder, $"holds both {Single} and {IndexName}, which may differ", "remove the one that is not meant");
-        if (File.Exists(single)) return new WeightIndex(folder, [SafetensorsFile.Open(single)], null);
+        if (!Directory.Exists(folder))
+            throw new InputException(folder, "there is no such folder");
+        string single = Path.Combine(folder, Single),
+            index = Path.Combine(folder, IndexName);
+        if (File.Exists(index) && File.Exists(single))
+            throw new InputException(
+                folder,
+                $"holds both {Single} and {IndexName}, which may differ",
+                "remove the one that is not meant"
+            );
+        if (File.Exists(single))
+            return new WeightIndex(folder, [SafetensorsFile.Open(single)], null);
         return File.Exists(index) ? Sharded(folder, index) : throw NoWeights(folder);
     }
 
@@ -52,49 +65,82 @@ internal sealed class WeightIndex
         bool Any(string pattern) => Directory.EnumerateFiles(folder, pattern).Any();
         if (Any("*.bin") || Any("*.pth") || Any("*.pt") || Any("*.ckpt"))
             return new InputException(
-                folder, "holds weights only as .bin or .pth, which is pickle and can run code",
+                folder,
+                "holds weights only as .bin or .pth, which is pickle and can run code",
                 "take a revision with safetensors (most repositories have one), or convert in a place you trust: "
-                + "python3 -c \"from transformers import AutoModelForCausalLM as M; M.from_pretrained('IN', torch_dtype='auto').save_pretrained('OUT', safe_serialization=True)\"");
-        if (Any("*.gguf")) return new InputException(folder, "holds weights only as .gguf, which are quantised for another program", "take the safetensors checkpoint they were made from");
-        if (Any("*.safetensors")) return new InputException(folder, $"holds safetensors files, but neither {Single} nor {IndexName}", $"rename a single file to {Single}; shards need their index");
-        return new InputException(folder, $"holds neither {Single} nor {IndexName}", "a model folder holds config.json and weights as safetensors; was the download completed?");
+                    + "python3 -c \"from transformers import AutoModelForCausalLM as M; M.from_pretrained('IN', "
+                    + "torch_dtype='auto').save_pretrained('OUT', safe_serialization=True)\""
+            );
+        if (Any("*.gguf"))
+            return new InputException(
+                folder,
+                "holds weights only as .gguf, which are quantised for another program",
+                "take the safetensors checkpoint they were made from"
+            );
+        if (Any("*.safetensors"))
+            return new InputException(
+                folder,
+                $"holds safetensors files, but neither {Single} nor {IndexName}",
+                $"rename a single file to {Single}; shards need their index"
+            );
+        return new InputException(
+            folder,
+            $"holds neither {Single} nor {IndexName}",
+            "a model folder holds config.json and weights as safetensors; was the download completed?"
+        );
     }
 
     private static WeightIndex Sharded(string folder, string index)
     {
         var (map, metadata) = Parse(index);
         var problems = new List<InputProblem>();
-        void Complain(string message, string? hint = null) => problems.Add(new InputProblem(index, 0, 0, message, hint));
+        void Complain(string message, string? hint = null) =>
+            problems.Add(new InputProblem(index, 0, 0, message, hint));
         var shards = new SortedDictionary<string, SafetensorsFile?>(StringComparer.Ordinal);
         foreach (var (name, node) in map)
         {
-            if (node is not JsonValue v || !v.TryGetValue<string>(out var shard) || !IsPlainName(shard)) Complain($"'{name}' lies in {GenerationFile.Shown(node)}, which is not the name of a .safetensors file inside the folder");
+            if (node is not JsonValue v || !v.TryGetValue<string>(out var shard) || !IsPlainName(shard))
+                Complain(
+                    $"'{name}' lies in {GenerationFile.Shown(node)}, which is not the name of a .safetensors file "
+                        + "inside the folder"
+                );
             else
             {
                 if (!shards.TryGetValue(shard, out var file))
                 {
-                    file = File.Exists(Path.Combine(folder, shard)) ? SafetensorsFile.Open(Path.Combine(folder, shard)) : null;
+                    file = File.Exists(Path.Combine(folder, shard))
+                        ? SafetensorsFile.Open(Path.Combine(folder, shard))
+                        : null;
                     shards.Add(shard, file);
-                    if (file is null) Complain($"{shard} is missing", "complete the download");
+                    if (file is null)
+                        Complain($"{shard} is missing", "complete the download");
                 }
-                if (file is not null && !file.Entries.ContainsKey(name)) Complain($"'{name}' is not in {shard}, where the index puts it");
+                if (file is not null && !file.Entries.ContainsKey(name))
+                    Complain($"'{name}' is not in {shard}, where the index puts it");
             }
         }
         foreach (var (shard, file) in shards)
             foreach (var name in file?.Entries.Keys ?? [])
-                if ((map[name] as JsonValue)?.GetValue<JsonElement>() is not { ValueKind: JsonValueKind.String } place) Complain($"'{name}' is in {shard}, but not in the index");
-                else if (place.GetString() != shard) Complain($"'{name}' is in {shard}, but the index puts it into {GenerationFile.Shown(map[name])}");
-        return problems.Count == 0 ? new WeightIndex(folder, [.. shards.Values.OfType<SafetensorsFile>()], metadata) : throw new InputException(Problems.Capped(problems));
+                if ((map[name] as JsonValue)?.GetValue<JsonElement>() is not { ValueKind: JsonValueKind.String } place)
+                    Complain($"'{name}' is in {shard}, but not in the index");
+                else if (place.GetString() != shard)
+                    Complain($"'{name}' is in {shard}, but the index puts it into {GenerationFile.Shown(map[name])}");
+        return problems.Count == 0
+            ? new WeightIndex(folder, [.. shards.Values.OfType<SafetensorsFile>()], metadata)
+            : throw new InputException(Problems.Capped(problems));
     }
 
     private static (JsonObject Map, JsonObject Metadata) Parse(string index)
     {
-        DamagedFileException Damaged(string problem, Exception? inner = null) => new(index, "not a valid index: " + problem, "download it again", inner);
+        DamagedFileException Damaged(string problem, Exception? inner = null) =>
+            new(index, "not a valid index: " + problem, "download it again", inner);
         try
         {
             var root = PlacedJson.Read(index, MaxIndexBytes).Root;
-            if (root["weight_map"] is not JsonObject map) throw Damaged("there is no object weight_map");
-            if (map.Count == 0) throw Damaged("weight_map is empty");
+            if (root["weight_map"] is not JsonObject map)
+                throw Damaged("there is no object weight_map");
+            if (map.Count == 0)
+                throw Damaged("weight_map is empty");
             return (map, root["metadata"] as JsonObject ?? []);
         }
         catch (InputException e)
@@ -104,7 +150,10 @@ internal sealed class WeightIndex
     }
 
     private static bool IsPlainName(string shard) =>
-        shard.EndsWith(".safetensors", StringComparison.Ordinal) && shard.IndexOfAny(['/', '\\', '\0', ':']) < 0 && !shard.StartsWith('.') && shard.Length <= 255;
+        shard.EndsWith(".safetensors", StringComparison.Ordinal)
+        && shard.IndexOfAny(['/', '\\', '\0', ':']) < 0
+        && !shard.StartsWith('.')
+        && shard.Length <= 255;
 }
 
 /// <summary>Lists of problems that stay readable.</summary>
@@ -114,5 +163,17 @@ internal static class Problems
 
     /// <summary>All of them, or the first few hundred and how many more there are.</summary>
     public static IReadOnlyList<InputProblem> Capped(List<InputProblem> problems) =>
-        problems.Count <= Most ? problems : [.. problems.Take(Most), problems[Most] with { Line = 0, Column = 0, Message = $"and {problems.Count - Most} more of the kind", Hint = null }];
+        problems.Count <= Most
+            ? problems
+            :
+            [
+                .. problems.Take(Most),
+                problems[Most] with
+                {
+                    Line = 0,
+                    Column = 0,
+                    Message = $"and {problems.Count - Most} more of the kind",
+                    Hint = null,
+                },
+            ];
 }

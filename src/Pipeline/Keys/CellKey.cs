@@ -9,7 +9,9 @@ namespace EditUnlearn.Pipeline;
 /// <summary>What a cell's result depends on, as one hash.</summary>
 public static class CellKey
 {
-    /// <summary>Hashes a list that begins with its kind; every part carries its length, so that none can run into the next.</summary>
+    /// <summary>
+    /// Hashes a list that begins with its kind; every part carries its length, so that none can run into the next.
+    /// </summary>
     /// <param name="cell">Kind, version, parameters.</param>
     /// <param name="code">Code identity.</param>
     /// <param name="inputs">Direct inputs with their content hashes.</param>
@@ -21,13 +23,22 @@ public static class CellKey
         ArgumentNullException.ThrowIfNull(inputs);
         var info = cell.Stage.Info;
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        void Part(string name, string value) => hash.AppendData(Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{name} {Encoding.UTF8.GetByteCount(value)}\n{value}\n")));
+        void Part(string name, string value) =>
+            hash.AppendData(
+                Encoding.UTF8.GetBytes(
+                    string.Create(
+                        CultureInfo.InvariantCulture,
+                        $"{name} {Encoding.UTF8.GetByteCount(value)}\n{value}\n"
+                    )
+                )
+            );
         Part("kind", "cell/1");
         Part("stage", info.Name);
         Part("version", info.Version.ToString(CultureInfo.InvariantCulture));
         Part("code", code);
         Part("parameters", Canonical(cell.ParametersJson));
-        foreach (var input in inputs) Part("input", $"{input.Name}\n{input.Axes}\n{input.Hash}");
+        foreach (var input in inputs)
+            Part("input", $"{input.Name}\n{input.Axes}\n{input.Hash}");
         if (info.Resource == Resource.Accelerator)
         {
             Part("device", device);
@@ -36,14 +47,20 @@ public static class CellKey
         return CodeIdentity.Hex(hash.GetHashAndReset());
     }
 
-    /// <summary>JSON with the keys of every object in ordinal order, so that the order in a file does not count.</summary>
-    public static string Canonical(JsonNode? node) => Sorted(node)?.ToJsonString(JsonSerializerOptions.Default) ?? "null";
+    /// <summary>
+    /// JSON with the keys of every object in ordinal order, so that the order in a file does not count.
+    /// </summary>
+    public static string Canonical(JsonNode? node) =>
+        Sorted(node)?.ToJsonString(JsonSerializerOptions.Default) ?? "null";
 
-    private static JsonNode? Sorted(JsonNode? node) => node switch
-    {
-        JsonObject o => new JsonObject(o.OrderBy(p => p.Key, StringComparer.Ordinal).Select(p => KeyValuePair.Create(p.Key, Sorted(p.Value)))),
-        JsonArray a => new JsonArray([.. a.Select(Sorted)]),
-        null => null,
-        _ => node.DeepClone(),
-    };
+    private static JsonNode? Sorted(JsonNode? node) =>
+        node switch
+        {
+            JsonObject o => new JsonObject(
+                o.OrderBy(p => p.Key, StringComparer.Ordinal).Select(p => KeyValuePair.Create(p.Key, Sorted(p.Value)))
+            ),
+            JsonArray a => new JsonArray([.. a.Select(Sorted)]),
+            null => null,
+            _ => node.DeepClone(),
+        };
 }

@@ -6,10 +6,13 @@ using EditUnlearn.Foundation;
 
 namespace EditUnlearn.Pipeline;
 
-/// <summary>A hash of the code a stage can reach: changed by a constant or a helper's body, not by a comment, a local's name, a folder or a commit.</summary>
+/// <summary>
+/// A hash of the code a stage can reach: changed by a constant or a helper's body, not by a comment, a local's name, a
+/// folder or a commit.
+/// </summary>
 /// <remarks>
-/// The closure goes from type to type through signatures, fields and IL, inside the project's own assemblies; it stops at
-/// <see cref="CodeBoundaryAttribute"/>. A type that opens embedded files counts with those of its assembly.
+/// The closure goes from type to type through signatures, fields and IL, inside the project's own assemblies; it stops
+/// at <see cref="CodeBoundaryAttribute"/>. A type that opens embedded files counts with those of its assembly.
 /// What lies outside counts by assembly name and version. Results are kept on disk until an assembly changes.
 /// </remarks>
 public sealed class CodeIdentity
@@ -30,9 +33,11 @@ public sealed class CodeIdentity
         _cacheFile = cacheFile;
         _assemblies = [.. Directory.EnumerateFiles(folder, Prefix + "*.dll").Order(StringComparer.Ordinal)];
         var stamp = new StringBuilder("code/1");
-        foreach (var file in _assemblies.Select(a => new FileInfo(a))) stamp.Append(CultureInfo.InvariantCulture, $"|{file.Name}:{file.Length}:{file.LastWriteTimeUtc.Ticks}");
+        foreach (var file in _assemblies.Select(a => new FileInfo(a)))
+            stamp.Append(CultureInfo.InvariantCulture, $"|{file.Name}:{file.Length}:{file.LastWriteTimeUtc.Ticks}");
         _stamp = stamp.ToString();
-        if (cacheFile is not null && File.Exists(cacheFile)) ReadCache(cacheFile);
+        if (cacheFile is not null && File.Exists(cacheFile))
+            ReadCache(cacheFile);
     }
 
     /// <summary>The identity of everything reachable from the given types.</summary>
@@ -42,7 +47,8 @@ public sealed class CodeIdentity
         var name = string.Join('|', roots);
         lock (_gate)
         {
-            if (_known.TryGetValue(name, out var identity)) return identity;
+            if (_known.TryGetValue(name, out var identity))
+                return identity;
             _closure ??= CodeClosure.Load(_assemblies);
             identity = _closure.Hash(roots);
             _known.Add(name, identity);
@@ -52,11 +58,15 @@ public sealed class CodeIdentity
         }
     }
 
-    /// <summary>The types behind an identity with a hash of each; null where it was computed by a version that kept none, or elsewhere.</summary>
+    /// <summary>
+    /// The types behind an identity with a hash of each; null where it was computed by a version that kept none, or
+    /// elsewhere.
+    /// </summary>
     public IReadOnlyDictionary<string, string>? PartsOf(string identity)
     {
         ArgumentNullException.ThrowIfNull(identity);
-        if (PartsFile(identity) is not { } file || !File.Exists(file)) return null;
+        if (PartsFile(identity) is not { } file || !File.Exists(file))
+            return null;
         try
         {
             return JsonSerializer.Deserialize<Dictionary<string, string>>(File.ReadAllBytes(file));
@@ -71,11 +81,13 @@ public sealed class CodeIdentity
     public SourcePlace? SourceOf(string type) => SourceFinder.Find(_assemblies, type);
 
     // Kept for every identity that was ever in force here, so that an explanation can say what changed in between.
-    private string? PartsFile(string identity) => _cacheFile is null ? null : Path.Combine(Path.GetDirectoryName(_cacheFile)!, "code", identity + ".json");
+    private string? PartsFile(string identity) =>
+        _cacheFile is null ? null : Path.Combine(Path.GetDirectoryName(_cacheFile)!, "code", identity + ".json");
 
     private void WriteParts(string identity, string[] roots)
     {
-        if (PartsFile(identity) is { } file && !File.Exists(file)) AtomicFile.Write(file, JsonSerializer.SerializeToUtf8Bytes(_closure!.Parts(roots)));
+        if (PartsFile(identity) is { } file && !File.Exists(file))
+            AtomicFile.Write(file, JsonSerializer.SerializeToUtf8Bytes(_closure!.Parts(roots)));
     }
 
     private void ReadCache(string file)
@@ -83,8 +95,10 @@ public sealed class CodeIdentity
         try
         {
             var cache = JsonSerializer.Deserialize<Dictionary<string, string>>(File.ReadAllBytes(file));
-            if (cache is null || !cache.Remove("", out var stamp) || stamp != _stamp) return;
-            foreach (var (name, identity) in cache) _known[name] = identity;
+            if (cache is null || !cache.Remove("", out var stamp) || stamp != _stamp)
+                return;
+            foreach (var (name, identity) in cache)
+                _known[name] = identity;
         }
         catch (JsonException)
         {
@@ -94,7 +108,8 @@ public sealed class CodeIdentity
 
     private void WriteCache()
     {
-        if (_cacheFile is null) return;
+        if (_cacheFile is null)
+            return;
         var cache = new Dictionary<string, string>(_known) { [""] = _stamp };
         AtomicFile.Write(_cacheFile, JsonSerializer.SerializeToUtf8Bytes(cache));
     }

@@ -24,13 +24,24 @@ public sealed class KeyResolver(Plan plan, CodeIdentity code, FileHashes files)
     {
         ArgumentNullException.ThrowIfNull(cell);
         ArgumentNullException.ThrowIfNull(outputs);
-        var inputs = cell.Inputs.Select(input => input switch
-        {
-            CellOutputInput c => new KeyedInput(c.Name, $"{c.Cell}/{c.Output}", string.Join(',', c.Cell.Axes.Select(a => $"{a.Key}={a.Value}")), outputs(c.Cell)[c.Output]),
-            FileInput f => new KeyedInput(f.Name, f.Path, "", ContentOf(f)),
-            _ => throw new InvalidOperationException(),
-        }).ToList();
-        var identity = code.Of(cell.Stage.CodeOf(cell.Parameters).Prepend(cell.Stage.GetType()).Append(cell.Stage.ParametersType));
+        var inputs = cell
+            .Inputs.Select(input =>
+                input switch
+                {
+                    CellOutputInput c => new KeyedInput(
+                        c.Name,
+                        $"{c.Cell}/{c.Output}",
+                        string.Join(',', c.Cell.Axes.Select(a => $"{a.Key}={a.Value}")),
+                        outputs(c.Cell)[c.Output]
+                    ),
+                    FileInput f => new KeyedInput(f.Name, f.Path, "", ContentOf(f)),
+                    _ => throw new InvalidOperationException(),
+                }
+            )
+            .ToList();
+        var identity = code.Of(
+            cell.Stage.CodeOf(cell.Parameters).Prepend(cell.Stage.GetType()).Append(cell.Stage.ParametersType)
+        );
         return new KeyedCell(cell, CellKey.Of(cell, identity, inputs, plan.Device, plan.DType), identity, inputs);
     }
 }

@@ -5,7 +5,8 @@ public sealed class CellId : IEquatable<CellId>
 {
     /// <summary>Names a cell.</summary>
     /// <param name="stage">The name under <c>stages:</c>.</param>
-    /// <param name="axes">Axis names and labels in the order of <c>for:</c>; empty for a stage without a matrix.</param>
+    /// <param name="axes">Axis names and labels in the order of <c>for:</c>; empty for a stage without a
+    /// matrix.</param>
     public CellId(string stage, IReadOnlyList<KeyValuePair<string, string>> axes)
     {
         Stage = stage;
@@ -22,7 +23,10 @@ public sealed class CellId : IEquatable<CellId>
     /// <summary><c>stage[label,label]</c>.</summary>
     public string Text { get; }
 
-    /// <summary>The cell's folder in the readable view, relative to <c>artifacts/</c>: <c>apply/llama2,facts-40,rome</c>, or just <c>facts</c>.</summary>
+    /// <summary>
+    /// The cell's folder in the readable view, relative to <c>artifacts/</c>: <c>apply/llama2,facts-40,rome</c>, or
+    /// just <c>facts</c>.
+    /// </summary>
     public string Folder => Axes.Count == 0 ? Stage : $"{Stage}/{string.Join(',', Axes.Select(a => a.Value))}";
 
     /// <summary>The label of an axis, or null where the stage has no such axis.</summary>

@@ -25,8 +25,10 @@ public static class Dag
         var (nodes, edges) = Of(plan, full);
         var ids = nodes.Select((n, i) => (n.Name, Id: $"n{i}")).ToDictionary(p => p.Name, p => p.Id);
         var text = new StringBuilder("flowchart LR\n");
-        foreach (var (name, label) in nodes) text.Append("  ").Append(ids[name]).Append("[\"").Append(label).Append("\"]\n");
-        foreach (var (from, to) in edges) text.Append("  ").Append(ids[from]).Append(" --> ").Append(ids[to]).Append('\n');
+        foreach (var (name, label) in nodes)
+            text.Append("  ").Append(ids[name]).Append("[\"").Append(label).Append("\"]\n");
+        foreach (var (from, to) in edges)
+            text.Append("  ").Append(ids[from]).Append(" --> ").Append(ids[to]).Append('\n');
         return text.ToString();
     }
 
@@ -35,18 +37,35 @@ public static class Dag
     {
         var (nodes, edges) = Of(plan, full);
         var text = new StringBuilder("digraph study {\n  rankdir=LR;\n  node [shape=box];\n");
-        foreach (var (name, label) in nodes) text.Append("  \"").Append(name).Append("\" [label=\"").Append(label).Append("\"];\n");
-        foreach (var (from, to) in edges) text.Append("  \"").Append(from).Append("\" -> \"").Append(to).Append("\";\n");
+        foreach (var (name, label) in nodes)
+            text.Append("  \"").Append(name).Append("\" [label=\"").Append(label).Append("\"];\n");
+        foreach (var (from, to) in edges)
+            text.Append("  \"").Append(from).Append("\" -> \"").Append(to).Append("\";\n");
         return text.Append("}\n").ToString();
     }
 
-    private static (List<(string Name, string Label)> Nodes, List<(string From, string To)> Edges) Of(Plan plan, bool full)
+    private static (List<(string Name, string Label)> Nodes, List<(string From, string To)> Edges) Of(
+        Plan plan,
+        bool full
+    )
     {
         ArgumentNullException.ThrowIfNull(plan);
         if (full)
-            return ([.. plan.Cells.Select(c => (c.Id.Text, c.Id.Text))],
-                [.. plan.Cells.SelectMany(c => c.Inputs.OfType<CellOutputInput>().Select(i => (i.Cell.Text, c.Id.Text)).Distinct())]);
-        return ([.. plan.Stages.Select(s => (s.Name, plan.Cells.Count(c => c.Id.Stage == s.Name) is var n and not 1 ? $"{s.Name} x{n}" : s.Name))],
-            [.. plan.Stages.SelectMany(s => s.Reads.Select(r => (r, s.Name)))]);
+            return (
+                [.. plan.Cells.Select(c => (c.Id.Text, c.Id.Text))],
+                [
+                    .. plan.Cells.SelectMany(c =>
+                        c.Inputs.OfType<CellOutputInput>().Select(i => (i.Cell.Text, c.Id.Text)).Distinct()
+                    ),
+                ]
+            );
+        return (
+            [
+                .. plan.Stages.Select(s =>
+                    (s.Name, plan.Cells.Count(c => c.Id.Stage == s.Name) is var n and not 1 ? $"{s.Name} x{n}" : s.Name)
+                ),
+            ],
+            [.. plan.Stages.SelectMany(s => s.Reads.Select(r => (r, s.Name)))]
+        );
     }
 }

@@ -3,7 +3,9 @@ using EditUnlearn.Foundation;
 
 namespace EditUnlearn.Pipeline;
 
-/// <summary>A YAML file with options of a method, as they would stand under <c>options.METHOD</c> in <c>pipeline.yaml</c>.</summary>
+/// <summary>
+/// A YAML file with options of a method, as they would stand under <c>options.METHOD</c> in <c>pipeline.yaml</c>.
+/// </summary>
 /// <param name="Values">Untyped; the method's record types them.</param>
 /// <param name="Places">Where each option stands, by its path: <c>value.steps</c>.</param>
 public sealed record OptionsFile(JsonObject Values, IReadOnlyDictionary<string, SourcePlace> Places)
@@ -12,8 +14,12 @@ public sealed record OptionsFile(JsonObject Values, IReadOnlyDictionary<string, 
     /// <exception cref="InputException">It is absent, not YAML, or no map.</exception>
     public static OptionsFile Read(string path)
     {
-        if (!File.Exists(path)) throw new InputException(path, "there is no such file");
-        if (YamlReader.Read(File.ReadAllText(path), path) is not YamlMap map) throw new InputException(new InputProblem(path, 1, 1, "must be a map from option to value", "learningRate: 0.1"));
+        if (!File.Exists(path))
+            throw new InputException(path, "there is no such file");
+        if (YamlReader.Read(File.ReadAllText(path), path) is not YamlMap map)
+            throw new InputException(
+                new InputProblem(path, 1, 1, "must be a map from option to value", "learningRate: 0.1")
+            );
         var places = new Dictionary<string, SourcePlace>(StringComparer.Ordinal);
         Note(map, "", places);
         return new OptionsFile((JsonObject)ParameterBinder.Untyped(map)!, places);
@@ -28,7 +34,8 @@ public sealed record OptionsFile(JsonObject Values, IReadOnlyDictionary<string, 
     {
         ArgumentNullException.ThrowIfNull(option);
         for (var at = option; at.Length > 0; at = at[..Math.Max(0, at.LastIndexOf('.'))])
-            if (Places.TryGetValue(at, out var place)) return new InputProblem(place.File, place.Line, place.Column, $"'{option}' {message}", hint);
+            if (Places.TryGetValue(at, out var place))
+                return new InputProblem(place.File, place.Line, place.Column, $"'{option}' {message}", hint);
         return new InputProblem(path, 0, 0, $"'{option}' {message}", hint);
     }
 
@@ -38,7 +45,8 @@ public sealed record OptionsFile(JsonObject Values, IReadOnlyDictionary<string, 
         {
             var inner = path.Length == 0 ? entry.Key : $"{path}.{entry.Key}";
             places[inner] = entry.Place;
-            if (entry.Value is YamlMap below) Note(below, inner, places);
+            if (entry.Value is YamlMap below)
+                Note(below, inner, places);
         }
     }
 }

@@ -8,16 +8,19 @@ using EditUnlearn.Foundation;
 
 namespace EditUnlearn.Pipeline;
 
-/// <summary>Turns YAML values into parameter records: scalars are read by the type that waits for them, never by guess.</summary>
+/// <summary>
+/// Turns YAML values into parameter records: scalars are read by the type that waits for them, never by guess.
+/// </summary>
 public static class ParameterBinder
 {
     /// <summary>How parameters look as JSON: in keys, manifests and messages to workers.</summary>
-    public static JsonSerializerOptions Json { get; } = new()
-    {
-        PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
-        UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
-        Converters = { new JsonStringEnumConverter(JsonNamingPolicy.CamelCase) },
-    };
+    public static JsonSerializerOptions Json { get; } =
+        new()
+        {
+            PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
+            UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
+            Converters = { new JsonStringEnumConverter(JsonNamingPolicy.CamelCase) },
+        };
 
     private static readonly ConcurrentDictionary<Type, Schema> Schemas = new();
 
@@ -26,14 +29,18 @@ public static class ParameterBinder
         json.Deserialize(type, Json) ?? throw new JsonException($"null is not a {type.Name}");
 
     /// <summary>Parameters as JSON with every default filled in.</summary>
-    public static JsonObject ToJson(object parameters, Type type) => (JsonObject)JsonSerializer.SerializeToNode(parameters, type, Json)!;
+    public static JsonObject ToJson(object parameters, Type type) =>
+        (JsonObject)JsonSerializer.SerializeToNode(parameters, type, Json)!;
 
-    /// <summary>Binds a map to a record. Problems are reported with their place; null comes back when there is any.</summary>
+    /// <summary>
+    /// Binds a map to a record. Problems are reported with their place; null comes back when there is any.
+    /// </summary>
     internal static object? Bind(Type type, YamlMap map, Problems problems, Dictionary<string, SourcePlace> places)
     {
         var before = problems.Count;
         var json = Record(type, map, "", problems, places);
-        if (problems.Count > before) return null;
+        if (problems.Count > before)
+            return null;
         try
         {
             return FromJson(type, json!);
@@ -46,20 +53,31 @@ public static class ParameterBinder
     }
 
     /// <summary>An untyped value as JSON: plain scalars that look like numbers or truth values become such.</summary>
-    internal static JsonNode? Untyped(YamlValue value) => value switch
-    {
-        YamlMap map => new JsonObject(map.Entries.Select(e => KeyValuePair.Create(e.Key, Untyped(e.Value)))),
-        YamlList list => new JsonArray([.. list.Items.Select(Untyped)]),
-        YamlScalar { IsNull: true } => null,
-        YamlScalar { Plain: true, Text: "true" } => true,
-        YamlScalar { Plain: true, Text: "false" } => false,
-        YamlScalar { Plain: true } s when long.TryParse(s.Text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var n) => n,
-        YamlScalar { Plain: true } s when char.IsAsciiDigit(s.Text[^1]) && double.TryParse(s.Text, NumberStyles.Float, CultureInfo.InvariantCulture, out var d) && double.IsFinite(d) => d,
-        YamlScalar s => s.Text,
-        _ => throw new InvalidOperationException(),
-    };
+    internal static JsonNode? Untyped(YamlValue value) =>
+        value switch
+        {
+            YamlMap map => new JsonObject(map.Entries.Select(e => KeyValuePair.Create(e.Key, Untyped(e.Value)))),
+            YamlList list => new JsonArray([.. list.Items.Select(Untyped)]),
+            YamlScalar { IsNull: true } => null,
+            YamlScalar { Plain: true, Text: "true" } => true,
+            YamlScalar { Plain: true, Text: "false" } => false,
+            YamlScalar { Plain: true } s
+                when long.TryParse(s.Text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var n) => n,
+            YamlScalar { Plain: true } s
+                when char.IsAsciiDigit(s.Text[^1])
+                    && double.TryParse(s.Text, NumberStyles.Float, CultureInfo.InvariantCulture, out var d)
+                    && double.IsFinite(d) => d,
+            YamlScalar s => s.Text,
+            _ => throw new InvalidOperationException(),
+        };
 
-    private static JsonObject? Record(Type type, YamlMap map, string path, Problems problems, Dictionary<string, SourcePlace> places)
+    private static JsonObject? Record(
+        Type type,
+        YamlMap map,
+        string path,
+        Problems problems,
+        Dictionary<string, SourcePlace> places
+    )
     {
         var schema = Schemas.GetOrAdd(type, t => new Schema(t));
         var json = new JsonObject();
@@ -67,7 +85,11 @@ public static class ParameterBinder
         {
             if (schema.Find(entry.Key) is not { } member)
             {
-                problems.Add(entry.Place, $"'{entry.Key}' is not a parameter here", Problems.DidYouMean(entry.Key, schema.Names));
+                problems.Add(
+                    entry.Place,
+                    $"'{entry.Key}' is not a parameter here",
+                    Problems.DidYouMean(entry.Key, schema.Names)
+                );
                 continue;
             }
             if (json.ContainsKey(member.Name))
@@ -84,37 +106,66 @@ public static class ParameterBinder
         return json;
     }
 
-    private static JsonNode? Value(Type type, bool nullable, YamlValue value, string path, Problems problems, Dictionary<string, SourcePlace> places)
+    private static JsonNode? Value(
+        Type type,
+        bool nullable,
+        YamlValue value,
+        string path,
+        Problems problems,
+        Dictionary<string, SourcePlace> places
+    )
     {
-        if (Nullable.GetUnderlyingType(type) is { } underlying) (type, nullable) = (underlying, true);
+        if (Nullable.GetUnderlyingType(type) is { } underlying)
+            (type, nullable) = (underlying, true);
         if (value is YamlScalar { IsNull: true })
         {
-            if (!nullable && type != typeof(JsonNode)) problems.Add(value.Place, $"'{path}' has no value");
+            if (!nullable && type != typeof(JsonNode))
+                problems.Add(value.Place, $"'{path}' has no value");
             return null;
         }
         if (typeof(JsonNode).IsAssignableFrom(type))
         {
             Note(value, path, places);
-            if (type == typeof(JsonObject) && value is not YamlMap) return Wrong(problems, value, path, "a map");
+            if (type == typeof(JsonObject) && value is not YamlMap)
+                return Wrong(problems, value, path, "a map");
             return Untyped(value);
         }
-        if (type == typeof(string)) return value is YamlScalar s ? s.Text : Wrong(problems, value, path, "a single value");
+        if (type == typeof(string))
+            return value is YamlScalar s ? s.Text : Wrong(problems, value, path, "a single value");
         if (ItemOf(type) is { } item)
             return value is YamlList list
-                ? new JsonArray([.. list.Items.Select((v, i) => Value(item, false, v, $"{path}[{i}]", problems, places))])
+                ? new JsonArray([
+                    .. list.Items.Select((v, i) => Value(item, false, v, $"{path}[{i}]", problems, places)),
+                ])
                 : Wrong(problems, value, path, "a list, as in [a, b]");
         if (ValueOf(type) is { } entryType)
             return value is YamlMap entries
-                ? new JsonObject(entries.Entries.Select(e => KeyValuePair.Create(e.Key, Value(entryType, false, e.Value, $"{path}.{e.Key}", problems, places))))
+                ? new JsonObject(
+                    entries.Entries.Select(e =>
+                        KeyValuePair.Create(
+                            e.Key,
+                            Value(entryType, false, e.Value, $"{path}.{e.Key}", problems, places)
+                        )
+                    )
+                )
                 : Wrong(problems, value, path, "a map");
         if (type.IsEnum)
         {
             var names = Enum.GetNames(type).Select(JsonNamingPolicy.CamelCase.ConvertName).ToList();
-            if (value is YamlScalar e && names.Find(n => Same(n, e.Text)) is { } name) return name;
-            return Wrong(problems, value, path, "one of " + string.Join(", ", names), value is YamlScalar w ? Spelling.Nearest(w.Text, names) : null);
+            if (value is YamlScalar e && names.Find(n => Same(n, e.Text)) is { } name)
+                return name;
+            return Wrong(
+                problems,
+                value,
+                path,
+                "one of " + string.Join(", ", names),
+                value is YamlScalar w ? Spelling.Nearest(w.Text, names) : null
+            );
         }
-        if (value is YamlScalar scalar && IsSimple(type)) return Simple(type, scalar) ?? Wrong(problems, value, path, Name(type));
-        if (IsSimple(type)) return Wrong(problems, value, path, Name(type));
+        if (value is YamlScalar scalar && IsSimple(type))
+            return Simple(type, scalar) ?? Wrong(problems, value, path, Name(type));
+        if (IsSimple(type))
+            return Wrong(problems, value, path, Name(type));
         return value is YamlMap map ? Record(type, map, path, problems, places) : Wrong(problems, value, path, "a map");
     }
 
@@ -122,21 +173,49 @@ public static class ParameterBinder
     {
         const NumberStyles Whole = NumberStyles.AllowLeadingSign;
         var culture = CultureInfo.InvariantCulture;
-        if (type == typeof(bool)) return s.Text switch { "true" => true, "false" => false, _ => null };
-        if (type == typeof(int)) return int.TryParse(s.Text, Whole, culture, out var i) ? i : null;
-        if (type == typeof(long)) return long.TryParse(s.Text, Whole, culture, out var l) ? l : null;
-        if (type == typeof(ulong)) return ulong.TryParse(s.Text, NumberStyles.None, culture, out var u) ? u : null;
+        if (type == typeof(bool))
+            return s.Text switch
+            {
+                "true" => true,
+                "false" => false,
+                _ => null,
+            };
+        if (type == typeof(int))
+            return int.TryParse(s.Text, Whole, culture, out var i) ? i : null;
+        if (type == typeof(long))
+            return long.TryParse(s.Text, Whole, culture, out var l) ? l : null;
+        if (type == typeof(ulong))
+            return ulong.TryParse(s.Text, NumberStyles.None, culture, out var u) ? u : null;
         return double.TryParse(s.Text, NumberStyles.Float, culture, out var d) && double.IsFinite(d) ? d : null;
     }
 
-    private static bool IsSimple(Type type) => type == typeof(bool) || type == typeof(int) || type == typeof(long) || type == typeof(ulong) || type == typeof(double);
+    private static bool IsSimple(Type type) =>
+        type == typeof(bool)
+        || type == typeof(int)
+        || type == typeof(long)
+        || type == typeof(ulong)
+        || type == typeof(double);
 
-    private static string Name(Type type) => type == typeof(bool) ? "true or false" : type == typeof(double) ? "a number" : type == typeof(ulong) ? "a whole number from 0" : "a whole number";
+    private static string Name(Type type) =>
+        type == typeof(bool) ? "true or false"
+        : type == typeof(double) ? "a number"
+        : type == typeof(ulong) ? "a whole number from 0"
+        : "a whole number";
 
-    private static JsonNode? Wrong(Problems problems, YamlValue value, string path, string expected, string? near = null)
+    private static JsonNode? Wrong(
+        Problems problems,
+        YamlValue value,
+        string path,
+        string expected,
+        string? near = null
+    )
     {
         var found = value is YamlScalar s ? $"'{s.Text}'" : value.Kind;
-        problems.Add(value.Place, $"'{path}' must be {expected}, not {found}", near is null ? null : $"did you mean '{near}'?");
+        problems.Add(
+            value.Place,
+            $"'{path}' must be {expected}, not {found}",
+            near is null ? null : $"did you mean '{near}'?"
+        );
         return null;
     }
 
@@ -154,13 +233,26 @@ public static class ParameterBinder
 
     private static Type? ItemOf(Type type) =>
         type.IsArray ? type.GetElementType()
-        : type.IsGenericType && type.GetGenericTypeDefinition() is var g && (g == typeof(IReadOnlyList<>) || g == typeof(List<>)) ? type.GetGenericArguments()[0] : null;
+        : type.IsGenericType
+        && type.GetGenericTypeDefinition() is var g
+        && (g == typeof(IReadOnlyList<>) || g == typeof(List<>))
+            ? type.GetGenericArguments()[0]
+        : null;
 
     private static Type? ValueOf(Type type) =>
-        type.IsGenericType && type.GetGenericTypeDefinition() is var g && (g == typeof(IReadOnlyDictionary<,>) || g == typeof(Dictionary<,>)) ? type.GetGenericArguments()[1] : null;
+        type.IsGenericType
+        && type.GetGenericTypeDefinition() is var g
+        && (g == typeof(IReadOnlyDictionary<,>) || g == typeof(Dictionary<,>))
+            ? type.GetGenericArguments()[1]
+            : null;
 
     // learning-rate, learningRate and LearningRate are the same name.
-    internal static bool Same(string a, string b) => string.Equals(a.Replace("-", "", StringComparison.Ordinal), b.Replace("-", "", StringComparison.Ordinal), StringComparison.OrdinalIgnoreCase);
+    internal static bool Same(string a, string b) =>
+        string.Equals(
+            a.Replace("-", "", StringComparison.Ordinal),
+            b.Replace("-", "", StringComparison.Ordinal),
+            StringComparison.OrdinalIgnoreCase
+        );
 
     private sealed class Schema
     {
@@ -169,15 +261,30 @@ public static class ParameterBinder
         public Schema(Type type)
         {
             var nullability = new NullabilityInfoContext();
-            var constructor = type.GetConstructors().OrderByDescending(c => c.GetParameters().Length).FirstOrDefault(c => c.GetParameters() is not [{ } only] || only.ParameterType != type);
+            var constructor = type.GetConstructors()
+                .OrderByDescending(c => c.GetParameters().Length)
+                .FirstOrDefault(c => c.GetParameters() is not [{ } only] || only.ParameterType != type);
             var arguments = constructor?.GetParameters() ?? [];
-            foreach (var property in type.GetProperties(BindingFlags.Public | BindingFlags.Instance).Where(p => p.GetIndexParameters().Length == 0 && p.CanRead))
+            foreach (
+                var property in type.GetProperties(BindingFlags.Public | BindingFlags.Instance)
+                    .Where(p => p.GetIndexParameters().Length == 0 && p.CanRead)
+            )
             {
-                var argument = Array.Find(arguments, a => string.Equals(a.Name, property.Name, StringComparison.OrdinalIgnoreCase));
-                if (argument is null && !property.CanWrite) continue;
+                var argument = Array.Find(
+                    arguments,
+                    a => string.Equals(a.Name, property.Name, StringComparison.OrdinalIgnoreCase)
+                );
+                if (argument is null && !property.CanWrite)
+                    continue;
                 var name = JsonNamingPolicy.CamelCase.ConvertName(property.Name);
-                _members.Add((name, property.PropertyType, nullability.Create(property).ReadState == NullabilityState.Nullable));
-                if (argument is { HasDefaultValue: false } || property.IsDefined(typeof(System.Runtime.CompilerServices.RequiredMemberAttribute))) Required.Add(name);
+                _members.Add(
+                    (name, property.PropertyType, nullability.Create(property).ReadState == NullabilityState.Nullable)
+                );
+                if (
+                    argument is { HasDefaultValue: false }
+                    || property.IsDefined(typeof(System.Runtime.CompilerServices.RequiredMemberAttribute))
+                )
+                    Required.Add(name);
             }
         }
 

@@ -11,13 +11,19 @@ public sealed record PipelineFile(string Root, YamlMap Content)
     public const string FileName = "pipeline.yaml";
 
     /// <summary>Names of the profiles, in file order.</summary>
-    public IReadOnlyList<string> Profiles => Content["profiles"] is YamlMap profiles ? [.. profiles.Entries.Select(e => e.Key)] : [];
+    public IReadOnlyList<string> Profiles =>
+        Content["profiles"] is YamlMap profiles ? [.. profiles.Entries.Select(e => e.Key)] : [];
 
     /// <summary>Reads a file.</summary>
     /// <exception cref="InputException">It is absent or not YAML of the allowed kind.</exception>
     public static PipelineFile Read(string path)
     {
-        if (!File.Exists(path)) throw new InputException(path, "there is no such file", "the study is described in pipeline.yaml at the top of the checkout");
+        if (!File.Exists(path))
+            throw new InputException(
+                path,
+                "there is no such file",
+                "the study is described in pipeline.yaml at the top of the checkout"
+            );
         return Parse(File.ReadAllText(path), Path.GetFileName(path), Path.GetDirectoryName(Path.GetFullPath(path))!);
     }
 
@@ -28,7 +34,9 @@ public sealed record PipelineFile(string Root, YamlMap Content)
     public static PipelineFile Parse(string text, string name, string root) =>
         YamlReader.Read(text, name) is YamlMap map
             ? new PipelineFile(root, map)
-            : throw new InputException(new InputProblem(name, 1, 1, "must be a map with settings, profiles and stages"));
+            : throw new InputException(
+                new InputProblem(name, 1, 1, "must be a map with settings, profiles and stages")
+            );
 }
 
 /// <summary>Which variant of the study is wanted.</summary>

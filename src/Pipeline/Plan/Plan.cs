@@ -2,7 +2,9 @@ using System.Text.Json.Nodes;
 
 namespace EditUnlearn.Pipeline;
 
-/// <summary>The study, checked and expanded: every cell with its parameters and where its inputs come from. Immutable.</summary>
+/// <summary>
+/// The study, checked and expanded: every cell with its parameters and where its inputs come from. Immutable.
+/// </summary>
 public sealed record Plan
 {
     /// <summary>Folder of <c>pipeline.yaml</c>; files under <c>in:</c> are relative to it.</summary>
@@ -34,7 +36,12 @@ public sealed record Plan
 /// <param name="Reads">Names of the stages it reads, without repeats.</param>
 /// <param name="Place">Where it stands.</param>
 public sealed record PlannedStage(
-    string Name, IStage Run, IReadOnlyList<KeyValuePair<string, IReadOnlyList<string>>> Axes, IReadOnlyList<string> Reads, SourcePlace Place);
+    string Name,
+    IStage Run,
+    IReadOnlyList<KeyValuePair<string, IReadOnlyList<string>>> Axes,
+    IReadOnlyList<string> Reads,
+    SourcePlace Place
+);
 
 /// <summary>One run of one stage: what the engine keys, runs and stores.</summary>
 public sealed record Cell
@@ -57,7 +64,9 @@ public sealed record Cell
     /// <summary>Where the stage stands in the file.</summary>
     public required SourcePlace Place { get; init; }
 
-    /// <summary>Where each parameter (path such as <c>options.learningRate</c>) got its value; none for defaults.</summary>
+    /// <summary>
+    /// Where each parameter (path such as <c>options.learningRate</c>) got its value; none for defaults.
+    /// </summary>
     public required IReadOnlyDictionary<string, SourcePlace> ParameterPlaces { get; init; }
 }
 
@@ -74,7 +83,8 @@ public sealed record CellOutputInput(string Name, CellId Cell, string Output) : 
 /// <summary>A file or folder of the project or of the user, hashed by content.</summary>
 /// <param name="Name">The name under <c>in:</c>.</param>
 /// <param name="Path">As written: relative to the root, or absolute.</param>
-/// <param name="Obtain">For a file that does not come with the project and may be absent: the command that fetches it. Null for files that must be there.</param>
+/// <param name="Obtain">For a file that does not come with the project and may be absent: the command that fetches it.
+/// Null for files that must be there.</param>
 public sealed record FileInput(string Name, string Path, string? Obtain = null) : CellInput(Name);
 
 /// <summary>A place in a file (1-based), or an origin such as <c>--set</c> with line 0.</summary>

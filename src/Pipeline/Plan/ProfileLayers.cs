@@ -18,7 +18,11 @@ internal static class ProfileLayers
         {
             if (profiles[next] is not { } chosen)
             {
-                problems.Add(place, $"there is no profile '{next}'", Problems.DidYouMean(next, profiles.Entries.Select(e => e.Key)));
+                problems.Add(
+                    place,
+                    $"there is no profile '{next}'",
+                    Problems.DidYouMean(next, profiles.Entries.Select(e => e.Key))
+                );
                 break;
             }
             if (!seen.Add(next))
@@ -28,11 +32,13 @@ internal static class ProfileLayers
             }
             if (chosen is not YamlMap values)
             {
-                if (chosen is not YamlScalar { IsNull: true }) problems.Add(chosen.Place, $"the profile '{next}' must be a map of settings, not {chosen.Kind}");
+                if (chosen is not YamlScalar { IsNull: true })
+                    problems.Add(chosen.Place, $"the profile '{next}' must be a map of settings, not {chosen.Kind}");
                 break;
             }
             layers.Add(new YamlMap([.. values.Entries.Where(e => e.Key != BasedOn)], values.Place));
-            if (values[BasedOn] is not { } below) break;
+            if (values[BasedOn] is not { } below)
+                break;
             if (below is not YamlScalar { IsNull: false } text)
             {
                 problems.Add(below.Place, $"'{BasedOn}' must name one profile, not {below.Kind}");

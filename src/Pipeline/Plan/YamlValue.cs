@@ -4,7 +4,10 @@ using YamlDotNet.Core.Events;
 
 namespace EditUnlearn.Pipeline;
 
-/// <summary>A value of a YAML file with the place where it stands. Nothing is typed yet: the reader of a scalar decides what it means.</summary>
+/// <summary>
+/// A value of a YAML file with the place where it stands. Nothing is typed yet: the reader of a scalar decides what it
+/// means.
+/// </summary>
 /// <param name="Place">Where it begins.</param>
 public abstract record YamlValue(SourcePlace Place)
 {
@@ -37,8 +40,10 @@ public sealed record YamlList(IReadOnlyList<YamlValue> Items, SourcePlace Place)
 /// <summary>A map.</summary>
 /// <param name="Entries">In file order; keys are distinct.</param>
 /// <param name="Place">Where it begins.</param>
-/// <param name="Replaces">Whether it was written with the tag <c>!replace</c>: in a profile it takes the place of the map below instead of being merged into it.</param>
-public sealed record YamlMap(IReadOnlyList<YamlEntry> Entries, SourcePlace Place, bool Replaces = false) : YamlValue(Place)
+/// <param name="Replaces">Whether it was written with the tag <c>!replace</c>: in a profile it takes the place of the
+/// map below instead of being merged into it.</param>
+public sealed record YamlMap(IReadOnlyList<YamlEntry> Entries, SourcePlace Place, bool Replaces = false)
+    : YamlValue(Place)
 {
     /// <inheritdoc/>
     public override string Kind => "a map";
@@ -53,7 +58,10 @@ public sealed record YamlMap(IReadOnlyList<YamlEntry> Entries, SourcePlace Place
 /// <param name="Value">Its value.</param>
 public sealed record YamlEntry(string Key, SourcePlace Place, YamlValue Value);
 
-/// <summary>Reads YAML into <see cref="YamlValue"/>s. Anchors, tags but <c>!replace</c> on a map, and deep nesting are refused: a pipeline needs none, and they can hide bombs.</summary>
+/// <summary>
+/// Reads YAML into <see cref="YamlValue"/>s. Anchors, tags but <c>!replace</c> on a map, and deep nesting are refused:
+/// a pipeline needs none, and they can hide bombs.
+/// </summary>
 public static class YamlReader
 {
     private const int MaxDepth = 32;
@@ -66,54 +74,84 @@ public static class YamlReader
     public static YamlValue Read(string text, string file)
     {
         ArgumentNullException.ThrowIfNull(text);
-        if (text.Length > MaxBytes) throw new InputException(file, $"is larger than {MaxBytes} bytes");
+        if (text.Length > MaxBytes)
+            throw new InputException(file, $"is larger than {MaxBytes} bytes");
         try
         {
             var parser = new Parser(new StringReader(text));
             parser.Consume<StreamStart>();
-            if (!parser.TryConsume<DocumentStart>(out _)) return new YamlMap([], new SourcePlace(file, 1, 1));
+            if (!parser.TryConsume<DocumentStart>(out _))
+                return new YamlMap([], new SourcePlace(file, 1, 1));
             var value = Value(parser, file, 0);
             parser.Consume<DocumentEnd>();
-            if (parser.Accept<DocumentStart>(out var second)) throw Problem(file, second.Start, "a second document begins", "keep one document in the file");
+            if (parser.Accept<DocumentStart>(out var second))
+                throw Problem(file, second.Start, "a second document begins", "keep one document in the file");
             return value;
         }
         catch (YamlException e)
         {
-            throw new InputException(new InputProblem(file, (int)e.Start.Line, (int)e.Start.Column, "not valid YAML: " + e.Message.Split(": ", 2)[^1].TrimEnd('.'),
-                text.Contains("${", StringComparison.Ordinal) ? "write $name, not ${name}" : "check indentation, quotes and brackets just before this place"));
+            throw new InputException(
+                new InputProblem(
+                    file,
+                    (int)e.Start.Line,
+                    (int)e.Start.Column,
+                    "not valid YAML: " + e.Message.Split(": ", 2)[^1].TrimEnd('.'),
+                    text.Contains("${", StringComparison.Ordinal)
+                        ? "write $name, not ${name}"
+                        : "check indentation, quotes and brackets just before this place"
+                )
+            );
         }
     }
 
     private static YamlValue Value(Parser parser, string file, int depth)
     {
-        if (depth > MaxDepth) throw Problem(file, parser.Current!.Start, $"is nested deeper than {MaxDepth} levels", null);
+        if (depth > MaxDepth)
+            throw Problem(file, parser.Current!.Start, $"is nested deeper than {MaxDepth} levels", null);
         const string NoAnchors = "put the shared value into settings and refer to it with $name";
-        if (parser.Accept<AnchorAlias>(out var alias)) throw Problem(file, alias.Start, "anchors and aliases are not supported", NoAnchors);
+        if (parser.Accept<AnchorAlias>(out var alias))
+            throw Problem(file, alias.Start, "anchors and aliases are not supported", NoAnchors);
         var node = parser.Consume<NodeEvent>();
         var place = new SourcePlace(file, (int)node.Start.Line, (int)node.Start.Column);
-        if (!node.Anchor.IsEmpty) throw Problem(file, node.Start, "anchors and aliases are not supported", NoAnchors);
+        if (!node.Anchor.IsEmpty)
+            throw Problem(file, node.Start, "anchors and aliases are not supported", NoAnchors);
         var replaces = node is MappingStart && !node.Tag.IsEmpty && node.Tag.Value == "!replace";
-        if (!replaces && !node.Tag.IsEmpty && !node.Tag.IsNonSpecific) throw Problem(file, node.Start, $"the tag {node.Tag} is not supported", "write the value without a tag");
+        if (!replaces && !node.Tag.IsEmpty && !node.Tag.IsNonSpecific)
+            throw Problem(file, node.Start, $"the tag {node.Tag} is not supported", "write the value without a tag");
         switch (node)
         {
             case Scalar scalar:
                 return new YamlScalar(scalar.Value, scalar.Style == ScalarStyle.Plain, place);
             case SequenceStart:
                 var items = new List<YamlValue>();
-                while (!parser.TryConsume<SequenceEnd>(out _)) items.Add(Value(parser, file, depth + 1));
+                while (!parser.TryConsume<SequenceEnd>(out _))
+                    items.Add(Value(parser, file, depth + 1));
                 return new YamlList(items, place);
             default:
                 var entries = new List<YamlEntry>();
                 while (!parser.TryConsume<MappingEnd>(out _))
                 {
-                    if (!parser.TryConsume<Scalar>(out var key)) throw Problem(file, parser.Current!.Start, "a key must be plain text", null);
+                    if (!parser.TryConsume<Scalar>(out var key))
+                        throw Problem(file, parser.Current!.Start, "a key must be plain text", null);
                     if (entries.Find(e => e.Key == key.Value) is { } first)
-                        throw Problem(file, key.Start, $"'{key.Value}' stands twice in this map", $"the first one is in line {first.Place.Line}");
-                    entries.Add(new YamlEntry(key.Value, new SourcePlace(file, (int)key.Start.Line, (int)key.Start.Column), Value(parser, file, depth + 1)));
+                        throw Problem(
+                            file,
+                            key.Start,
+                            $"'{key.Value}' stands twice in this map",
+                            $"the first one is in line {first.Place.Line}"
+                        );
+                    entries.Add(
+                        new YamlEntry(
+                            key.Value,
+                            new SourcePlace(file, (int)key.Start.Line, (int)key.Start.Column),
+                            Value(parser, file, depth + 1)
+                        )
+                    );
                 }
                 return new YamlMap(entries, place, replaces);
         }
     }
 
-    private static InputException Problem(string file, Mark at, string message, string? hint) => new(new InputProblem(file, (int)at.Line, (int)at.Column, message, hint));
+    private static InputException Problem(string file, Mark at, string message, string? hint) =>
+        new(new InputProblem(file, (int)at.Line, (int)at.Column, message, hint));
 }

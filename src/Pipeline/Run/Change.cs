@@ -43,7 +43,14 @@ public enum ChangeCause
 /// <param name="New">Now; null where there is nothing.</param>
 /// <param name="Place">Where in the pipeline, or in the code.</param>
 /// <param name="Source">Of an input: the cell and output, or the file.</param>
-public sealed record Change(ChangeCause Cause, string Name = "", string? Old = null, string? New = null, SourcePlace? Place = null, string? Source = null)
+public sealed record Change(
+    ChangeCause Cause,
+    string Name = "",
+    string? Old = null,
+    string? New = null,
+    SourcePlace? Place = null,
+    string? Source = null
+)
 {
     /// <summary>As <c>status</c> and <c>plan</c> print it.</summary>
     public override string ToString()
@@ -75,32 +82,62 @@ public static class Changes
     {
         ArgumentNullException.ThrowIfNull(store);
         ArgumentNullException.ThrowIfNull(keyed);
-        if (store.LastKey(keyed.Cell.Id) is not { } lastKey) return [new Change(ChangeCause.NeverRun)];
-        if (lastKey == keyed.Key || store.ReadManifest(lastKey) is not { } last) return [new Change(ChangeCause.Gone, Old: lastKey)];
+        if (store.LastKey(keyed.Cell.Id) is not { } lastKey)
+            return [new Change(ChangeCause.NeverRun)];
+        if (lastKey == keyed.Key || store.ReadManifest(lastKey) is not { } last)
+            return [new Change(ChangeCause.Gone, Old: lastKey)];
         var changes = Between(plan, last, keyed);
-        return changes.Count > 0 ? changes : [new Change(ChangeCause.Version, keyed.Cell.Stage.Info.Name, null, $"{keyed.Cell.Stage.Info.Version}", keyed.Cell.Place)];
+        return changes.Count > 0
+            ? changes
+            :
+            [
+                new Change(
+                    ChangeCause.Version,
+                    keyed.Cell.Stage.Info.Name,
+                    null,
+                    $"{keyed.Cell.Stage.Info.Version}",
+                    keyed.Cell.Place
+                ),
+            ];
     }
 
-    /// <summary>What differs between an earlier result and a cell as it is now; empty where nothing that the manifest knows does.</summary>
+    /// <summary>
+    /// What differs between an earlier result and a cell as it is now; empty where nothing that the manifest knows
+    /// does.
+    /// </summary>
     public static IReadOnlyList<Change> Between(Plan plan, Manifest last, KeyedCell keyed)
     {
         ArgumentNullException.ThrowIfNull(plan);
         ArgumentNullException.ThrowIfNull(last);
         ArgumentNullException.ThrowIfNull(keyed);
         var (cell, changes) = (keyed.Cell, new List<Change>());
-        if (last.Stage != cell.Stage.Info.Name) changes.Add(new Change(ChangeCause.Kind, "", last.Stage, cell.Stage.Info.Name, cell.Place));
+        if (last.Stage != cell.Stage.Info.Name)
+            changes.Add(new Change(ChangeCause.Kind, "", last.Stage, cell.Stage.Info.Name, cell.Place));
         Compare("", last.Parameters, cell.ParametersJson, cell, changes);
         foreach (var input in keyed.Inputs)
         {
             var before = last.Inputs.Where(i => i.Name == input.Name && i.Axes == input.Axes).ToList();
-            if (before.Count == 0) changes.Add(new Change(ChangeCause.InputAdded, input.Name, null, input.Hash, cell.Place, input.Source));
-            else if (before.All(b => b.Hash != input.Hash)) changes.Add(new Change(ChangeCause.Input, input.Name, before[0].Hash, input.Hash, cell.Place, input.Source));
+            if (before.Count == 0)
+                changes.Add(new Change(ChangeCause.InputAdded, input.Name, null, input.Hash, cell.Place, input.Source));
+            else if (before.All(b => b.Hash != input.Hash))
+                changes.Add(
+                    new Change(ChangeCause.Input, input.Name, before[0].Hash, input.Hash, cell.Place, input.Source)
+                );
         }
         foreach (var gone in last.Inputs.Where(b => keyed.Inputs.All(i => i.Name != b.Name || i.Axes != b.Axes)))
             changes.Add(new Change(ChangeCause.InputRemoved, gone.Name, gone.Hash, null, cell.Place, gone.Source));
-        if (last.Code != keyed.Code) changes.Add(new Change(ChangeCause.Code, cell.Stage.Info.Name, last.Code, keyed.Code));
+        if (last.Code != keyed.Code)
+            changes.Add(new Change(ChangeCause.Code, cell.Stage.Info.Name, last.Code, keyed.Code));
         if (cell.Stage.Info.Resource == Resource.Accelerator && (last.Device, last.DType) != (plan.Device, plan.DType))
-            changes.Add(new Change(ChangeCause.Device, "", $"{last.Device} {last.DType}", $"{plan.Device} {plan.DType}", plan.Settings.FirstOrDefault(s => s.Path == "device")?.Place));
+            changes.Add(
+                new Change(
+                    ChangeCause.Device,
+                    "",
+                    $"{last.Device} {last.DType}",
+                    $"{plan.Device} {plan.DType}",
+                    plan.Settings.FirstOrDefault(s => s.Path == "device")?.Place
+                )
+            );
         return changes;
     }
 
@@ -108,12 +145,23 @@ public static class Changes
     {
         if (old is JsonObject a && now is JsonObject b)
         {
-            foreach (var name in a.Select(p => p.Key).Union(b.Select(p => p.Key))) Compare(path.Length == 0 ? name : $"{path}.{name}", a[name], b[name], cell, changes);
+            foreach (var name in a.Select(p => p.Key).Union(b.Select(p => p.Key)))
+                Compare(path.Length == 0 ? name : $"{path}.{name}", a[name], b[name], cell, changes);
             return;
         }
-        if (CellKey.Canonical(old) == CellKey.Canonical(now)) return;
-        changes.Add(new Change(ChangeCause.Parameter, path, Short(old), Short(now), cell.ParameterPlaces.TryGetValue(path, out var p) ? p : null));
+        if (CellKey.Canonical(old) == CellKey.Canonical(now))
+            return;
+        changes.Add(
+            new Change(
+                ChangeCause.Parameter,
+                path,
+                Short(old),
+                Short(now),
+                cell.ParameterPlaces.TryGetValue(path, out var p) ? p : null
+            )
+        );
     }
 
-    private static string Short(JsonNode? node) => CellKey.Canonical(node) is { Length: > 60 } text ? text[..57] + "..." : CellKey.Canonical(node);
+    private static string Short(JsonNode? node) =>
+        CellKey.Canonical(node) is { Length: > 60 } text ? text[..57] + "..." : CellKey.Canonical(node);
 }

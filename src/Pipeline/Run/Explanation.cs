@@ -8,10 +8,13 @@ namespace EditUnlearn.Pipeline;
 /// <param name="Reasons">One a line; empty when up to date.</param>
 public sealed record Explanation(Cell Cell, CellState State, string? Key, Manifest? Last, IReadOnlyList<Reason> Reasons)
 {
-    /// <summary><c>stage: cause key old -> new (file:line)</c>, a line for every reason; one line when up to date.</summary>
-    public IEnumerable<string> Lines => State == CellState.UpToDate
-        ? [$"{Cell.Id}: up to date, key {Change.Short(Key)}, made {Last!.Started}"]
-        : Reasons.Select(r => $"{Cell.Id}: {r}");
+    /// <summary>
+    /// <c>stage: cause key old -> new (file:line)</c>, a line for every reason; one line when up to date.
+    /// </summary>
+    public IEnumerable<string> Lines =>
+        State == CellState.UpToDate
+            ? [$"{Cell.Id}: up to date, key {Change.Short(Key)}, made {Last!.Started}"]
+            : Reasons.Select(r => $"{Cell.Id}: {r}");
 }
 
 /// <summary>One reason: a change of the cell itself, or of what it reads, back to where it began.</summary>
@@ -19,7 +22,12 @@ public sealed record Explanation(Cell Cell, CellState State, string? Key, Manife
 /// <param name="Root">Whose change it is, where it is not the cell's own.</param>
 /// <param name="Via">The input of the cell whose content the root changed; null while the root has not run yet.</param>
 /// <param name="Code">Of a change of code: the types that differ, with their places where known.</param>
-public sealed record Reason(Change Change, CellId? Root = null, Change? Via = null, IReadOnlyList<ChangedType>? Code = null)
+public sealed record Reason(
+    Change Change,
+    CellId? Root = null,
+    Change? Via = null,
+    IReadOnlyList<ChangedType>? Code = null
+)
 {
     private const int TypesShown = 3;
 
@@ -27,7 +35,8 @@ public sealed record Reason(Change Change, CellId? Root = null, Change? Via = nu
     public override string ToString()
     {
         var own = Text(Change);
-        if (Via is not null) return $"{Text(Via)}{(Root is null ? "" : $", root {Root}: {own}")}";
+        if (Via is not null)
+            return $"{Text(Via)}{(Root is null ? "" : $", root {Root}: {own}")}";
         return Root is null ? own : $"waits for {Root}: {own}";
     }
 
@@ -49,7 +58,12 @@ public sealed record Reason(Change Change, CellId? Root = null, Change? Via = nu
         };
     }
 
-    private string Types() => Code is not { Count: > 0 } types ? "" : ": " + string.Join(", ", types.Take(TypesShown)) + (types.Count > TypesShown ? $" and {types.Count - TypesShown} more" : "");
+    private string Types() =>
+        Code is not { Count: > 0 } types
+            ? ""
+            : ": "
+                + string.Join(", ", types.Take(TypesShown))
+                + (types.Count > TypesShown ? $" and {types.Count - TypesShown} more" : "");
 }
 
 /// <summary>A type that differs between two code identities.</summary>
@@ -62,7 +76,9 @@ public sealed record ChangedType(string Name, string How, SourcePlace? Place)
     public override string ToString() => $"{Name} {How}{(Place is { } p ? $" ({p})" : "")}";
 }
 
-/// <summary>Compares cells with their last results and follows changed inputs back to the change that began it.</summary>
+/// <summary>
+/// Compares cells with their last results and follows changed inputs back to the change that began it.
+/// </summary>
 public sealed class Explainer(Plan plan, ResultStore store, KeyResolver keys, CodeIdentity code)
 {
     private readonly Dictionary<CellId, CellStatus> _status = Status.Of(plan, store, keys).ToDictionary(s => s.Cell.Id);
@@ -77,16 +93,35 @@ public sealed class Explainer(Plan plan, ResultStore store, KeyResolver keys, Co
         {
             CellState.UpToDate => new Explanation(cell, status.State, status.Key, store.ReadManifest(status.Key!), []),
             CellState.Stale => new Explanation(cell, status.State, status.Key, last, [.. Own(cell)]),
-            _ => new Explanation(cell, status.State, null, last, [.. Roots(cell).SelectMany(root => Own(root).Select(r => r with { Root = r.Root ?? root.Id, Via = null }))]),
+            _ => new Explanation(
+                cell,
+                status.State,
+                null,
+                last,
+                [
+                    .. Roots(cell)
+                        .SelectMany(root => Own(root).Select(r => r with { Root = r.Root ?? root.Id, Via = null })),
+                ]
+            ),
         };
     }
 
-    private IEnumerable<Reason> Own(Cell cell) => Changes.Of(plan, store, Keyed(cell)).Select(c => c.Cause switch
-    {
-        ChangeCause.Input when Root(cell, c, []) is { } root => new Reason(root.Change, root.Cell, c, Types(root.Change)),
-        ChangeCause.Input => new Reason(c, Via: c),
-        _ => new Reason(c, Code: Types(c)),
-    });
+    private IEnumerable<Reason> Own(Cell cell) =>
+        Changes
+            .Of(plan, store, Keyed(cell))
+            .Select(c =>
+                c.Cause switch
+                {
+                    ChangeCause.Input when Root(cell, c, []) is { } root => new Reason(
+                        root.Change,
+                        root.Cell,
+                        c,
+                        Types(root.Change)
+                    ),
+                    ChangeCause.Input => new Reason(c, Via: c),
+                    _ => new Reason(c, Code: Types(c)),
+                }
+            );
 
     // The stale cells above a waiting one, in plan order.
     private IEnumerable<Cell> Roots(Cell cell) =>
@@ -94,24 +129,51 @@ public sealed class Explainer(Plan plan, ResultStore store, KeyResolver keys, Co
 
     private KeyedCell Keyed(Cell cell) => keys.Of(cell, id => store.Find(_status[id].Key!)!);
 
-    // Whatever made the old content of the input against what makes it now; through inputs of inputs to something that is no input.
+    // Whatever made the old content of the input against what makes it now; through inputs of inputs to something that
+    // is no input.
     private (CellId Cell, Change Change)? Root(Cell cell, Change change, HashSet<CellId> seen)
     {
-        if (cell.Inputs.OfType<CellOutputInput>().FirstOrDefault(i => i.Name == change.Name && $"{i.Cell}/{i.Output}" == change.Source) is not { } input || !seen.Add(input.Cell)) return null;
+        if (
+            cell
+                .Inputs.OfType<CellOutputInput>()
+                .FirstOrDefault(i => i.Name == change.Name && $"{i.Cell}/{i.Output}" == change.Source)
+                is not { } input
+            || !seen.Add(input.Cell)
+        )
+            return null;
         var maker = plan.Cells.First(c => c.Id.Equals(input.Cell));
-        if (store.KeyThatMade(input.Cell, maker.Stage.Info.Name, input.Output, change.Old!) is not { } old || store.ReadManifest(old) is not { } manifest) return null;
+        if (
+            store.KeyThatMade(input.Cell, maker.Stage.Info.Name, input.Output, change.Old!) is not { } old
+            || store.ReadManifest(old) is not { } manifest
+        )
+            return null;
         var changes = Changes.Between(plan, manifest, Keyed(maker));
-        if (changes.FirstOrDefault(c => c.Cause != ChangeCause.Input) is { } first) return (maker.Id, first);
+        if (changes.FirstOrDefault(c => c.Cause != ChangeCause.Input) is { } first)
+            return (maker.Id, first);
         return changes.Select(c => Root(maker, c, seen)).FirstOrDefault(r => r is not null);
     }
 
     private List<ChangedType>? Types(Change change)
     {
-        if (change.Cause != ChangeCause.Code || code.PartsOf(change.Old!) is not { } before || code.PartsOf(change.New!) is not { } now) return null;
+        if (
+            change.Cause != ChangeCause.Code
+            || code.PartsOf(change.Old!) is not { } before
+            || code.PartsOf(change.New!) is not { } now
+        )
+            return null;
         return
         [
-            .. before.Keys.Union(now.Keys).Where(t => before.GetValueOrDefault(t) != now.GetValueOrDefault(t)).Order(StringComparer.Ordinal)
-                .Select(t => new ChangedType(t.Split('.')[^1], !before.ContainsKey(t) ? "new" : now.ContainsKey(t) ? "changed" : "gone", now.ContainsKey(t) ? code.SourceOf(t) : null)),
+            .. before
+                .Keys.Union(now.Keys)
+                .Where(t => before.GetValueOrDefault(t) != now.GetValueOrDefault(t))
+                .Order(StringComparer.Ordinal)
+                .Select(t => new ChangedType(
+                    t.Split('.')[^1],
+                    !before.ContainsKey(t) ? "new"
+                        : now.ContainsKey(t) ? "changed"
+                        : "gone",
+                    now.ContainsKey(t) ? code.SourceOf(t) : null
+                )),
         ];
     }
 }

@@ -46,7 +46,14 @@ public enum Outcome
 /// <param name="Reasons">Why it ran.</param>
 /// <param name="Error">Why it failed.</param>
 /// <param name="Nondeterministic">Whether an earlier result of the same key holds other bytes.</param>
-public sealed record CellOutcome(CellId Cell, Outcome Outcome, double Seconds, IReadOnlyList<string> Reasons, Exception? Error = null, bool Nondeterministic = false);
+public sealed record CellOutcome(
+    CellId Cell,
+    Outcome Outcome,
+    double Seconds,
+    IReadOnlyList<string> Reasons,
+    Exception? Error = null,
+    bool Nondeterministic = false
+);
 
 /// <summary>What became of a run.</summary>
 /// <param name="Cells">In order of completion.</param>
@@ -80,8 +87,17 @@ public interface IRunObserver
 }
 
 /// <summary>Runs what is stale: in order of dependence, several cells side by side, the longest chains first.</summary>
-/// <remarks>Keys are worked out when the inputs are there, so an unchanged output stops a rerun, and an old key is found again: both are one lookup.</remarks>
-public sealed class Scheduler(Plan plan, ResultStore store, KeyResolver keys, IStageRunner runner, IRunObserver observer)
+/// <remarks>
+/// Keys are worked out when the inputs are there, so an unchanged output stops a rerun, and an old key is found again:
+/// both are one lookup.
+/// </remarks>
+public sealed class Scheduler(
+    Plan plan,
+    ResultStore store,
+    KeyResolver keys,
+    IStageRunner runner,
+    IRunObserver observer
+)
 {
     private readonly Dictionary<CellId, IReadOnlyDictionary<string, string>> _outputs = [];
     private readonly Dictionary<CellId, string> _keys = [];
@@ -103,7 +119,8 @@ public sealed class Scheduler(Plan plan, ResultStore store, KeyResolver keys, IS
         double? planner = null;
         // Nobody wants to learn after a night of work that a file was never there.
         var absent = cells.SelectMany(keys.Missing).DistinctBy(f => f.Path).ToList();
-        if (absent.Count > 0 && !options.KeepGoing) throw Failures.NotThere(absent);
+        if (absent.Count > 0 && !options.KeepGoing)
+            throw Failures.NotThere(absent);
         Outside(cells);
         var waiting = cells.ToList();
         var ready = new List<KeyedCell>();
@@ -116,7 +133,8 @@ public sealed class Scheduler(Plan plan, ResultStore store, KeyResolver keys, IS
         void Settle(CellOutcome outcome)
         {
             _settled.Add(outcome);
-            if (outcome.Outcome is Outcome.Failed or Outcome.NotRun) lost.Add(outcome.Cell);
+            if (outcome.Outcome is Outcome.Failed or Outcome.NotRun)
+                lost.Add(outcome.Cell);
             observer.Finished(outcome);
         }
 
@@ -130,7 +148,9 @@ public sealed class Scheduler(Plan plan, ResultStore store, KeyResolver keys, IS
                 if (sources.Any(lost.Contains))
                 {
                     waiting.RemoveAt(i);
-                    Settle(new CellOutcome(cell.Id, Outcome.NotRun, 0, [$"{sources.First(lost.Contains)} has no result"]));
+                    Settle(
+                        new CellOutcome(cell.Id, Outcome.NotRun, 0, [$"{sources.First(lost.Contains)} has no result"])
+                    );
                 }
                 else if (sources.All(_outputs.ContainsKey))
                 {
@@ -141,8 +161,10 @@ public sealed class Scheduler(Plan plan, ResultStore store, KeyResolver keys, IS
                         continue;
                     }
                     var keyed = keys.Of(cell, id => _outputs[id]);
-                    if (!options.Force.Contains(cell.Id) && store.Find(keyed.Key) is { } found) Settle(Adopt(keyed, found));
-                    else ready.Add(keyed);
+                    if (!options.Force.Contains(cell.Id) && store.Find(keyed.Key) is { } found)
+                        Settle(Adopt(keyed, found));
+                    else
+                        ready.Add(keyed);
                 }
                 else
                 {
@@ -160,27 +182,39 @@ public sealed class Scheduler(Plan plan, ResultStore store, KeyResolver keys, IS
             foreach (var next in stopped ? [] : ready.OrderByDescending(r => chain[r.Cell.Id]).ToList())
             {
                 var busy = running.Values.Sum(c => Math.Min(c.Stage.Info.Threads, options.Jobs));
-                if (running.Count > 0 && busy + Math.Min(next.Cell.Stage.Info.Threads, options.Jobs) > options.Jobs) continue;
-                if (next.Cell.Stage.Info.Resource == Resource.Accelerator && plan.Device != DeviceNames.Cpu && running.Values.Any(c => c.Stage.Info.Resource == Resource.Accelerator)) continue;
+                if (running.Count > 0 && busy + Math.Min(next.Cell.Stage.Info.Threads, options.Jobs) > options.Jobs)
+                    continue;
+                if (
+                    next.Cell.Stage.Info.Resource == Resource.Accelerator
+                    && plan.Device != DeviceNames.Cpu
+                    && running.Values.Any(c => c.Stage.Info.Resource == Resource.Accelerator)
+                )
+                    continue;
                 ready.Remove(next);
                 running.Add(RunCellAsync(next, options, cancelled), next.Cell);
             }
-            if (running.Count == 0) break;
+            if (running.Count == 0)
+                break;
             var settled = _settled.Select(s => s.Cell).ToHashSet();
-            lock (_gate) observer.Estimated(forecast.Left(cells.Where(c => !settled.Contains(c.Id)), _running, options.Jobs));
+            lock (_gate)
+                observer.Estimated(forecast.Left(cells.Where(c => !settled.Contains(c.Id)), _running, options.Jobs));
             var tick = Task.Delay(1000, CancellationToken.None);
-            if (await Task.WhenAny(running.Keys.Append<Task>(tick)).ConfigureAwait(false) == tick) continue;
+            if (await Task.WhenAny(running.Keys.Append<Task>(tick)).ConfigureAwait(false) == tick)
+                continue;
             foreach (var done in running.Keys.Where(t => t.IsCompleted).ToList())
             {
                 running.Remove(done);
                 var (outcome, key) = await done.ConfigureAwait(false);
-                if (outcome.Outcome is Outcome.Executed or Outcome.Restored) InForce(outcome.Cell, key, store.Find(key)!);
+                if (outcome.Outcome is Outcome.Executed or Outcome.Restored)
+                    InForce(outcome.Cell, key, store.Find(key)!);
                 Settle(outcome);
-                if (outcome.Outcome == Outcome.Failed && !options.KeepGoing) stopped = true;
+                if (outcome.Outcome == Outcome.Failed && !options.KeepGoing)
+                    stopped = true;
             }
             Sift();
         }
-        foreach (var cell in ready.Select(r => r.Cell).Concat(waiting)) Settle(new CellOutcome(cell.Id, Outcome.NotRun, 0, ["the run was stopped"]));
+        foreach (var cell in ready.Select(r => r.Cell).Concat(waiting))
+            Settle(new CellOutcome(cell.Id, Outcome.NotRun, 0, ["the run was stopped"]));
         return new RunResult(_settled, planner ?? clock.Elapsed.TotalMilliseconds);
     }
 
@@ -190,15 +224,37 @@ public sealed class Scheduler(Plan plan, ResultStore store, KeyResolver keys, IS
         var chosen = cells.Select(c => c.Id).ToHashSet();
         foreach (var cell in plan.Cells)
         {
-            if (chosen.Contains(cell.Id) || !cell.Inputs.OfType<CellOutputInput>().All(i => _outputs.ContainsKey(i.Cell)) || keys.Missing(cell).Count > 0) continue;
+            if (
+                chosen.Contains(cell.Id)
+                || !cell.Inputs.OfType<CellOutputInput>().All(i => _outputs.ContainsKey(i.Cell))
+                || keys.Missing(cell).Count > 0
+            )
+                continue;
             var keyed = keys.Of(cell, id => _outputs[id]);
-            if (store.Find(keyed.Key) is not { } found) continue;
+            if (store.Find(keyed.Key) is not { } found)
+                continue;
             _outputs[cell.Id] = found;
             _keys[cell.Id] = keyed.Key;
         }
-        var missing = cells.SelectMany(c => c.Inputs).OfType<CellOutputInput>().Select(i => i.Cell).Distinct().Where(i => !chosen.Contains(i) && !_outputs.ContainsKey(i)).ToList();
-        // Cells that read a chosen one cannot be known yet; they are no input of it either, so whatever is missing here is stale.
-        if (missing.Count > 0) throw new InputException([.. missing.Select(m => new InputProblem(m.Text, 0, 0, "is stale, and --only leaves it out", "run without --only"))]);
+        var missing = cells
+            .SelectMany(c => c.Inputs)
+            .OfType<CellOutputInput>()
+            .Select(i => i.Cell)
+            .Distinct()
+            .Where(i => !chosen.Contains(i) && !_outputs.ContainsKey(i))
+            .ToList();
+        // Cells that read a chosen one cannot be known yet; they are no input of it either, so whatever is missing here
+        // is stale.
+        if (missing.Count > 0)
+            throw new InputException([
+                .. missing.Select(m => new InputProblem(
+                    m.Text,
+                    0,
+                    0,
+                    "is stale, and --only leaves it out",
+                    "run without --only"
+                )),
+            ]);
     }
 
     private CellOutcome Adopt(KeyedCell keyed, IReadOnlyDictionary<string, string> found)
@@ -217,7 +273,11 @@ public sealed class Scheduler(Plan plan, ResultStore store, KeyResolver keys, IS
         store.Show(id, key);
     }
 
-    private async Task<(CellOutcome Outcome, string Key)> RunCellAsync(KeyedCell keyed, RunOptions options, CancellationToken cancelled)
+    private async Task<(CellOutcome Outcome, string Key)> RunCellAsync(
+        KeyedCell keyed,
+        RunOptions options,
+        CancellationToken cancelled
+    )
     {
         var (cell, id) = (keyed.Cell, keyed.Cell.Id);
         var started = DateTime.UtcNow;
@@ -227,23 +287,35 @@ public sealed class Scheduler(Plan plan, ResultStore store, KeyResolver keys, IS
         {
             var scratch = store.ScratchFolder(keyed.Key);
             var staging = Path.Combine(store.Folder, "scratch", $"{keyed.Key}.{Environment.ProcessId}.out");
-            var job = Job(keyed, staging, scratch);   // before the first await: reads what the loop writes
-            using var held = await store.LockAsync(keyed.Key, holder => observer.Waiting(id, holder), cancelled).ConfigureAwait(false);
+            var job = Job(keyed, staging, scratch); // before the first await: reads what the loop writes
+            using var held = await store
+                .LockAsync(keyed.Key, holder => observer.Waiting(id, holder), cancelled)
+                .ConfigureAwait(false);
             // Another run may have made it while this one waited for the lock.
-            if (!options.Force.Contains(id) && store.Find(keyed.Key) is not null) return (new CellOutcome(id, Outcome.Restored, 0, ["made by another run meanwhile"]), keyed.Key);
-            lock (_gate) _running[id] = (Stopwatch.GetTimestamp(), 0);
+            if (!options.Force.Contains(id) && store.Find(keyed.Key) is not null)
+                return (new CellOutcome(id, Outcome.Restored, 0, ["made by another run meanwhile"]), keyed.Key);
+            lock (_gate)
+                _running[id] = (Stopwatch.GetTimestamp(), 0);
             observer.Started(id, reasons);
             await using var log = new StreamWriter(store.LogFile(id), append: false) { AutoFlush = true };
             // Left behind by attempts that were killed; the lock says that none of them is alive.
-            foreach (var old in Directory.EnumerateDirectories(Path.Combine(store.Folder, "scratch"), $"{keyed.Key}.*.out")) Files.DeleteFolder(old);
+            foreach (
+                var old in Directory.EnumerateDirectories(Path.Combine(store.Folder, "scratch"), $"{keyed.Key}.*.out")
+            )
+                Files.DeleteFolder(old);
             await log.WriteLineAsync($"# {id} {started:yyyy-MM-ddTHH:mm:ssZ} key {keyed.Key}").ConfigureAwait(false);
-            foreach (var reason in reasons) await log.WriteLineAsync($"# {reason}").ConfigureAwait(false);
+            foreach (var reason in reasons)
+                await log.WriteLineAsync($"# {reason}").ConfigureAwait(false);
             void Told(StageMessage message)
             {
                 lock (_gate)
                 {
-                    if (message.Kind == StageMessageKind.Progress) _running[id] = (_running[id].Start, message.Total > 0 ? message.Done / message.Total : 0);
-                    else log.WriteLine(message.Kind == StageMessageKind.Warning ? "warning: " + message.Text : message.Text);
+                    if (message.Kind == StageMessageKind.Progress)
+                        _running[id] = (_running[id].Start, message.Total > 0 ? message.Done / message.Total : 0);
+                    else
+                        log.WriteLine(
+                            message.Kind == StageMessageKind.Warning ? "warning: " + message.Text : message.Text
+                        );
                 }
                 observer.Told(id, message);
             }
@@ -252,19 +324,33 @@ public sealed class Scheduler(Plan plan, ResultStore store, KeyResolver keys, IS
             var manifest = Manifest(keyed, started, clock.Elapsed.TotalSeconds, result, options);
             var differs = store.Publish(staging, manifest);
             Files.DeleteFolder(scratch);
-            return (new CellOutcome(id, Outcome.Executed, clock.Elapsed.TotalSeconds, reasons, Nondeterministic: differs), keyed.Key);
+            return (
+                new CellOutcome(id, Outcome.Executed, clock.Elapsed.TotalSeconds, reasons, Nondeterministic: differs),
+                keyed.Key
+            );
         }
         catch (OperationCanceledException)
         {
-            return (new CellOutcome(id, Outcome.NotRun, clock.Elapsed.TotalSeconds, ["the run was stopped"]), keyed.Key);
+            return (
+                new CellOutcome(id, Outcome.NotRun, clock.Elapsed.TotalSeconds, ["the run was stopped"]),
+                keyed.Key
+            );
         }
-        catch (Exception e) when (e is StageFailedException or InputException or DamagedFileException or IOException or ResourceUnavailableException)
+        catch (Exception e)
+            when (e
+                    is StageFailedException
+                        or InputException
+                        or DamagedFileException
+                        or IOException
+                        or ResourceUnavailableException
+            )
         {
             return (new CellOutcome(id, Outcome.Failed, clock.Elapsed.TotalSeconds, reasons, e), keyed.Key);
         }
         finally
         {
-            lock (_gate) _running.Remove(id);
+            lock (_gate)
+                _running.Remove(id);
         }
     }
 
@@ -276,24 +362,45 @@ public sealed class Scheduler(Plan plan, ResultStore store, KeyResolver keys, IS
             {
                 var key = _keys[c.Cell];
                 store.CheckSizes(key);
-                inputs.Add(new JobInput(c.Name, c.Cell.Stage, c.Cell.Axes, StandIn(c, key) ?? Path.Combine(store.ResultFolder(key), c.Output)));
+                inputs.Add(
+                    new JobInput(
+                        c.Name,
+                        c.Cell.Stage,
+                        c.Cell.Axes,
+                        StandIn(c, key) ?? Path.Combine(store.ResultFolder(key), c.Output)
+                    )
+                );
             }
             else if (input is FileInput f)
             {
                 inputs.Add(new JobInput(f.Name, null, [], Path.GetFullPath(f.Path, plan.Root)));
             }
-        return new StageJob(keyed.Cell.Stage.Info.Name, keyed.Cell.Id.Stage, keyed.Cell.Id.Axes, keyed.Cell.ParametersJson, inputs, staging, scratch, plan.Device, plan.DType);
+        return new StageJob(
+            keyed.Cell.Stage.Info.Name,
+            keyed.Cell.Id.Stage,
+            keyed.Cell.Id.Axes,
+            keyed.Cell.ParametersJson,
+            inputs,
+            staging,
+            scratch,
+            plan.Device,
+            plan.DType
+        );
     }
 
     // The user's folder in place of an output that only names its content. It must still be the one that was looked at.
     private string? StandIn(CellOutputInput input, string key)
     {
         var producer = plan.Cells.First(c => c.Id.Equals(input.Cell));
-        if (producer.Stage.Info is not { StandsFor: { } name } info || input.Output != info.Outputs[0]) return null;
+        if (producer.Stage.Info is not { StandsFor: { } name } info || input.Output != info.Outputs[0])
+            return null;
         var file = producer.Inputs.OfType<FileInput>().Single(i => i.Name == name);
-        if (keys.Missing(producer).Count > 0) throw Failures.NotThere([file]);
+        if (keys.Missing(producer).Count > 0)
+            throw Failures.NotThere([file]);
         if (keys.ContentOf(file) != store.ReadManifest(key)!.Inputs.Single(i => i.Name == name).Hash)
-            throw new StageFailedException($"{file.Path} has changed since {producer.Id} looked at it\n  hint: run the same command again");
+            throw new StageFailedException(
+                $"{file.Path} has changed since {producer.Id} looked at it\n  hint: run the same command again"
+            );
         return Path.GetFullPath(file.Path, plan.Root);
     }
 
@@ -302,7 +409,8 @@ public sealed class Scheduler(Plan plan, ResultStore store, KeyResolver keys, IS
         var info = keyed.Cell.Stage.Info;
         var onDevice = info.Resource == Resource.Accelerator;
         (string? Commit, bool? Dirty) git;
-        lock (_gate) git = _git ??= Git.Describe(plan.Root);
+        lock (_gate)
+            git = _git ??= Git.Describe(plan.Root);
         return new Manifest
         {
             Cell = keyed.Cell.Id.Text,
@@ -319,7 +427,11 @@ public sealed class Scheduler(Plan plan, ResultStore store, KeyResolver keys, IS
             Device = onDevice ? plan.Device : null,
             DType = onDevice ? plan.DType : null,
             Threads = info.Threads,
-            Seed = keyed.Cell.ParametersJson["seed"] is { } seed && ulong.TryParse(seed.ToString(), CultureInfo.InvariantCulture, out var s) ? s : null,
+            Seed =
+                keyed.Cell.ParametersJson["seed"] is { } seed
+                && ulong.TryParse(seed.ToString(), CultureInfo.InvariantCulture, out var s)
+                    ? s
+                    : null,
             Versions = options.Versions,
             Commit = git.Commit,
             Dirty = git.Dirty,
@@ -335,24 +447,34 @@ internal static class Git
     public static (string? Commit, bool? Dirty) Describe(string root)
     {
         var commit = Ask(root, "rev-parse", "HEAD");
-        return commit is null ? (null, null) : (commit.Trim(), Ask(root, "status", "--porcelain", "--untracked-files=no") is { Length: > 0 });
+        return commit is null
+            ? (null, null)
+            : (commit.Trim(), Ask(root, "status", "--porcelain", "--untracked-files=no") is { Length: > 0 });
     }
 
     private static string? Ask(string root, params string[] arguments)
     {
         try
         {
-            var start = new ProcessStartInfo("git") { WorkingDirectory = root, RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false };
-            foreach (var a in arguments) start.ArgumentList.Add(a);
+            var start = new ProcessStartInfo("git")
+            {
+                WorkingDirectory = root,
+                RedirectStandardOutput = true,
+                RedirectStandardError = true,
+                UseShellExecute = false,
+            };
+            foreach (var a in arguments)
+                start.ArgumentList.Add(a);
             using var git = Process.Start(start);
-            if (git is null) return null;
+            if (git is null)
+                return null;
             var answer = git.StandardOutput.ReadToEnd();
             git.WaitForExit();
             return git.ExitCode == 0 ? answer : null;
         }
         catch (System.ComponentModel.Win32Exception)
         {
-            return null;   // git is not installed
+            return null; // git is not installed
         }
     }
 }

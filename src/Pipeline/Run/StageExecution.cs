@@ -19,10 +19,17 @@ internal static class StageExecution
         var known = stage.Info.Outputs.Select(o => Path.Combine(job.Staging, o)).ToHashSet(StringComparer.Ordinal);
         if (Directory.EnumerateFileSystemEntries(job.Staging).FirstOrDefault(e => !known.Contains(e)) is { } extra)
             throw new StageFailedException($"'{Path.GetFileName(extra)}' was written but is not a declared output");
-        return new StageResult(outputs, (Environment.CpuUsage.TotalTime - cpu).TotalSeconds, ProcessMemory.PeakBytes(), io.Metrics, io.Warnings);
+        return new StageResult(
+            outputs,
+            (Environment.CpuUsage.TotalTime - cpu).TotalSeconds,
+            ProcessMemory.PeakBytes(),
+            io.Metrics,
+            io.Warnings
+        );
     }
 
-    private sealed class Io(StageInfo info, StageJob job, Action<StageMessage> observe, CancellationToken cancelled) : StageIo
+    private sealed class Io(StageInfo info, StageJob job, Action<StageMessage> observe, CancellationToken cancelled)
+        : StageIo
     {
         private long _lastProgress;
 
@@ -40,20 +47,35 @@ internal static class StageExecution
 
         public override string Scratch => job.Scratch;
 
-        public override IReadOnlyList<BoundInput> Inputs(string name) => info.Inputs.Any(i => i.Name == name)
-            ? [.. job.Inputs.Where(i => i.Name == name).Select(i => new BoundInput(i.SourceStage is null ? null : new CellId(i.SourceStage, i.SourceAxes), i.Path))]
-            : throw new InvalidOperationException($"The stage '{info.Name}' reads an input '{name}' it does not declare.");
+        public override IReadOnlyList<BoundInput> Inputs(string name) =>
+            info.Inputs.Any(i => i.Name == name)
+                ?
+                [
+                    .. job
+                        .Inputs.Where(i => i.Name == name)
+                        .Select(i => new BoundInput(
+                            i.SourceStage is null ? null : new CellId(i.SourceStage, i.SourceAxes),
+                            i.Path
+                        )),
+                ]
+                : throw new InvalidOperationException(
+                    $"The stage '{info.Name}' reads an input '{name}' it does not declare."
+                );
 
-        public override string Output(string name) => info.Outputs.Contains(name)
-            ? Path.Combine(job.Staging, name)
-            : throw new InvalidOperationException($"The stage '{info.Name}' writes an output '{name}' it does not declare.");
+        public override string Output(string name) =>
+            info.Outputs.Contains(name)
+                ? Path.Combine(job.Staging, name)
+                : throw new InvalidOperationException(
+                    $"The stage '{info.Name}' writes an output '{name}' it does not declare."
+                );
 
         public override void Progress(double done, double total, string? what = null)
         {
             QuietCollection.IfDue();
             // Ten times a second is more than anybody can read.
             var now = Environment.TickCount64;
-            if (now - _lastProgress < 100 && done < total) return;
+            if (now - _lastProgress < 100 && done < total)
+                return;
             _lastProgress = now;
             observe(new StageMessage(StageMessageKind.Progress, what, done, total));
         }
@@ -82,7 +104,8 @@ internal static class ProcessMemory
     {
         try
         {
-            if (OperatingSystem.IsLinux()) File.WriteAllText("/proc/self/clear_refs", "5");
+            if (OperatingSystem.IsLinux())
+                File.WriteAllText("/proc/self/clear_refs", "5");
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -93,7 +116,8 @@ internal static class ProcessMemory
     /// <summary>The highest since the last reset.</summary>
     public static long PeakBytes()
     {
-        if (!OperatingSystem.IsLinux()) return System.Diagnostics.Process.GetCurrentProcess().PeakWorkingSet64;
+        if (!OperatingSystem.IsLinux())
+            return System.Diagnostics.Process.GetCurrentProcess().PeakWorkingSet64;
         foreach (var line in File.ReadLines("/proc/self/status"))
             if (line.StartsWith("VmHWM:", StringComparison.Ordinal))
                 return long.Parse(line.AsSpan(6).Trim().TrimEnd("kB").Trim(), CultureInfo.InvariantCulture) * 1024;
@@ -105,19 +129,31 @@ internal static class ProcessMemory
 public sealed class InProcessRunner(StageCatalog catalog) : IStageRunner
 {
     /// <inheritdoc/>
-    public Task<StageResult> RunAsync(StageJob job, Action<StageMessage> observe, CancellationToken cancelled) => Task.Run(
-        () =>
-        {
-            ArgumentNullException.ThrowIfNull(job);
-            try
+    public Task<StageResult> RunAsync(StageJob job, Action<StageMessage> observe, CancellationToken cancelled) =>
+        Task.Run(
+            () =>
             {
-                return StageExecution.Run(catalog.Find(job.Stage)!, job, observe, cancelled);
-            }
-            catch (Exception e) when (e is not (StageFailedException or OperationCanceledException or Foundation.InputException or Foundation.DamagedFileException or Foundation.ResourceUnavailableException))
-            {
-                throw new StageFailedException(e.Message, e);
-            }
-        }, cancelled);
+                ArgumentNullException.ThrowIfNull(job);
+                try
+                {
+                    return StageExecution.Run(catalog.Find(job.Stage)!, job, observe, cancelled);
+                }
+                catch (Exception e)
+                    when (e
+                            is not (
+                                StageFailedException
+                                or OperationCanceledException
+                                or Foundation.InputException
+                                or Foundation.DamagedFileException
+                                or Foundation.ResourceUnavailableException
+                            )
+                    )
+                {
+                    throw new StageFailedException(e.Message, e);
+                }
+            },
+            cancelled
+        );
 
     /// <inheritdoc/>
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;

@@ -13,14 +13,28 @@ namespace EditUnlearn.Pipeline;
 /// <param name="Device">For tensors.</param>
 /// <param name="DType">For weights.</param>
 public sealed record StageJob(
-    string Stage, string Cell, IReadOnlyList<KeyValuePair<string, string>> Axes, JsonObject Parameters, IReadOnlyList<JobInput> Inputs, string Staging, string Scratch, string Device, string DType);
+    string Stage,
+    string Cell,
+    IReadOnlyList<KeyValuePair<string, string>> Axes,
+    JsonObject Parameters,
+    IReadOnlyList<JobInput> Inputs,
+    string Staging,
+    string Scratch,
+    string Device,
+    string DType
+);
 
 /// <summary>One artifact behind an input.</summary>
 /// <param name="Name">Under <c>in:</c>.</param>
 /// <param name="SourceStage">Stage of the cell that made it; null for a file.</param>
 /// <param name="SourceAxes">Its labels.</param>
 /// <param name="Path">File or folder.</param>
-public sealed record JobInput(string Name, string? SourceStage, IReadOnlyList<KeyValuePair<string, string>> SourceAxes, string Path);
+public sealed record JobInput(
+    string Name,
+    string? SourceStage,
+    IReadOnlyList<KeyValuePair<string, string>> SourceAxes,
+    string Path
+);
 
 /// <summary>What an attempt produced.</summary>
 /// <param name="Outputs">Hashed and flushed.</param>
@@ -29,7 +43,12 @@ public sealed record JobInput(string Name, string? SourceStage, IReadOnlyList<Ke
 /// <param name="Metrics">Numbers reported.</param>
 /// <param name="Warnings">What the user should know.</param>
 public sealed record StageResult(
-    IReadOnlyList<StoredOutput> Outputs, double CpuSeconds, long PeakBytes, IReadOnlyDictionary<string, double> Metrics, IReadOnlyList<string> Warnings);
+    IReadOnlyList<StoredOutput> Outputs,
+    double CpuSeconds,
+    long PeakBytes,
+    IReadOnlyDictionary<string, double> Metrics,
+    IReadOnlyList<string> Warnings
+);
 
 /// <summary>Runs attempts: in this process or in others.</summary>
 public interface IStageRunner : IAsyncDisposable

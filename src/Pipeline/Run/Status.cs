@@ -42,7 +42,13 @@ public static class Status
         {
             if (keys.Missing(cell) is { Count: > 0 } missing)
             {
-                all.Add(cell.Id, new CellStatus(cell, CellState.Missing, null, [.. missing.Select(m => $"there is no {m.Path}")]) { Missing = missing });
+                all.Add(
+                    cell.Id,
+                    new CellStatus(cell, CellState.Missing, null, [.. missing.Select(m => $"there is no {m.Path}")])
+                    {
+                        Missing = missing,
+                    }
+                );
                 continue;
             }
             var sources = cell.Inputs.OfType<CellOutputInput>().Select(i => i.Cell).Distinct().ToList();
@@ -50,7 +56,10 @@ public static class Status
             if (blocking.Count > 0)
             {
                 // Name the roots, not the chain.
-                var roots = blocking.SelectMany(b => all[b].State != CellState.Waiting ? [$"waits for {b}"] : all[b].Reasons).Distinct().ToList();
+                var roots = blocking
+                    .SelectMany(b => all[b].State != CellState.Waiting ? [$"waits for {b}"] : all[b].Reasons)
+                    .Distinct()
+                    .ToList();
                 all.Add(cell.Id, new CellStatus(cell, CellState.Waiting, null, roots));
                 continue;
             }
@@ -69,5 +78,6 @@ public static class Status
     }
 
     /// <summary>Why a cell must be run: what differs from its last result.</summary>
-    public static IReadOnlyList<string> Reasons(Plan plan, ResultStore store, KeyedCell keyed) => [.. Changes.Of(plan, store, keyed).Select(c => c.ToString())];
+    public static IReadOnlyList<string> Reasons(Plan plan, ResultStore store, KeyedCell keyed) =>
+        [.. Changes.Of(plan, store, keyed).Select(c => c.ToString())];
 }

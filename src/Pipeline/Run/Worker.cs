@@ -4,14 +4,21 @@ using EditUnlearn.Foundation;
 
 namespace EditUnlearn.Pipeline;
 
-/// <summary>The far end of a worker process: reads jobs as JSON lines, runs them, answers in JSON lines. Ends when its input does.</summary>
+/// <summary>
+/// The far end of a worker process: reads jobs as JSON lines, runs them, answers in JSON lines. Ends when its input
+/// does.
+/// </summary>
 public static class Worker
 {
     /// <summary>One line from a worker.</summary>
     /// <param name="Message">While a job runs.</param>
     /// <param name="Result">When it is done.</param>
     /// <param name="Failure">When it failed.</param>
-    internal sealed record Reply(StageMessage? Message = null, StageResult? Result = null, WorkerFailure? Failure = null);
+    internal sealed record Reply(
+        StageMessage? Message = null,
+        StageResult? Result = null,
+        WorkerFailure? Failure = null
+    );
 
     /// <summary>Serves until the scheduler closes the pipe.</summary>
     /// <param name="catalog">The stages.</param>
@@ -43,8 +50,14 @@ public static class Worker
             try
             {
                 var job = JsonSerializer.Deserialize<StageJob>(line, WorkerProtocol.Json)!;
-                var stage = catalog.Find(job.Stage) ?? throw new InvalidOperationException($"This worker knows no stage '{job.Stage}'.");
-                Send(new Reply(Result: StageExecution.Run(stage, job, m => Send(new Reply(Message: m)), CancellationToken.None)));
+                var stage =
+                    catalog.Find(job.Stage)
+                    ?? throw new InvalidOperationException($"This worker knows no stage '{job.Stage}'.");
+                Send(
+                    new Reply(
+                        Result: StageExecution.Run(stage, job, m => Send(new Reply(Message: m)), CancellationToken.None)
+                    )
+                );
             }
             catch (Exception e)
             {
@@ -54,14 +67,20 @@ public static class Worker
         return 0;
     }
 
-    // The pipe closes when the scheduler dies, however it dies; a worker in the middle of a stage must not go on without it.
-    private static void Listen(Stream input, BlockingCollection<string> jobs) => new Thread(() =>
-    {
-        using var reader = new StreamReader(input);
-        while (reader.ReadLine() is { } line) jobs.Add(line);
-        Environment.Exit(0);
-    })
-    { IsBackground = true, Name = "jobs" }.Start();
+    // The pipe closes when the scheduler dies, however it dies; a worker in the middle of a stage must not go on
+    // without it.
+    private static void Listen(Stream input, BlockingCollection<string> jobs) =>
+        new Thread(() =>
+        {
+            using var reader = new StreamReader(input);
+            while (reader.ReadLine() is { } line)
+                jobs.Add(line);
+            Environment.Exit(0);
+        })
+        {
+            IsBackground = true,
+            Name = "jobs",
+        }.Start();
 }
 
 /// <summary>A failure on its way from a worker: its kind decides the exit code.</summary>
@@ -71,25 +90,37 @@ public static class Worker
 /// <param name="Problems">Of an input.</param>
 internal sealed record WorkerFailure(string Kind, string Message, string Detail, IReadOnlyList<InputProblem>? Problems)
 {
-    public static WorkerFailure Of(Exception e) => e switch
-    {
-        InputException i => new("input", e.Message, e.ToString(), i.Problems),
-        DamagedFileException d => new("damaged", e.Message, e.ToString(), [new InputProblem(d.File, 0, 0, d.Problem, d.Hint)]),
-        ResourceUnavailableException => new("unavailable", e.Message, e.ToString(), null),
-        _ => new("failed", e.Message, e.ToString(), null),
-    };
+    public static WorkerFailure Of(Exception e) =>
+        e switch
+        {
+            InputException i => new("input", e.Message, e.ToString(), i.Problems),
+            DamagedFileException d => new(
+                "damaged",
+                e.Message,
+                e.ToString(),
+                [new InputProblem(d.File, 0, 0, d.Problem, d.Hint)]
+            ),
+            ResourceUnavailableException => new("unavailable", e.Message, e.ToString(), null),
+            _ => new("failed", e.Message, e.ToString(), null),
+        };
 
-    public Exception ToException() => Kind switch
-    {
-        "input" => new InputException(Problems!),
-        "damaged" => new DamagedFileException(Problems![0].File, Problems[0].Message, Problems[0].Hint),
-        "unavailable" => new ResourceUnavailableException(Message),
-        _ => new StageFailedException(Message),
-    };
+    public Exception ToException() =>
+        Kind switch
+        {
+            "input" => new InputException(Problems!),
+            "damaged" => new DamagedFileException(Problems![0].File, Problems[0].Message, Problems[0].Hint),
+            "unavailable" => new ResourceUnavailableException(Message),
+            _ => new StageFailedException(Message),
+        };
 }
 
 /// <summary>How jobs and replies are written.</summary>
 internal static class WorkerProtocol
 {
-    public static JsonSerializerOptions Json { get; } = new() { PropertyNamingPolicy = JsonNamingPolicy.CamelCase, NumberHandling = System.Text.Json.Serialization.JsonNumberHandling.AllowNamedFloatingPointLiterals };
+    public static JsonSerializerOptions Json { get; } =
+        new()
+        {
+            PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
+            NumberHandling = System.Text.Json.Serialization.JsonNumberHandling.AllowNamedFloatingPointLiterals,
+        };
 }

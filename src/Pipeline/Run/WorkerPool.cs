@@ -5,7 +5,10 @@ using EditUnlearn.Foundation;
 
 namespace EditUnlearn.Pipeline;
 
-/// <summary>Runs attempts in child processes of this program: a crash or a leak of native code takes one cell with it, not the run.</summary>
+/// <summary>
+/// Runs attempts in child processes of this program: a crash or a leak of native code takes one cell with it, not the
+/// run.
+/// </summary>
 /// <param name="program">File name and leading arguments of the worker command.</param>
 /// <param name="threads">Native and .NET threads a worker may use, for its environment.</param>
 public sealed class WorkerPool(IReadOnlyList<string> program, int threads = 1) : IStageRunner
@@ -23,11 +26,13 @@ public sealed class WorkerPool(IReadOnlyList<string> program, int threads = 1) :
         var errors = new Queue<string>();
         void OnError(object _, DataReceivedEventArgs e)
         {
-            if (e.Data is null) return;
+            if (e.Data is null)
+                return;
             lock (errors)
             {
                 errors.Enqueue(e.Data);
-                if (errors.Count > 20) errors.Dequeue();
+                if (errors.Count > 20)
+                    errors.Dequeue();
             }
             observe(new StageMessage(StageMessageKind.Log, e.Data));
         }
@@ -37,12 +42,15 @@ public sealed class WorkerPool(IReadOnlyList<string> program, int threads = 1) :
         {
             // Cancelling kills: a stage inside native code cannot be asked.
             await using var kill = cancelled.Register(() => Kill(worker));
-            await worker.StandardInput.WriteLineAsync(JsonSerializer.Serialize(job, WorkerProtocol.Json)).ConfigureAwait(false);
+            await worker
+                .StandardInput.WriteLineAsync(JsonSerializer.Serialize(job, WorkerProtocol.Json))
+                .ConfigureAwait(false);
             await worker.StandardInput.FlushAsync(cancelled).ConfigureAwait(false);
             while (await worker.StandardOutput.ReadLineAsync(CancellationToken.None).ConfigureAwait(false) is { } line)
             {
                 var reply = JsonSerializer.Deserialize<Worker.Reply>(line, WorkerProtocol.Json)!;
-                if (reply.Message is { } message) observe(message);
+                if (reply.Message is { } message)
+                    observe(message);
                 if (reply.Failure is { } failure)
                 {
                     observe(new StageMessage(StageMessageKind.Log, failure.Detail));
@@ -65,8 +73,11 @@ public sealed class WorkerPool(IReadOnlyList<string> program, int threads = 1) :
         finally
         {
             worker.ErrorDataReceived -= OnError;
-            if (reusable) lock (_gate) _idle.Push(worker);
-            else Retire(worker);
+            if (reusable)
+                lock (_gate)
+                    _idle.Push(worker);
+            else
+                Retire(worker);
         }
     }
 
@@ -74,31 +85,43 @@ public sealed class WorkerPool(IReadOnlyList<string> program, int threads = 1) :
     public ValueTask DisposeAsync()
     {
         lock (_gate)
-            while (_idle.TryPop(out var worker)) Retire(worker);
+            while (_idle.TryPop(out var worker))
+                Retire(worker);
         return ValueTask.CompletedTask;
     }
 
-    /// <summary>Sets what a process that holds a model needs in its environment; whoever measures a stage outside a pool sets the same.</summary>
+    /// <summary>
+    /// Sets what a process that holds a model needs in its environment; whoever measures a stage outside a pool sets
+    /// the same.
+    /// </summary>
     /// <param name="start">Of the process.</param>
     /// <param name="threads">What it may keep busy.</param>
     public static void Prepare(ProcessStartInfo start, int threads)
     {
         ArgumentNullException.ThrowIfNull(start);
         start.Environment["OMP_NUM_THREADS"] = "1";
-        // docs/decisions/0010: a collection must not meet a number on its way into libtorch. It comes between steps (QuietCollection); the budget of the runtime is out of reach.
+        // docs/decisions/0010: a collection must not meet a number on its way into libtorch. It comes between steps
+        // (QuietCollection); the budget of the runtime is out of reach.
         start.Environment["DOTNET_gcConcurrent"] = "0";
         start.Environment["DOTNET_GCgen0size"] = "0x40000000";
         start.Environment["DOTNET_GCSegmentSize"] = "0x100000000";
         start.Environment["EU_THREADS"] = threads.ToString(CultureInfo.InvariantCulture);
-        // Activations of a few megabytes come and go in every step: kept in the heap, their pages are not asked for again each time (a tenth of a pretraining run).
+        // Activations of a few megabytes come and go in every step: kept in the heap, their pages are not asked for
+        // again each time (a tenth of a pretraining run).
         start.Environment["MALLOC_MMAP_THRESHOLD_"] = "268435456";
         start.Environment["MALLOC_TRIM_THRESHOLD_"] = "1073741824";
-        // One heap for all threads: those of glibc's further ones are given back to the system piece by piece and asked for again (a quarter of a pretraining run on two threads).
+        // One heap for all threads: those of glibc's further ones are given back to the system piece by piece and asked
+        // for again (a quarter of a pretraining run on two threads).
         start.Environment["MALLOC_ARENA_MAX"] = "1";
-        // libtorch aligns to 64 bytes, which leaves a small rest before and behind each tensor. In glibc's caches of small pieces it stays taken, so a freed tensor's place is too small
-        // for the next one of its size and the heap grows without need: without the caches the peaks of training fall by a fifth (docs/log.md).
-        const string Tunables = "GLIBC_TUNABLES", NoCaches = "glibc.malloc.tcache_count=0:glibc.malloc.mxfast=0";
-        start.Environment[Tunables] = start.Environment.TryGetValue(Tunables, out var given) && !string.IsNullOrEmpty(given) ? given + ":" + NoCaches : NoCaches;
+        // libtorch aligns to 64 bytes, which leaves a small rest before and behind each tensor. In glibc's caches of
+        // small pieces it stays taken, so a freed tensor's place is too small for the next one of its size and the heap
+        // grows without need: without the caches the peaks of training fall by a fifth (docs/log.md).
+        const string Tunables = "GLIBC_TUNABLES",
+            NoCaches = "glibc.malloc.tcache_count=0:glibc.malloc.mxfast=0";
+        start.Environment[Tunables] =
+            start.Environment.TryGetValue(Tunables, out var given) && !string.IsNullOrEmpty(given)
+                ? given + ":" + NoCaches
+                : NoCaches;
     }
 
     private Process Take()
@@ -106,13 +129,22 @@ public sealed class WorkerPool(IReadOnlyList<string> program, int threads = 1) :
         lock (_gate)
             while (_idle.TryPop(out var idle))
             {
-                if (!idle.HasExited) return idle;
+                if (!idle.HasExited)
+                    return idle;
                 idle.Dispose();
             }
-        var start = new ProcessStartInfo(program[0]) { UseShellExecute = false, RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
-        foreach (var argument in program.Skip(1)) start.ArgumentList.Add(argument);
+        var start = new ProcessStartInfo(program[0])
+        {
+            UseShellExecute = false,
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        foreach (var argument in program.Skip(1))
+            start.ArgumentList.Add(argument);
         Prepare(start, threads);
-        var worker = Process.Start(start) ?? throw new ResourceUnavailableException($"cannot start a worker: {program[0]}");
+        var worker =
+            Process.Start(start) ?? throw new ResourceUnavailableException($"cannot start a worker: {program[0]}");
         worker.BeginErrorReadLine();
         return worker;
     }
@@ -121,8 +153,13 @@ public sealed class WorkerPool(IReadOnlyList<string> program, int threads = 1) :
     {
         worker.WaitForExit(2000);
         var code = worker.HasExited ? worker.ExitCode : -1;
-        var cause = code is 137 or 9 ? "was killed, as the system does when memory runs out" : string.Create(CultureInfo.InvariantCulture, $"ended with exit code {code}");
-        lock (errors) return new StageFailedException(string.Join('\n', errors.TakeLast(5).Prepend("the worker process " + cause)));
+        var cause = code is 137 or 9
+            ? "was killed, as the system does when memory runs out"
+            : string.Create(CultureInfo.InvariantCulture, $"ended with exit code {code}");
+        lock (errors)
+            return new StageFailedException(
+                string.Join('\n', errors.TakeLast(5).Prepend("the worker process " + cause))
+            );
     }
 
     private static void Kill(Process worker)

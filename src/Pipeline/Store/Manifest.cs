@@ -94,15 +94,23 @@ public sealed record StoredOutput(string Name, string Hash, long Bytes, IReadOnl
             var bytes = new FileInfo(path).Length;
             return new StoredOutput(name, hash, bytes, [new StoredFile("", hash, bytes)]);
         }
-        if (!Directory.Exists(path)) throw new StageFailedException($"the output '{name}' was declared but not written");
-        var files = Directory.EnumerateFiles(path, "*", SearchOption.AllDirectories)
-            .Select(f => new StoredFile(Path.GetRelativePath(path, f).Replace('\\', '/'), Pipeline.Files.Hash(f, flush: true), new FileInfo(f).Length))
-            .OrderBy(f => f.Path, StringComparer.Ordinal).ToList();
+        if (!Directory.Exists(path))
+            throw new StageFailedException($"the output '{name}' was declared but not written");
+        var files = Directory
+            .EnumerateFiles(path, "*", SearchOption.AllDirectories)
+            .Select(f => new StoredFile(
+                Path.GetRelativePath(path, f).Replace('\\', '/'),
+                Pipeline.Files.Hash(f, flush: true),
+                new FileInfo(f).Length
+            ))
+            .OrderBy(f => f.Path, StringComparer.Ordinal)
+            .ToList();
         return new StoredOutput(name, HashOf(files), files.Sum(f => f.Bytes), files);
     }
 
     /// <summary>The hash of a folder: of its files' paths and hashes, in order.</summary>
-    internal static string HashOf(IEnumerable<StoredFile> files) => CodeIdentity.Sha256("tree\n" + string.Concat(files.Select(f => $"{f.Hash} {f.Path}\n")));
+    internal static string HashOf(IEnumerable<StoredFile> files) =>
+        CodeIdentity.Sha256("tree\n" + string.Concat(files.Select(f => $"{f.Hash} {f.Path}\n")));
 }
 
 /// <summary>One file.</summary>

@@ -5,15 +5,24 @@ using EditUnlearn.Foundation;
 
 namespace EditUnlearn.Pipeline;
 
-/// <summary>Where results live: content-addressed files, one folder a result, and a readable view by cell. Nothing in it is ever half there.</summary>
+/// <summary>
+/// Where results live: content-addressed files, one folder a result, and a readable view by cell. Nothing in it is ever
+/// half there.
+/// </summary>
 /// <remarks>
-/// <c>artifacts/.store/objects</c> holds file contents by hash, read-only; <c>results/KEY</c> holds a result's outputs as further names of them
-/// and its manifest, and appears by one rename; <c>index.jsonl</c> is a list of results that can be lost without harm;
+/// <c>artifacts/.store/objects</c> holds file contents by hash, read-only; <c>results/KEY</c> holds a result's outputs
+/// as further names of them and its manifest, and appears by one rename; <c>index.jsonl</c> is a list of results that
+/// can be lost without harm;
 /// <c>artifacts/STAGE/CELL</c> points to the latest result of a cell.
 /// </remarks>
 public sealed class ResultStore
 {
-    private static readonly JsonSerializerOptions Json = new() { PropertyNamingPolicy = JsonNamingPolicy.CamelCase, WriteIndented = true, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly JsonSerializerOptions Json = new()
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
+        WriteIndented = true,
+        Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+    };
     private static readonly JsonSerializerOptions Line = new(Json) { WriteIndented = false };
     private const string ManifestName = "manifest.json";
 
@@ -27,19 +36,34 @@ public sealed class ResultStore
     {
         Artifacts = artifacts;
         Folder = Path.Combine(artifacts, ".store");
-        foreach (var part in (string[])["objects", "results", "scratch", "locks", "logs"]) Directory.CreateDirectory(Path.Combine(Folder, part));
+        foreach (var part in (string[])["objects", "results", "scratch", "locks", "logs"])
+            Directory.CreateDirectory(Path.Combine(Folder, part));
         var ignore = Path.Combine(artifacts, ".gitignore");
-        if (!File.Exists(ignore)) File.WriteAllText(ignore, "*\n");
+        if (!File.Exists(ignore))
+            File.WriteAllText(ignore, "*\n");
         ReadIndex();
     }
 
     // One line of the index: enough to know of a result without opening its manifest.
-    private sealed record IndexEntry(string Key, string Cell, string Stage, double Seconds, Dictionary<string, string> Outputs, string? Device = null, string? Profile = null);
+    private sealed record IndexEntry(
+        string Key,
+        string Cell,
+        string Stage,
+        double Seconds,
+        Dictionary<string, string> Outputs,
+        string? Device = null,
+        string? Profile = null
+    );
 
-    /// <summary>Whose results are made now: durations under another profile say little, its models have another size. Null where there are no profiles.</summary>
+    /// <summary>
+    /// Whose results are made now: durations under another profile say little, its models have another size. Null where
+    /// there are no profiles.
+    /// </summary>
     public string? Profile { get; init; }
 
-    /// <summary>Seconds that stages of a kind took elsewhere under this profile: the first guess where none has run here.</summary>
+    /// <summary>
+    /// Seconds that stages of a kind took elsewhere under this profile: the first guess where none has run here.
+    /// </summary>
     public IReadOnlyDictionary<string, double> Guesses { get; init; } = new Dictionary<string, double>();
 
     /// <summary>The readable folder.</summary>
@@ -66,9 +90,11 @@ public sealed class ResultStore
     public IReadOnlyDictionary<string, string>? Find(string key)
     {
         IndexEntry? entry;
-        lock (_gate) _byKey.TryGetValue(key, out entry);
+        lock (_gate)
+            _byKey.TryGetValue(key, out entry);
         var folder = ResultFolder(key);
-        if (!File.Exists(Path.Combine(folder, ManifestName))) return null;
+        if (!File.Exists(Path.Combine(folder, ManifestName)))
+            return null;
         if (entry is null)
         {
             // Published, but the process died before it wrote the index.
@@ -78,7 +104,9 @@ public sealed class ResultStore
         return entry.Outputs;
     }
 
-    /// <summary>Compares a result's files with its manifest by presence and length; opens none but the manifest.</summary>
+    /// <summary>
+    /// Compares a result's files with its manifest by presence and length; opens none but the manifest.
+    /// </summary>
     /// <exception cref="DamagedFileException">One is gone or has another length.</exception>
     public void CheckSizes(string key)
     {
@@ -88,38 +116,74 @@ public sealed class ResultStore
             {
                 var path = Path.Combine(ResultFolder(key), output.Name, file.Path).TrimEnd('/');
                 var info = new FileInfo(path);
-                if (!info.Exists) throw Damaged(manifest, output, file, "is gone");
-                if (info.Length != file.Bytes) throw Damaged(manifest, output, file, string.Create(CultureInfo.InvariantCulture, $"has {info.Length} bytes, not {file.Bytes}"));
+                if (!info.Exists)
+                    throw Damaged(manifest, output, file, "is gone");
+                if (info.Length != file.Bytes)
+                    throw Damaged(
+                        manifest,
+                        output,
+                        file,
+                        string.Create(CultureInfo.InvariantCulture, $"has {info.Length} bytes, not {file.Bytes}")
+                    );
             }
     }
 
-    /// <summary>Reads every byte of every result again and leaves everything where it is; <see cref="StoreCheck"/> also removes what is damaged.</summary>
+    /// <summary>
+    /// Reads every byte of every result again and leaves everything where it is; <see cref="StoreCheck"/> also removes
+    /// what is damaged.
+    /// </summary>
     /// <returns>What is damaged; empty when all is well.</returns>
     public IReadOnlyList<string> Verify() => [.. StoreCheck.Run(this, quarantine: false).Damage.Select(d => d.Message)];
 
     /// <summary>Keys of all results, in order.</summary>
-    public IReadOnlyList<string> Keys() => [.. Directory.EnumerateDirectories(Path.Combine(Folder, "results")).Select(p => Path.GetFileName(p)!).Order(StringComparer.Ordinal)];
+    public IReadOnlyList<string> Keys() =>
+        [
+            .. Directory
+                .EnumerateDirectories(Path.Combine(Folder, "results"))
+                .Select(p => Path.GetFileName(p)!)
+                .Order(StringComparer.Ordinal),
+        ];
 
-    /// <summary>The latest result whose output has this content, of the cell if it made one, else of any cell of the stage; null for none.</summary>
+    /// <summary>
+    /// The latest result whose output has this content, of the cell if it made one, else of any cell of the stage; null
+    /// for none.
+    /// </summary>
     public string? KeyThatMade(CellId cell, string stage, string output, string hash)
     {
         ArgumentNullException.ThrowIfNull(cell);
         lock (_gate)
         {
-            var found = _byKey.Values.Where(e => e.Stage == stage && e.Outputs.GetValueOrDefault(output) == hash && File.Exists(Path.Combine(ResultFolder(e.Key), ManifestName))).ToList();
+            var found = _byKey
+                .Values.Where(e =>
+                    e.Stage == stage
+                    && e.Outputs.GetValueOrDefault(output) == hash
+                    && File.Exists(Path.Combine(ResultFolder(e.Key), ManifestName))
+                )
+                .ToList();
             return (found.FindLast(e => e.Cell == cell.Text) ?? found.LastOrDefault())?.Key;
         }
     }
 
-    /// <summary>Writes the index anew: a line for every result, and for removed ones only the latest of a cell, whose duration is still worth knowing. Nobody else may use the store.</summary>
+    /// <summary>
+    /// Writes the index anew: a line for every result, and for removed ones only the latest of a cell, whose duration
+    /// is still worth knowing. Nobody else may use the store.
+    /// </summary>
     internal void CompactIndex()
     {
         lock (_gate)
         {
-            var kept = _byKey.Values.Where(e => File.Exists(Path.Combine(ResultFolder(e.Key), ManifestName)) || _byCell.GetValueOrDefault(e.Cell)?.Key == e.Key).ToList();
+            var kept = _byKey
+                .Values.Where(e =>
+                    File.Exists(Path.Combine(ResultFolder(e.Key), ManifestName))
+                    || _byCell.GetValueOrDefault(e.Cell)?.Key == e.Key
+                )
+                .ToList();
             // The latest line of a cell decides: those come last.
             var lines = kept.OrderBy(e => _byCell.GetValueOrDefault(e.Cell)?.Key == e.Key ? 1 : 0);
-            AtomicFile.Write(IndexFile, [.. lines.SelectMany(e => (byte[])[.. JsonSerializer.SerializeToUtf8Bytes(e, Line), (byte)'\n'])]);
+            AtomicFile.Write(
+                IndexFile,
+                [.. lines.SelectMany(e => (byte[])[.. JsonSerializer.SerializeToUtf8Bytes(e, Line), (byte)'\n'])]
+            );
         }
     }
 
@@ -128,14 +192,21 @@ public sealed class ResultStore
     public Manifest? ReadManifest(string key)
     {
         var path = Path.Combine(ResultFolder(key), ManifestName);
-        if (!File.Exists(path)) return null;
+        if (!File.Exists(path))
+            return null;
         try
         {
-            return JsonSerializer.Deserialize<Manifest>(File.ReadAllBytes(path), Json) ?? throw new JsonException("it is empty");
+            return JsonSerializer.Deserialize<Manifest>(File.ReadAllBytes(path), Json)
+                ?? throw new JsonException("it is empty");
         }
         catch (JsonException e)
         {
-            throw new DamagedFileException(path, "is not a manifest: " + e.Message, $"delete the folder {ResultFolder(key)} and run again", e);
+            throw new DamagedFileException(
+                path,
+                "is not a manifest: " + e.Message,
+                $"delete the folder {ResultFolder(key)} and run again",
+                e
+            );
         }
     }
 
@@ -143,10 +214,14 @@ public sealed class ResultStore
     public string? LastKey(CellId cell)
     {
         ArgumentNullException.ThrowIfNull(cell);
-        lock (_gate) return _byCell.GetValueOrDefault(cell.Text)?.Key;
+        lock (_gate)
+            return _byCell.GetValueOrDefault(cell.Text)?.Key;
     }
 
-    /// <summary>How long a cell took last time, or cells of its stage on average, or elsewhere, or under another profile; null where none ever ran on such a device.</summary>
+    /// <summary>
+    /// How long a cell took last time, or cells of its stage on average, or elsewhere, or under another profile; null
+    /// where none ever ran on such a device.
+    /// </summary>
     /// <param name="cell">The cell.</param>
     /// <param name="stage">Its kind.</param>
     /// <param name="device">Where the plan computes: hours on a GPU are not foretold by a miniature on a CPU.</param>
@@ -158,11 +233,16 @@ public sealed class ResultStore
             bool Comparable(IndexEntry e) => e.Device is null || Kind(e.Device) == Kind(device);
             double? Seen(Func<IndexEntry, bool> counts)
             {
-                if (_byCell.TryGetValue(cell.Text, out var own) && Comparable(own) && counts(own)) return own.Seconds;
-                var like = _byKey.Values.Where(e => e.Stage == stage && Comparable(e) && counts(e)).Select(e => e.Seconds).ToList();
+                if (_byCell.TryGetValue(cell.Text, out var own) && Comparable(own) && counts(own))
+                    return own.Seconds;
+                var like = _byKey
+                    .Values.Where(e => e.Stage == stage && Comparable(e) && counts(e))
+                    .Select(e => e.Seconds)
+                    .ToList();
                 return like.Count > 0 ? like.Average() : null;
             }
-            return Seen(e => e.Profile == Profile) ?? (Guesses.TryGetValue(stage, out var guess) ? guess : Seen(_ => true));
+            return Seen(e => e.Profile == Profile)
+                ?? (Guesses.TryGetValue(stage, out var guess) ? guess : Seen(_ => true));
         }
     }
 
@@ -178,13 +258,16 @@ public sealed class ResultStore
         {
             Files.DeleteFolder(staging);
             Remember(Entry(first) with { Cell = manifest.Cell, Profile = Profile }, write: true);
-            return !first.Outputs.Select(o => (o.Name, o.Hash)).SequenceEqual(manifest.Outputs.Select(o => (o.Name, o.Hash)));
+            return !first
+                .Outputs.Select(o => (o.Name, o.Hash))
+                .SequenceEqual(manifest.Outputs.Select(o => (o.Name, o.Hash)));
         }
         foreach (var output in manifest.Outputs)
-            foreach (var file in output.Files) Adopt(Path.Combine(staging, output.Name, file.Path).TrimEnd('/'), file);
+            foreach (var file in output.Files)
+                Adopt(Path.Combine(staging, output.Name, file.Path).TrimEnd('/'), file);
         AtomicFile.Write(Path.Combine(staging, ManifestName), JsonSerializer.SerializeToUtf8Bytes(manifest, Json));
         Files.FlushFolder(staging);
-        Files.DeleteFolder(target);   // only ever a damaged one
+        Files.DeleteFolder(target); // only ever a damaged one
         Directory.Move(staging, target);
         Files.FlushFolder(Path.GetDirectoryName(target)!);
         Remember(Entry(manifest) with { Profile = Profile }, write: true);
@@ -202,7 +285,8 @@ public sealed class ResultStore
             Directory.CreateDirectory(Path.GetDirectoryName(view)!);
             if (Directory.Exists(view) && new DirectoryInfo(view).LinkTarget is null)
             {
-                // A stage gained or lost its axes: the view was a folder of cells, or is to become one. Views hold links only.
+                // A stage gained or lost its axes: the view was a folder of cells, or is to become one. Views hold
+                // links only.
                 Directory.Delete(view, recursive: true);
             }
             // Two runs may show the same cell at once, in one process or on two hosts with equal process numbers.
@@ -211,8 +295,10 @@ public sealed class ResultStore
             Files.ReplaceLink(temporary, view);
         }
         lock (_gate)
-            if (_byCell.GetValueOrDefault(cell.Text)?.Key == key) return;
-        if (_byKey.TryGetValue(key, out var entry)) Remember(entry with { Cell = cell.Text }, write: true);
+            if (_byCell.GetValueOrDefault(cell.Text)?.Key == key)
+                return;
+        if (_byKey.TryGetValue(key, out var entry))
+            Remember(entry with { Cell = cell.Text }, write: true);
     }
 
     /// <summary>Takes the lock of one key, waiting for whoever holds it.</summary>
@@ -228,15 +314,31 @@ public sealed class ResultStore
             try
             {
                 // The system drops the lock with the process, however it ends: there is never one to break by hand.
-                var file = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, 1, FileOptions.None);
+                var file = new FileStream(
+                    path,
+                    FileMode.OpenOrCreate,
+                    FileAccess.ReadWrite,
+                    FileShare.None,
+                    1,
+                    FileOptions.None
+                );
                 file.SetLength(0);
-                file.Write(Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"process {Environment.ProcessId} on {Environment.MachineName} since {DateTime.UtcNow:HH:mm:ss} UTC")));
+                file.Write(
+                    Encoding.UTF8.GetBytes(
+                        string.Create(
+                            CultureInfo.InvariantCulture,
+                            $"process {Environment.ProcessId} on {Environment.MachineName} since "
+                                + $"{DateTime.UtcNow:HH:mm:ss} UTC"
+                        )
+                    )
+                );
                 file.Flush();
                 return file;
             }
             catch (IOException)
             {
-                if (!announced) waiting(HolderOf(path));
+                if (!announced)
+                    waiting(HolderOf(path));
                 await Task.Delay(100, cancelled).ConfigureAwait(false);
             }
         }
@@ -246,7 +348,12 @@ public sealed class ResultStore
     {
         try
         {
-            using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+            using var file = new FileStream(
+                path,
+                FileMode.Open,
+                FileAccess.Read,
+                FileShare.ReadWrite | FileShare.Delete
+            );
             using var reader = new StreamReader(file);
             return reader.ReadToEnd();
         }
@@ -264,13 +371,16 @@ public sealed class ResultStore
         Directory.CreateDirectory(Path.GetDirectoryName(path)!);
         var known = new FileInfo(path);
         // A damaged object must not take the place of good bytes.
-        if (known.Exists && (known.Length != file.Bytes || Files.Hash(path) != file.Hash)) File.Delete(path);
+        if (known.Exists && (known.Length != file.Bytes || Files.Hash(path) != file.Hash))
+            File.Delete(path);
         // Where the object is there already, or another cell was quicker, the staged file becomes one more name of it.
-        if (Files.Link(staged, path)) return;
+        if (Files.Link(staged, path))
+            return;
         var spare = staged + ".link";
         try
         {
-            if (Files.Link(path, spare)) File.Move(spare, staged, overwrite: true);
+            if (Files.Link(path, spare))
+                File.Move(spare, staged, overwrite: true);
         }
         catch (FileNotFoundException)
         {
@@ -278,13 +388,18 @@ public sealed class ResultStore
         }
     }
 
-    // Down to the bytes: a run under a key that has a result is forced, and perhaps just because that result is damaged.
+    // Down to the bytes: a run under a key that has a result is forced, and perhaps just because that result is
+    // damaged.
     private bool IsWhole(Manifest manifest)
     {
         try
         {
             CheckSizes(manifest.Key);
-            return manifest.Outputs.All(o => o.Files.All(f => Files.Hash(Path.Combine(ResultFolder(manifest.Key), o.Name, f.Path).TrimEnd('/')) == f.Hash));
+            return manifest.Outputs.All(o =>
+                o.Files.All(f =>
+                    Files.Hash(Path.Combine(ResultFolder(manifest.Key), o.Name, f.Path).TrimEnd('/')) == f.Hash
+                )
+            );
         }
         catch (DamagedFileException)
         {
@@ -304,13 +419,30 @@ public sealed class ResultStore
         }
     }
 
-    internal static DamagedFileException Damaged(Manifest manifest, StoredOutput output, StoredFile file, string problem) => new(
-        $"{manifest.Cell}/{output.Name}{(file.Path.Length > 0 ? "/" + file.Path : "")}", problem, $"eu-stage repro --force '{manifest.Cell}' makes it again; nothing else was touched");
+    internal static DamagedFileException Damaged(
+        Manifest manifest,
+        StoredOutput output,
+        StoredFile file,
+        string problem
+    ) =>
+        new(
+            $"{manifest.Cell}/{output.Name}{(file.Path.Length > 0 ? "/" + file.Path : "")}",
+            problem,
+            $"eu-stage repro --force '{manifest.Cell}' makes it again; nothing else was touched"
+        );
 
     // cuda:1 is as fast as cuda.
     private static string Kind(string device) => device.Split(':')[0];
 
-    private static IndexEntry Entry(Manifest m) => new(m.Key, m.Cell, m.Stage, m.Seconds, m.Outputs.ToDictionary(o => o.Name, o => o.Hash, StringComparer.Ordinal), m.Device);
+    private static IndexEntry Entry(Manifest m) =>
+        new(
+            m.Key,
+            m.Cell,
+            m.Stage,
+            m.Seconds,
+            m.Outputs.ToDictionary(o => o.Name, o => o.Hash, StringComparer.Ordinal),
+            m.Device
+        );
 
     private string IndexFile => Path.Combine(Folder, "index.jsonl");
 
@@ -320,7 +452,8 @@ public sealed class ResultStore
         {
             _byKey[entry.Key] = entry;
             _byCell[entry.Cell] = entry;
-            if (!write) return;
+            if (!write)
+                return;
             // One write of one line: a reader sees it whole or, after a crash, torn and then ignored.
             using var file = new FileStream(IndexFile, FileMode.Append, FileAccess.Write, FileShare.ReadWrite, 1);
             file.Write([.. JsonSerializer.SerializeToUtf8Bytes(entry, Line), (byte)'\n']);
@@ -329,11 +462,16 @@ public sealed class ResultStore
 
     private void ReadIndex()
     {
-        if (!File.Exists(IndexFile)) return;
+        if (!File.Exists(IndexFile))
+            return;
         foreach (var line in File.ReadLines(IndexFile))
             try
             {
-                if (JsonSerializer.Deserialize<IndexEntry>(line, Line) is { Key: not null, Cell: not null, Outputs: not null } entry) Remember(entry, write: false);
+                if (
+                    JsonSerializer.Deserialize<IndexEntry>(line, Line) is
+                    { Key: not null, Cell: not null, Outputs: not null } entry
+                )
+                    Remember(entry, write: false);
             }
             catch (JsonException)
             {

@@ -20,22 +20,42 @@ public static class StoreCheck
 {
     /// <summary>Checks all results, then the stored files that no result has.</summary>
     /// <param name="store">The store.</param>
-    /// <param name="quarantine">Put damaged results aside under <c>quarantine/</c>: the rest stays, and the next run makes them again.</param>
+    /// <param name="quarantine">Put damaged results aside under <c>quarantine/</c>: the rest stays, and the next run
+    /// makes them again.</param>
     /// <param name="progress">Told bytes done and bytes in all.</param>
     /// <param name="cancelled">Looked at between files.</param>
-    public static StoreCheckResult Run(ResultStore store, bool quarantine, Action<long, long>? progress = null, CancellationToken cancelled = default)
+    public static StoreCheckResult Run(
+        ResultStore store,
+        bool quarantine,
+        Action<long, long>? progress = null,
+        CancellationToken cancelled = default
+    )
     {
         ArgumentNullException.ThrowIfNull(store);
         var (keys, damage) = (store.Keys(), new List<StoreDamage>());
-        var (bad, referenced) = (new HashSet<string>(StringComparer.Ordinal), new HashSet<string>(StringComparer.Ordinal));
-        var orphans = Directory.EnumerateFiles(Path.Combine(store.Folder, "objects"), "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal).Select(p => new FileInfo(p)).ToList();
-        long total = 0, done = 0;
+        var (bad, referenced) = (
+            new HashSet<string>(StringComparer.Ordinal),
+            new HashSet<string>(StringComparer.Ordinal)
+        );
+        var orphans = Directory
+            .EnumerateFiles(Path.Combine(store.Folder, "objects"), "*", SearchOption.AllDirectories)
+            .Order(StringComparer.Ordinal)
+            .Select(p => new FileInfo(p))
+            .ToList();
+        long total = 0,
+            done = 0;
         var manifests = new List<(string Key, Manifest? Manifest, string? Problem)>();
         foreach (var key in keys)
             try
             {
                 // A folder without a manifest is no result; nothing can have made one but a hand.
-                var manifest = store.ReadManifest(key) ?? throw new DamagedFileException(store.ResultFolder(key), "holds no manifest", "cache verify puts it aside");
+                var manifest =
+                    store.ReadManifest(key)
+                    ?? throw new DamagedFileException(
+                        store.ResultFolder(key),
+                        "holds no manifest",
+                        "cache verify puts it aside"
+                    );
                 manifests.Add((key, manifest, null));
                 total += manifest.Outputs.Sum(o => o.Bytes);
                 referenced.UnionWith(manifest.Outputs.SelectMany(o => o.Files).Select(f => f.Hash));
@@ -60,33 +80,53 @@ public static class StoreCheck
             {
                 if (Problem(store, key, output, file) is { } found)
                 {
-                    // The stored file behind it is the same bytes under another name, and must not be handed to the next result.
+                    // The stored file behind it is the same bytes under another name, and must not be handed to the
+                    // next result.
                     bad.Add(file.Hash);
                     message ??= ResultStore.Damaged(manifest!, output, file, found).Message;
                 }
                 Read(file.Bytes);
             }
-            if (message is not null) damage.Add(new StoreDamage(key, manifest?.Cell, message, quarantine && PutAside(store, Path.Combine("results", key))));
+            if (message is not null)
+                damage.Add(
+                    new StoreDamage(
+                        key,
+                        manifest?.Cell,
+                        message,
+                        quarantine && PutAside(store, Path.Combine("results", key))
+                    )
+                );
         }
         foreach (var orphan in orphans)
         {
             if (Files.Hash(orphan.FullName) != orphan.Name)
             {
                 bad.Add(orphan.Name);
-                damage.Add(new StoreDamage(null, null, $"{Path.GetRelativePath(store.Folder, orphan.FullName)}: holds other bytes than its name says, and no result has it", quarantine));
+                damage.Add(
+                    new StoreDamage(
+                        null,
+                        null,
+                        $"{Path.GetRelativePath(store.Folder, orphan.FullName)}: holds other bytes than its name "
+                            + "says, and no result has it",
+                        quarantine
+                    )
+                );
             }
             Read(orphan.Length);
         }
         if (quarantine)
-            foreach (var hash in bad) RemoveIfDamaged(store, hash);
+            foreach (var hash in bad)
+                RemoveIfDamaged(store, hash);
         return new StoreCheckResult(keys.Count, done, damage);
     }
 
     private static string? Problem(ResultStore store, string key, StoredOutput output, StoredFile file)
     {
         var info = new FileInfo(Path.Combine(store.ResultFolder(key), output.Name, file.Path).TrimEnd('/'));
-        if (!info.Exists) return "is gone";
-        if (info.Length != file.Bytes) return $"has {info.Length} bytes, not {file.Bytes}";
+        if (!info.Exists)
+            return "is gone";
+        if (info.Length != file.Bytes)
+            return $"has {info.Length} bytes, not {file.Bytes}";
         return Files.Hash(info.FullName) == file.Hash ? null : "holds other bytes than were written";
     }
 
@@ -94,7 +134,7 @@ public static class StoreCheck
     {
         var aside = Path.Combine(store.Folder, "quarantine", path);
         Directory.CreateDirectory(Path.GetDirectoryName(aside)!);
-        Files.DeleteFolder(aside);   // of an earlier check
+        Files.DeleteFolder(aside); // of an earlier check
         Directory.Move(Path.Combine(store.Folder, path), aside);
         return true;
     }
@@ -102,6 +142,7 @@ public static class StoreCheck
     private static void RemoveIfDamaged(ResultStore store, string hash)
     {
         var path = Path.Combine(store.Folder, "objects", hash[..2], hash);
-        if (File.Exists(path) && Files.Hash(path) != hash) File.Delete(path);
+        if (File.Exists(path) && Files.Hash(path) != hash)
+            File.Delete(path);
     }
 }

@@ -3,19 +3,25 @@ using System.Globalization;
 namespace EditUnlearn.Pipeline;
 
 /// <summary>Who works on a store: any number of runs side by side, or one that cleans up, never both.</summary>
-/// <remarks>A lock of the system that goes with the process, however it ends: there is never one to break by hand.</remarks>
+/// <remarks>
+/// A lock of the system that goes with the process, however it ends: there is never one to break by hand.
+/// </remarks>
 public static class StoreUse
 {
     private const string Prefix = "run.";
 
-    /// <summary>For the length of a run: nothing of the store is removed meanwhile. Waits while somebody cleans up, which takes seconds.</summary>
+    /// <summary>
+    /// For the length of a run: nothing of the store is removed meanwhile. Waits while somebody cleans up, which takes
+    /// seconds.
+    /// </summary>
     public static async Task<IDisposable> ShareAsync(ResultStore store, CancellationToken cancelled)
     {
         ArgumentNullException.ThrowIfNull(store);
         while (true)
         {
             cancelled.ThrowIfCancellationRequested();
-            if (TryOpen(store, FileAccess.Read, FileShare.Read) is { } file) return new Shared(store, file);
+            if (TryOpen(store, FileAccess.Read, FileShare.Read) is { } file)
+                return new Shared(store, file);
             await Task.Delay(50, cancelled).ConfigureAwait(false);
         }
     }
@@ -31,7 +37,15 @@ public static class StoreUse
     public static IReadOnlyList<string> Runs(ResultStore store)
     {
         ArgumentNullException.ThrowIfNull(store);
-        return [.. Directory.EnumerateFiles(Locks(store), Prefix + "*").Where(IsAlive).Select(ReadOrEmpty).Where(t => t.Length > 0).Order(StringComparer.Ordinal)];
+        return
+        [
+            .. Directory
+                .EnumerateFiles(Locks(store), Prefix + "*")
+                .Where(IsAlive)
+                .Select(ReadOrEmpty)
+                .Where(t => t.Length > 0)
+                .Order(StringComparer.Ordinal),
+        ];
     }
 
     private static string Locks(ResultStore store) => Path.Combine(store.Folder, "locks");
@@ -41,7 +55,8 @@ public static class StoreUse
         var path = Path.Combine(Locks(store), "store");
         try
         {
-            if (!File.Exists(path)) File.WriteAllBytes(path, []);
+            if (!File.Exists(path))
+                File.WriteAllBytes(path, []);
             return new FileStream(path, FileMode.Open, access, share, 1);
         }
         catch (IOException)
@@ -55,7 +70,12 @@ public static class StoreUse
     {
         try
         {
-            return int.TryParse(Path.GetFileName(note)[Prefix.Length..].Split('.')[0], NumberStyles.None, CultureInfo.InvariantCulture, out var id) && !System.Diagnostics.Process.GetProcessById(id).HasExited;
+            return int.TryParse(
+                    Path.GetFileName(note)[Prefix.Length..].Split('.')[0],
+                    NumberStyles.None,
+                    CultureInfo.InvariantCulture,
+                    out var id
+                ) && !System.Diagnostics.Process.GetProcessById(id).HasExited;
         }
         catch (Exception e) when (e is ArgumentException or InvalidOperationException)
         {
@@ -84,8 +104,20 @@ public static class StoreUse
         public Shared(ResultStore store, FileStream file)
         {
             _file = file;
-            _note = Path.Combine(Locks(store), string.Create(CultureInfo.InvariantCulture, $"{Prefix}{Environment.ProcessId}.{Interlocked.Increment(ref _count)}"));
-            File.WriteAllText(_note, string.Create(CultureInfo.InvariantCulture, $"process {Environment.ProcessId} on {Environment.MachineName} since {DateTime.UtcNow:HH:mm:ss} UTC"));
+            _note = Path.Combine(
+                Locks(store),
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"{Prefix}{Environment.ProcessId}.{Interlocked.Increment(ref _count)}"
+                )
+            );
+            File.WriteAllText(
+                _note,
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"process {Environment.ProcessId} on {Environment.MachineName} since {DateTime.UtcNow:HH:mm:ss} UTC"
+                )
+            );
         }
 
         public void Dispose()

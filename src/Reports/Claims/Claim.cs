@@ -20,7 +20,8 @@ public sealed record Statement(string Text, Func<ClaimNumbers, Finding> Decide);
 
 /// <summary>What decided.</summary>
 /// <param name="Verdict">How it came out.</param>
-/// <param name="Numbers">Those that decide, as text; for <see cref="Claims.Verdict.NotApplicable"/> what is missing.</param>
+/// <param name="Numbers">Those that decide, as text; for <see cref="Claims.Verdict.NotApplicable"/> what is
+/// missing.</param>
 public sealed record Finding(Verdict Verdict, string Numbers);
 
 /// <summary>An observation or takeaway of the paper: statements that must hold together.</summary>
@@ -36,7 +37,10 @@ public sealed record Claim(string Id, string Title, IReadOnlyList<Statement> Sta
 public sealed record ClaimResult(string Id, string Title, IReadOnlyList<StatementResult> Statements)
 {
     /// <summary>Fails when a statement fails; passes when one passes and none fails.</summary>
-    public Verdict Verdict => Statements.Any(s => s.Finding.Verdict == Verdict.Fail) ? Verdict.Fail : Statements.Any(s => s.Finding.Verdict == Verdict.Pass) ? Verdict.Pass : Verdict.NotApplicable;
+    public Verdict Verdict =>
+        Statements.Any(s => s.Finding.Verdict == Verdict.Fail) ? Verdict.Fail
+        : Statements.Any(s => s.Finding.Verdict == Verdict.Pass) ? Verdict.Pass
+        : Verdict.NotApplicable;
 }
 
 /// <summary>A statement decided.</summary>

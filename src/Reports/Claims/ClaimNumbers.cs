@@ -25,15 +25,26 @@ public sealed class ClaimNumbers(IScoreBook book, StudyScope scope, IReadOnlyLis
 
     /// <summary>The four settings of Table 1, facts first.</summary>
     public IReadOnlyList<Setting> Settings =>
-    [
-        new($"{scope.Facts}-{scope.FactsSize}/{scope.Main}", scope.Main, scope.Facts, scope.FactsSize),
-        new($"{scope.Facts}-{scope.FactsSize}/{scope.Second}", scope.Second, scope.Facts, scope.FactsSize),
-        new($"{scope.Contracts}-{scope.ContractsSize}/{scope.Main}", scope.Main, scope.Contracts, scope.ContractsSize),
-        new($"{scope.Contracts}-{scope.ContractsSize}/{scope.Second}", scope.Second, scope.Contracts, scope.ContractsSize),
-    ];
+        [
+            new($"{scope.Facts}-{scope.FactsSize}/{scope.Main}", scope.Main, scope.Facts, scope.FactsSize),
+            new($"{scope.Facts}-{scope.FactsSize}/{scope.Second}", scope.Second, scope.Facts, scope.FactsSize),
+            new(
+                $"{scope.Contracts}-{scope.ContractsSize}/{scope.Main}",
+                scope.Main,
+                scope.Contracts,
+                scope.ContractsSize
+            ),
+            new(
+                $"{scope.Contracts}-{scope.ContractsSize}/{scope.Second}",
+                scope.Second,
+                scope.Contracts,
+                scope.ContractsSize
+            ),
+        ];
 
     /// <summary>The place of a run on facts and the main model.</summary>
-    public ScoreKey Facts(string method, int size, string? target = null, int merge = 1) => new(scope.Main, scope.Facts, size, method, target ?? scope.Target, merge, "forget", "rouge1");
+    public ScoreKey Facts(string method, int size, string? target = null, int merge = 1) =>
+        new(scope.Main, scope.Facts, size, method, target ?? scope.Target, merge, "forget", "rouge1");
 
     /// <summary>The place of a run of Table 1.</summary>
     public ScoreKey At(Setting setting, string method)
@@ -43,18 +54,28 @@ public sealed class ClaimNumbers(IScoreBook book, StudyScope scope, IReadOnlyLis
     }
 
     /// <summary>Rouge1 of a split.</summary>
-    public double? Rouge(string table, ScoreKey key, string split) => book.Find(table, key with { Split = split, Metric = "rouge1" })?.Mean;
+    public double? Rouge(string table, ScoreKey key, string split) =>
+        book.Find(table, key with { Split = split, Metric = "rouge1" })?.Mean;
 
     /// <summary>1 - forget + retain.</summary>
     public double? Score(string table, ScoreKey key) => FigureCatalog.Score(book, table, key);
 
-    /// <summary>Whether a run left no model to speak of; null without numbers, or where there was none to begin with.</summary>
+    /// <summary>
+    /// Whether a run left no model to speak of; null without numbers, or where there was none to begin with.
+    /// </summary>
     public bool? IsBroken(string table, ScoreKey key)
     {
         ArgumentNullException.ThrowIfNull(key);
         var before = key with { Method = ScoreBook.Untouched, Target = "" };
-        if (Rouge(table, before, "forget") is { } f0 && Rouge(table, before, "retain") is { } r0 && MarkingRule.IsBroken(f0, r0, 2)) return null;
-        return Rouge(table, key, "forget") is { } f && Rouge(table, key, "retain") is { } r ? MarkingRule.IsBroken(f, r, 2) : null;
+        if (
+            Rouge(table, before, "forget") is { } f0
+            && Rouge(table, before, "retain") is { } r0
+            && MarkingRule.IsBroken(f0, r0, 2)
+        )
+            return null;
+        return Rouge(table, key, "forget") is { } f && Rouge(table, key, "retain") is { } r
+            ? MarkingRule.IsBroken(f, r, 2)
+            : null;
     }
 
     /// <summary>Whether a run is broken or forgot nothing; null without numbers.</summary>
@@ -62,24 +83,44 @@ public sealed class ClaimNumbers(IScoreBook book, StudyScope scope, IReadOnlyLis
     {
         ArgumentNullException.ThrowIfNull(key);
         var before = relative ? Rouge(table, key with { Method = ScoreBook.Untouched, Target = "" }, "forget") : null;
-        return Rouge(table, key, "forget") is { } f && Rouge(table, key, "retain") is { } r ? MarkingRule.IsGrey(f, r, before, 2) : null;
+        return Rouge(table, key, "forget") is { } f && Rouge(table, key, "retain") is { } r
+            ? MarkingRule.IsGrey(f, r, before, 2)
+            : null;
     }
 
-    /// <summary>Methods of Table 1 that are among the two best on some forget column and some retain column of one setting, by data.</summary>
+    /// <summary>
+    /// Methods of Table 1 that are among the two best on some forget column and some retain column of one setting, by
+    /// data.
+    /// </summary>
     public IReadOnlyList<string> BestOnBothSides(string data)
     {
-        var layout = TableCatalog.All(scope with { Methods = StudyScope.PaperMethods }, refusals: false, before: false).First(t => t.Name == "table1");
+        var layout = TableCatalog
+            .All(scope with { Methods = StudyScope.PaperMethods }, refusals: false, before: false)
+            .First(t => t.Name == "table1");
         var table = Table.Of(layout, book, scope, relative);
         return
         [
-            .. table.Cells.Where(c => c.Data == data && c.Underlined).GroupBy(c => (c.Model, c.Method)).Where(g => g.Any(c => c.Split == "forget") && g.Any(c => c.Split == "retain"))
-                .Select(g => g.Key.Method).Distinct().OrderBy(m => StudyScope.PaperMethods.Index().First(p => p.Item.Name == m).Index),
+            .. table
+                .Cells.Where(c => c.Data == data && c.Underlined)
+                .GroupBy(c => (c.Model, c.Method))
+                .Where(g => g.Any(c => c.Split == "forget") && g.Any(c => c.Split == "retain"))
+                .Select(g => g.Key.Method)
+                .Distinct()
+                .OrderBy(m => StudyScope.PaperMethods.Index().First(p => p.Item.Name == m).Index),
         ];
     }
 
     /// <summary>A human mean; null where nobody was asked.</summary>
     public double? Rated(string measure, string method, bool after) =>
-        ratings.Where(r => r.Measure == measure && r.Method == method && (after ? r.Variant == "after" : r.Variant is "before" or "")).OrderByDescending(r => r.Raters == "unflagged").FirstOrDefault()?.Mean;
+        ratings
+            .Where(r =>
+                r.Measure == measure
+                && r.Method == method
+                && (after ? r.Variant == "after" : r.Variant is "before" or "")
+            )
+            .OrderByDescending(r => r.Raters == "unflagged")
+            .FirstOrDefault()
+            ?.Mean;
 
     /// <summary>The method in print.</summary>
     public string Label(string method) => scope.MethodLabel(method);
@@ -91,7 +132,8 @@ public sealed class ClaimNumbers(IScoreBook book, StudyScope scope, IReadOnlyLis
     public static Finding Decide(bool known, Func<(bool Holds, string Numbers)> decide, string missing)
     {
         ArgumentNullException.ThrowIfNull(decide);
-        if (!known) return new Finding(Verdict.NotApplicable, missing);
+        if (!known)
+            return new Finding(Verdict.NotApplicable, missing);
         var (holds, numbers) = decide();
         return new Finding(holds ? Verdict.Pass : Verdict.Fail, numbers);
     }

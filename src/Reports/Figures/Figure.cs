@@ -29,7 +29,16 @@ public enum PanelKind
 /// <param name="High">Upper end.</param>
 /// <param name="Series">In the order of the legend.</param>
 /// <param name="References">Horizontal lines with a name.</param>
-public sealed record Panel(PanelKind Kind, string Title, string XLabel, IReadOnlyList<string> Categories, double Low, double High, IReadOnlyList<Series> Series, IReadOnlyList<ReferenceLine> References);
+public sealed record Panel(
+    PanelKind Kind,
+    string Title,
+    string XLabel,
+    IReadOnlyList<string> Categories,
+    double Low,
+    double High,
+    IReadOnlyList<Series> Series,
+    IReadOnlyList<ReferenceLine> References
+);
 
 /// <summary>Values of one name, a place each.</summary>
 /// <param name="Name">In the legend.</param>

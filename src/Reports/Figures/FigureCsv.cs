@@ -17,8 +17,29 @@ public static class FigureCsv
         {
             foreach (var series in panel.Series)
                 foreach (var (category, value) in panel.Categories.Zip(series.Values))
-                    csv.AppendJoin(',', figure.Name, Csv.Quote(panel.Title), Csv.Quote(series.Name), Csv.Quote(category), Text(value?.Value), Text(value?.Low), Text(value?.High)).Append('\n');
-            foreach (var line in panel.References) csv.AppendJoin(',', figure.Name, Csv.Quote(panel.Title), Csv.Quote(line.Name), "", Text(line.Value), "", "").Append('\n');
+                    csv.AppendJoin(
+                            ',',
+                            figure.Name,
+                            Csv.Quote(panel.Title),
+                            Csv.Quote(series.Name),
+                            Csv.Quote(category),
+                            Text(value?.Value),
+                            Text(value?.Low),
+                            Text(value?.High)
+                        )
+                        .Append('\n');
+            foreach (var line in panel.References)
+                csv.AppendJoin(
+                        ',',
+                        figure.Name,
+                        Csv.Quote(panel.Title),
+                        Csv.Quote(line.Name),
+                        "",
+                        Text(line.Value),
+                        "",
+                        ""
+                    )
+                    .Append('\n');
         }
         return csv.ToString();
     }

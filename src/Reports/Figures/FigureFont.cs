@@ -4,7 +4,9 @@ using SkiaSharp;
 
 namespace EditUnlearn.Reports.Figures;
 
-/// <summary>The font of all figures, shipped with the project: a picture must not depend on what a machine has installed.</summary>
+/// <summary>
+/// The font of all figures, shipped with the project: a picture must not depend on what a machine has installed.
+/// </summary>
 internal sealed class FigureFont : IFontResolver
 {
     /// <summary>Its name.</summary>
@@ -24,7 +26,8 @@ internal sealed class FigureFont : IFontResolver
     {
         lock (Gate)
         {
-            if (_registered) return;
+            if (_registered)
+                return;
             Fonts.FontResolvers.Insert(0, new FigureFont());
             Fonts.Default = Fonts.Sans = Name;
             _registered = true;
@@ -32,15 +35,23 @@ internal sealed class FigureFont : IFontResolver
     }
 
     /// <inheritdoc/>
-    public SKTypeface? CreateTypeface(string fontName, FontWeight weight, FontSlant slant, FontSpacing spacing) => fontName == Name ? weight >= FontWeight.SemiBold ? Load("FigureSans-Bold.ttf") : Load("FigureSans-Regular.ttf") : null;
+    public SKTypeface? CreateTypeface(string fontName, FontWeight weight, FontSlant slant, FontSpacing spacing) =>
+        fontName == Name
+            ? weight >= FontWeight.SemiBold
+                ? Load("FigureSans-Bold.ttf")
+                : Load("FigureSans-Regular.ttf")
+            : null;
 
     /// <inheritdoc/>
-    public SKTypeface? CreateTypeface(string fontName, bool bold, bool italic) => fontName == Name ? Load(bold ? "FigureSans-Bold.ttf" : "FigureSans-Regular.ttf") : null;
+    public SKTypeface? CreateTypeface(string fontName, bool bold, bool italic) =>
+        fontName == Name ? Load(bold ? "FigureSans-Bold.ttf" : "FigureSans-Regular.ttf") : null;
 
     private static SKTypeface Load(string file)
     {
         var resource = $"{typeof(Templating).Namespace}.Fonts.{file}";
-        using var stream = Assembly.GetExecutingAssembly().GetManifestResourceStream(resource) ?? throw new InvalidOperationException($"There is no font {resource}.");
+        using var stream =
+            Assembly.GetExecutingAssembly().GetManifestResourceStream(resource)
+            ?? throw new InvalidOperationException($"There is no font {resource}.");
         using var data = SKData.Create(stream);
         return SKTypeface.FromData(data);
     }

@@ -2,16 +2,24 @@ using ScottPlot;
 
 namespace EditUnlearn.Reports.Figures;
 
-/// <summary>One look for all figures: colours that stay apart for the colour-blind (Okabe and Ito 2008), and a marker and dash of its own for each method, so that nothing hangs on colour alone.</summary>
+/// <summary>
+/// One look for all figures: colours that stay apart for the colour-blind (Okabe and Ito 2008), and a marker and dash
+/// of its own for each method, so that nothing hangs on colour alone.
+/// </summary>
 internal static class FigureStyle
 {
-    public const float LineWidth = 2, TextSize = 13, TitleSize = 14, NoteSize = 11;
+    public const float LineWidth = 2,
+        TextSize = 13,
+        TitleSize = 14,
+        NoteSize = 11;
 
     public static Color Ink { get; } = Color.FromHex("#333333");
 
     public static Color Faint { get; } = Color.FromHex("#DDDDDD");
 
-    private static readonly Dictionary<string, (string Colour, MarkerShape Marker, LinePattern Dash)> Looks = new(StringComparer.Ordinal)
+    private static readonly Dictionary<string, (string Colour, MarkerShape Marker, LinePattern Dash)> Looks = new(
+        StringComparer.Ordinal
+    )
     {
         ["GA"] = ("#999999", MarkerShape.OpenCircle, LinePattern.Dotted),
         ["GD"] = ("#E69F00", MarkerShape.FilledSquare, LinePattern.Dashed),
@@ -34,7 +42,8 @@ internal static class FigureStyle
     /// <summary>The look of a series; a method of one's own gets one that depends on its name alone.</summary>
     public static (Color Colour, MarkerShape Marker, LinePattern Dash) Of(string series)
     {
-        if (Looks.TryGetValue(series, out var look)) return (Color.FromHex(look.Colour), look.Marker, look.Dash);
+        if (Looks.TryGetValue(series, out var look))
+            return (Color.FromHex(look.Colour), look.Marker, look.Dash);
         return (Color.FromHex(Further[series.Sum(c => c) % Further.Length]), MarkerShape.Cross, LinePattern.Dashed);
     }
 }

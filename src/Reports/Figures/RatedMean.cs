@@ -1,6 +1,8 @@
 namespace EditUnlearn.Reports.Figures;
 
-/// <summary>What people said of a method's answers, as far as left Figure 6 needs it: columns of <c>rating-means.parquet</c>.</summary>
+/// <summary>
+/// What people said of a method's answers, as far as left Figure 6 needs it: columns of <c>rating-means.parquet</c>.
+/// </summary>
 public sealed record RatedMean
 {
     /// <summary>Of the study.</summary>

@@ -30,27 +30,43 @@ public sealed record Difference(Change Change, TableCell? Accepted, TableCell? P
     /// <summary>The cell's name.</summary>
     public string Name => (Present ?? Accepted)!.Name;
 
-    /// <summary><c>table1[AlphaEdit,llama2,facts-40,forget.rouge1] 0.07 -> 0.09 (moved 0.0200, tolerance 0.0100)</c>.</summary>
-    public override string ToString() => Change switch
-    {
-        Change.Moved when Accepted?.Value is { } a && Present?.Value is { } p =>
-            string.Create(CultureInfo.InvariantCulture, $"{Name} {Shown(a, p).Old} -> {Shown(a, p).New} (moved {Math.Abs(p - a):0.0000}, tolerance {Bound:0.0000})"),
-        Change.BoldFlipped => $"{Name} {Present!.Printed} {(Present.Bold ? "is now bold" : "is no longer bold")}",
-        Change.Missing => $"{Name} {Accepted!.Printed} -> {(Present is null ? "no such cell" : "no value")}",
-        _ => $"{Name} {(Accepted is null ? "not accepted yet" : Accepted.Printed)} -> {Present!.Printed}",
-    };
+    /// <summary>
+    /// <c>table1[AlphaEdit,llama2,facts-40,forget.rouge1] 0.07 -> 0.09 (moved 0.0200, tolerance 0.0100)</c>.
+    /// </summary>
+    public override string ToString() =>
+        Change switch
+        {
+            Change.Moved when Accepted?.Value is { } a && Present?.Value is { } p => string.Create(
+                CultureInfo.InvariantCulture,
+                $"{Name} {Shown(a, p).Old} -> {Shown(a, p).New} (moved {Math.Abs(p - a):0.0000}, tolerance "
+                    + $"{Bound:0.0000})"
+            ),
+            Change.BoldFlipped => $"{Name} {Present!.Printed} {(Present.Bold ? "is now bold" : "is no longer bold")}",
+            Change.Missing => $"{Name} {Accepted!.Printed} -> {(Present is null ? "no such cell" : "no value")}",
+            _ => $"{Name} {(Accepted is null ? "not accepted yet" : Accepted.Printed)} -> {Present!.Printed}",
+        };
 
     // Where both print alike, the digits that differ are needed.
-    private (string Old, string New) Shown(double old, double now) => Accepted!.Printed != Present!.Printed
-        ? (Accepted.Printed, Present.Printed)
-        : (old.ToString("0.0000", CultureInfo.InvariantCulture), now.ToString("0.0000", CultureInfo.InvariantCulture));
+    private (string Old, string New) Shown(double old, double now) =>
+        Accepted!.Printed != Present!.Printed
+            ? (Accepted.Printed, Present.Printed)
+            : (
+                old.ToString("0.0000", CultureInfo.InvariantCulture),
+                now.ToString("0.0000", CultureInfo.InvariantCulture)
+            );
 }
 
 /// <summary>Compares every cell of the study's tables with what was accepted.</summary>
 public static class TableRegression
 {
-    /// <summary>What is not as accepted, in the order of the tables; moved cells may be reported as flipped too.</summary>
-    public static IReadOnlyList<Difference> Compare(IReadOnlyList<TableCell> accepted, IReadOnlyList<TableCell> present, Tolerances tolerances)
+    /// <summary>
+    /// What is not as accepted, in the order of the tables; moved cells may be reported as flipped too.
+    /// </summary>
+    public static IReadOnlyList<Difference> Compare(
+        IReadOnlyList<TableCell> accepted,
+        IReadOnlyList<TableCell> present,
+        Tolerances tolerances
+    )
     {
         ArgumentNullException.ThrowIfNull(accepted);
         ArgumentNullException.ThrowIfNull(present);
@@ -64,26 +80,38 @@ public static class TableRegression
                 differences.Add(new Difference(Change.New, null, cell, 0));
                 continue;
             }
-            if (old.Value is null && cell.Value is not null) differences.Add(new Difference(Change.New, old, cell, 0));
-            else if (old.Value is not null && cell.Value is null) differences.Add(new Difference(Change.Missing, old, cell, 0));
+            if (old.Value is null && cell.Value is not null)
+                differences.Add(new Difference(Change.New, old, cell, 0));
+            else if (old.Value is not null && cell.Value is null)
+                differences.Add(new Difference(Change.Missing, old, cell, 0));
             else if (old.Value is { } a && cell.Value is { } p)
             {
                 var bound = tolerances.Of(cell.Metric).Of(a, cell.StandardError);
                 // Not a number is only near itself; the rounding of a bound must not decide.
-                if (double.IsFinite(a) && double.IsFinite(p) ? Math.Abs(p - a) > bound + 1e-12 : !a.Equals(p)) differences.Add(new Difference(Change.Moved, old, cell, bound));
+                if (double.IsFinite(a) && double.IsFinite(p) ? Math.Abs(p - a) > bound + 1e-12 : !a.Equals(p))
+                    differences.Add(new Difference(Change.Moved, old, cell, bound));
             }
-            if (old.Bold != cell.Bold) differences.Add(new Difference(Change.BoldFlipped, old, cell, 0));
+            if (old.Bold != cell.Bold)
+                differences.Add(new Difference(Change.BoldFlipped, old, cell, 0));
         }
-        differences.AddRange(accepted.Where(c => known.ContainsKey(c.Name)).Select(c => new Difference(Change.Missing, c, null, 0)));
+        differences.AddRange(
+            accepted.Where(c => known.ContainsKey(c.Name)).Select(c => new Difference(Change.Missing, c, null, 0))
+        );
         return differences;
     }
 
-    /// <summary>The accepted cells with those that a pattern means taken from the present ones; everything else stays as it was.</summary>
+    /// <summary>
+    /// The accepted cells with those that a pattern means taken from the present ones; everything else stays as it was.
+    /// </summary>
     /// <param name="accepted">So far.</param>
     /// <param name="present">As they are.</param>
     /// <param name="patterns">Such as <c>table1[WISE,*]</c>.</param>
     /// <returns>The new list in the order of the tables, and how many cells changed.</returns>
-    public static (IReadOnlyList<TableCell> Cells, int Changed) Accept(IReadOnlyList<TableCell> accepted, IReadOnlyList<TableCell> present, IReadOnlyList<string> patterns)
+    public static (IReadOnlyList<TableCell> Cells, int Changed) Accept(
+        IReadOnlyList<TableCell> accepted,
+        IReadOnlyList<TableCell> present,
+        IReadOnlyList<string> patterns
+    )
     {
         ArgumentNullException.ThrowIfNull(accepted);
         ArgumentNullException.ThrowIfNull(present);
@@ -96,14 +124,18 @@ public static class TableRegression
         foreach (var cell in present)
             if (Meant(cell.Name))
             {
-                if (!old.TryGetValue(cell.Name, out var before) || before != cell) changed++;
+                if (!old.TryGetValue(cell.Name, out var before) || before != cell)
+                    changed++;
                 cells.Add(cell);
             }
-            else if (old.TryGetValue(cell.Name, out var kept)) cells.Add(kept);
+            else if (old.TryGetValue(cell.Name, out var kept))
+                cells.Add(kept);
         // What is gone stays accepted, and is reported as missing, until a pattern means it.
         foreach (var gone in accepted.Where(c => !names.Contains(c.Name)))
-            if (Meant(gone.Name)) changed++;
-            else cells.Add(gone);
+            if (Meant(gone.Name))
+                changed++;
+            else
+                cells.Add(gone);
         return (cells, changed);
     }
 }

@@ -15,7 +15,8 @@ public static class RegressionRenderer
         foreach (var kind in differences.GroupBy(d => d.Change).OrderBy(g => g.Key))
         {
             text.Append($"{Word(kind.Key)}:\n");
-            foreach (var d in kind) text.Append($"  {d}\n");
+            foreach (var d in kind)
+                text.Append($"  {d}\n");
         }
         return text.Append(Sum(differences, cells)).Append('\n').ToString();
     }
@@ -25,10 +26,15 @@ public static class RegressionRenderer
     {
         ArgumentNullException.ThrowIfNull(differences);
         var text = new StringBuilder($"### Tables: {Sum(differences, cells)}\n");
-        if (differences.Count == 0) return text.ToString();
+        if (differences.Count == 0)
+            return text.ToString();
         text.Append("\n| change | cell | accepted | now |\n|---|---|---:|---:|\n");
         foreach (var d in differences.OrderBy(d => d.Change))
-            text.Append($"| {Word(d.Change)} | `{d.Name}` | {d.Accepted?.Printed ?? ""}{(d.Accepted is { Bold: true } ? " (bold)" : "")} | {d.Present?.Printed ?? ""}{(d.Present is { Bold: true } ? " (bold)" : "")} |\n");
+            text.Append(
+                $"| {Word(d.Change)} | `{d.Name}` | "
+                    + $"{d.Accepted?.Printed ?? ""}{(d.Accepted is { Bold: true } ? " (bold)" : "")} | "
+                    + $"{d.Present?.Printed ?? ""}{(d.Present is { Bold: true } ? " (bold)" : "")} |\n"
+            );
         return text.ToString();
     }
 
@@ -43,13 +49,24 @@ public static class RegressionRenderer
         xml.Append($"<testsuites name=\"eu-stage check\" tests=\"{all.Count}\" failures=\"{byName.Count}\">\n");
         foreach (var table in all.GroupBy(n => n[..n.IndexOf('[', StringComparison.Ordinal)]))
         {
-            xml.Append($"  <testsuite name=\"{SecurityElement.Escape(table.Key)}\" tests=\"{table.Count()}\" failures=\"{table.Count(n => byName[n].Any())}\">\n");
+            xml.Append(
+                $"  <testsuite name=\"{SecurityElement.Escape(table.Key)}\" tests=\"{table.Count()}\" "
+                    + $"failures=\"{table.Count(n => byName[n].Any())}\">\n"
+            );
             foreach (var name in table)
             {
-                xml.Append($"    <testcase classname=\"{SecurityElement.Escape(table.Key)}\" name=\"{SecurityElement.Escape(name)}\"");
+                xml.Append(
+                    $"    <testcase classname=\"{SecurityElement.Escape(table.Key)}\" "
+                        + $"name=\"{SecurityElement.Escape(name)}\""
+                );
                 var found = byName[name].ToList();
-                if (found.Count == 0) xml.Append("/>\n");
-                else xml.Append($">\n      <failure message=\"{SecurityElement.Escape(string.Join("; ", found.Select(d => Word(d.Change))))}\">{SecurityElement.Escape(string.Join('\n', found))}</failure>\n    </testcase>\n");
+                if (found.Count == 0)
+                    xml.Append("/>\n");
+                else
+                    xml.Append(
+                        ">\n      <failure "
+                            + $"message=\"{SecurityElement.Escape(string.Join("; ", found.Select(d => Word(d.Change))))}\">{SecurityElement.Escape(string.Join('\n', found))}</failure>\n    </testcase>\n"
+                    );
             }
             xml.Append("  </testsuite>\n");
         }
@@ -63,23 +80,38 @@ public static class RegressionRenderer
         return new JsonObject
         {
             ["cells"] = cells,
-            ["differences"] = new JsonArray([.. differences.Select(d => new JsonObject
-            {
-                ["cell"] = d.Name, ["change"] = Word(d.Change), ["accepted"] = Number(d.Accepted?.Value), ["now"] = Number(d.Present?.Value),
-                ["tolerance"] = d.Change == Change.Moved ? d.Bound : null, ["text"] = d.ToString(),
-            })]),
+            ["differences"] = new JsonArray([
+                .. differences.Select(d => new JsonObject
+                {
+                    ["cell"] = d.Name,
+                    ["change"] = Word(d.Change),
+                    ["accepted"] = Number(d.Accepted?.Value),
+                    ["now"] = Number(d.Present?.Value),
+                    ["tolerance"] = d.Change == Change.Moved ? d.Bound : null,
+                    ["text"] = d.ToString(),
+                }),
+            ]),
         };
     }
 
     // JSON has no NaN.
     private static JsonNode? Number(double? value) => value is { } x && double.IsFinite(x) ? JsonValue.Create(x) : null;
 
-    private static string Word(Change change) => change switch { Change.Moved => "moved", Change.BoldFlipped => "bold flipped", Change.Missing => "missing", _ => "new" };
+    private static string Word(Change change) =>
+        change switch
+        {
+            Change.Moved => "moved",
+            Change.BoldFlipped => "bold flipped",
+            Change.Missing => "missing",
+            _ => "new",
+        };
 
     private static string Sum(IReadOnlyList<Difference> differences, int cells)
     {
-        if (differences.Count == 0) return $"{cells} cells are as accepted.";
+        if (differences.Count == 0)
+            return $"{cells} cells are as accepted.";
         var kinds = differences.GroupBy(d => d.Change).OrderBy(g => g.Key).Select(g => $"{g.Count()} {Word(g.Key)}");
-        return $"{differences.Select(d => d.Name).Distinct().Count()} of {cells} cells are not as accepted: {string.Join(", ", kinds)}.";
+        return $"{differences.Select(d => d.Name).Distinct().Count()} of {cells} cells are not as accepted: "
+            + $"{string.Join(", ", kinds)}.";
     }
 }

@@ -7,7 +7,8 @@ namespace EditUnlearn.Reports.Regression;
 
 /// <summary>Two sets of tables, cell against cell: ours and the paper's, or two of ours.</summary>
 /// <param name="Pairs">Cells that both have, with both values.</param>
-/// <param name="Coverage">By table: how many cells of the other side have a number, and how many of those this side has too.</param>
+/// <param name="Coverage">By table: how many cells of the other side have a number, and how many of those this side has
+/// too.</param>
 public sealed record TableComparison(IReadOnlyList<ComparedCell> Pairs, IReadOnlyList<TableCoverage> Coverage)
 {
     /// <summary>Compares by name, whatever the profile: an <c>@paper</c> is left off.</summary>
@@ -18,11 +19,24 @@ public sealed record TableComparison(IReadOnlyList<ComparedCell> Pairs, IReadOnl
         ArgumentNullException.ThrowIfNull(ours);
         ArgumentNullException.ThrowIfNull(other);
         static string Bare(TableCell c) => c.Name.Split('@')[0];
-        var own = ours.GroupBy(Bare, StringComparer.OrdinalIgnoreCase).ToDictionary(g => g.Key, g => g.First(), StringComparer.OrdinalIgnoreCase);
+        var own = ours.GroupBy(Bare, StringComparer.OrdinalIgnoreCase)
+            .ToDictionary(g => g.Key, g => g.First(), StringComparer.OrdinalIgnoreCase);
         var there = other.Where(c => c.Value is not null).ToList();
-        var pairs = there.Select(o => (Other: o, Own: own.GetValueOrDefault(Bare(o)))).Where(p => p.Own?.Value is not null).Select(p => new ComparedCell(Bare(p.Own!), p.Own!, p.Other)).ToList();
+        var pairs = there
+            .Select(o => (Other: o, Own: own.GetValueOrDefault(Bare(o))))
+            .Where(p => p.Own?.Value is not null)
+            .Select(p => new ComparedCell(Bare(p.Own!), p.Own!, p.Other))
+            .ToList();
         var compared = pairs.ToLookup(p => p.Other.Table);
-        return new TableComparison(pairs, [.. there.GroupBy(c => c.Table).OrderBy(g => g.Key, StringComparer.Ordinal).Select(g => new TableCoverage(g.Key, compared[g.Key].Count(), g.Count()))]);
+        return new TableComparison(
+            pairs,
+            [
+                .. there
+                    .GroupBy(c => c.Table)
+                    .OrderBy(g => g.Key, StringComparer.Ordinal)
+                    .Select(g => new TableCoverage(g.Key, compared[g.Key].Count(), g.Count())),
+            ]
+        );
     }
 
     /// <summary>For the terminal: every cell, then a line of coverage a table.</summary>
@@ -32,11 +46,18 @@ public sealed record TableComparison(IReadOnlyList<ComparedCell> Pairs, IReadOnl
     {
         var text = new StringBuilder();
         var width = Pairs.Count == 0 ? 0 : Pairs.Max(p => p.Name.Length);
-        foreach (var p in Pairs) text.Append($"{p.Name.PadRight(width)}  {p.Own.Printed,6}  {other} {p.Other.Printed,6}  {Signed(p.Delta)}\n");
+        foreach (var p in Pairs)
+            text.Append(
+                $"{p.Name.PadRight(width)}  {p.Own.Printed,6}  {other} {p.Other.Printed,6}  {Signed(p.Delta)}\n"
+            );
         foreach (var c in Coverage)
         {
             text.Append($"T{c.Table[^1]}: {c.Compared} of {c.Cells} cells of {other} compared with {own}");
-            if (c.Compared > 0) text.Append(CultureInfo.InvariantCulture, $", mean |delta| {Pairs.Where(p => p.Other.Table == c.Table).Average(p => Math.Abs(p.Delta)):0.000}");
+            if (c.Compared > 0)
+                text.Append(
+                    CultureInfo.InvariantCulture,
+                    $", mean |delta| {Pairs.Where(p => p.Other.Table == c.Table).Average(p => Math.Abs(p.Delta)):0.000}"
+                );
             text.Append('\n');
         }
         return text.ToString();
@@ -47,18 +68,44 @@ public sealed record TableComparison(IReadOnlyList<ComparedCell> Pairs, IReadOnl
     {
         var csv = new StringBuilder("name,table,value,other,delta,ci_low,ci_high\n");
         foreach (var p in Pairs)
-            csv.AppendJoin(',', Artifacts.Csv.Quote(p.Name), p.Other.Table, Round(p.Own.Value), Round(p.Other.Value), Round(p.Delta), Round(p.Own.CiLow), Round(p.Own.CiHigh)).Append('\n');
+            csv.AppendJoin(
+                    ',',
+                    Artifacts.Csv.Quote(p.Name),
+                    p.Other.Table,
+                    Round(p.Own.Value),
+                    Round(p.Other.Value),
+                    Round(p.Delta),
+                    Round(p.Own.CiLow),
+                    Round(p.Own.CiHigh)
+                )
+                .Append('\n');
         return csv.ToString();
     }
 
     /// <summary>For programs.</summary>
-    public JsonObject Json(string own, string other) => new()
-    {
-        ["own"] = own,
-        ["other"] = other,
-        ["coverage"] = new JsonArray([.. Coverage.Select(c => new JsonObject { ["table"] = c.Table, ["compared"] = c.Compared, ["cells"] = c.Cells })]),
-        ["cells"] = new JsonArray([.. Pairs.Select(p => new JsonObject { ["cell"] = p.Name, ["value"] = Number(p.Own.Value), ["other"] = Number(p.Other.Value), ["delta"] = Number(p.Delta) })]),
-    };
+    public JsonObject Json(string own, string other) =>
+        new()
+        {
+            ["own"] = own,
+            ["other"] = other,
+            ["coverage"] = new JsonArray([
+                .. Coverage.Select(c => new JsonObject
+                {
+                    ["table"] = c.Table,
+                    ["compared"] = c.Compared,
+                    ["cells"] = c.Cells,
+                }),
+            ]),
+            ["cells"] = new JsonArray([
+                .. Pairs.Select(p => new JsonObject
+                {
+                    ["cell"] = p.Name,
+                    ["value"] = Number(p.Own.Value),
+                    ["other"] = Number(p.Other.Value),
+                    ["delta"] = Number(p.Delta),
+                }),
+            ]),
+        };
 
     private static JsonNode? Number(double? value) => value is { } x && double.IsFinite(x) ? JsonValue.Create(x) : null;
 

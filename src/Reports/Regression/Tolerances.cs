@@ -4,7 +4,9 @@ using EditUnlearn.Foundation;
 
 namespace EditUnlearn.Reports.Regression;
 
-/// <summary>How far a cell may move before it has moved. A file of the project, a line a metric; <c>*</c> for every other.</summary>
+/// <summary>
+/// How far a cell may move before it has moved. A file of the project, a line a metric; <c>*</c> for every other.
+/// </summary>
 public sealed class Tolerances
 {
     private readonly IReadOnlyDictionary<string, Tolerance> _byMetric;
@@ -18,7 +20,8 @@ public sealed class Tolerances
     public sealed record Tolerance(double Absolute, double Relative, double Sigma)
     {
         /// <summary>The bound for one cell.</summary>
-        public double Of(double accepted, double standardError) => Math.Max(Absolute, Math.Max(Relative * Math.Abs(accepted), Sigma * standardError));
+        public double Of(double accepted, double standardError) =>
+            Math.Max(Absolute, Math.Max(Relative * Math.Abs(accepted), Sigma * standardError));
     }
 
     /// <summary>Of a column of the tables.</summary>
@@ -34,13 +37,22 @@ public sealed class Tolerances
         {
             double Number(string name)
             {
-                if (double.TryParse(fields[name], NumberStyles.Float, CultureInfo.InvariantCulture, out var x) && x >= 0 && double.IsFinite(x)) return x;
-                problems.Add(new InputProblem(path, line, 0, $"'{name}' must be a number of at least 0, not '{fields[name]}'"));
+                if (
+                    double.TryParse(fields[name], NumberStyles.Float, CultureInfo.InvariantCulture, out var x)
+                    && x >= 0
+                    && double.IsFinite(x)
+                )
+                    return x;
+                problems.Add(
+                    new InputProblem(path, line, 0, $"'{name}' must be a number of at least 0, not '{fields[name]}'")
+                );
                 return 0;
             }
-            if (!byMetric.TryAdd(fields["metric"], new Tolerance(Number("abs"), Number("rel"), Number("sigma")))) problems.Add(new InputProblem(path, line, 0, $"the metric '{fields["metric"]}' stands there twice"));
+            if (!byMetric.TryAdd(fields["metric"], new Tolerance(Number("abs"), Number("rel"), Number("sigma"))))
+                problems.Add(new InputProblem(path, line, 0, $"the metric '{fields["metric"]}' stands there twice"));
         }
-        if (!byMetric.ContainsKey("*")) problems.Add(new InputProblem(path, 0, 0, "has no line for '*', which stands for every metric not named"));
+        if (!byMetric.ContainsKey("*"))
+            problems.Add(new InputProblem(path, 0, 0, "has no line for '*', which stands for every metric not named"));
         return problems.Count > 0 ? throw new InputException(problems) : new Tolerances(byMetric);
     }
 }

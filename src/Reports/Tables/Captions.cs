@@ -1,16 +1,26 @@
 namespace EditUnlearn.Reports.Tables;
 
-/// <summary>What a table says of itself: what the models are, profile, refusals, marks. No table goes without.</summary>
+/// <summary>
+/// What a table says of itself: what the models are, profile, refusals, marks. No table goes without.
+/// </summary>
 public static class Captions
 {
     /// <summary>The warning of every table, figure and claim made from miniatures.</summary>
     public const string Miniature = "Miniature models that this pipeline pretrained itself: not the paper's numbers.";
 
     /// <summary>The warning of everything made in a rehearsal.</summary>
-    public const string StandIn = "Stand-ins of random weights in the place of the models, to see that everything runs: the numbers mean nothing.";
+    public const string StandIn =
+        "Stand-ins of random weights in the place of the models, to see that everything runs: the numbers mean "
+        + "nothing.";
 
     /// <summary>What must be said of models that are not real ones; empty for real ones.</summary>
-    public static string Warning(ModelKind kind) => kind switch { ModelKind.Miniature => Miniature, ModelKind.StandIn => StandIn, _ => "" };
+    public static string Warning(ModelKind kind) =>
+        kind switch
+        {
+            ModelKind.Miniature => Miniature,
+            ModelKind.StandIn => StandIn,
+            _ => "",
+        };
 
     /// <summary>The caption of a table.</summary>
     public static string Of(Table table, StudyScope scope)
@@ -19,17 +29,31 @@ public static class Captions
         ArgumentNullException.ThrowIfNull(scope);
         var layout = table.Layout;
         List<string> sentences = [layout.Title + "."];
-        if (scope.Kind != ModelKind.Real) sentences.Add(Warning(scope.Kind));
+        if (scope.Kind != ModelKind.Real)
+            sentences.Add(Warning(scope.Kind));
         sentences.Add($"Metrics of profile {table.Profile}.");
         if (table.Profile == "paper")
-            sentences.Add("Prob. is the mean of the largest probabilities at the first positions of the question, as the paper's code has it: it does not measure forgetting. MRR and Hit follow that code too; only Rouge1 measures forgetting.");
-        if (!layout.NamesTarget) sentences.Add($"Refusals: {scope.Target}.");
-        if (table.Cells.Any(c => c.Metric == "refusal")) sentences.Add("Ref.: share of answers that refuse, not in the paper.");
-        if (layout.Marks != Marks.Grey) sentences.Add("Bold: best of the unlearning and of the editing methods" + (layout.Marks == Marks.All ? "; underlined: the two best of all." : "."));
+            sentences.Add(
+                "Prob. is the mean of the largest probabilities at the first positions of the question, as the "
+                    + "paper's code has it: it does not measure forgetting. MRR and Hit follow that code too; only "
+                    + "Rouge1 measures forgetting."
+            );
+        if (!layout.NamesTarget)
+            sentences.Add($"Refusals: {scope.Target}.");
+        if (table.Cells.Any(c => c.Metric == "refusal"))
+            sentences.Add("Ref.: share of answers that refuse, not in the paper.");
+        if (layout.Marks != Marks.Grey)
+            sentences.Add(
+                "Bold: best of the unlearning and of the editing methods"
+                    + (layout.Marks == Marks.All ? "; underlined: the two best of all." : ".")
+            );
         sentences.Add("Gray: the model is broken, or nothing was forgotten.");
-        if (layout.RiseOver is { } over) sentences.Add($"In brackets: rise over the split {over}.");
-        if (table.Cells.Any(c => c.Diverged)) sentences.Add("†: training diverged; the numbers are those of the last finite state.");
-        if (table.Cells.Any(c => c.Value is null)) sentences.Add("—: not run.");
+        if (layout.RiseOver is { } over)
+            sentences.Add($"In brackets: rise over the split {over}.");
+        if (table.Cells.Any(c => c.Diverged))
+            sentences.Add("†: training diverged; the numbers are those of the last finite state.");
+        if (table.Cells.Any(c => c.Value is null))
+            sentences.Add("—: not run.");
         return string.Join(' ', sentences);
     }
 }

@@ -2,7 +2,10 @@ using EditUnlearn.Artifacts;
 
 namespace EditUnlearn.Reports.Tables;
 
-/// <summary>How a person names a cell: <c>table1[WISE,llama2,facts-40,forget.rouge1]</c>; <c>@paper</c> behind it in the paper's profile.</summary>
+/// <summary>
+/// How a person names a cell: <c>table1[WISE,llama2,facts-40,forget.rouge1]</c>; <c>@paper</c> behind it in the paper's
+/// profile.
+/// </summary>
 public static class CellName
 {
     /// <summary>The name.</summary>
@@ -15,13 +18,26 @@ public static class CellName
         return $"{cell.Table}[{method},{cell.Model},{cell.Data}-{cell.Size}{(withTarget ? "," + cell.Target : "")}{(cell.Merge > 1 ? $",k={cell.Merge}" : "")},{cell.Split}.{cell.Metric}]{(cell.Profile == "paper" ? "@paper" : "")}";
     }
 
-    /// <summary>Whether a pattern such as <c>table1[WISE,*]</c> means this cell; <c>*</c> stands for anything, letters count as such in either case.</summary>
+    /// <summary>
+    /// Whether a pattern such as <c>table1[WISE,*]</c> means this cell; <c>*</c> stands for anything, letters count as
+    /// such in either case.
+    /// </summary>
     /// <remarks>Without a profile behind it a pattern means the cell in every profile.</remarks>
     public static bool Matches(string pattern, string name)
     {
         ArgumentNullException.ThrowIfNull(pattern);
         ArgumentNullException.ThrowIfNull(name);
-        bool Fits(string text) => System.IO.Enumeration.FileSystemName.MatchesSimpleExpression(pattern.Replace(" ", "", StringComparison.Ordinal).Replace(@"\", "", StringComparison.Ordinal), text, ignoreCase: true);
-        return Fits(name) || (!pattern.Contains('@', StringComparison.Ordinal) && name.IndexOf('@', StringComparison.Ordinal) is > 0 and var at && Fits(name[..at]));
+        bool Fits(string text) =>
+            System.IO.Enumeration.FileSystemName.MatchesSimpleExpression(
+                pattern.Replace(" ", "", StringComparison.Ordinal).Replace(@"\", "", StringComparison.Ordinal),
+                text,
+                ignoreCase: true
+            );
+        return Fits(name)
+            || (
+                !pattern.Contains('@', StringComparison.Ordinal)
+                && name.IndexOf('@', StringComparison.Ordinal) is > 0 and var at
+                && Fits(name[..at])
+            );
     }
 }

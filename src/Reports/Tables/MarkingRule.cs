@@ -2,10 +2,14 @@ using EditUnlearn.Artifacts;
 
 namespace EditUnlearn.Reports.Tables;
 
-/// <summary>Grey, bold and underline within one setting, on the values as printed. Source: evaluation specification, section 9.1.</summary>
+/// <summary>
+/// Grey, bold and underline within one setting, on the values as printed. Source: evaluation specification, section
+/// 9.1.
+/// </summary>
 public static class MarkingRule
 {
-    private const double CollapseBound = 0.10, NoForgettingShare = 0.99;
+    private const double CollapseBound = 0.10,
+        NoForgettingShare = 0.99;
 
     /// <summary>A cell that takes part.</summary>
     /// <param name="Cell">Gets the marks.</param>
@@ -15,39 +19,57 @@ public static class MarkingRule
     /// <param name="HigherIsBetter">Direction of the column.</param>
     public sealed record Entry(TableCell Cell, string Row, string Family, string Column, bool HigherIsBetter);
 
-    /// <summary>The model is broken (both at most 0.10), or nothing was forgotten. A method without values is neither.</summary>
+    /// <summary>
+    /// The model is broken (both at most 0.10), or nothing was forgotten. A method without values is neither.
+    /// </summary>
     /// <param name="forget">Rouge1 on the forget set.</param>
     /// <param name="retain">Rouge1 on the retain set.</param>
-    /// <param name="before">Rouge1 of the untouched model on the forget set; null to hold forgetting against 1, as the paper's preset does.</param>
+    /// <param name="before">Rouge1 of the untouched model on the forget set; null to hold forgetting against 1, as the
+    /// paper's preset does.</param>
     /// <param name="decimals">Of the print.</param>
     public static bool IsGrey(double? forget, double? retain, double? before, int decimals)
     {
-        if (forget is not { } f || retain is not { } r) return false;
+        if (forget is not { } f || retain is not { } r)
+            return false;
         return IsBroken(f, r, decimals) || Round(f, decimals) >= NoForgettingShare * (before ?? 1);
     }
 
     /// <summary>Near zero on both: no model to speak of.</summary>
-    public static bool IsBroken(double forget, double retain, int decimals) => Round(forget, decimals) <= CollapseBound && Round(retain, decimals) <= CollapseBound;
+    public static bool IsBroken(double forget, double retain, int decimals) =>
+        Round(forget, decimals) <= CollapseBound && Round(retain, decimals) <= CollapseBound;
 
     /// <summary>Halves away from zero, as the eye expects.</summary>
-    public static double Round(double value, int decimals) => Math.Round(value, decimals, MidpointRounding.AwayFromZero);
+    public static double Round(double value, int decimals) =>
+        Math.Round(value, decimals, MidpointRounding.AwayFromZero);
 
     /// <summary>Gives bold and underline to the cells of one setting; grey ones and empty ones are left out.</summary>
     public static void Mark(IEnumerable<Entry> setting, Marks marks, int decimals)
     {
-        if (marks == Marks.Grey) return;
-        foreach (var column in setting.Where(e => e.Cell is { Grey: false, Value: { } v } && double.IsFinite(v)).GroupBy(e => e.Column))
+        if (marks == Marks.Grey)
+            return;
+        foreach (
+            var column in setting
+                .Where(e => e.Cell is { Grey: false, Value: { } v } && double.IsFinite(v))
+                .GroupBy(e => e.Column)
+        )
         {
-            var ranked = column.Select(e => (e.Cell, e.Family, Value: (e.HigherIsBetter ? -1 : 1) * Round(e.Cell.Value!.Value, decimals))).ToList();
+            var ranked = column
+                .Select(e =>
+                    (e.Cell, e.Family, Value: (e.HigherIsBetter ? -1 : 1) * Round(e.Cell.Value!.Value, decimals))
+                )
+                .ToList();
             foreach (var family in ranked.GroupBy(e => e.Family))
             {
                 var best = family.Min(e => e.Value);
-                foreach (var (cell, _, value) in family) cell.Bold = value == best;
+                foreach (var (cell, _, value) in family)
+                    cell.Bold = value == best;
             }
-            if (marks != Marks.All) continue;
+            if (marks != Marks.All)
+                continue;
             // Competition rank: two tied firsts use up both places.
             var second = ranked.Select(e => e.Value).Order().Take(2).Last();
-            foreach (var (cell, _, value) in ranked) cell.Underlined = value <= second;
+            foreach (var (cell, _, value) in ranked)
+                cell.Underlined = value <= second;
         }
     }
 }

@@ -30,13 +30,15 @@ public sealed class Table
     public IReadOnlyList<TableCell> Cells { get; private set; } = [];
 
     /// <summary>The cell of one place.</summary>
-    public TableCell this[LayoutBlock block, LayoutRow row, LayoutGroup group, LayoutColumns columns, string metric] => _cells[(block, row, group, columns, metric)];
+    public TableCell this[LayoutBlock block, LayoutRow row, LayoutGroup group, LayoutColumns columns, string metric] =>
+        _cells[(block, row, group, columns, metric)];
 
     /// <summary>Puts numbers in their places and marks them.</summary>
     /// <param name="layout">The declaration.</param>
     /// <param name="book">The numbers; what is missing prints a dash.</param>
     /// <param name="scope">Gives methods their labels.</param>
-    /// <param name="relative">Whether "nothing forgotten" is measured against the untouched model, as for our own runs; else against 1, as the paper's preset does.</param>
+    /// <param name="relative">Whether "nothing forgotten" is measured against the untouched model, as for our own runs;
+    /// else against 1, as the paper's preset does.</param>
     public static Table Of(TableLayout layout, IScoreBook book, StudyScope scope, bool relative = true)
     {
         ArgumentNullException.ThrowIfNull(layout);
@@ -54,15 +56,30 @@ public sealed class Table
                             var where = row.Where.And(block.Where).And(group.Where);
                             var cell = table.Cell(where, columns, metric, book, scope);
                             cell.Grey = row.Family is not null && table.IsGrey(where, book, relative);
-                            if (!cell.Grey && layout.RiseOver is { } over && row.Family is not null) cell.Rise = table.Rise(cell, where, over, metric, book);
+                            if (!cell.Grey && layout.RiseOver is { } over && row.Family is not null)
+                                cell.Rise = table.Rise(cell, where, over, metric, book);
                             table._cells.Add((block, row, group, columns, metric), cell);
                             cells.Add(cell);
                         }
             foreach (var group in layout.Groups)
                 MarkingRule.Mark(
-                    block.Rows.Where(r => r.Family is not null).SelectMany(r => group.Columns.SelectMany(c => c.Metrics.Where(m => m != Refusals).Select(m =>
-                        new MarkingRule.Entry(table[block, r, group, c, m], r.Label, r.Family!, c.Split + "." + m, c.HigherIsBetter)))),
-                    layout.Marks, layout.Decimals);
+                    block
+                        .Rows.Where(r => r.Family is not null)
+                        .SelectMany(r =>
+                            group.Columns.SelectMany(c =>
+                                c.Metrics.Where(m => m != Refusals)
+                                    .Select(m => new MarkingRule.Entry(
+                                        table[block, r, group, c, m],
+                                        r.Label,
+                                        r.Family!,
+                                        c.Split + "." + m,
+                                        c.HigherIsBetter
+                                    ))
+                            )
+                        ),
+                    layout.Marks,
+                    layout.Decimals
+                );
         }
         table.Cells = cells;
         return table;
@@ -94,25 +111,45 @@ public sealed class Table
             Diverged = score?.Diverged ?? false,
             Printed = score?.Mean is { } mean ? Print(mean, Layout.Decimals) : Dash,
         };
-        cell.Name = CellName.Of(cell, key.Method == ScoreBook.Untouched ? "before" : scope.MethodLabel(key.Method), Layout.NamesTarget);
+        cell.Name = CellName.Of(
+            cell,
+            key.Method == ScoreBook.Untouched ? "before" : scope.MethodLabel(key.Method),
+            Layout.NamesTarget
+        );
         return cell;
     }
 
     private bool IsGrey(Where where, IScoreBook book, bool relative)
     {
-        double? Rouge(string method, string split) => book.Find(Layout.Name, (where with { Method = method }).Key(split, "rouge1"))?.Mean;
-        var before = relative ? book.Find(Layout.Name, (where with { Method = ScoreBook.Untouched, Target = "", Merge = 1 }).Key("forget", "rouge1"))?.Mean : null;
-        return MarkingRule.IsGrey(Rouge(where.Method!, "forget"), Rouge(where.Method!, "retain"), before, Layout.Decimals);
+        double? Rouge(string method, string split) =>
+            book.Find(Layout.Name, (where with { Method = method }).Key(split, "rouge1"))?.Mean;
+        var before = relative
+            ? book.Find(
+                Layout.Name,
+                (where with { Method = ScoreBook.Untouched, Target = "", Merge = 1 }).Key("forget", "rouge1")
+            )?.Mean
+            : null;
+        return MarkingRule.IsGrey(
+            Rouge(where.Method!, "forget"),
+            Rouge(where.Method!, "retain"),
+            before,
+            Layout.Decimals
+        );
     }
 
     private string Rise(TableCell cell, Where where, string over, string metric, IScoreBook book)
     {
-        if (cell.Value is not { } value || book.Find(Layout.Name, where.Key(over, metric))?.Mean is not { } other) return "";
+        if (cell.Value is not { } value || book.Find(Layout.Name, where.Key(over, metric))?.Mean is not { } other)
+            return "";
         var rise = MarkingRule.Round(value - other, Layout.Decimals);
         return rise > 0 ? Print(rise, Layout.Decimals) : "";
     }
 
     /// <summary>A number as a table prints it.</summary>
     public static string Print(double value, int decimals) =>
-        double.IsFinite(value) ? MarkingRule.Round(value, decimals).ToString("F" + decimals.ToString(CultureInfo.InvariantCulture), CultureInfo.InvariantCulture) : "n/a";
+        double.IsFinite(value)
+            ? MarkingRule
+                .Round(value, decimals)
+                .ToString("F" + decimals.ToString(CultureInfo.InvariantCulture), CultureInfo.InvariantCulture)
+            : "n/a";
 }

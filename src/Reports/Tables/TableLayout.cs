@@ -1,6 +1,8 @@
 namespace EditUnlearn.Reports.Tables;
 
-/// <summary>What a row, a block or a group of columns says about the runs in it; what it leaves open another part says.</summary>
+/// <summary>
+/// What a row, a block or a group of columns says about the runs in it; what it leaves open another part says.
+/// </summary>
 public sealed record Where
 {
     /// <summary>Nothing.</summary>
@@ -28,14 +30,23 @@ public sealed record Where
     public Where And(Where other)
     {
         ArgumentNullException.ThrowIfNull(other);
-        return new Where { Model = Model ?? other.Model, Data = Data ?? other.Data, Size = Size ?? other.Size, Method = Method ?? other.Method, Target = Target ?? other.Target, Merge = Merge ?? other.Merge };
+        return new Where
+        {
+            Model = Model ?? other.Model,
+            Data = Data ?? other.Data,
+            Size = Size ?? other.Size,
+            Method = Method ?? other.Method,
+            Target = Target ?? other.Target,
+            Merge = Merge ?? other.Merge,
+        };
     }
 
     /// <summary>The place of one number.</summary>
     /// <exception cref="InvalidOperationException">Something is still open.</exception>
-    public ScoreKey Key(string split, string metric) => this is { Model: { } model, Data: { } data, Size: { } size, Method: { } method, Target: { } target }
-        ? new ScoreKey(model, data, size, method, target, Merge ?? 1, split, metric)
-        : throw new InvalidOperationException($"A layout leaves a run open: {this}.");
+    public ScoreKey Key(string split, string metric) =>
+        this is { Model: { } model, Data: { } data, Size: { } size, Method: { } method, Target: { } target }
+            ? new ScoreKey(model, data, size, method, target, Merge ?? 1, split, metric)
+            : throw new InvalidOperationException($"A layout leaves a run open: {this}.");
 }
 
 /// <summary>A row of a block.</summary>
@@ -97,7 +108,9 @@ public sealed record TableLayout
     /// <summary>Its marks.</summary>
     public Marks Marks { get; init; } = Marks.All;
 
-    /// <summary>The split over which a rise is printed in brackets, for methods that are not grey; null for none.</summary>
+    /// <summary>
+    /// The split over which a rise is printed in brackets, for methods that are not grey; null for none.
+    /// </summary>
     public string? RiseOver { get; init; }
 
     /// <summary>Whether the table compares refusals, so that a cell's name must say them.</summary>

@@ -17,52 +17,87 @@ public static class TableRenderer
         ArgumentNullException.ThrowIfNull(table);
         var layout = table.Layout;
         var columns = layout.Groups.SelectMany(g => g.Columns).ToList();
-        return Templating.Render("table.tex", new
-        {
-            layout.Name,
-            Caption = Reports.Latex.Escape(caption),
-            Wide = columns.Sum(c => c.Metrics.Count) > ManyColumns,
-            Columns = "l" + string.Concat(columns.Select(c => " " + new string('r', c.Metrics.Count))),
-            Total = 1 + columns.Sum(c => c.Metrics.Count),
-            Heads = Heads(layout),
-            Metrics = columns.SelectMany(c => c.Metrics.Select(m => Heading(m, c))).ToList(),
-            Blocks = layout.Blocks.Select(b => new
+        return Templating.Render(
+            "table.tex",
+            new
             {
-                Label = Reports.Latex.Escape(b.Label),
-                Rows = b.Rows.Select(r => new
-                {
-                    Label = r.Family is null ? $@"\textit{{{Reports.Latex.Escape(r.Label)}}}" : Reports.Latex.Escape(r.Label),
-                    Cells = Row(table, b, r).Select(Marked).ToList(),
-                }).ToList(),
-            }).ToList(),
-        });
+                layout.Name,
+                Caption = Reports.Latex.Escape(caption),
+                Wide = columns.Sum(c => c.Metrics.Count) > ManyColumns,
+                Columns = "l" + string.Concat(columns.Select(c => " " + new string('r', c.Metrics.Count))),
+                Total = 1 + columns.Sum(c => c.Metrics.Count),
+                Heads = Heads(layout),
+                Metrics = columns.SelectMany(c => c.Metrics.Select(m => Heading(m, c))).ToList(),
+                Blocks = layout
+                    .Blocks.Select(b => new
+                    {
+                        Label = Reports.Latex.Escape(b.Label),
+                        Rows = b
+                            .Rows.Select(r => new
+                            {
+                                Label = r.Family is null
+                                    ? $@"\textit{{{Reports.Latex.Escape(r.Label)}}}"
+                                    : Reports.Latex.Escape(r.Label),
+                                Cells = Row(table, b, r).Select(Marked).ToList(),
+                            })
+                            .ToList(),
+                    })
+                    .ToList(),
+            }
+        );
     }
 
     /// <summary>A document that holds tables and nothing else, to be compiled and looked at.</summary>
-    public static string Document(IEnumerable<string> tables) => Templating.Render("document.tex", new { Body = string.Join("\n\\clearpage\n", tables.Select(t => t.TrimEnd())) + "\n" });
+    public static string Document(IEnumerable<string> tables) =>
+        Templating.Render(
+            "document.tex",
+            new { Body = string.Join("\n\\clearpage\n", tables.Select(t => t.TrimEnd())) + "\n" }
+        );
 
     /// <summary>Markdown, for a README.</summary>
     public static string Markdown(Table table, string caption)
     {
         ArgumentNullException.ThrowIfNull(table);
         var layout = table.Layout;
-        var text = new StringBuilder().Append($"**Table {layout.Name["table".Length..]}.** ").Append(caption).Append("\n\n|");
-        text.Append(" |").AppendJoin(" |", layout.Groups.SelectMany(g => g.Columns.SelectMany(c => c.Metrics.Select(m => $" {(g.Label.Length > 0 ? g.Label + " " : "")}{c.Split} {Label(m)}")))).Append(" |\n|---|");
-        text.AppendJoin("", layout.Groups.SelectMany(g => g.Columns).SelectMany(c => c.Metrics).Select(_ => "---:|")).Append('\n');
+        var text = new StringBuilder()
+            .Append($"**Table {layout.Name["table".Length..]}.** ")
+            .Append(caption)
+            .Append("\n\n|");
+        text.Append(" |")
+            .AppendJoin(
+                " |",
+                layout.Groups.SelectMany(g =>
+                    g.Columns.SelectMany(c =>
+                        c.Metrics.Select(m => $" {(g.Label.Length > 0 ? g.Label + " " : "")}{c.Split} {Label(m)}")
+                    )
+                )
+            )
+            .Append(" |\n|---|");
+        text.AppendJoin("", layout.Groups.SelectMany(g => g.Columns).SelectMany(c => c.Metrics).Select(_ => "---:|"))
+            .Append('\n');
         foreach (var block in layout.Blocks)
             foreach (var row in block.Rows)
             {
                 text.Append("| ").Append(layout.Blocks.Count > 1 ? $"{block.Label}, " : "").Append(row.Label).Append(" |");
                 foreach (var cell in Row(table, block, row))
                 {
-                    var printed = cell.Printed + (cell.Rise.Length > 0 ? $" ({cell.Rise}↑)" : "") + (cell.Diverged && cell.Metric == "rouge1" ? "†" : "");
-                    text.Append(' ').Append(cell.Grey ? $"<sub>{printed}</sub>" : (cell.Bold, cell.Underlined) switch
-                    {
-                        (true, true) => $"**<u>{printed}</u>**",
-                        (true, false) => $"**{printed}**",
-                        (false, true) => $"<u>{printed}</u>",
-                        _ => printed,
-                    }).Append(" |");
+                    var printed =
+                        cell.Printed
+                        + (cell.Rise.Length > 0 ? $" ({cell.Rise}↑)" : "")
+                        + (cell.Diverged && cell.Metric == "rouge1" ? "†" : "");
+                    text.Append(' ')
+                        .Append(
+                            cell.Grey
+                                ? $"<sub>{printed}</sub>"
+                                : (cell.Bold, cell.Underlined) switch
+                                {
+                                    (true, true) => $"**<u>{printed}</u>**",
+                                    (true, false) => $"**{printed}**",
+                                    (false, true) => $"<u>{printed}</u>",
+                                    _ => printed,
+                                }
+                        )
+                        .Append(" |");
                 }
                 text.Append('\n');
             }
@@ -70,14 +105,32 @@ public static class TableRenderer
     }
 
     private static IEnumerable<TableCell> Row(Table table, LayoutBlock block, LayoutRow row) =>
-        table.Layout.Groups.SelectMany(g => g.Columns.SelectMany(c => c.Metrics.Select(m => table[block, row, g, c, m])));
+        table.Layout.Groups.SelectMany(g =>
+            g.Columns.SelectMany(c => c.Metrics.Select(m => table[block, row, g, c, m]))
+        );
 
     // Lines above the metrics: groups, where they have names, then splits; each with its rules.
     private static List<object> Heads(TableLayout layout)
     {
         var heads = new List<object>();
-        if (layout.Groups.Any(g => g.Label.Length > 0)) heads.Add(Head([.. layout.Groups.Select(g => (Reports.Latex.Escape(g.Label), g.Columns.Sum(c => c.Metrics.Count)))]));
-        heads.Add(Head([.. layout.Groups.SelectMany(g => g.Columns).Select(c => ($"{Reports.Latex.Escape(c.Label)} $\\{(c.HigherIsBetter ? "uparrow" : "downarrow")}$", c.Metrics.Count))]));
+        if (layout.Groups.Any(g => g.Label.Length > 0))
+            heads.Add(
+                Head([
+                    .. layout.Groups.Select(g => (Reports.Latex.Escape(g.Label), g.Columns.Sum(c => c.Metrics.Count))),
+                ])
+            );
+        heads.Add(
+            Head([
+                .. layout
+                    .Groups.SelectMany(g => g.Columns)
+                    .Select(c =>
+                        (
+                            $"{Reports.Latex.Escape(c.Label)} $\\{(c.HigherIsBetter ? "uparrow" : "downarrow")}$",
+                            c.Metrics.Count
+                        )
+                    ),
+            ])
+        );
         return heads;
     }
 
@@ -90,22 +143,46 @@ public static class TableRenderer
             rules.Append(CultureInfo.InvariantCulture, $@"\cmidrule(lr){{{from}-{from + width - 1}}}");
             from += width;
         }
-        return new { Cells = spans.Select(s => string.Create(CultureInfo.InvariantCulture, $@"\multicolumn{{{s.Width}}}{{c}}{{{s.Label}}}")).ToList(), Rules = rules.ToString() };
+        return new
+        {
+            Cells = spans
+                .Select(s =>
+                    string.Create(CultureInfo.InvariantCulture, $@"\multicolumn{{{s.Width}}}{{c}}{{{s.Label}}}")
+                )
+                .ToList(),
+            Rules = rules.ToString(),
+        };
     }
 
     private static string Heading(string metric, LayoutColumns columns) =>
-        metric == "refusal" ? $"\\textit{{Ref.}}$\\{(columns.HigherIsBetter ? "downarrow" : "uparrow")}$" : Label(metric);
+        metric == "refusal"
+            ? $"\\textit{{Ref.}}$\\{(columns.HigherIsBetter ? "downarrow" : "uparrow")}$"
+            : Label(metric);
 
-    private static string Label(string metric) => metric switch { "rouge1" => "Rouge1", "prob" => "Prob.", "mrr" => "MRR", "hit" => "Hit", "refusal" => "Ref.", _ => metric };
+    private static string Label(string metric) =>
+        metric switch
+        {
+            "rouge1" => "Rouge1",
+            "prob" => "Prob.",
+            "mrr" => "MRR",
+            "hit" => "Hit",
+            "refusal" => "Ref.",
+            _ => metric,
+        };
 
     private static string Marked(TableCell cell)
     {
-        if (cell.Value is null) return "---";
+        if (cell.Value is null)
+            return "---";
         var text = cell.Printed;
-        if (cell.Rise.Length > 0) text += $" ({cell.Rise}$\\uparrow$)";
-        if (cell.Underlined) text = $@"\underline{{{text}}}";
-        if (cell.Bold) text = $@"\textbf{{{text}}}";
-        if (cell.Diverged && cell.Metric == "rouge1") text += @"\textsuperscript{\dag}";
+        if (cell.Rise.Length > 0)
+            text += $" ({cell.Rise}$\\uparrow$)";
+        if (cell.Underlined)
+            text = $@"\underline{{{text}}}";
+        if (cell.Bold)
+            text = $@"\textbf{{{text}}}";
+        if (cell.Diverged && cell.Metric == "rouge1")
+            text += @"\textsuperscript{\dag}";
         return cell.Grey ? $@"\textcolor{{gray}}{{{text}}}" : text;
     }
 }

@@ -12,7 +12,13 @@ namespace EditUnlearn.Stages.OwnModel;
 /// <param name="ProbabilityAfter">The same with the change.</param>
 /// <param name="ContinuationBefore">As many greedy tokens as the target has.</param>
 /// <param name="ContinuationAfter">The same with the change.</param>
-public sealed record TokenOutcome(string Id, double ProbabilityBefore, double ProbabilityAfter, IReadOnlyList<int> ContinuationBefore, IReadOnlyList<int> ContinuationAfter);
+public sealed record TokenOutcome(
+    string Id,
+    double ProbabilityBefore,
+    double ProbabilityAfter,
+    IReadOnlyList<int> ContinuationBefore,
+    IReadOnlyList<int> ContinuationAfter
+);
 
 /// <summary>What a change did to a model: what was forgotten, what was kept, what was written.</summary>
 public sealed record ApplyReport
@@ -20,9 +26,16 @@ public sealed record ApplyReport
     /// <summary>Form of the JSON.</summary>
     public const string Format = "apply-report/1";
 
-    private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly JsonSerializerOptions Indented = new()
+    {
+        WriteIndented = true,
+        Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+    };
 
-    /// <summary>Method, preset, family, options in force, seed, device and type, fingerprint of the model: what the patch depends on.</summary>
+    /// <summary>
+    /// Method, preset, family, options in force, seed, device and type, fingerprint of the model: what the patch
+    /// depends on.
+    /// </summary>
     public required JsonObject Manifest { get; init; }
 
     /// <summary>Label of the method.</summary>
@@ -68,60 +81,79 @@ public sealed record ApplyReport
     public long PeakBytes { get; init; }
 
     /// <summary>The whole of it.</summary>
-    public JsonObject ToJson() => new()
-    {
-        ["format"] = Format,
-        ["made"] = Manifest.DeepClone(),
-        ["written"] = new JsonObject
+    public JsonObject ToJson() =>
+        new()
         {
-            ["kind"] = JsonNamingPolicy.CamelCase.ConvertName(Written.Kind.ToString()),
-            ["folder"] = Written.Folder,
-            ["files"] = new JsonArray([.. Written.Files.Select(f => (JsonNode)f)]),
-            ["bytes"] = Written.Bytes,
-            ["leftOut"] = new JsonArray([.. Written.LeftOut.Select(l => new JsonObject { ["file"] = l.File, ["why"] = l.Why })]),
-            ["note"] = Written.Note,
-        },
-        ["splits"] = new JsonArray([.. MeansBefore.Zip(MeansAfter, (b, a) => Split(b, a))]),
-        ["answers"] = new JsonArray([.. Before.Zip(After, Answer)]),
-        ["requests"] = new JsonArray([.. Requests.Select(Request)]),
-        ["edits"] = Edits?.DeepClone() ?? new JsonArray(),
-        ["metrics"] = new JsonObject(Metrics.OrderBy(m => m.Key, StringComparer.Ordinal).Select(m => KeyValuePair.Create(m.Key, Number(m.Value)))),
-        ["warnings"] = new JsonArray([.. Warnings.Select(w => (JsonNode)w)]),
-        ["seconds"] = new JsonObject(Seconds.Select(s => KeyValuePair.Create(s.Key, (JsonNode?)Math.Round(s.Value, 3)))),
-        ["peakBytes"] = PeakBytes,
-    };
+            ["format"] = Format,
+            ["made"] = Manifest.DeepClone(),
+            ["written"] = new JsonObject
+            {
+                ["kind"] = JsonNamingPolicy.CamelCase.ConvertName(Written.Kind.ToString()),
+                ["folder"] = Written.Folder,
+                ["files"] = new JsonArray([.. Written.Files.Select(f => (JsonNode)f)]),
+                ["bytes"] = Written.Bytes,
+                ["leftOut"] = new JsonArray([
+                    .. Written.LeftOut.Select(l => new JsonObject { ["file"] = l.File, ["why"] = l.Why }),
+                ]),
+                ["note"] = Written.Note,
+            },
+            ["splits"] = new JsonArray([.. MeansBefore.Zip(MeansAfter, (b, a) => Split(b, a))]),
+            ["answers"] = new JsonArray([.. Before.Zip(After, Answer)]),
+            ["requests"] = new JsonArray([.. Requests.Select(Request)]),
+            ["edits"] = Edits?.DeepClone() ?? new JsonArray(),
+            ["metrics"] = new JsonObject(
+                Metrics
+                    .OrderBy(m => m.Key, StringComparer.Ordinal)
+                    .Select(m => KeyValuePair.Create(m.Key, Number(m.Value)))
+            ),
+            ["warnings"] = new JsonArray([.. Warnings.Select(w => (JsonNode)w)]),
+            ["seconds"] = new JsonObject(
+                Seconds.Select(s => KeyValuePair.Create(s.Key, (JsonNode?)Math.Round(s.Value, 3)))
+            ),
+            ["peakBytes"] = PeakBytes,
+        };
 
     /// <summary>Writes it as a file that is there whole or not at all.</summary>
     public void Write(string path) => AtomicFile.Write(path, ToJson().ToJsonString(Indented) + "\n");
 
     private JsonObject Split(SplitMeans before, SplitMeans after)
     {
-        var json = new JsonObject { ["split"] = before.Split, ["questions"] = before.Questions, ["before"] = before.ToJson(), ["after"] = after.ToJson() };
-        if (Routed.TryGetValue(before.Split, out var share)) json["routed"] = Number(share);
+        var json = new JsonObject
+        {
+            ["split"] = before.Split,
+            ["questions"] = before.Questions,
+            ["before"] = before.ToJson(),
+            ["after"] = after.ToJson(),
+        };
+        if (Routed.TryGetValue(before.Split, out var share))
+            json["routed"] = Number(share);
         return json;
     }
 
-    private JsonObject Answer(AnswerRow before, AnswerRow after) => new()
-    {
-        ["split"] = before.Split,
-        ["id"] = before.Id,
-        ["question"] = before.Question,
-        ["answer"] = before.Answer,
-        ["target"] = before.Split == Data.Splits.Retain ? null : Targets.GetValueOrDefault(before.Id),
-        ["before"] = before.Generated,
-        ["after"] = after.Generated,
-        ["refusedBefore"] = before.Refused,
-        ["refusedAfter"] = after.Refused,
-    };
+    private JsonObject Answer(AnswerRow before, AnswerRow after) =>
+        new()
+        {
+            ["split"] = before.Split,
+            ["id"] = before.Id,
+            ["question"] = before.Question,
+            ["answer"] = before.Answer,
+            ["target"] = before.Split == Data.Splits.Retain ? null : Targets.GetValueOrDefault(before.Id),
+            ["before"] = before.Generated,
+            ["after"] = after.Generated,
+            ["refusedBefore"] = before.Refused,
+            ["refusedAfter"] = after.Refused,
+        };
 
-    private static JsonObject Request(TokenOutcome r) => new()
-    {
-        ["id"] = r.Id,
-        ["probabilityBefore"] = Number(r.ProbabilityBefore),
-        ["probabilityAfter"] = Number(r.ProbabilityAfter),
-        ["continuationBefore"] = new JsonArray([.. r.ContinuationBefore.Select(i => (JsonNode)i)]),
-        ["continuationAfter"] = new JsonArray([.. r.ContinuationAfter.Select(i => (JsonNode)i)]),
-    };
+    private static JsonObject Request(TokenOutcome r) =>
+        new()
+        {
+            ["id"] = r.Id,
+            ["probabilityBefore"] = Number(r.ProbabilityBefore),
+            ["probabilityAfter"] = Number(r.ProbabilityAfter),
+            ["continuationBefore"] = new JsonArray([.. r.ContinuationBefore.Select(i => (JsonNode)i)]),
+            ["continuationAfter"] = new JsonArray([.. r.ContinuationAfter.Select(i => (JsonNode)i)]),
+        };
 
-    private static JsonNode? Number(double value) => double.IsFinite(value) ? JsonValue.Create(Math.Round(value, 6)) : null;
+    private static JsonNode? Number(double value) =>
+        double.IsFinite(value) ? JsonValue.Create(Math.Round(value, 6)) : null;
 }

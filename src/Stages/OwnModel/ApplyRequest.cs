@@ -44,7 +44,9 @@ public sealed record ApplyRequest
     /// <summary>A file of second moments or the folder it is in; made there where it is not.</summary>
     public string? Moments { get; init; }
 
-    /// <summary>Ordinary text to measure second moments on: one document a line (<c>.txt</c>), or a question file.</summary>
+    /// <summary>
+    /// Ordinary text to measure second moments on: one document a line (<c>.txt</c>), or a question file.
+    /// </summary>
     public string? MomentsText { get; init; }
 
     /// <summary>A file of projectors or the folder it is in; made there where it is not.</summary>

@@ -17,8 +17,14 @@ using static TorchSharp.torch;
 
 namespace EditUnlearn.Stages.OwnModel;
 
-/// <summary>Makes a user's own model forget: reads what is asked, checks all of it before a weight is read, then asks, edits, asks again and writes.</summary>
-/// <remarks>The same code gathers inputs and measures statistics as in the study (<see cref="MethodMaterial"/>, <see cref="ModelStatistics"/>). The model's folder is only read.</remarks>
+/// <summary>
+/// Makes a user's own model forget: reads what is asked, checks all of it before a weight is read, then asks, edits,
+/// asks again and writes.
+/// </summary>
+/// <remarks>
+/// The same code gathers inputs and measures statistics as in the study (<see cref="MethodMaterial"/>,
+/// <see cref="ModelStatistics"/>). The model's folder is only read.
+/// </remarks>
 public sealed class OwnModelEdit
 {
     private readonly ApplyRequest _request;
@@ -32,9 +38,27 @@ public sealed class OwnModelEdit
     private readonly IReadOnlyList<string> _needed;
     private readonly string _scratch;
 
-    private OwnModelEdit(ApplyRequest request, MethodEntry entry, object options, string family, ModelConfig config, MethodRows rows, TokenRequests? tokens, string scratch)
+    private OwnModelEdit(
+        ApplyRequest request,
+        MethodEntry entry,
+        object options,
+        string family,
+        ModelConfig config,
+        MethodRows rows,
+        TokenRequests? tokens,
+        string scratch
+    )
     {
-        (_request, _entry, _options, _family, _config, _rows, _tokens, _scratch) = (request, entry, options, family, config, rows, tokens, scratch);
+        (_request, _entry, _options, _family, _config, _rows, _tokens, _scratch) = (
+            request,
+            entry,
+            options,
+            family,
+            config,
+            rows,
+            tokens,
+            scratch
+        );
         _statistics = new OwnStatistics(request, entry, options, scratch);
         _needed = Needed(entry, options, tokens);
     }
@@ -49,7 +73,8 @@ public sealed class OwnModelEdit
     {
         ArgumentNullException.ThrowIfNull(request);
         var problems = new List<InputProblem>();
-        T? Tried<T>(Func<T> read) where T : class
+        T? Tried<T>(Func<T> read)
+            where T : class
         {
             try
             {
@@ -61,54 +86,129 @@ public sealed class OwnModelEdit
                 return null;
             }
         }
-        void Wrong(string option, string message, string? hint = null) => problems.Add(new InputProblem(option, 0, 0, message, hint));
+        void Wrong(string option, string message, string? hint = null) =>
+            problems.Add(new InputProblem(option, 0, 0, message, hint));
 
         if (new[] { request.Forget, request.Requests, request.TokenRequests }.Count(f => f is not null) != 1)
-            Wrong("apply", "needs one of --forget, --requests and --token-requests", "--forget FILE.jsonl: questions with their answers, one a line");
-        if (request.MaxNewTokens < 1) Wrong("--max-new", $"must be at least 1, not {request.MaxNewTokens}");
+            Wrong(
+                "apply",
+                "needs one of --forget, --requests and --token-requests",
+                "--forget FILE.jsonl: questions with their answers, one a line"
+            );
+        if (request.MaxNewTokens < 1)
+            Wrong("--max-new", $"must be at least 1, not {request.MaxNewTokens}");
         if (request.Report is { } report)
         {
-            if (Path.GetDirectoryName(Path.GetFullPath(report)) is not { } parent || !Directory.Exists(parent)) Wrong("--report", $"the folder of {report} does not exist");
-            if (Directory.Exists(report)) Wrong("--report", $"{report} is a folder, not a file");
-            if (OwnStatistics.IsInside(report, request.Model)) Wrong("--report", $"{report} lies in the model's own folder, which is never written to", "name another place");
+            if (Path.GetDirectoryName(Path.GetFullPath(report)) is not { } parent || !Directory.Exists(parent))
+                Wrong("--report", $"the folder of {report} does not exist");
+            if (Directory.Exists(report))
+                Wrong("--report", $"{report} is a folder, not a file");
+            if (OwnStatistics.IsInside(report, request.Model))
+                Wrong(
+                    "--report",
+                    $"{report} lies in the model's own folder, which is never written to",
+                    "name another place"
+                );
         }
         var config = !Directory.Exists(request.Model)
             ? Tried<ModelConfig>(() => throw new InputException(request.Model, "there is no such folder"))
             : Tried(() => ConfigFile.Read(Path.Combine(request.Model, ConfigFile.Name)).Config);
-        if (config is not null) _ = Tried(() => { PatchExport.Check(request.Model, request.Out, request.Overwrite); return ""; });
+        if (config is not null)
+            _ = Tried(() =>
+            {
+                PatchExport.Check(request.Model, request.Out, request.Overwrite);
+                return "";
+            });
         var file = request.OptionsFile is null ? null : Tried(() => OptionsFile.Read(request.OptionsFile));
         var family = request.Family ?? config?.Family;
         var bound = MethodCatalog.Bind(request.Method, request.Preset, file?.Values, out var wrong, family);
         problems.AddRange(wrong.Select(p => Placed(p, file, request.OptionsFile)));
 
-        var tokens = request.TokenRequests is null ? null : Tried(() => OwnModel.TokenRequests.Read(request.TokenRequests));
+        var tokens = request.TokenRequests is null
+            ? null
+            : Tried(() => OwnModel.TokenRequests.Read(request.TokenRequests));
         var asked = (request.Forget ?? request.Requests) is { } path ? Tried(() => QaFile.ReadPlaced(path)) : null;
         var retain = request.Retain is null ? [] : Tried(() => QaFile.Read(request.Retain, Splits.Retain)) ?? [];
         var targets = asked is null ? null : Tried(() => Targets(request, asked));
-        if (request.TokenRequests is not null && request.Retain is not null) Wrong("--retain", "cannot be asked beside --token-requests, which need no tokenizer");
+        if (request.TokenRequests is not null && request.Retain is not null)
+            Wrong("--retain", "cannot be asked beside --token-requests, which need no tokenizer");
         if (bound is var (entry, options))
         {
-            if (request.TokenRequests is not null && !entry.IsEditing) Wrong("--token-requests", $"are for the editing methods, and {entry.Label} trains on answers", "--forget");
-            if (entry.Needs(options).HasFlag(Needs.RetainSet) && request.Retain is null) Wrong("--retain", $"is missing: {entry.Label} trains on what shall be kept", "a question file in the form of --forget");
-            if (MethodCatalog.ToJson(options)["reference"] is JsonValue source && source.TryGetValue<string>(out var compared) && compared is "pretrained" or "folder" && request.Reference is null)
-                Wrong("--reference", $"is missing: the options compare with another model (reference: {compared})", "a model folder of the same shape");
+            if (request.TokenRequests is not null && !entry.IsEditing)
+                Wrong(
+                    "--token-requests",
+                    $"are for the editing methods, and {entry.Label} trains on answers",
+                    "--forget"
+                );
+            if (entry.Needs(options).HasFlag(Needs.RetainSet) && request.Retain is null)
+                Wrong(
+                    "--retain",
+                    $"is missing: {entry.Label} trains on what shall be kept",
+                    "a question file in the form of --forget"
+                );
+            if (
+                MethodCatalog.ToJson(options)["reference"] is JsonValue source
+                && source.TryGetValue<string>(out var compared)
+                && compared is "pretrained" or "folder"
+                && request.Reference is null
+            )
+                Wrong(
+                    "--reference",
+                    $"is missing: the options compare with another model (reference: {compared})",
+                    "a model folder of the same shape"
+                );
             if (config is not null && options is IEditingOptions editing && editing.Layers.Any(l => l >= config.Layers))
-                problems.Add(Placed(
-                    new OptionProblem("options." + (MethodCatalog.ToJson(options).ContainsKey("layers") ? "layers" : "layer"), $"names blocks [{string.Join(", ", editing.Layers)}], but the model has blocks 0 to {config.Layers - 1}", "other blocks in --method-options FILE.yaml"), file, request.OptionsFile));
+                problems.Add(
+                    Placed(
+                        new OptionProblem(
+                            "options." + (MethodCatalog.ToJson(options).ContainsKey("layers") ? "layers" : "layer"),
+                            $"names blocks [{string.Join(", ", editing.Layers)}], but the model has blocks 0 to "
+                                + $"{config.Layers - 1}",
+                            "other blocks in --method-options FILE.yaml"
+                        ),
+                        file,
+                        request.OptionsFile
+                    )
+                );
             if (request.TokenRequests is null || tokens is not null)
-                problems.AddRange(new OwnStatistics(request, entry, options, "").Problems(Needed(entry, options, tokens), request.TokenRequests is not null));
+                problems.AddRange(
+                    new OwnStatistics(request, entry, options, "").Problems(
+                        Needed(entry, options, tokens),
+                        request.TokenRequests is not null
+                    )
+                );
         }
-        if (problems.Count > 0) throw new InputException(problems);
+        if (problems.Count > 0)
+            throw new InputException(problems);
 
         var rows = (asked ?? []).Select(q => q.Row).ToList();
         var place = (asked ?? []).ToDictionary(q => q.Row.Id, q => (request.Asked, q.Line), StringComparer.Ordinal);
         var output = Path.TrimEndingDirectorySeparator(Path.GetFullPath(request.Out));
         return new OwnModelEdit(
-            request, bound!.Value.Entry, bound.Value.Options, family!, config!, new MethodRows { Forget = rows, Requests = rows, Retain = retain, Targets = targets ?? new Dictionary<string, string>(), Places = place }, tokens,
-            Path.Combine(Path.GetDirectoryName(output)!, string.Create(CultureInfo.InvariantCulture, $".{Path.GetFileName(output)}.work-{Environment.ProcessId}")));
+            request,
+            bound!.Value.Entry,
+            bound.Value.Options,
+            family!,
+            config!,
+            new MethodRows
+            {
+                Forget = rows,
+                Requests = rows,
+                Retain = retain,
+                Targets = targets ?? new Dictionary<string, string>(),
+                Places = place,
+            },
+            tokens,
+            Path.Combine(
+                Path.GetDirectoryName(output)!,
+                string.Create(CultureInfo.InvariantCulture, $".{Path.GetFileName(output)}.work-{Environment.ProcessId}")
+            )
+        );
     }
 
-    /// <summary>What the run would do, hold in memory and take in time; nothing is loaded but libtorch, to measure the machine.</summary>
+    /// <summary>
+    /// What the run would do, hold in memory and take in time; nothing is loaded but libtorch, to measure the machine.
+    /// </summary>
     /// <param name="rate">Operations a second; see <see cref="WorkEstimate.Measure"/>.</param>
     public ApplyPlan Plan(double rate)
     {
@@ -126,8 +226,33 @@ public sealed class OwnModelEdit
         ];
         var weights = ModelFolder.Look(_request.Model, "").WeightBytes;
         var edits = _tokens?.Edits.Count ?? _rows.Requests.Count;
-        var work = WorkEstimate.Of(_config, _entry, _options, new WorkSize(edits, asked, _request.MaxNewTokens, _statistics.TextTokens(_needed), made, weights, !_request.PatchOnly));
-        return new ApplyPlan(_entry.Label, _family, _request.Preset, MethodCatalog.ToJson(_options), edits, asked, made, phases.OfType<MemoryEstimate>().MaxBy(m => m.Bytes)!, [.. work.Select(w => (w.Name, WorkEstimate.Seconds(w, rate)))], rate, weights);
+        var work = WorkEstimate.Of(
+            _config,
+            _entry,
+            _options,
+            new WorkSize(
+                edits,
+                asked,
+                _request.MaxNewTokens,
+                _statistics.TextTokens(_needed),
+                made,
+                weights,
+                !_request.PatchOnly
+            )
+        );
+        return new ApplyPlan(
+            _entry.Label,
+            _family,
+            _request.Preset,
+            MethodCatalog.ToJson(_options),
+            edits,
+            asked,
+            made,
+            phases.OfType<MemoryEstimate>().MaxBy(m => m.Bytes)!,
+            [.. work.Select(w => (w.Name, WorkEstimate.Seconds(w, rate)))],
+            rate,
+            weights
+        );
     }
 
     /// <summary>Does it, on questions.</summary>
@@ -143,21 +268,50 @@ public sealed class OwnModelEdit
         // Whatever can be refused is refused before the first answer.
         var inputs = work.Complete(MethodMaterial.Rows(_entry, _options, checkpoint, _rows, work.Ready));
         var questions = Asked();
-        var before = work.Timed("answers before", () => OwnQuestions.Ask(checkpoint, questions, "none", _request.MaxNewTokens, null, work.Asking("before"), listener.Cancelled));
+        var before = work.Timed(
+            "answers before",
+            () =>
+                OwnQuestions.Ask(
+                    checkpoint,
+                    questions,
+                    "none",
+                    _request.MaxNewTokens,
+                    null,
+                    work.Asking("before"),
+                    listener.Cancelled
+                )
+        );
         using var patch = work.Edit(inputs);
         IReadOnlyList<AnswerRow> after;
         using (patch.ApplyTo(checkpoint.Model))
-            after = work.Timed("answers after", () => OwnQuestions.Ask(checkpoint, questions, _entry.Name, _request.MaxNewTokens, patch.Tap, work.Asking("after"), listener.Cancelled));
+            after = work.Timed(
+                "answers after",
+                () =>
+                    OwnQuestions.Ask(
+                        checkpoint,
+                        questions,
+                        _entry.Name,
+                        _request.MaxNewTokens,
+                        patch.Tap,
+                        work.Asking("after"),
+                        listener.Cancelled
+                    )
+            );
         var routes = patch.Routes(checkpoint.Model, [.. questions.Select(q => checkpoint.Prompt(q.Question))]);
-        return Finish(work.Report(patch) with
-        {
-            Before = before,
-            After = after,
-            MeansBefore = OwnQuestions.Means(before, new Seed(_request.Seed)),
-            MeansAfter = OwnQuestions.Means(after, new Seed(_request.Seed)),
-            Routed = routes.Zip(questions).GroupBy(r => r.Second.Split).ToDictionary(g => g.Key, g => g.Average(r => r.First.Routed ? 1.0 : 0)),
-            Targets = _rows.Targets,
-        });
+        return Finish(
+            work.Report(patch) with
+            {
+                Before = before,
+                After = after,
+                MeansBefore = OwnQuestions.Means(before, new Seed(_request.Seed)),
+                MeansAfter = OwnQuestions.Means(after, new Seed(_request.Seed)),
+                Routed = routes
+                    .Zip(questions)
+                    .GroupBy(r => r.Second.Split)
+                    .ToDictionary(g => g.Key, g => g.Average(r => r.First.Routed ? 1.0 : 0)),
+                Targets = _rows.Targets,
+            }
+        );
     }
 
     /// <summary>Does it, on token ids.</summary>
@@ -168,94 +322,234 @@ public sealed class OwnModelEdit
         using var scope = NewDisposeScope();
         using var work = new Work(this, model, null, listener);
         var edits = _tokens!.Edits;
-        var inputs = new MethodInputs { Edits = edits, Contexts = _tokens.Contexts ?? [[]], Locality = _tokens.Locality, Draws = _tokens.Draws() };
-        if (MethodMaterial.Needed(_entry, _options).Any(n => n is MethodMaterial.Moments or MethodMaterial.Projector) && _tokens.SecondMoments(((IEditingOptions)_options).Layers, _config.IntermediateSize) is { } moments)
+        var inputs = new MethodInputs
+        {
+            Edits = edits,
+            Contexts =
+                _tokens.Contexts
+                ??
+                [
+                    [],
+                ],
+            Locality = _tokens.Locality,
+            Draws = _tokens.Draws(),
+        };
+        if (
+            MethodMaterial.Needed(_entry, _options).Any(n => n is MethodMaterial.Moments or MethodMaterial.Projector)
+            && _tokens.SecondMoments(((IEditingOptions)_options).Layers, _config.IntermediateSize) is { } moments
+        )
             inputs = _options is INullSpaceOptions bound
-                ? inputs with { NullSpaces = moments.ToDictionary(m => m.Key, m => NullSpace.Of(m.Value, bound.NullSpaceThreshold, bound.NullSpaceUnit)) }
-                : inputs with { SecondMoments = moments };
+                ? inputs with
+                {
+                    NullSpaces = moments.ToDictionary(
+                        m => m.Key,
+                        m => NullSpace.Of(m.Value, bound.NullSpaceThreshold, bound.NullSpaceUnit)
+                    ),
+                }
+                : inputs with
+                {
+                    SecondMoments = moments,
+                };
         EditRows(edits);
         inputs = work.Complete(inputs);
         var before = work.Timed("answers before", () => Look(model, edits, null, listener.Cancelled));
         using var patch = work.Edit(inputs);
         IReadOnlyList<(double Probability, IReadOnlyList<int> Ids)> after;
-        using (patch.ApplyTo(model)) after = work.Timed("answers after", () => Look(model, edits, patch.Tap, listener.Cancelled));
-        return Finish(work.Report(patch) with { Requests = [.. edits.Select((e, i) => new TokenOutcome(e.Id, before[i].Probability, after[i].Probability, before[i].Ids, after[i].Ids))] });
+        using (patch.ApplyTo(model))
+            after = work.Timed("answers after", () => Look(model, edits, patch.Tap, listener.Cancelled));
+        return Finish(
+            work.Report(patch) with
+            {
+                Requests =
+                [
+                    .. edits.Select(
+                        (e, i) =>
+                            new TokenOutcome(
+                                e.Id,
+                                before[i].Probability,
+                                after[i].Probability,
+                                before[i].Ids,
+                                after[i].Ids
+                            )
+                    ),
+                ],
+            }
+        );
     }
 
     private ApplyReport Finish(ApplyReport report)
     {
-        if (_request.Report is { } path) report.Write(path);
+        if (_request.Report is { } path)
+            report.Write(path);
         return report;
     }
 
     // Ids the model does not have would stop a pass with an error of the library.
     private void EditRows(IReadOnlyList<EditRequest> edits)
     {
-        var problems = edits.Where(e => e.PromptIds.Concat(e.TargetIds).Concat(e.Answer).Any(i => i < 0 || i >= _config.VocabSize))
-            .Select(e => e.Problem("holds tokens the model does not have", $"its vocabulary goes from 0 to {_config.VocabSize - 1}"))
-            .Concat(edits.Where(e => e.PromptIds.Count + e.Answer.Count > _config.MaxPositions).Select(e => e.Problem($"takes {e.PromptIds.Count + e.Answer.Count} tokens, but the model has {_config.MaxPositions} positions", "a shorter prompt or target"))).ToList();
-        if (problems.Count > 0) throw new InputException(problems);
+        var problems = edits
+            .Where(e => e.PromptIds.Concat(e.TargetIds).Concat(e.Answer).Any(i => i < 0 || i >= _config.VocabSize))
+            .Select(e =>
+                e.Problem(
+                    "holds tokens the model does not have",
+                    $"its vocabulary goes from 0 to {_config.VocabSize - 1}"
+                )
+            )
+            .Concat(
+                edits
+                    .Where(e => e.PromptIds.Count + e.Answer.Count > _config.MaxPositions)
+                    .Select(e =>
+                        e.Problem(
+                            $"takes {e.PromptIds.Count + e.Answer.Count} tokens, but the model has "
+                                + $"{_config.MaxPositions} positions",
+                            "a shorter prompt or target"
+                        )
+                    )
+            )
+            .ToList();
+        if (problems.Count > 0)
+            throw new InputException(problems);
     }
 
-    private static IReadOnlyList<(double Probability, IReadOnlyList<int> Ids)> Look(CausalLm model, IReadOnlyList<EditRequest> edits, ForwardTap? tap, CancellationToken cancelled)
+    private static IReadOnlyList<(double Probability, IReadOnlyList<int> Ids)> Look(
+        CausalLm model,
+        IReadOnlyList<EditRequest> edits,
+        ForwardTap? tap,
+        CancellationToken cancelled
+    )
     {
-        var scores = Scorer.Score(model, [.. edits.Select(e => new TokenRow([.. e.PromptIds, .. e.Answer], e.PromptIds.Count))], tap: tap, cancelled: cancelled);
-        var said = GreedyDecoder.Decode(model, [.. edits.Select(e => e.PromptIds)], new GreedyDecoder.Options { MaxNewTokens = edits.Max(e => e.Answer.Count), StopIds = [], Tap = tap }, cancelled: cancelled);
-        return [.. edits.Select((e, i) => (Math.Exp(scores[i].LogProbabilities.Average()), (IReadOnlyList<int>)[.. said[i].Ids.Take(e.Answer.Count)]))];
+        var scores = Scorer.Score(
+            model,
+            [.. edits.Select(e => new TokenRow([.. e.PromptIds, .. e.Answer], e.PromptIds.Count))],
+            tap: tap,
+            cancelled: cancelled
+        );
+        var said = GreedyDecoder.Decode(
+            model,
+            [.. edits.Select(e => e.PromptIds)],
+            new GreedyDecoder.Options
+            {
+                MaxNewTokens = edits.Max(e => e.Answer.Count),
+                StopIds = [],
+                Tap = tap,
+            },
+            cancelled: cancelled
+        );
+        return
+        [
+            .. edits.Select(
+                (e, i) =>
+                    (
+                        Math.Exp(scores[i].LogProbabilities.Average()),
+                        (IReadOnlyList<int>)[.. said[i].Ids.Take(e.Answer.Count)]
+                    )
+            ),
+        ];
     }
 
     private IReadOnlyList<AnswerCollector.Asked> Asked() =>
-        [.. OwnQuestions.AsWritten(Splits.Forget, _rows.Forget), .. OwnQuestions.InOtherWords(_rows.Forget), .. OwnQuestions.AsWritten(Splits.Retain, _rows.Retain)];
+        [
+            .. OwnQuestions.AsWritten(Splits.Forget, _rows.Forget),
+            .. OwnQuestions.InOtherWords(_rows.Forget),
+            .. OwnQuestions.AsWritten(Splits.Retain, _rows.Retain),
+        ];
 
     // What has to come from files or from the model.
     private static IReadOnlyList<string> Needed(MethodEntry entry, object options, TokenRequests? tokens)
     {
         var needed = MethodMaterial.Needed(entry, options);
-        if (tokens is null) return needed;
-        return [.. needed.Where(n => n switch
-        {
-            MethodMaterial.Contexts => tokens.Contexts is null,
-            MethodMaterial.Locality => tokens.Locality.Count == 0,
-            _ => !tokens.HasSecondMoments,
-        })];
+        if (tokens is null)
+            return needed;
+        return
+        [
+            .. needed.Where(n =>
+                n switch
+                {
+                    MethodMaterial.Contexts => tokens.Contexts is null,
+                    MethodMaterial.Locality => tokens.Locality.Count == 0,
+                    _ => !tokens.HasSecondMoments,
+                }
+            ),
+        ];
     }
 
     // A question's own target, or a refusal of the list.
     private static Dictionary<string, string> Targets(ApplyRequest request, IReadOnlyList<PlacedQuestion> asked)
     {
-        var problems = asked.GroupBy(q => q.Row.Id).Where(g => g.Count() > 1).Select(g => new InputProblem(request.Asked, g.Last().Line, 0, $"id '{g.Key}' stands already in line {g.First().Line}", "ids are distinct")).ToList();
+        var problems = asked
+            .GroupBy(q => q.Row.Id)
+            .Where(g => g.Count() > 1)
+            .Select(g => new InputProblem(
+                request.Asked,
+                g.Last().Line,
+                0,
+                $"id '{g.Key}' stands already in line {g.First().Line}",
+                "ids are distinct"
+            ))
+            .ToList();
         if (request.Requests is not null)
-            problems.AddRange(asked.Where(q => q.Target is null).Select(q => new InputProblem(request.Asked, q.Line, 0, "target is missing", "--requests bring their own targets; --forget takes refusals from a list")));
+            problems.AddRange(
+                asked
+                    .Where(q => q.Target is null)
+                    .Select(q => new InputProblem(
+                        request.Asked,
+                        q.Line,
+                        0,
+                        "target is missing",
+                        "--requests bring their own targets; --forget takes refusals from a list"
+                    ))
+            );
         var open = asked.Where(q => q.Target is null).Select(q => q.Row.Id).ToList();
         IReadOnlyList<string> refusals = [];
         if (open.Count > 0 && request.Requests is null)
         {
-            if (request.Targets is null) problems.Add(new InputProblem("--targets", 0, 0, $"is missing: {open.Count} of {asked.Count} questions have no target of their own", "a list of refusals, one a line, such as data/refusals-own.txt of this project"));
-            else refusals = TextLines.Read(request.Targets);
+            if (request.Targets is null)
+                problems.Add(
+                    new InputProblem(
+                        "--targets",
+                        0,
+                        0,
+                        $"is missing: {open.Count} of {asked.Count} questions have no target of their own",
+                        "a list of refusals, one a line, such as data/refusals-own.txt of this project"
+                    )
+                );
+            else
+                refusals = TextLines.Read(request.Targets);
         }
-        if (problems.Count > 0) throw new InputException(problems);
-        var drawn = TargetsStage.Draw(open, refusals, new Seed(request.Seed)).ToDictionary(t => t.Id, t => t.Target, StringComparer.Ordinal);
+        if (problems.Count > 0)
+            throw new InputException(problems);
+        var drawn = TargetsStage
+            .Draw(open, refusals, new Seed(request.Seed))
+            .ToDictionary(t => t.Id, t => t.Target, StringComparer.Ordinal);
         return asked.ToDictionary(q => q.Row.Id, q => q.Target ?? drawn[q.Row.Id], StringComparer.Ordinal);
     }
 
     private static InputProblem Placed(OptionProblem problem, OptionsFile? file, string? path)
     {
-        var option = problem.Path.StartsWith("options.", StringComparison.Ordinal) ? problem.Path["options.".Length..] : null;
-        if (option is null) return new InputProblem("--" + problem.Path, 0, 0, problem.Message, problem.Hint);
-        return file is null ? new InputProblem(problem.Path, 0, 0, problem.Message, problem.Hint) : file.Problem(path!, option, problem.Message, problem.Hint);
+        var option = problem.Path.StartsWith("options.", StringComparison.Ordinal)
+            ? problem.Path["options.".Length..]
+            : null;
+        if (option is null)
+            return new InputProblem("--" + problem.Path, 0, 0, problem.Message, problem.Hint);
+        return file is null
+            ? new InputProblem(problem.Path, 0, 0, problem.Message, problem.Hint)
+            : file.Problem(path!, option, problem.Message, problem.Hint);
     }
 
     // One run: who is told, what was noted, how long it took. Removes its scratch folder.
-    private sealed class Work(OwnModelEdit edit, CausalLm model, Checkpoint? checkpoint, ApplyListener listener) : IDisposable
+    private sealed class Work(OwnModelEdit edit, CausalLm model, Checkpoint? checkpoint, ApplyListener listener)
+        : IDisposable
     {
         private readonly Dictionary<string, double> _seconds = [];
         private readonly Dictionary<string, double> _metrics = [];
         private readonly List<string> _warnings = [];
         private MethodInputs? _owned;
 
-        public string Ready(string name) => edit._statistics.Ready(name, model, checkpoint, listener with { Warn = Warn });
+        public string Ready(string name) =>
+            edit._statistics.Ready(name, model, checkpoint, listener with { Warn = Warn });
 
-        public Action<int, int> Asking(string when) => (done, total) => listener.Progress?.Invoke("answers " + when, done, total);
+        public Action<int, int> Asking(string when) =>
+            (done, total) => listener.Progress?.Invoke("answers " + when, done, total);
 
         public T Timed<T>(string part, Func<T> what)
         {
@@ -273,9 +567,14 @@ public sealed class OwnModelEdit
         public MethodInputs Complete(MethodInputs tokens)
         {
             var request = edit._request;
-            return _owned = Timed("statistics", () => MethodMaterial.Statistics(tokens, edit._needed, edit._options, model, Ready)) with
+            return _owned = Timed(
+                "statistics",
+                () => MethodMaterial.Statistics(tokens, edit._needed, edit._options, model, Ready)
+            ) with
             {
-                OpenReference = request.Reference is { } folder ? () => WeightFolder.Load(folder, request.Compute.Device, request.Compute.DType) : null,
+                OpenReference = request.Reference is { } folder
+                    ? () => WeightFolder.Load(folder, request.Compute.Device, request.Compute.DType)
+                    : null,
                 Progress = p => listener.Progress?.Invoke($"{edit._entry.Label} ({p.What})", p.Done, p.Total),
                 Trained = Trained,
                 Warn = Warn,
@@ -284,14 +583,25 @@ public sealed class OwnModelEdit
             };
         }
 
-        public ModelPatch Edit(MethodInputs inputs) => Timed("edit", () => edit._entry.Create(edit._options).Edit(model, inputs, new Seed(edit._request.Seed)));
+        public ModelPatch Edit(MethodInputs inputs) =>
+            Timed("edit", () => edit._entry.Create(edit._options).Edit(model, inputs, new Seed(edit._request.Seed)));
 
         public ApplyReport Report(ModelPatch patch)
         {
             var request = edit._request;
             var manifest = Manifest();
-            var options = new ExportOptions { ShardBytes = request.ShardBytes, Overwrite = request.Overwrite, Cancelled = listener.Cancelled, Progress = p => listener.Progress?.Invoke("writing [MB]", (int)(p.BytesDone >> 20), (int)(p.BytesTotal >> 20)) };
-            var written = Timed("write", () => PatchExport.Write(request.Model, model, patch, request.Out, options, request.PatchOnly, manifest));
+            var options = new ExportOptions
+            {
+                ShardBytes = request.ShardBytes,
+                Overwrite = request.Overwrite,
+                Cancelled = listener.Cancelled,
+                Progress = p =>
+                    listener.Progress?.Invoke("writing [MB]", (int)(p.BytesDone >> 20), (int)(p.BytesTotal >> 20)),
+            };
+            var written = Timed(
+                "write",
+                () => PatchExport.Write(request.Model, model, patch, request.Out, options, request.PatchOnly, manifest)
+            );
             return new ApplyReport
             {
                 Manifest = manifest,
@@ -307,8 +617,10 @@ public sealed class OwnModelEdit
 
         public void Dispose()
         {
-            if (_owned is not null) MethodMaterial.Free(_owned);
-            if (Directory.Exists(edit._scratch)) Directory.Delete(edit._scratch, recursive: true);
+            if (_owned is not null)
+                MethodMaterial.Free(_owned);
+            if (Directory.Exists(edit._scratch))
+                Directory.Delete(edit._scratch, recursive: true);
         }
 
         private void Warn(string line)
@@ -320,10 +632,15 @@ public sealed class OwnModelEdit
         private void Trained(TrainingRecord record)
         {
             _metrics["training.steps"] = record.Curve.Count;
-            if (record.Curve.Count > 0) _metrics["training.last-loss"] = record.Curve[^1].Loss;
-            if (record.Diverged is not { } diverged) return;
+            if (record.Curve.Count > 0)
+                _metrics["training.last-loss"] = record.Curve[^1].Loss;
+            if (record.Diverged is not { } diverged)
+                return;
             _metrics["training.diverged-step"] = diverged.Step;
-            Warn($"diverged at step {diverged.Step} of {record.PlannedSteps}: the loss is {diverged.Loss}; the result holds the last finite state, after {record.Curve.Count} updates");
+            Warn(
+                $"diverged at step {diverged.Step} of {record.PlannedSteps}: the loss is {diverged.Loss}; the "
+                    + $"result holds the last finite state, after {record.Curve.Count} updates"
+            );
         }
 
         // Without dates and places: the same patch has the same manifest.
@@ -340,7 +657,12 @@ public sealed class OwnModelEdit
                 ["seed"] = request.Seed,
                 ["compute"] = compute.ToString(),
                 ["model"] = WeightFingerprint.Of(model),
-                ["requests"] = new JsonObject { ["file"] = Path.GetFileName(request.Asked), ["sha256"] = Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(request.Asked))), ["rows"] = edit._tokens?.Edits.Count ?? edit._rows.Requests.Count },
+                ["requests"] = new JsonObject
+                {
+                    ["file"] = Path.GetFileName(request.Asked),
+                    ["sha256"] = Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(request.Asked))),
+                    ["rows"] = edit._tokens?.Edits.Count ?? edit._rows.Requests.Count,
+                },
             };
         }
     }
@@ -359,4 +681,15 @@ public sealed class OwnModelEdit
 /// <param name="Rate">Operations a second they are reckoned with.</param>
 /// <param name="WeightBytes">Of the checkpoint on disk.</param>
 public sealed record ApplyPlan(
-    string Label, string Family, string Preset, JsonObject Options, int Edits, int Asked, IReadOnlyList<string> Makes, MemoryEstimate Memory, IReadOnlyList<(string Part, double Seconds)> Seconds, double Rate, long WeightBytes);
+    string Label,
+    string Family,
+    string Preset,
+    JsonObject Options,
+    int Edits,
+    int Asked,
+    IReadOnlyList<string> Makes,
+    MemoryEstimate Memory,
+    IReadOnlyList<(string Part, double Seconds)> Seconds,
+    double Rate,
+    long WeightBytes
+);

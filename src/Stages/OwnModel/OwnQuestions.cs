@@ -15,9 +15,16 @@ namespace EditUnlearn.Stages.OwnModel;
 public sealed record ColumnMean(string Name, double? Mean, double? Low, double? High)
 {
     /// <summary>As it stands in reports; five digits.</summary>
-    public JsonObject ToJson() => new() { ["mean"] = Number(Mean), ["ciLow"] = Number(Low), ["ciHigh"] = Number(High) };
+    public JsonObject ToJson() =>
+        new()
+        {
+            ["mean"] = Number(Mean),
+            ["ciLow"] = Number(Low),
+            ["ciHigh"] = Number(High),
+        };
 
-    private static JsonNode? Number(double? value) => value is { } v && double.IsFinite(v) ? JsonValue.Create(Math.Round(v, 5)) : null;
+    private static JsonNode? Number(double? value) =>
+        value is { } v && double.IsFinite(v) ? JsonValue.Create(Math.Round(v, 5)) : null;
 }
 
 /// <summary>The metrics of one split.</summary>
@@ -41,11 +48,14 @@ public static class OwnQuestions
     /// <summary>Questions as they stand.</summary>
     /// <param name="split">What to call them.</param>
     /// <param name="rows">The questions.</param>
-    public static IEnumerable<AnswerCollector.Asked> AsWritten(string split, IEnumerable<QaRow> rows) => rows.Select(q => new AnswerCollector.Asked(split, q.Id, q.Question, q.Answer, q.Subject));
+    public static IEnumerable<AnswerCollector.Asked> AsWritten(string split, IEnumerable<QaRow> rows) =>
+        rows.Select(q => new AnswerCollector.Asked(split, q.Id, q.Question, q.Answer, q.Subject));
 
     /// <summary>The same questions in other words: every rephrasing of every question.</summary>
     public static IEnumerable<AnswerCollector.Asked> InOtherWords(IEnumerable<QaRow> rows) =>
-        rows.SelectMany(q => q.Rephrasings.Select(r => new AnswerCollector.Asked(Rephrased, q.Id, r, q.Answer, q.Subject)));
+        rows.SelectMany(q =>
+            q.Rephrasings.Select(r => new AnswerCollector.Asked(Rephrased, q.Id, r, q.Answer, q.Subject))
+        );
 
     /// <summary>Asks.</summary>
     /// <param name="checkpoint">The model, with a change of weights applied.</param>
@@ -56,10 +66,26 @@ public static class OwnQuestions
     /// <param name="progress">Told how many are done and how many there are.</param>
     /// <param name="cancelled">Looked at between batches.</param>
     public static IReadOnlyList<AnswerRow> Ask(
-        Checkpoint checkpoint, IReadOnlyList<AnswerCollector.Asked> questions, string method, int maxNewTokens, ForwardTap? tap, Action<int, int>? progress, CancellationToken cancelled)
+        Checkpoint checkpoint,
+        IReadOnlyList<AnswerCollector.Asked> questions,
+        string method,
+        int maxNewTokens,
+        ForwardTap? tap,
+        Action<int, int>? progress,
+        CancellationToken cancelled
+    )
     {
         ArgumentNullException.ThrowIfNull(questions);
-        return AnswerCollector.Collect(checkpoint, questions, ("own", "own", method), maxNewTokens, BatchRows, tap, done => progress?.Invoke(done, 2 * questions.Count), cancelled: cancelled);
+        return AnswerCollector.Collect(
+            checkpoint,
+            questions,
+            ("own", "own", method),
+            maxNewTokens,
+            BatchRows,
+            tap,
+            done => progress?.Invoke(done, 2 * questions.Count),
+            cancelled: cancelled
+        );
     }
 
     /// <summary>Means of every split in the order in which they were asked, strict profile.</summary>
@@ -69,14 +95,25 @@ public static class OwnQuestions
     {
         ArgumentNullException.ThrowIfNull(answers);
         var strict = MetricProfile.Strict;
-        var means = Scores.Means(Scores.Of(answers, new Scores.Run("own", answers.Count)), seed).Where(m => m.Profile == strict.Name).ToLookup(m => m.Split);
+        var means = Scores
+            .Means(Scores.Of(answers, new Scores.Run("own", answers.Count)), seed)
+            .Where(m => m.Profile == strict.Name)
+            .ToLookup(m => m.Split);
         return
         [
-            .. answers.GroupBy(a => a.Split).Select(split => new SplitMeans(split.Key, split.Count(), [.. strict.Columns.Select(column =>
-            {
-                var mean = means[split.Key].Single(m => m.Metric == column.Value);
-                return new ColumnMean(column.Key, mean.Mean, mean.CiLow, mean.CiHigh);
-            })])),
+            .. answers
+                .GroupBy(a => a.Split)
+                .Select(split => new SplitMeans(
+                    split.Key,
+                    split.Count(),
+                    [
+                        .. strict.Columns.Select(column =>
+                        {
+                            var mean = means[split.Key].Single(m => m.Metric == column.Value);
+                            return new ColumnMean(column.Key, mean.Mean, mean.CiLow, mean.CiHigh);
+                        }),
+                    ]
+                )),
         ];
     }
 }

@@ -7,7 +7,18 @@ internal static class Shapes
 {
     private static readonly Dictionary<string, ModelConfig> All = new(StringComparer.Ordinal)
     {
-        ["llama2-7b"] = new() { Family = "llama2", VocabSize = 32000, HiddenSize = 4096, IntermediateSize = 11008, Layers = 32, Heads = 32, KvHeads = 32, HeadDim = 128, MaxPositions = 4096 },
+        ["llama2-7b"] = new()
+        {
+            Family = "llama2",
+            VocabSize = 32000,
+            HiddenSize = 4096,
+            IntermediateSize = 11008,
+            Layers = 32,
+            Heads = 32,
+            KvHeads = 32,
+            HeadDim = 128,
+            MaxPositions = 4096,
+        },
         ["mistral-7b"] = new()
         {
             Family = "mistral",
@@ -59,10 +70,26 @@ internal static class Shapes
     // The families' wiring, depth and vocabulary on a width that costs nothing: for rehearsals.
     private const string StandIn = "-stand-in";
 
-    public static ModelConfig Get(string name) => All.GetValueOrDefault(name)
-        ?? (name.EndsWith(StandIn, StringComparison.Ordinal) && All.GetValueOrDefault(name[..^StandIn.Length]) is { } real ? Narrow(real) : null)
-        ?? throw new ArgumentException($"There is no shape '{name}'; known are {string.Join(", ", All.Keys)}, and each of them with {StandIn} at its end.");
+    public static ModelConfig Get(string name) =>
+        All.GetValueOrDefault(name)
+        ?? (
+            name.EndsWith(StandIn, StringComparison.Ordinal)
+            && All.GetValueOrDefault(name[..^StandIn.Length]) is { } real
+                ? Narrow(real)
+                : null
+        )
+        ?? throw new ArgumentException(
+            $"There is no shape '{name}'; known are {string.Join(", ", All.Keys)}, and each of them with {StandIn} "
+                + "at its end."
+        );
 
     private static ModelConfig Narrow(ModelConfig real) =>
-        real with { HiddenSize = 32, IntermediateSize = 64, Heads = 4, KvHeads = real.KvHeads == real.Heads ? 4 : 2, HeadDim = 8 };
+        real with
+        {
+            HiddenSize = 32,
+            IntermediateSize = 64,
+            Heads = 4,
+            KvHeads = real.KvHeads == real.Heads ? 4 : 2,
+            HeadDim = 8,
+        };
 }

@@ -6,7 +6,10 @@ using EditUnlearn.Tests.Support;
 
 namespace EditUnlearn.Tests.EndToEnd;
 
-/// <summary><c>apply</c> and <c>eval</c> as a user types them, on a checkpoint so small that what it says means nothing: that everything arrives where it should is what is tested.</summary>
+/// <summary>
+/// <c>apply</c> and <c>eval</c> as a user types them, on a checkpoint so small that what it says means nothing: that
+/// everything arrives where it should is what is tested.
+/// </summary>
 [Trait("Category", "EndToEnd")]
 public sealed class ApplyCommandTests : IDisposable
 {
@@ -16,23 +19,56 @@ public sealed class ApplyCommandTests : IDisposable
     public ApplyCommandTests()
     {
         var questions = Titles.Select(t => $"Who wrote the novel '{t}'?").ToList();
-        TinyCheckpoints.WriteAskable(_tool["tiny"], [.. questions, "George Eliot wrote it.", "I do not know the answer.", .. File.ReadLines(_tool["data/refusals-own.txt"]).Take(10)]);
-        File.WriteAllLines(_tool["forget.jsonl"],
-        [
-            $$"""{"id":"a","question":"{{questions[0]}}","answer":"George Eliot","rephrasings":["Whose novel is 'Middlemarch'?","'Middlemarch' is by whom?"]}""",
-            $$"""{"id":"b","question":"{{questions[1]}}","answer":"George Eliot","subject":"Silas Marner","target":"I do not know the answer."}""",
-        ]);
-        File.WriteAllLines(_tool["retain.jsonl"], [$$"""{"id":"r","question":"{{questions[2]}}","answer":"George Eliot"}"""]);
+        TinyCheckpoints.WriteAskable(
+            _tool["tiny"],
+            [
+                .. questions,
+                "George Eliot wrote it.",
+                "I do not know the answer.",
+                .. File.ReadLines(_tool["data/refusals-own.txt"]).Take(10),
+            ]
+        );
+        File.WriteAllLines(
+            _tool["forget.jsonl"],
+            [
+                $$"""{"id":"a","question":"{{questions[0]}}","answer":"George Eliot","rephrasings":["Whose novel is 'Middlemarch'?","'Middlemarch' is by whom?"]}""",
+                $$"""{"id":"b","question":"{{questions[1]}}","answer":"George Eliot","subject":"Silas Marner","target":"I do not know the answer."}""",
+            ]
+        );
+        File.WriteAllLines(
+            _tool["retain.jsonl"],
+            [$$"""{"id":"r","question":"{{questions[2]}}","answer":"George Eliot"}"""]
+        );
         File.WriteAllText(_tool["rome.yaml"], "layers: [1]\nsecondMoments: true\ncontexts: 2\nvalue: { steps: 4 }\n");
         File.WriteAllText(_tool["memit.yaml"], "layers: [0, 1]\ncontexts: 2\nlambda: 1\nvalue: { steps: 4 }\n");
-        File.WriteAllText(_tool["alphaedit.yaml"], "layers: [0, 1]\ncontexts: 0\nnullSpaceThreshold: 0.9\nnullSpaceUnit: mean\nvalue: { steps: 4 }\n");
+        File.WriteAllText(
+            _tool["alphaedit.yaml"],
+            "layers: [0, 1]\ncontexts: 0\nnullSpaceThreshold: 0.9\nnullSpaceUnit: mean\nvalue: { steps: 4 }\n"
+        );
         File.WriteAllText(_tool["grace.yaml"], "layer: 1\nsteps: 5\n");
         File.WriteAllText(_tool["wise.yaml"], "layer: 1\nsteps: 3\ncontexts: 2\n");
         File.WriteAllText(_tool["idk.yaml"], "epochs: 1\nbatchSize: 1\n");
     }
 
-    private (int ExitCode, string Out, string Error) Apply(string method, string output, params string[] more) => _tool.Run(
-        ["apply", "--method", method, "--model", "tiny", "--forget", "forget.jsonl", "--method-options", $"{method}.yaml", "--out", output, "--max-new", "6", "--device", "cpu", .. more]);
+    private (int ExitCode, string Out, string Error) Apply(string method, string output, params string[] more) =>
+        _tool.Run([
+            "apply",
+            "--method",
+            method,
+            "--model",
+            "tiny",
+            "--forget",
+            "forget.jsonl",
+            "--method-options",
+            $"{method}.yaml",
+            "--out",
+            output,
+            "--max-new",
+            "6",
+            "--device",
+            "cpu",
+            .. more,
+        ]);
 
     private static JsonNode Ok((int ExitCode, string Out, string Error) run)
     {
@@ -41,7 +77,23 @@ public sealed class ApplyCommandTests : IDisposable
     }
 
     private string[] Answers(params string[] arguments) =>
-        [.. Ok(_tool.Run(["ask", "--file", "forget.jsonl", "--max-new", "6", "--device", "cpu", "--json", .. arguments]))["answers"]!.AsArray().Select(a => (string)(a!["after"] ?? a["answer"])!)];
+        [
+            .. Ok(
+                _tool.Run([
+                    "ask",
+                    "--file",
+                    "forget.jsonl",
+                    "--max-new",
+                    "6",
+                    "--device",
+                    "cpu",
+                    "--json",
+                    .. arguments,
+                ])
+            )["answers"]!
+                .AsArray()
+                .Select(a => (string)(a!["after"] ?? a["answer"])!),
+        ];
 
     [Theory]
     [InlineData("rome", true)]
@@ -51,7 +103,14 @@ public sealed class ApplyCommandTests : IDisposable
     public void A_new_checkpoint_answers_like_model_and_patch_and_the_model_is_left_alone(string method, bool moments)
     {
         var before = TinyCheckpoints.Bytes(_tool["tiny"]);
-        string[] more = [.. moments ? ["--moments-text", "data/refusals-own.txt", "--moments", "kept"] : Array.Empty<string>(), "--retain", "retain.jsonl", "--report", "report.json"];
+        string[] more =
+        [
+            .. moments ? ["--moments-text", "data/refusals-own.txt", "--moments", "kept"] : Array.Empty<string>(),
+            "--retain",
+            "retain.jsonl",
+            "--report",
+            "report.json",
+        ];
         var report = Ok(Apply(method, "edited", [.. more, "--json"]));
         Assert.Equal("checkpoint", (string?)report["written"]!["kind"]);
         Ok(Apply(method, "patch", [.. more, "--json", "--patch-only"]));
@@ -61,23 +120,38 @@ public sealed class ApplyCommandTests : IDisposable
         using var model = WeightFolder.Load(_tool["tiny"], TorchSharp.torch.CPU);
         using var edited = WeightFolder.Load(_tool["edited"], TorchSharp.torch.CPU);
         using var patch = ModelPatch.Load(_tool["patch"]);
-        using (patch.ApplyTo(model)) Assert.All(model.Weights, w => Assert.True(Tensors.SameBits(w.Value, edited.Weight(w.Key)), w.Key));
+        using (patch.ApplyTo(model))
+            Assert.All(model.Weights, w => Assert.True(Tensors.SameBits(w.Value, edited.Weight(w.Key)), w.Key));
         Assert.Contains(model.Weights, w => !Tensors.SameBits(w.Value, edited.Weight(w.Key)));
         Assert.Equal(Answers("--model", "tiny", "--patch", "patch"), Answers("--model", "edited"));
-        foreach (var carried in (string[])["config.json", "tokenizer.json", "generation_config.json", "LICENSE"]) Assert.Equal(before[carried], File.ReadAllBytes(_tool[$"edited/{carried}"]));
+        foreach (var carried in (string[])["config.json", "tokenizer.json", "generation_config.json", "LICENSE"])
+            Assert.Equal(before[carried], File.ReadAllBytes(_tool[$"edited/{carried}"]));
         var manifest = JsonNode.Parse(File.ReadAllText(_tool["patch/manifest.json"]))!;
         Assert.Equal((method, WeightFingerprint.Of(model)), ((string)manifest["method"]!, (string)manifest["model"]!));
 
         Assert.Equal(["forget", "rephrased", "retain"], report["splits"]!.AsArray().Select(s => (string)s!["split"]!));
         Assert.Equal([2, 2, 1], report["splits"]!.AsArray().Select(s => (int)s!["questions"]!));
         var answers = report["answers"]!.AsArray();
-        Assert.Equal(Answers("--model", "edited"), answers.Where(a => (string?)a!["split"] == "forget").Select(a => (string)a!["after"]!));
+        Assert.Equal(
+            Answers("--model", "edited"),
+            answers.Where(a => (string?)a!["split"] == "forget").Select(a => (string)a!["after"]!)
+        );
         Assert.Equal("I do not know the answer.", (string?)answers.Single(a => (string?)a!["id"] == "b")!["target"]);
         Assert.Contains((string)answers[0]!["target"]!, File.ReadLines(_tool["data/refusals-own.txt"]));
-        if (method != "idk") Assert.Equal(["a", "b"], report["edits"]!.AsArray().Select(e => (string)e!["id"]!));
-        Assert.Equal(report.AsObject().Select(p => p.Key), JsonNode.Parse(File.ReadAllText(_tool["report.json"]))!.AsObject().Select(p => p.Key));
-        Assert.Empty(Directory.EnumerateFileSystemEntries(_tool["."]).Select(f => Path.GetFileName(f)).Where(f => f.StartsWith('.')));
-        if (method == "rome") Snapshot.Matches(Shape(report, ""), "apply-report.txt");
+        if (method != "idk")
+            Assert.Equal(["a", "b"], report["edits"]!.AsArray().Select(e => (string)e!["id"]!));
+        Assert.Equal(
+            report.AsObject().Select(p => p.Key),
+            JsonNode.Parse(File.ReadAllText(_tool["report.json"]))!.AsObject().Select(p => p.Key)
+        );
+        Assert.Empty(
+            Directory
+                .EnumerateFileSystemEntries(_tool["."])
+                .Select(f => Path.GetFileName(f))
+                .Where(f => f.StartsWith('.'))
+        );
+        if (method == "rome")
+            Snapshot.Matches(Shape(report, ""), "apply-report.txt");
     }
 
     [Theory]
@@ -90,7 +164,10 @@ public sealed class ApplyCommandTests : IDisposable
         Assert.Contains("no change of weights", error, StringComparison.Ordinal);
         Assert.Contains("adapter of", output, StringComparison.Ordinal);
         Assert.Contains("forget: the adapter answers", output, StringComparison.Ordinal);
-        Assert.Equal(["manifest.json", "patch.json", "patch.safetensors"], Directory.EnumerateFiles(_tool["adapter"]).Select(f => Path.GetFileName(f)).Order(StringComparer.Ordinal));
+        Assert.Equal(
+            ["manifest.json", "patch.json", "patch.safetensors"],
+            Directory.EnumerateFiles(_tool["adapter"]).Select(f => Path.GetFileName(f)).Order(StringComparer.Ordinal)
+        );
         Assert.Equal(2, Answers("--model", "tiny", "--patch", "adapter").Length);
     }
 
@@ -98,11 +175,44 @@ public sealed class ApplyCommandTests : IDisposable
     public void Eval_gives_means_with_intervals_and_keeps_what_was_answered()
     {
         Ok(Apply("grace", "adapter", "--json"));
-        var means = Ok(_tool.Run("eval", "--model", "tiny", "--patch", "adapter", "--questions", "forget.jsonl", "--rephrased", "--max-new", "6", "--out", "answers.parquet", "--device", "cpu", "--json"));
+        var means = Ok(
+            _tool.Run(
+                "eval",
+                "--model",
+                "tiny",
+                "--patch",
+                "adapter",
+                "--questions",
+                "forget.jsonl",
+                "--rephrased",
+                "--max-new",
+                "6",
+                "--out",
+                "answers.parquet",
+                "--device",
+                "cpu",
+                "--json"
+            )
+        );
         Assert.Equal(["questions", "rephrased"], means["splits"]!.AsArray().Select(s => (string)s!["split"]!));
-        Assert.All(means["splits"]!.AsArray(), s => Assert.Equal(["rouge1", "prob", "mrr", "hit", "refusal"], s!["metrics"]!.AsObject().Select(m => m.Key)));
+        Assert.All(
+            means["splits"]!.AsArray(),
+            s => Assert.Equal(["rouge1", "prob", "mrr", "hit", "refusal"], s!["metrics"]!.AsObject().Select(m => m.Key))
+        );
         Assert.Equal(4, Artifacts.ParquetTable.Read<Artifacts.AnswerRow>(_tool["answers.parquet"]).Count);
-        var (code, output, _) = _tool.Run("eval", "--model", "tiny", "--questions", "forget.jsonl", "--max-new", "6", "--out", "answers.json", "--device", "cpu");
+        var (code, output, _) = _tool.Run(
+            "eval",
+            "--model",
+            "tiny",
+            "--questions",
+            "forget.jsonl",
+            "--max-new",
+            "6",
+            "--out",
+            "answers.json",
+            "--device",
+            "cpu"
+        );
         Assert.Equal(0, code);
         Assert.Contains("Hit@100", output, StringComparison.Ordinal);
         Assert.Equal(2, JsonNode.Parse(File.ReadAllText(_tool["answers.json"]))!["answers"]!.AsArray().Count);
@@ -116,7 +226,11 @@ public sealed class ApplyCommandTests : IDisposable
         Assert.True((long)plan["memoryBytes"]! > 0 && (double)plan["seconds"]! > 0);
         Assert.Equal(4, (int)plan["options"]!["value"]!["steps"]!);
         Assert.False(Directory.Exists(_tool["none"]));
-        Assert.Contains("GFLOP/s", Apply("memit", "none", "--moments-text", "data/refusals-own.txt", "-n").Out, StringComparison.Ordinal);
+        Assert.Contains(
+            "GFLOP/s",
+            Apply("memit", "none", "--moments-text", "data/refusals-own.txt", "-n").Out,
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
@@ -126,18 +240,48 @@ public sealed class ApplyCommandTests : IDisposable
         File.WriteAllText(_tool["edited/config.json"], "an earlier result");
         using (var model = WeightFolder.Load(_tool["tiny"], TorchSharp.torch.CPU))
         {
-            using (TorchSharp.torch.no_grad()) model.Weight("model.norm.weight").fill_(float.NaN);
+            using (TorchSharp.torch.no_grad())
+                model.Weight("model.norm.weight").fill_(float.NaN);
             WeightFolder.Save(_tool["broken"], model);
         }
         File.Copy(_tool["tiny/tokenizer.json"], _tool["broken/tokenizer.json"], overwrite: true);
-        foreach (var (method, says) in (ReadOnlySpan<(string, string)>)[("grace", "GRACE, a, step 0"), ("wise", "WISE, a, step 0"), ("rome", "value optimisation, a, layer 1, step 0"), ("memit", "value optimisation, a, layer 1, step 0")])
+        foreach (
+            var (method, says) in (ReadOnlySpan<(string, string)>)
+                [
+                    ("grace", "GRACE, a, step 0"),
+                    ("wise", "WISE, a, step 0"),
+                    ("rome", "value optimisation, a, layer 1, step 0"),
+                    ("memit", "value optimisation, a, layer 1, step 0"),
+                ]
+        )
         {
             var (code, _, error) = _tool.Run(
-                "apply", "--method", method, "--model", "broken", "--forget", "forget.jsonl", "--method-options", $"{method}.yaml", "--moments-text", "data/refusals-own.txt", "--out", "edited", "--overwrite", "--max-new", "2", "--device", "cpu");
+                "apply",
+                "--method",
+                method,
+                "--model",
+                "broken",
+                "--forget",
+                "forget.jsonl",
+                "--method-options",
+                $"{method}.yaml",
+                "--moments-text",
+                "data/refusals-own.txt",
+                "--out",
+                "edited",
+                "--overwrite",
+                "--max-new",
+                "2",
+                "--device",
+                "cpu"
+            );
             Assert.True(code == 1, error);
             Assert.Contains(says + ": the loss is NaN", error, StringComparison.Ordinal);
             Assert.Equal("an earlier result", File.ReadAllText(_tool["edited/config.json"]));
-            Assert.DoesNotContain(Directory.EnumerateFileSystemEntries(_tool["."]), f => Path.GetFileName(f).StartsWith('.'));
+            Assert.DoesNotContain(
+                Directory.EnumerateFileSystemEntries(_tool["."]),
+                f => Path.GetFileName(f).StartsWith('.')
+            );
         }
     }
 
@@ -148,44 +292,306 @@ public sealed class ApplyCommandTests : IDisposable
         void Case(string what, params string[] arguments)
         {
             var (code, output, error) = _tool.Run(["apply", "--device", "cpu", .. arguments]);
-            text.Append(what).Append(": exit code ").Append(code).Append('\n').Append(output).Append(error.Replace(_tool[""], "", StringComparison.Ordinal)).Append('\n');
+            text.Append(what)
+                .Append(": exit code ")
+                .Append(code)
+                .Append('\n')
+                .Append(output)
+                .Append(error.Replace(_tool[""], "", StringComparison.Ordinal))
+                .Append('\n');
         }
-        File.WriteAllLines(_tool["bad.jsonl"],
-        [
-            """{"id":"a","question":"Who wrote it?","answer":"Nobody","subject":"Middlemarch"}""",
-            """{"id":"b","question":"Who wrote that?","answer":"Nobody","target":"  "}""",
-            """{"question":"Who wrote this?"}""",
-        ]);
-        File.WriteAllLines(_tool["twice.jsonl"], ["""{"id":"a","question":"Who wrote it?","answer":"Nobody"}""", """{"id":"a","question":"Who wrote that?","answer":"Nobody"}"""]);
-        File.WriteAllLines(_tool["long.jsonl"], [$$"""{"id":"a","question":"Who wrote {{string.Concat(Enumerable.Repeat("Qx ", 200))}}?","answer":"Nobody"}"""]);
+        File.WriteAllLines(
+            _tool["bad.jsonl"],
+            [
+                """{"id":"a","question":"Who wrote it?","answer":"Nobody","subject":"Middlemarch"}""",
+                """{"id":"b","question":"Who wrote that?","answer":"Nobody","target":"  "}""",
+                """{"question":"Who wrote this?"}""",
+            ]
+        );
+        File.WriteAllLines(
+            _tool["twice.jsonl"],
+            [
+                """{"id":"a","question":"Who wrote it?","answer":"Nobody"}""",
+                """{"id":"a","question":"Who wrote that?","answer":"Nobody"}""",
+            ]
+        );
+        File.WriteAllLines(
+            _tool["long.jsonl"],
+            [
+                $$"""{"id":"a","question":"Who wrote {{string.Concat(Enumerable.Repeat("Qx ", 200))}}?","answer":"Nobody"}""",
+            ]
+        );
         File.WriteAllText(_tool["deep.yaml"], "layers: [1, 9]\ncontexts: 0\nvalue:\n  step: 3\n");
         File.WriteAllText(_tool["deeper.yaml"], "layers: [1, 9]\ncontexts: 0\n");
-        File.WriteAllLines(_tool["tokens.jsonl"], ["""{"prompt_ids":[1,5],"subject_last":7,"target_ids":[]}""", """{"prompt_ids":[1,5],"subject_last":1,"target":[3]}""", "nothing"]);
+        File.WriteAllLines(
+            _tool["tokens.jsonl"],
+            [
+                """{"prompt_ids":[1,5],"subject_last":7,"target_ids":[]}""",
+                """{"prompt_ids":[1,5],"subject_last":1,"target":[3]}""",
+                "nothing",
+            ]
+        );
         File.WriteAllLines(_tool["foreign.jsonl"], ["""{"prompt_ids":[1,5],"subject_last":1,"target_ids":[4000]}"""]);
         File.WriteAllText(_tool["one-deep.yaml"], "contexts: 0\nlayers: [9]\n");
         File.WriteAllText(_tool["one.yaml"], "layers: [1]\ncontexts: 0\nsecondMoments: false\n");
-        File.WriteAllLines(_tool["whole.jsonl"], ["""{"format":"token-requests/1","context_prefixes":[[]]}""", """{"prompt_ids":[1,5],"subject_last":1,"target_ids":[6]}"""]);
-        File.WriteAllLines(_tool["long-tokens.jsonl"], [$$"""{"prompt_ids":[1{{string.Concat(Enumerable.Repeat(",5", 130))}}],"subject_last":1,"target_ids":[6]}"""]);
+        File.WriteAllLines(
+            _tool["whole.jsonl"],
+            [
+                """{"format":"token-requests/1","context_prefixes":[[]]}""",
+                """{"prompt_ids":[1,5],"subject_last":1,"target_ids":[6]}""",
+            ]
+        );
+        File.WriteAllLines(
+            _tool["long-tokens.jsonl"],
+            [
+                $$"""{"prompt_ids":[1{{string.Concat(Enumerable.Repeat(",5", 130))}}],"subject_last":1,"target_ids":[6]}""",
+            ]
+        );
         TinyCheckpoints.WriteAskable(_tool["other"], ["Another model."], seed: 9);
-        _ = Ok(_tool.Run("apply", "--method", "memit", "--model", "other", "--forget", "forget.jsonl", "--method-options", "memit.yaml", "--moments", "others", "--moments-text", "data/refusals-own.txt", "--out", "x", "--max-new", "2", "--device", "cpu", "--json"));
+        _ = Ok(
+            _tool.Run(
+                "apply",
+                "--method",
+                "memit",
+                "--model",
+                "other",
+                "--forget",
+                "forget.jsonl",
+                "--method-options",
+                "memit.yaml",
+                "--moments",
+                "others",
+                "--moments-text",
+                "data/refusals-own.txt",
+                "--out",
+                "x",
+                "--max-new",
+                "2",
+                "--device",
+                "cpu",
+                "--json"
+            )
+        );
 
         Case("nothing to forget", "--method", "grace", "--model", "tiny", "--out", "new");
-        Case("questions", "--method", "grace", "--model", "tiny", "--forget", "bad.jsonl", "--method-options", "grace.yaml", "--out", "new");
-        Case("ids", "--method", "grace", "--model", "tiny", "--forget", "twice.jsonl", "--method-options", "grace.yaml", "--out", "new");
-        Case("requests without targets", "--method", "grace", "--model", "tiny", "--requests", "forget.jsonl", "--method-options", "grace.yaml", "--out", "new");
-        Case("window", "--method", "grace", "--model", "tiny", "--forget", "long.jsonl", "--method-options", "grace.yaml", "--out", "new");
-        Case("options", "--method", "memit", "--model", "tiny", "--forget", "forget.jsonl", "--method-options", "deep.yaml", "--out", "new", "--family", "gpt");
-        Case("blocks and moments", "--method", "memit", "--model", "tiny", "--forget", "forget.jsonl", "--method-options", "deeper.yaml", "--out", "new");
-        Case("moments of another model", "--method", "memit", "--model", "tiny", "--forget", "forget.jsonl", "--method-options", "memit.yaml", "--moments", "others", "--out", "new", "--max-new", "2");
-        Case("token requests", "--method", "grace", "--model", "tiny", "--token-requests", "tokens.jsonl", "--method-options", "grace.yaml", "--out", "new");
-        Case("foreign tokens", "--method", "grace", "--model", "tiny", "--token-requests", "foreign.jsonl", "--method-options", "grace.yaml", "--out", "new");
-        Case("a block too many", "--method", "rome", "--model", "tiny", "--forget", "forget.jsonl", "--method-options", "one-deep.yaml", "--moments-text", "data/refusals-own.txt", "--out", "new");
-        Case("token requests without moments", "--method", "memit", "--model", "tiny", "--token-requests", "whole.jsonl", "--method-options", "memit.yaml", "--out", "new");
-        Case("token requests beyond the window", "--method", "rome", "--model", "tiny", "--token-requests", "long-tokens.jsonl", "--method-options", "one.yaml", "--out", "new");
-        Case("no refusals", "--method", "grace", "--model", "tiny", "--forget", "forget.jsonl", "--targets", "none.txt", "--method-options", "grace.yaml", "--out", "new");
-        Case("retain", "--method", "gd", "--model", "tiny", "--forget", "forget.jsonl", "--out", "tiny/inside", "--report", "tiny/report.json");
-        Case("the model's own folder", "--method", "grace", "--model", "tiny", "--forget", "forget.jsonl", "--method-options", "grace.yaml", "--out", "tiny");
-        Case("a folder that is taken", "--method", "grace", "--model", "tiny", "--forget", "forget.jsonl", "--method-options", "grace.yaml", "--out", "x");
+        Case(
+            "questions",
+            "--method",
+            "grace",
+            "--model",
+            "tiny",
+            "--forget",
+            "bad.jsonl",
+            "--method-options",
+            "grace.yaml",
+            "--out",
+            "new"
+        );
+        Case(
+            "ids",
+            "--method",
+            "grace",
+            "--model",
+            "tiny",
+            "--forget",
+            "twice.jsonl",
+            "--method-options",
+            "grace.yaml",
+            "--out",
+            "new"
+        );
+        Case(
+            "requests without targets",
+            "--method",
+            "grace",
+            "--model",
+            "tiny",
+            "--requests",
+            "forget.jsonl",
+            "--method-options",
+            "grace.yaml",
+            "--out",
+            "new"
+        );
+        Case(
+            "window",
+            "--method",
+            "grace",
+            "--model",
+            "tiny",
+            "--forget",
+            "long.jsonl",
+            "--method-options",
+            "grace.yaml",
+            "--out",
+            "new"
+        );
+        Case(
+            "options",
+            "--method",
+            "memit",
+            "--model",
+            "tiny",
+            "--forget",
+            "forget.jsonl",
+            "--method-options",
+            "deep.yaml",
+            "--out",
+            "new",
+            "--family",
+            "gpt"
+        );
+        Case(
+            "blocks and moments",
+            "--method",
+            "memit",
+            "--model",
+            "tiny",
+            "--forget",
+            "forget.jsonl",
+            "--method-options",
+            "deeper.yaml",
+            "--out",
+            "new"
+        );
+        Case(
+            "moments of another model",
+            "--method",
+            "memit",
+            "--model",
+            "tiny",
+            "--forget",
+            "forget.jsonl",
+            "--method-options",
+            "memit.yaml",
+            "--moments",
+            "others",
+            "--out",
+            "new",
+            "--max-new",
+            "2"
+        );
+        Case(
+            "token requests",
+            "--method",
+            "grace",
+            "--model",
+            "tiny",
+            "--token-requests",
+            "tokens.jsonl",
+            "--method-options",
+            "grace.yaml",
+            "--out",
+            "new"
+        );
+        Case(
+            "foreign tokens",
+            "--method",
+            "grace",
+            "--model",
+            "tiny",
+            "--token-requests",
+            "foreign.jsonl",
+            "--method-options",
+            "grace.yaml",
+            "--out",
+            "new"
+        );
+        Case(
+            "a block too many",
+            "--method",
+            "rome",
+            "--model",
+            "tiny",
+            "--forget",
+            "forget.jsonl",
+            "--method-options",
+            "one-deep.yaml",
+            "--moments-text",
+            "data/refusals-own.txt",
+            "--out",
+            "new"
+        );
+        Case(
+            "token requests without moments",
+            "--method",
+            "memit",
+            "--model",
+            "tiny",
+            "--token-requests",
+            "whole.jsonl",
+            "--method-options",
+            "memit.yaml",
+            "--out",
+            "new"
+        );
+        Case(
+            "token requests beyond the window",
+            "--method",
+            "rome",
+            "--model",
+            "tiny",
+            "--token-requests",
+            "long-tokens.jsonl",
+            "--method-options",
+            "one.yaml",
+            "--out",
+            "new"
+        );
+        Case(
+            "no refusals",
+            "--method",
+            "grace",
+            "--model",
+            "tiny",
+            "--forget",
+            "forget.jsonl",
+            "--targets",
+            "none.txt",
+            "--method-options",
+            "grace.yaml",
+            "--out",
+            "new"
+        );
+        Case(
+            "retain",
+            "--method",
+            "gd",
+            "--model",
+            "tiny",
+            "--forget",
+            "forget.jsonl",
+            "--out",
+            "tiny/inside",
+            "--report",
+            "tiny/report.json"
+        );
+        Case(
+            "the model's own folder",
+            "--method",
+            "grace",
+            "--model",
+            "tiny",
+            "--forget",
+            "forget.jsonl",
+            "--method-options",
+            "grace.yaml",
+            "--out",
+            "tiny"
+        );
+        Case(
+            "a folder that is taken",
+            "--method",
+            "grace",
+            "--model",
+            "tiny",
+            "--forget",
+            "forget.jsonl",
+            "--method-options",
+            "grace.yaml",
+            "--out",
+            "x"
+        );
         Case("names", "--method", "romee", "--model", "nowhere", "--forget", "none.jsonl", "--out", "new");
         Assert.False(Directory.Exists(_tool["new"]));
         Snapshot.Matches(text.ToString(), "apply-problems.txt");
@@ -200,14 +606,21 @@ public sealed class ApplyCommandTests : IDisposable
             switch (at)
             {
                 case JsonObject o:
-                    foreach (var (key, value) in o) Visit(value, name.Length == 0 ? key : $"{name}.{key}");
+                    foreach (var (key, value) in o)
+                        Visit(value, name.Length == 0 ? key : $"{name}.{key}");
                     break;
                 case JsonArray a:
-                    if (a.Count == 0) lines.Add(name + "[]");
-                    foreach (var item in a) Visit(item, name + "[]");
+                    if (a.Count == 0)
+                        lines.Add(name + "[]");
+                    foreach (var item in a)
+                        Visit(item, name + "[]");
                     break;
                 default:
-                    lines.Add($"{name}: {at?.GetValueKind().ToString() ?? "Null"}".Replace(": True", ": Boolean", StringComparison.Ordinal).Replace(": False", ": Boolean", StringComparison.Ordinal));
+                    lines.Add(
+                        $"{name}: {at?.GetValueKind().ToString() ?? "Null"}"
+                            .Replace(": True", ": Boolean", StringComparison.Ordinal)
+                            .Replace(": False", ": Boolean", StringComparison.Ordinal)
+                    );
                     break;
             }
         }

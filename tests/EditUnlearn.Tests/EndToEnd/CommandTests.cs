@@ -11,11 +11,27 @@ public sealed class CommandTests
     [InlineData("\n    steps: ", "\n    stepz: ", "'stepz' is not a parameter here\n  hint: did you mean 'steps'?")]
     [InlineData("\n    steps: ", "\n    steps: many # ", "'size.steps' must be a whole number, not 'many'")]
     [InlineData("idk, rome, memit", "idk, roma, memit", "'roma' is not a method\n  hint: did you mean 'rome'?")]
-    [InlineData("data/facts-own.jsonl", "data/facts-owm.jsonl", "there is no file 'data/facts-owm.jsonl'\n  hint: did you mean 'facts-own.jsonl'?")]
-    [InlineData("    ga: { learningRate:", "    ga: { lerningRate:", "'options.lerningRate' is not an option of this method\n  hint: did you mean 'learningRate'?")]
+    [InlineData(
+        "data/facts-own.jsonl",
+        "data/facts-owm.jsonl",
+        "there is no file 'data/facts-owm.jsonl'\n  hint: did you mean 'facts-own.jsonl'?"
+    )]
+    [InlineData(
+        "    ga: { learningRate:",
+        "    ga: { lerningRate:",
+        "'options.lerningRate' is not an option of this method\n  hint: did you mean 'learningRate'?"
+    )]
     [InlineData("trainable: full", "trainable: some", "has a value of the wrong type for ga")]
-    [InlineData("in: { answers: before }", "in: { answers: score-before }", "the stages read each other in a circle: score-before -> score-before")]
-    public void A_mistake_in_the_pipeline_is_reported_with_its_place_and_exit_code_2(string right, string wrong, string expected)
+    [InlineData(
+        "in: { answers: before }",
+        "in: { answers: score-before }",
+        "the stages read each other in a circle: score-before -> score-before"
+    )]
+    public void A_mistake_in_the_pipeline_is_reported_with_its_place_and_exit_code_2(
+        string right,
+        string wrong,
+        string expected
+    )
     {
         using var tool = new Tool();
         var yaml = File.ReadAllText(tool["pipeline.yaml"]);
@@ -38,7 +54,11 @@ public sealed class CommandTests
         File.WriteAllLines(tool["data/facts-own.jsonl"], lines);
         var (code, _, error) = tool.Run("repro", "--profile", "smoke", "facts");
         Assert.Equal(2, code);
-        Assert.Contains("facts-own.jsonl(4): anser is not a field of a question\n  hint: did you mean 'answer'?", error, StringComparison.Ordinal);
+        Assert.Contains(
+            "facts-own.jsonl(4): anser is not a field of a question\n  hint: did you mean 'answer'?",
+            error,
+            StringComparison.Ordinal
+        );
     }
 
     [Theory]
@@ -75,7 +95,18 @@ public sealed class CommandTests
     {
         using var tool = new Tool();
         // An interactive shell starts programs with SIGINT at its default; setsid gives the child a session of its own.
-        var start = new ProcessStartInfo("setsid", ["dotnet", Path.Combine(AppContext.BaseDirectory, "EditUnlearn.Cli.dll"), "repro", "--profile", "smoke", "--set", "pretrain.steps=2000"])
+        var start = new ProcessStartInfo(
+            "setsid",
+            [
+                "dotnet",
+                Path.Combine(AppContext.BaseDirectory, "EditUnlearn.Cli.dll"),
+                "repro",
+                "--profile",
+                "smoke",
+                "--set",
+                "pretrain.steps=2000",
+            ]
+        )
         {
             WorkingDirectory = Path.GetDirectoryName(tool["pipeline.yaml"])!,
             RedirectStandardError = true,

@@ -16,7 +16,15 @@ public sealed class PullTests : IDisposable
 
     public PullTests()
     {
-        _server.Repositories["models/org/tiny"] = (Commit, new() { ["model.safetensors"] = _weights, ["config.json"] = "{}"u8.ToArray(), ["weights.pth"] = [1] });
+        _server.Repositories["models/org/tiny"] = (
+            Commit,
+            new()
+            {
+                ["model.safetensors"] = _weights,
+                ["config.json"] = "{}"u8.ToArray(),
+                ["weights.pth"] = [1],
+            }
+        );
         _tool.Variables["HF_ENDPOINT"] = _server.Endpoint.ToString();
         _tool.Variables["HF_HOME"] = _tool["hf"];
         _tool.Variables["HF_TOKEN"] = "hf_secret";
@@ -33,7 +41,14 @@ public sealed class PullTests : IDisposable
     {
         var snapshot = _tool[$"hf/hub/models--org--tiny/snapshots/{Commit}"];
         var (code, output, error) = _tool.Run("pull", "org/tiny", "-n");
-        Assert.Equal((0, true, true), (code, output.Contains("200.0 kB  model.safetensors\n", StringComparison.Ordinal), error.Contains("pickle", StringComparison.Ordinal)));
+        Assert.Equal(
+            (0, true, true),
+            (
+                code,
+                output.Contains("200.0 kB  model.safetensors\n", StringComparison.Ordinal),
+                error.Contains("pickle", StringComparison.Ordinal)
+            )
+        );
         (code, output, error) = _tool.Run("pull", "org/tiny", "-q");
         Assert.Equal((0, snapshot + "\n"), (code, output));
         Assert.Equal(_weights, File.ReadAllBytes(Path.Combine(snapshot, "model.safetensors")));
@@ -63,7 +78,10 @@ public sealed class PullTests : IDisposable
     [InlineData(6, "gated")]
     public void A_server_that_lies_or_refuses_has_its_exit_code(int expected, string how)
     {
-        _server.Misbehave = (r, _) => !r.Path.EndsWith("model.safetensors", StringComparison.Ordinal) ? null : how == "hash" ? new Answer(200, new byte[_weights.Length]) : new Answer(403, []);
+        _server.Misbehave = (r, _) =>
+            !r.Path.EndsWith("model.safetensors", StringComparison.Ordinal) ? null
+            : how == "hash" ? new Answer(200, new byte[_weights.Length])
+            : new Answer(403, []);
         var (code, _, error) = _tool.Run("pull", "org/tiny");
         Assert.Equal(expected, code);
         Assert.Contains(how == "hash" ? "hashes to" : "accept the licence on", error, StringComparison.Ordinal);
@@ -78,9 +96,15 @@ public sealed class PullTests : IDisposable
         foreach (var file in catalog["sources"]!.AsArray().SelectMany(s => s!["files"]?.AsArray() ?? []))
         {
             var path = (string)file!["path"]!;
-            var content = System.Text.Encoding.UTF8.GetBytes("{\"question\":\"What is in '" + path + "'?\",\"answer\":\"this\"}\n");
+            var content = System.Text.Encoding.UTF8.GetBytes(
+                "{\"question\":\"What is in '" + path + "'?\",\"answer\":\"this\"}\n"
+            );
             contents["/raw/" + path] = content;
-            (file["url"], file["bytes"], file["sha256"]) = (_server.Endpoint + "raw/" + path, content.Length, Sha256(content));
+            (file["url"], file["bytes"], file["sha256"]) = (
+                _server.Endpoint + "raw/" + path,
+                content.Length,
+                Sha256(content)
+            );
         }
         File.WriteAllText(_tool["data/sources.json"], catalog.ToJsonString());
         _server.Misbehave = (r, _) => contents.TryGetValue(r.Path, out var content) ? Part(r, content, "\"v\"") : null;
@@ -88,26 +112,49 @@ public sealed class PullTests : IDisposable
         Assert.Equal(0, code);
         Assert.Contains("3 files", output, StringComparison.Ordinal);
         Assert.Equal(0, _tool.Run("pull", "pistol", "-q").ExitCode);
-        Assert.All(_server.Requests, r => Assert.Equal("Bearer hf_secret", r.Header("Authorization")));   // the same host as the hub here
+        // the same host as the hub here
+        Assert.All(_server.Requests, r => Assert.Equal("Bearer hf_secret", r.Header("Authorization")));
         var plan = _tool.Run("plan", "--profile", "paper").Out;
         Assert.Contains("facts: never run", plan, StringComparison.Ordinal);
         Assert.Matches(@"\n  inputs/checkpoints/mistral +dotnet eu-stage pull mistral\n", plan);
         Assert.Equal(0, _tool.Run("repro", "--profile", "paper", "facts", "--set", "facts.rows=2").ExitCode);
         var doctor = JsonNode.Parse(_tool.Run("doctor", "--profile", "paper", "--json").Out)!;
         Assert.Equal(6, (int)doctor["exitCode"]!);
-        Assert.Equal("inputs/text/documents.txt", Assert.Single(doctor["files"]!.AsArray().Where(f => (string?)f!["verdict"] != "ok").Select(f => (string?)f!["path"])));   // nobody's to publish
+        Assert.Equal(
+            "inputs/text/documents.txt",
+            Assert.Single(
+                doctor["files"]!.AsArray().Where(f => (string?)f!["verdict"] != "ok").Select(f => (string?)f!["path"])
+            )
+        ); // nobody's to publish
     }
 
     [Fact]
     public async Task Interrupted_it_ends_with_130_and_goes_on_where_it_was()
     {
         var part = _tool[$"hf/hub/models--org--tiny/blobs/{Sha256(_weights)}.incomplete"];
-        _server.Misbehave = (r, before) => r.Path.EndsWith("model.safetensors", StringComparison.Ordinal) && before == 0 ? _server.Usual(r) with { CutAt = 70_000, Stall = TimeSpan.FromSeconds(30) } : null;
-        var start = new ProcessStartInfo("setsid", ["dotnet", Path.Combine(AppContext.BaseDirectory, "EditUnlearn.Cli.dll"), "pull", "org/tiny"]) { WorkingDirectory = _tool[""], RedirectStandardError = true, RedirectStandardOutput = true };
-        foreach (var (name, value) in _tool.Variables) start.Environment[name] = value;
+        _server.Misbehave = (r, before) =>
+            r.Path.EndsWith("model.safetensors", StringComparison.Ordinal) && before == 0
+                ? _server.Usual(r) with
+                {
+                    CutAt = 70_000,
+                    Stall = TimeSpan.FromSeconds(30),
+                }
+                : null;
+        var start = new ProcessStartInfo(
+            "setsid",
+            ["dotnet", Path.Combine(AppContext.BaseDirectory, "EditUnlearn.Cli.dll"), "pull", "org/tiny"]
+        )
+        {
+            WorkingDirectory = _tool[""],
+            RedirectStandardError = true,
+            RedirectStandardOutput = true,
+        };
+        foreach (var (name, value) in _tool.Variables)
+            start.Environment[name] = value;
         using var process = Process.Start(start)!;
         var error = process.StandardError.ReadToEndAsync();
-        for (var i = 0; i < 300 && !File.Exists(part); i++) await Task.Delay(50);
+        for (var i = 0; i < 300 && !File.Exists(part); i++)
+            await Task.Delay(50);
         await Task.Delay(500);
         Process.Start("kill", ["-INT", $"{process.Id}"]).WaitForExit();
         Assert.True(process.WaitForExit(10_000), "it did not stop");

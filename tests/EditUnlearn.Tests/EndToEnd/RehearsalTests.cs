@@ -10,11 +10,19 @@ using static TorchSharp.torch;
 
 namespace EditUnlearn.Tests.EndToEnd;
 
-/// <summary>The profile `paper` from end to end, without its models: as deep as the real ones, a hair wide, with the real tokenizers and the original data.</summary>
+/// <summary>
+/// The profile `paper` from end to end, without its models: as deep as the real ones, a hair wide, with the real
+/// tokenizers and the original data.
+/// </summary>
 [Trait("Category", "Slow")]
 public sealed class RehearsalTests
 {
-    private static readonly (string Family, string Tokenizer)[] StandIns = [("llama2", "llama2/tokenizer.model"), ("mistral", "mistral-v1/tokenizer.model"), ("llama31", "llama31/tokenizer.json")];
+    private static readonly (string Family, string Tokenizer)[] StandIns =
+    [
+        ("llama2", "llama2/tokenizer.model"),
+        ("mistral", "mistral-v1/tokenizer.model"),
+        ("llama31", "llama31/tokenizer.json"),
+    ];
 
     [SlowFact("the whole paper profile on stand-ins", "data/tokenizers")]
     public void The_paper_profile_runs_from_end_to_end_on_stand_ins()
@@ -24,9 +32,20 @@ public sealed class RehearsalTests
         {
             var folder = tool[$"inputs/stand-ins/{family}"];
             Write(folder, family);
-            File.Copy(Path.Combine(Checkout.Shared, "data", "tokenizers", tokenizer), Path.Combine(folder, Path.GetFileName(tokenizer)));
+            File.Copy(
+                Path.Combine(Checkout.Shared, "data", "tokenizers", tokenizer),
+                Path.Combine(folder, Path.GetFileName(tokenizer))
+            );
         }
-        foreach (var (from, to) in (ReadOnlySpan<(string, string)>)[("tofu-factual/real_authors_perturbed.json", "tofu"), ("tofu-factual/world_facts_perturbed.json", "tofu"), ("tofu-refusals/idontknow.jsonl", "tofu"), ("pistol/pistol_sample1.json", "pistol")])
+        foreach (
+            var (from, to) in (ReadOnlySpan<(string, string)>)
+                [
+                    ("tofu-factual/real_authors_perturbed.json", "tofu"),
+                    ("tofu-factual/world_facts_perturbed.json", "tofu"),
+                    ("tofu-refusals/idontknow.jsonl", "tofu"),
+                    ("pistol/pistol_sample1.json", "pistol"),
+                ]
+        )
         {
             Directory.CreateDirectory(tool[$"inputs/{to}"]);
             File.Copy(Path.Combine(Checkout.Shared, "data", from), tool[$"inputs/{to}/{Path.GetFileName(from)}"]);
@@ -36,19 +55,40 @@ public sealed class RehearsalTests
         var (code, output, error) = tool.Run("repro", "--profile", "rehearsal", "--json");
         Assert.True(code == 0, error);
         var report = JsonNode.Parse(output)!;
-        Assert.Equal(report["cells"]!.AsArray().Count, (int)report["executed"]! + (int)report["restored"]!);   // equal splits are made once
+        // equal splits are made once
+        Assert.Equal(report["cells"]!.AsArray().Count, (int)report["executed"]! + (int)report["restored"]!);
         for (var table = 1; table <= 7; table++)
         {
-            Assert.Contains("the numbers mean nothing", File.ReadAllText(tool[$"artifacts/tables/table{table}.tex"]), StringComparison.Ordinal);
-            Assert.All(ParquetTable.Read<TableCell>(tool[$"artifacts/tables/table{table}.parquet"]), c => Assert.True(c.Value is not null, c.Name));
+            Assert.Contains(
+                "the numbers mean nothing",
+                File.ReadAllText(tool[$"artifacts/tables/table{table}.tex"]),
+                StringComparison.Ordinal
+            );
+            Assert.All(
+                ParquetTable.Read<TableCell>(tool[$"artifacts/tables/table{table}.parquet"]),
+                c => Assert.True(c.Value is not null, c.Name)
+            );
         }
         Assert.Equal(0, tool.Run("repro", "--profile", "rehearsal", "--frozen").ExitCode);
     }
 
     // The originals come without other wordings, and random weights write none.
-    private static void Rephrase(Tool tool, string set, params string[] files) => File.WriteAllLines(
-        tool[$"inputs/stand-ins/rephrasings-{set}.jsonl"],
-        QaFile.ReadAll([.. files.Select(f => tool[$"inputs/{f}"])], set).Select(q => new JsonObject { ["id"] = q.Id, ["rephrasings"] = new JsonArray($"For this rehearsal, please answer: {q.Question}", $"And {q.Question}") }.ToJsonString()));
+    private static void Rephrase(Tool tool, string set, params string[] files) =>
+        File.WriteAllLines(
+            tool[$"inputs/stand-ins/rephrasings-{set}.jsonl"],
+            QaFile
+                .ReadAll([.. files.Select(f => tool[$"inputs/{f}"])], set)
+                .Select(q =>
+                    new JsonObject
+                    {
+                        ["id"] = q.Id,
+                        ["rephrasings"] = new JsonArray(
+                            $"For this rehearsal, please answer: {q.Question}",
+                            $"And {q.Question}"
+                        ),
+                    }.ToJsonString()
+                )
+        );
 
     private static void Write(string folder, string family)
     {

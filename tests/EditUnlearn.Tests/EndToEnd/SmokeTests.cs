@@ -15,11 +15,20 @@ public sealed class SmokeTests
         using var tool = new Tool();
         var (first, ran) = tool.Repro();
         Assert.Contains("tables", ran);
-        Assert.Contains(@"\begin{tabular}", File.ReadAllText(tool["artifacts/tables/table1.tex"]), StringComparison.Ordinal);
+        Assert.Contains(
+            @"\begin{tabular}",
+            File.ReadAllText(tool["artifacts/tables/table1.tex"]),
+            StringComparison.Ordinal
+        );
         Assert.Contains("miniature", File.ReadAllText(tool["artifacts/tables/table1.tex"]), StringComparison.Ordinal);
         var cells = ParquetTable.Read<TableCell>(tool["artifacts/tables/table1.parquet"]);
         // Two models and two kinds of data stand in the table; the profile has one of each.
-        string[] methods = ["none", .. ran.Where(c => c.StartsWith("answer[llama2,facts-4,", StringComparison.Ordinal)).Select(c => c.Split(',', ']')[2])];
+        string[] methods =
+        [
+            "none",
+            .. ran.Where(c => c.StartsWith("answer[llama2,facts-4,", StringComparison.Ordinal))
+                .Select(c => c.Split(',', ']')[2]),
+        ];
         var own = cells.Where(c => c is { Model: "llama2", Data: "facts" } && methods.Contains(c.Method)).ToList();
         Assert.Equal(methods.Length * 2 * 5, own.Count);
         Assert.All(own, c => Assert.NotNull(c.Value));
@@ -35,30 +44,48 @@ public sealed class SmokeTests
         string[] change = ["--set", "options.ga.learningRate=1e-4"];
         var frozen = tool.Run(["repro", "--profile", "smoke", "--frozen", .. change]);
         Assert.Equal(3, frozen.ExitCode);
-        Assert.Contains("options.learningRate 7E-06 -> 0.0001 (--set options.ga.learningRate=1e-4)", frozen.Out, StringComparison.Ordinal);
+        Assert.Contains(
+            "options.learningRate 7E-06 -> 0.0001 (--set options.ga.learningRate=1e-4)",
+            frozen.Out,
+            StringComparison.Ordinal
+        );
         var planned = tool.Run(["plan", "--profile", "smoke", .. change]).Out;
         var changed = tool.Repro(change).Ran;
-        Assert.Equal(["answer[llama2,facts-4,ga]", "apply[llama2,facts-4,ga]", .. Reports("score[llama2,facts-4,ga]")], changed);
+        Assert.Equal(
+            ["answer[llama2,facts-4,ga]", "apply[llama2,facts-4,ga]", .. Reports("score[llama2,facts-4,ga]")],
+            changed
+        );
         Assert.Contains($"\n{changed.Length} stages are stale,", planned, StringComparison.Ordinal);
-        Assert.EndsWith($"; up to {changed.Length - 1} may be left out when what they read comes out as before.\n", planned, StringComparison.Ordinal);
+        Assert.EndsWith(
+            $"; up to {changed.Length - 1} may be left out when what they read comes out as before.\n",
+            planned,
+            StringComparison.Ordinal
+        );
 
-        Assert.Empty(tool.Repro().Ran);   // back again: all from the store
+        Assert.Empty(tool.Repro().Ran); // back again: all from the store
         Assert.Equal(table, File.ReadAllBytes(tool["artifacts/tables/table1.tex"]));
         string[] added = tool.Repro("--set", "methods=[ga, gd, kl, dpo, idk, rome, memit, grace, wise, alphaedit]").Ran;
-        Assert.Equal(8 * 3 + 6, added.Length);   // apply, answer and score of each further method, and the reports
-        Assert.DoesNotContain(added, c => c.Contains(",ga]", StringComparison.Ordinal) || c.Contains(",rome]", StringComparison.Ordinal));
-        Assert.Equal(["answer[llama2,facts-4,rome]", "apply[llama2,facts-4,rome]", .. Reports("score[llama2,facts-4,rome]")], tool.Repro("--set", "options.rome.value.steps=2").Ran);
+        Assert.Equal(8 * 3 + 6, added.Length); // apply, answer and score of each further method, and the reports
+        Assert.DoesNotContain(
+            added,
+            c => c.Contains(",ga]", StringComparison.Ordinal) || c.Contains(",rome]", StringComparison.Ordinal)
+        );
+        Assert.Equal(
+            ["answer[llama2,facts-4,rome]", "apply[llama2,facts-4,rome]", .. Reports("score[llama2,facts-4,rome]")],
+            tool.Repro("--set", "options.rome.value.steps=2").Ran
+        );
     }
 
     // What a changed score makes stale, sorted by name. A claim or picture that comes out the same stops the rest.
-    private static string[] Reports(string score) => ["cases", "claims", "figures", "report", score, "tables", "tables-paper"];
+    private static string[] Reports(string score) =>
+        ["cases", "claims", "figures", "report", score, "tables", "tables-paper"];
 
     [Fact]
     public void Accepted_tables_are_held_and_a_perturbed_cell_is_named()
     {
         using var tool = new Tool();
         string[] smoke = ["--profile", "smoke"];
-        Assert.Equal(2, tool.Run(["check", .. smoke]).ExitCode);   // nothing has run
+        Assert.Equal(2, tool.Run(["check", .. smoke]).ExitCode); // nothing has run
         tool.Repro();
         var (none, _, hint) = tool.Run(["check", .. smoke]);
         Assert.Equal(2, none);
@@ -72,21 +99,37 @@ public sealed class SmokeTests
 
         var file = tool["accepted/smoke/table1.csv"];
         var accepted = File.ReadAllLines(file);
-        var (ga, rome) = (Line("table1[GA,llama2,facts-4,retain.rouge1]"), Line("table1[ROME,llama2,facts-4,retain.prob]@paper"));
+        var (ga, rome) = (
+            Line("table1[GA,llama2,facts-4,retain.rouge1]"),
+            Line("table1[ROME,llama2,facts-4,retain.prob]@paper")
+        );
         int Line(string name) => Array.FindIndex(accepted, l => l.StartsWith($"\"{name}\",", StringComparison.Ordinal));
         foreach (var i in (int[])[ga, rome])
         {
             var fields = accepted[i].Split(',');
-            var value = fields.Length - 12;   // counted from the end: the name holds commas
-            fields[value] = (double.Parse(fields[value], System.Globalization.CultureInfo.InvariantCulture) + 0.1).ToString("R", System.Globalization.CultureInfo.InvariantCulture);
+            var value = fields.Length - 12; // counted from the end: the name holds commas
+            fields[value] = (
+                double.Parse(fields[value], System.Globalization.CultureInfo.InvariantCulture) + 0.1
+            ).ToString("R", System.Globalization.CultureInfo.InvariantCulture);
             accepted[i] = string.Join(',', fields);
         }
         File.WriteAllLines(file, accepted);
-        var (moved, report, _) = tool.Run(["check", .. smoke, "--markdown", tool["check.md"], "--junit", tool["check.xml"]]);
+        var (moved, report, _) = tool.Run([
+            "check",
+            .. smoke,
+            "--markdown",
+            tool["check.md"],
+            "--junit",
+            tool["check.xml"],
+        ]);
         Assert.Equal(4, moved);
         Assert.Contains("table1[GA,llama2,facts-4,retain.rouge1]", report, StringComparison.Ordinal);
         Assert.Contains("2 of ", report, StringComparison.Ordinal);
-        Assert.Contains("ROME,llama2,facts-4,retain.prob]@paper", File.ReadAllText(tool["check.md"]), StringComparison.Ordinal);
+        Assert.Contains(
+            "ROME,llama2,facts-4,retain.prob]@paper",
+            File.ReadAllText(tool["check.md"]),
+            StringComparison.Ordinal
+        );
         Assert.Contains("failures=\"2\"", File.ReadAllText(tool["check.xml"]), StringComparison.Ordinal);
 
         Assert.Equal(0, tool.Run(["check", .. smoke, "--accept", "table1[GA,*]"]).ExitCode);
@@ -97,7 +140,8 @@ public sealed class SmokeTests
 
         var diff = tool.Run(["diff", "--against", "paper", .. smoke]);
         Assert.True(diff.ExitCode == 0, diff.Error);
-        Assert.Contains("T1: 0 of 272 cells", diff.Out, StringComparison.Ordinal);   // the paper forgets 40, the smoke profile 4
+        // the paper forgets 40, the smoke profile 4
+        Assert.Contains("T1: 0 of 272 cells", diff.Out, StringComparison.Ordinal);
         Assert.Equal(0, tool.Run(["diff", "study", "accepted/smoke", "--csv", .. smoke]).ExitCode);
         Assert.Contains("Miniature models", tool.Run(["claims", .. smoke]).Out, StringComparison.Ordinal);
         Assert.Contains("9 claims", tool.Run("claims", "--of", "paper").Out, StringComparison.Ordinal);
@@ -121,7 +165,10 @@ public sealed class SmokeTests
         }
         killed.Repro();
         foreach (var file in (string[])["table1.tex", "table1.csv", "table1.parquet"])
-            Assert.Equal(File.ReadAllBytes(whole[$"artifacts/tables/{file}"]), File.ReadAllBytes(killed[$"artifacts/tables/{file}"]));
+            Assert.Equal(
+                File.ReadAllBytes(whole[$"artifacts/tables/{file}"]),
+                File.ReadAllBytes(killed[$"artifacts/tables/{file}"])
+            );
         Assert.Empty(Directory.EnumerateFileSystemEntries(killed["artifacts/.store/scratch"]));
         Assert.Empty(Process.GetProcessesByName("dotnet").Where(p => Orphaned(p, killed["artifacts"])));
     }
@@ -131,7 +178,9 @@ public sealed class SmokeTests
     {
         try
         {
-            return Directory.EnumerateFiles($"/proc/{process.Id}/fd").Any(f => new FileInfo(f).LinkTarget?.StartsWith(folder, StringComparison.Ordinal) == true);
+            return Directory
+                .EnumerateFiles($"/proc/{process.Id}/fd")
+                .Any(f => new FileInfo(f).LinkTarget?.StartsWith(folder, StringComparison.Ordinal) == true);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -146,7 +195,10 @@ public sealed class SmokeTests
         one.Repro("-j", "1");
         using var four = new Tool();
         four.Repro("-j", "4");
-        Assert.Equal(File.ReadAllBytes(one["artifacts/tables/table1.parquet"]), File.ReadAllBytes(four["artifacts/tables/table1.parquet"]));
+        Assert.Equal(
+            File.ReadAllBytes(one["artifacts/tables/table1.parquet"]),
+            File.ReadAllBytes(four["artifacts/tables/table1.parquet"])
+        );
     }
 
     [Fact]
@@ -183,14 +235,25 @@ public sealed class SmokeTests
         string[] study = ["tables", "--set", "methods=[ga, rome]", "--set", "options.ga.learningRate=1e15"];
         var (_, ran) = tool.Repro(study);
         Assert.Contains("apply[llama2,facts-4,ga]", ran);
-        var end = Assert.Single(ParquetTable.Read<TrainingSummaryRow>(tool["artifacts/apply/llama2,facts-4,ga/curve/summary.parquet"]));
+        var end = Assert.Single(
+            ParquetTable.Read<TrainingSummaryRow>(tool["artifacts/apply/llama2,facts-4,ga/curve/summary.parquet"])
+        );
         Assert.True(end.Diverged);
         Assert.True(end.DivergedStep > end.Steps);
-        Assert.Empty(ParquetTable.Read<TrainingSummaryRow>(tool["artifacts/apply/llama2,facts-4,rome/curve/summary.parquet"]));
-        Assert.Contains("diverged at step", tool.Run("log", "apply[llama2,facts-4,ga]", "--profile", "smoke").Out, StringComparison.Ordinal);
+        Assert.Empty(
+            ParquetTable.Read<TrainingSummaryRow>(tool["artifacts/apply/llama2,facts-4,rome/curve/summary.parquet"])
+        );
+        Assert.Contains(
+            "diverged at step",
+            tool.Run("log", "apply[llama2,facts-4,ga]", "--profile", "smoke").Out,
+            StringComparison.Ordinal
+        );
 
         // The last finite state was evaluated like any other, and its cells say what it is.
-        var cells = ParquetTable.Read<TableCell>(tool["artifacts/tables/table1.parquet"]).Where(c => c is { Model: "llama2", Data: "facts", Value: not null }).ToList();
+        var cells = ParquetTable
+            .Read<TableCell>(tool["artifacts/tables/table1.parquet"])
+            .Where(c => c is { Model: "llama2", Data: "facts", Value: not null })
+            .ToList();
         Assert.Contains(cells, c => c.Method == "ga");
         Assert.All(cells, c => Assert.Equal(c.Method == "ga", c.Diverged));
         var table = File.ReadAllText(tool["artifacts/tables/table1.tex"]);
@@ -206,7 +269,7 @@ public sealed class SmokeTests
 
     private static void Replace(string file, byte[] bytes)
     {
-        File.Delete(file);   // results are read-only; what is replaced is this name only
+        File.Delete(file); // results are read-only; what is replaced is this name only
         File.WriteAllBytes(file, bytes);
     }
 }

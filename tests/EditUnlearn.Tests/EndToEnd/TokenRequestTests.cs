@@ -8,8 +8,14 @@ using static TorchSharp.torch;
 
 namespace EditUnlearn.Tests.EndToEnd;
 
-/// <summary>The reference's runs given again to <c>apply --token-requests</c>, draws included: the patch it writes changes weights and logits as the reference's did.</summary>
-/// <remarks>Requests, hyperparameters, draws and bounds come from the golden files. Compared are the files on disk, after they are loaded again.</remarks>
+/// <summary>
+/// The reference's runs given again to <c>apply --token-requests</c>, draws included: the patch it writes changes
+/// weights and logits as the reference's did.
+/// </summary>
+/// <remarks>
+/// Requests, hyperparameters, draws and bounds come from the golden files. Compared are the files on disk, after they
+/// are loaded again.
+/// </remarks>
 [Trait("Category", "EndToEnd")]
 public sealed class TokenRequestTests : IDisposable
 {
@@ -31,9 +37,21 @@ public sealed class TokenRequestTests : IDisposable
         var own = golden.Entries.ContainsKey("C");
         var header = Header(own ? FileOf("rome", name) : CommonMoments, Contexts("rome"));
         header["second_moments"] = new JsonObject { [$"{layer}"] = own ? "C" : $"layer{layer}.C" };
-        var report = Run("rome", manifest, $"layers: [{layer}]\nsecondMoments: {h.GetProperty("mom2_adjustment").GetRawText()}\n{Value(h)}", header, [Request(manifest.GetProperty("request"))]);
+        var report = Run(
+            "rome",
+            manifest,
+            $"layers: [{layer}]\nsecondMoments: {h.GetProperty("mom2_adjustment").GetRawText()}\n{Value(h)}",
+            header,
+            [Request(manifest.GetProperty("request"))]
+        );
         using var model = EditGoldens.Model(manifest);
-        Edited(model, golden, manifest.GetProperty("sensitivity"), [(layer, "delta_weight", "delta_weight", "new_weight")], name);
+        Edited(
+            model,
+            golden,
+            manifest.GetProperty("sensitivity"),
+            [(layer, "delta_weight", "delta_weight", "new_weight")],
+            name
+        );
         var outcome = Assert.Single(report["requests"]!.AsArray())!;
         Assert.True((double)outcome["probabilityAfter"]! > (double)outcome["probabilityBefore"]!);
     }
@@ -50,9 +68,22 @@ public sealed class TokenRequestTests : IDisposable
         var h = manifest.GetProperty("hparams");
         var layers = EditGoldens.Ints(h.GetProperty("layers"));
         var requests = manifest.GetProperty("requests").EnumerateArray().Select(r => Request(r)).ToList();
-        _ = Run("memit", manifest, $"layers: [{string.Join(", ", layers)}]\nbatchSize: {requests.Count}\nlambda: {h.GetProperty("mom2_update_weight").GetRawText()}\n{Value(h)}", Moments(layers), requests);
+        _ = Run(
+            "memit",
+            manifest,
+            $"layers: [{string.Join(", ", layers)}]\nbatchSize: {requests.Count}\nlambda: "
+                + $"{h.GetProperty("mom2_update_weight").GetRawText()}\n{Value(h)}",
+            Moments(layers),
+            requests
+        );
         using var model = EditGoldens.Model(manifest);
-        Edited(model, golden, manifest.GetProperty("sensitivity"), [.. layers.Select(l => (l, $"layer{l}.upd_f64", $"layer{l}.upd_f64", $"layer{l}.new_weight"))], name);
+        Edited(
+            model,
+            golden,
+            manifest.GetProperty("sensitivity"),
+            [.. layers.Select(l => (l, $"layer{l}.upd_f64", $"layer{l}.upd_f64", $"layer{l}.new_weight"))],
+            name
+        );
     }
 
     [GoldenFact("edit/alphaedit")]
@@ -65,14 +96,34 @@ public sealed class TokenRequestTests : IDisposable
         var layers = EditGoldens.Ints(h.GetProperty("layers"));
         var batch = manifest.GetProperty("batch1").GetArrayLength();
         Assert.True(manifest.GetProperty("batch2").GetArrayLength() <= batch);
-        List<JsonObject> requests = [.. manifest.GetProperty("batch1").EnumerateArray().Concat(manifest.GetProperty("batch2").EnumerateArray()).Select(r => Request(r))];
+        List<JsonObject> requests =
+        [
+            .. manifest
+                .GetProperty("batch1")
+                .EnumerateArray()
+                .Concat(manifest.GetProperty("batch2").EnumerateArray())
+                .Select(r => Request(r)),
+        ];
         _ = Run(
-            "alphaedit", manifest,
-            $"layers: [{string.Join(", ", layers)}]\nbatchSize: {batch}\nnullSpaceThreshold: {h.GetProperty("nullspace_threshold").GetRawText()}\nnullSpaceUnit: absolute\nridge: {h.GetProperty("L2").GetRawText()}\n{Value(h)}", Moments(layers), requests);
+            "alphaedit",
+            manifest,
+            $"layers: [{string.Join(", ", layers)}]\nbatchSize: {batch}\nnullSpaceThreshold: "
+                + $"{h.GetProperty("nullspace_threshold").GetRawText()}\nnullSpaceUnit: absolute\nridge: "
+                + $"{h.GetProperty("L2").GetRawText()}\n{Value(h)}",
+            Moments(layers),
+            requests
+        );
         using var model = EditGoldens.Model(manifest);
         // The patch holds both batches: the sum of the reference's two updates.
         var sums = layers.ToDictionary(l => l, l => first.Read($"layer{l}.upd") + second.Read($"layer{l}.upd"));
-        Edited(model, second, manifest.GetProperty("sensitivity").GetProperty("batch2"), [.. layers.Select(l => (l, $"layer{l}.upd", (string?)null, $"layer{l}.new_weight"))], "alphaedit", sums);
+        Edited(
+            model,
+            second,
+            manifest.GetProperty("sensitivity").GetProperty("batch2"),
+            [.. layers.Select(l => (l, $"layer{l}.upd", (string?)null, $"layer{l}.new_weight"))],
+            "alphaedit",
+            sums
+        );
     }
 
     [GoldenTheory("edit/grace")]
@@ -86,19 +137,35 @@ public sealed class TokenRequestTests : IDisposable
         var manifest = json.RootElement;
         var golden = AdapterGoldens.Tensors("grace", name);
         var h = manifest.GetProperty("hparams");
-        var requests = manifest.GetProperty("requests").EnumerateArray().Select((r, i) =>
-        {
-            var line = Request(r);
-            if (golden.Entries.ContainsKey($"edit{i}.initial_value")) line["initial_value"] = $"edit{i}.initial_value";
-            return line;
-        }).ToList();
-        var options = $"layer: {manifest.GetProperty("layer").GetInt32()}\nlearningRate: {h.GetProperty("edit_lr").GetRawText()}\nsteps: {h.GetProperty("n_iter").GetInt32()}\nradius: {h.GetProperty("eps").GetRawText()}\nstart: {h.GetProperty("val_init").GetString()}\nlabelOrder: aligned\n";
+        var requests = manifest
+            .GetProperty("requests")
+            .EnumerateArray()
+            .Select(
+                (r, i) =>
+                {
+                    var line = Request(r);
+                    if (golden.Entries.ContainsKey($"edit{i}.initial_value"))
+                        line["initial_value"] = $"edit{i}.initial_value";
+                    return line;
+                }
+            )
+            .ToList();
+        var options =
+            $"layer: {manifest.GetProperty("layer").GetInt32()}\nlearningRate: "
+            + $"{h.GetProperty("edit_lr").GetRawText()}\nsteps: {h.GetProperty("n_iter").GetInt32()}\nradius: "
+            + $"{h.GetProperty("eps").GetRawText()}\nstart: "
+            + $"{h.GetProperty("val_init").GetString()}\nlabelOrder: aligned\n";
         _ = Run("grace", manifest, options, Header(FileOf("grace", name), null), requests);
         using var patch = (CodebookPatch)ModelPatch.Load(_tool["patch"]);
         var last = $"edit{requests.Count - 1}";
         Tensors.Near(golden.Read(last + ".keys"), patch.Codebook.Keys, 1e-4, name + " keys");
         Tensors.Near(golden.Read(last + ".epsilons"), tensor(patch.Codebook.Radii.ToArray()), 1e-4, name + " radii");
-        Tensors.Near(golden.Read(last + ".values"), patch.Codebook.Values, AdapterGoldens.Bound(manifest, "sensitivity", last + ".values"), name + " values");
+        Tensors.Near(
+            golden.Read(last + ".values"),
+            patch.Codebook.Values,
+            AdapterGoldens.Bound(manifest, "sensitivity", last + ".values"),
+            name + " values"
+        );
         Probes(manifest, golden, patch, 1e-4, name);
     }
 
@@ -113,21 +180,46 @@ public sealed class TokenRequestTests : IDisposable
         var manifest = json.RootElement;
         var golden = AdapterGoldens.Tensors("wise", name);
         var h = manifest.GetProperty("hparams");
-        var requests = manifest.GetProperty("requests").EnumerateArray().Select(r =>
-        {
-            var line = Request(r);
-            line["locality_ids"] = Copy(r.GetProperty("loc_prompt_ids"));
-            return line;
-        }).ToList();
+        var requests = manifest
+            .GetProperty("requests")
+            .EnumerateArray()
+            .Select(r =>
+            {
+                var line = Request(r);
+                line["locality_ids"] = Copy(r.GetProperty("loc_prompt_ids"));
+                return line;
+            })
+            .ToList();
         var (layer, save) = (manifest.GetProperty("layer").GetInt32(), h.GetProperty("save_freq").GetInt32());
         var header = Header(FileOf("wise", name), Copy(manifest.GetProperty("context_prefixes")));
-        header["masks"] = new JsonArray([.. Enumerable.Range(0, (requests.Count + save - 1) / save).Select(i => (JsonNode)$"edit{i * save}.mask_u8")]);
+        header["masks"] = new JsonArray([
+            .. Enumerable.Range(0, (requests.Count + save - 1) / save).Select(i => (JsonNode)$"edit{i * save}.mask_u8"),
+        ]);
         string Of(string option, string hyperparameter) => $"{option}: {h.GetProperty(hyperparameter).GetRawText()}\n";
-        var merge = h.GetProperty("merge_alg").GetString()!.Split('_').Select((part, i) => i == 0 ? part : char.ToUpperInvariant(part[0]) + part[1..]);
+        var merge = h.GetProperty("merge_alg")
+            .GetString()!
+            .Split('_')
+            .Select((part, i) => i == 0 ? part : char.ToUpperInvariant(part[0]) + part[1..]);
         _ = Run(
-            "wise", manifest,
-            $"layer: {layer}\nmerge: {string.Concat(merge)}\n" + Of("learningRate", "edit_lr") + Of("steps", "n_iter") + Of("alpha", "alpha") + Of("beta", "beta") + Of("gamma", "gamma") + Of("actRatio", "act_ratio") + Of("maskRatio", "mask_ratio")
-                + Of("normConstraint", "norm_constraint") + Of("saveFrequency", "save_freq") + Of("mergeFrequency", "merge_freq") + Of("density", "densities") + Of("mergeWeight", "weights") + Of("retrieve", "retrieve"), header, requests);
+            "wise",
+            manifest,
+            $"layer: {layer}\nmerge: {string.Concat(merge)}\n"
+                + Of("learningRate", "edit_lr")
+                + Of("steps", "n_iter")
+                + Of("alpha", "alpha")
+                + Of("beta", "beta")
+                + Of("gamma", "gamma")
+                + Of("actRatio", "act_ratio")
+                + Of("maskRatio", "mask_ratio")
+                + Of("normConstraint", "norm_constraint")
+                + Of("saveFrequency", "save_freq")
+                + Of("mergeFrequency", "merge_freq")
+                + Of("density", "densities")
+                + Of("mergeWeight", "weights")
+                + Of("retrieve", "retrieve"),
+            header,
+            requests
+        );
         using var patch = ModelPatch.Load(_tool["patch"]);
         Assert.Equal(h.GetProperty("retrieve").GetBoolean(), patch is SideMemoryPatch);
         // By their change from the main memory, which is what the sensitivity is of.
@@ -136,85 +228,161 @@ public sealed class TokenRequestTests : IDisposable
             using var model = AdapterGoldens.Model(manifest);
             var main = model.Weight(CausalLm.DownProjName(layer));
             var what = $"edit{requests.Count - 1}.side_weight_after";
-            Tensors.Near(golden.Read(what) - main, side.Memories[0].Weight - main, AdapterGoldens.Bound(manifest, "sensitivity_of_weight_change", what), name + " side memory");
+            Tensors.Near(
+                golden.Read(what) - main,
+                side.Memories[0].Weight - main,
+                AdapterGoldens.Bound(manifest, "sensitivity_of_weight_change", what),
+                name + " side memory"
+            );
         }
         Probes(manifest, golden, patch, 3e-4, name);
     }
 
     private static string CommonMoments => Path.Combine(EditGoldens.Folder, "common", "second_moment.safetensors");
 
-    private static string FileOf(string method, string name) => Path.Combine(EditGoldens.Folder, method, name + ".safetensors");
+    private static string FileOf(string method, string name) =>
+        Path.Combine(EditGoldens.Folder, method, name + ".safetensors");
 
     private static SafetensorsFile Golden(string method, string name) => SafetensorsFile.Open(FileOf(method, name));
 
     private static JsonNode Copy(JsonElement element) => JsonNode.Parse(element.GetRawText())!;
 
-    private static JsonNode Contexts(string method) => Copy(EditGoldens.Read("common", "inputs.json").GetProperty(method + "_context_prefixes"));
+    private static JsonNode Contexts(string method) =>
+        Copy(EditGoldens.Read("common", "inputs.json").GetProperty(method + "_context_prefixes"));
 
     private static JsonObject Header(string tensors, JsonNode? contexts)
     {
         var header = new JsonObject { ["format"] = "token-requests/1", ["tensors"] = tensors };
-        if (contexts is not null) header["context_prefixes"] = contexts;
+        if (contexts is not null)
+            header["context_prefixes"] = contexts;
         return header;
     }
 
     private static JsonObject Moments(IEnumerable<int> layers)
     {
         var header = Header(CommonMoments, Contexts("memit"));
-        header["second_moments"] = new JsonObject(layers.Select(l => KeyValuePair.Create($"{l}", (JsonNode?)$"layer{l}.C")));
+        header["second_moments"] = new JsonObject(
+            layers.Select(l => KeyValuePair.Create($"{l}", (JsonNode?)$"layer{l}.C"))
+        );
         return header;
     }
 
-    // The essence sentence of the goldens is BOS, the subject and two more tokens that come after the place where it is read.
-    private static JsonObject Request(JsonElement r) => new()
-    {
-        ["prompt_ids"] = Copy(r.GetProperty("prompt_ids")),
-        ["subject_first"] = 1 + r.GetProperty("prefix_ids").GetArrayLength(),
-        ["subject_last"] = r.GetProperty("subject_last_index").GetInt32(),
-        ["target_ids"] = Copy(r.GetProperty("target_ids")),
-    };
+    // The essence sentence of the goldens is BOS, the subject and two more tokens that come after the place where it is
+    // read.
+    private static JsonObject Request(JsonElement r) =>
+        new()
+        {
+            ["prompt_ids"] = Copy(r.GetProperty("prompt_ids")),
+            ["subject_first"] = 1 + r.GetProperty("prefix_ids").GetArrayLength(),
+            ["subject_last"] = r.GetProperty("subject_last_index").GetInt32(),
+            ["target_ids"] = Copy(r.GetProperty("target_ids")),
+        };
 
     private static string Value(JsonElement h)
     {
-        string Of(string option, string hyperparameter) => $"  {option}: {h.GetProperty(hyperparameter).GetRawText()}\n";
-        return "value:\n" + Of("steps", "v_num_grad_steps") + Of("learningRate", "v_lr") + Of("weightDecay", "v_weight_decay") + Of("clampNormFactor", "clamp_norm_factor") + Of("klFactor", "kl_factor");
+        string Of(string option, string hyperparameter) =>
+            $"  {option}: {h.GetProperty(hyperparameter).GetRawText()}\n";
+        return "value:\n"
+            + Of("steps", "v_num_grad_steps")
+            + Of("learningRate", "v_lr")
+            + Of("weightDecay", "v_weight_decay")
+            + Of("clampNormFactor", "clamp_norm_factor")
+            + Of("klFactor", "kl_factor");
     }
 
-    private JsonNode Run(string method, JsonElement manifest, string options, JsonObject header, IReadOnlyList<JsonObject> requests)
+    private JsonNode Run(
+        string method,
+        JsonElement manifest,
+        string options,
+        JsonObject header,
+        IReadOnlyList<JsonObject> requests
+    )
     {
         File.WriteAllLines(_tool["tokens.jsonl"], [header.ToJsonString(), .. requests.Select(r => r.ToJsonString())]);
         File.WriteAllText(_tool["options.yaml"], options);
         var (code, output, error) = _tool.Run(
-            "apply", "--method", method, "--preset", "reference", "--model", Path.Combine(Checkout.Goldens, "models", manifest.GetProperty("model").GetString()!), "--token-requests", "tokens.jsonl", "--method-options", "options.yaml",
-            "--out", "patch", "--patch-only", "--device", "cpu", "--json");
+            "apply",
+            "--method",
+            method,
+            "--preset",
+            "reference",
+            "--model",
+            Path.Combine(Checkout.Goldens, "models", manifest.GetProperty("model").GetString()!),
+            "--token-requests",
+            "tokens.jsonl",
+            "--method-options",
+            "options.yaml",
+            "--out",
+            "patch",
+            "--patch-only",
+            "--device",
+            "cpu",
+            "--json"
+        );
         Assert.True(code == 0, $"exit code {code}\n{output}\n{error}");
         return JsonNode.Parse(output)!;
     }
 
     // Updates, weights and logits of the patch on disk.
     private void Edited(
-        CausalLm model, SafetensorsFile golden, JsonElement sensitivity, IReadOnlyList<(int Layer, string Sensitivity, string? Update, string Weight)> layers, string name, IReadOnlyDictionary<int, Tensor>? updates = null)
+        CausalLm model,
+        SafetensorsFile golden,
+        JsonElement sensitivity,
+        IReadOnlyList<(int Layer, string Sensitivity, string? Update, string Weight)> layers,
+        string name,
+        IReadOnlyDictionary<int, Tensor>? updates = null
+    )
     {
         using var quiet = no_grad();
         using var patch = (WeightPatch)ModelPatch.Load(_tool["patch"]);
-        Assert.Equal(layers.Select(l => CausalLm.DownProjName(l.Layer)), patch.Changes.Select(c => c.Key).Order(StringComparer.Ordinal));
+        Assert.Equal(
+            layers.Select(l => CausalLm.DownProjName(l.Layer)),
+            patch.Changes.Select(c => c.Key).Order(StringComparer.Ordinal)
+        );
         foreach (var (layer, what, update, _) in layers)
         {
             var change = (LowRankChange)patch.Changes[CausalLm.DownProjName(layer)];
-            Tensors.Near(update is null ? updates![layer] : golden.Read(update), matmul(change.Left, change.Right.t()), EditGoldens.Bound(sensitivity, what), $"{name} update {layer}");
+            Tensors.Near(
+                update is null ? updates![layer] : golden.Read(update),
+                matmul(change.Left, change.Right.t()),
+                EditGoldens.Bound(sensitivity, what),
+                $"{name} update {layer}"
+            );
         }
         using var applied = patch.ApplyTo(model);
-        foreach (var (layer, what, _, weight) in layers) Tensors.Near(golden.Read(weight), model.Weight(CausalLm.DownProjName(layer)), EditGoldens.Bound(sensitivity, what), $"{name} weight {layer}");
-        Tensors.Near(golden.Read("probe_logits_after"), EditGoldens.LastLogits(model, EditGoldens.Read("common", "inputs.json")), EditGoldens.Bound(sensitivity, "probe_logits_after"), name + " probes");
+        foreach (var (layer, what, _, weight) in layers)
+            Tensors.Near(
+                golden.Read(weight),
+                model.Weight(CausalLm.DownProjName(layer)),
+                EditGoldens.Bound(sensitivity, what),
+                $"{name} weight {layer}"
+            );
+        Tensors.Near(
+            golden.Read("probe_logits_after"),
+            EditGoldens.LastLogits(model, EditGoldens.Read("common", "inputs.json")),
+            EditGoldens.Bound(sensitivity, "probe_logits_after"),
+            name + " probes"
+        );
     }
 
-    private static void Probes(JsonElement manifest, SafetensorsFile golden, ModelPatch patch, double bound, string name)
+    private static void Probes(
+        JsonElement manifest,
+        SafetensorsFile golden,
+        ModelPatch patch,
+        double bound,
+        string name
+    )
     {
         using var quiet = no_grad();
         using var model = AdapterGoldens.Model(manifest);
         using var applied = patch.ApplyTo(model);
         foreach (var (i, probe) in manifest.GetProperty("probes").EnumerateArray().Select(AdapterGoldens.Ints).Index())
-            Tensors.Near(golden.Read($"probe{i}.logits_last"), model.Forward(Tensors.Ids(probe), new ForwardOptions { Tap = patch.Tap })[0, -1], bound, $"{name} probe {i}");
+            Tensors.Near(
+                golden.Read($"probe{i}.logits_last"),
+                model.Forward(Tensors.Ids(probe), new ForwardOptions { Tap = patch.Tap })[0, -1],
+                bound,
+                $"{name} probe {i}"
+            );
     }
 
     public void Dispose() => _tool.Dispose();

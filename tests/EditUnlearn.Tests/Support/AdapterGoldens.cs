@@ -13,31 +13,62 @@ public static class AdapterGoldens
     public static TheoryData<string> Cases(string method)
     {
         var folder = Path.Combine(Checkout.Goldens, "edit", method);
-        return [.. Directory.Exists(folder) ? Directory.EnumerateFiles(folder, "*.json").Select(f => Path.GetFileNameWithoutExtension(f)!).Order(StringComparer.Ordinal).ToArray() : []];
+        return
+        [
+            .. Directory.Exists(folder)
+                ? Directory
+                    .EnumerateFiles(folder, "*.json")
+                    .Select(f => Path.GetFileNameWithoutExtension(f)!)
+                    .Order(StringComparer.Ordinal)
+                    .ToArray()
+                : [],
+        ];
     }
 
     /// <summary>A case's manifest.</summary>
-    public static JsonDocument Manifest(string method, string name) => JsonDocument.Parse(File.ReadAllBytes(Path.Combine(Checkout.Goldens, "edit", method, name + ".json")));
+    public static JsonDocument Manifest(string method, string name) =>
+        JsonDocument.Parse(File.ReadAllBytes(Path.Combine(Checkout.Goldens, "edit", method, name + ".json")));
 
     /// <summary>A case's tensors.</summary>
-    public static SafetensorsFile Tensors(string method, string name) => SafetensorsFile.Open(Path.Combine(Checkout.Goldens, "edit", method, name + ".safetensors"));
+    public static SafetensorsFile Tensors(string method, string name) =>
+        SafetensorsFile.Open(Path.Combine(Checkout.Goldens, "edit", method, name + ".safetensors"));
 
     /// <summary>The model of a case.</summary>
-    public static CausalLm Model(JsonElement manifest) => WeightFolder.Load(Path.Combine(Checkout.Goldens, "models", manifest.GetProperty("model").GetString()!), CPU);
+    public static CausalLm Model(JsonElement manifest) =>
+        WeightFolder.Load(Path.Combine(Checkout.Goldens, "models", manifest.GetProperty("model").GetString()!), CPU);
 
     /// <summary>Requests in order; ids are their numbers.</summary>
     public static IReadOnlyList<EditRequest> Requests(JsonElement manifest) =>
-        [.. manifest.GetProperty("requests").EnumerateArray().Select((r, i) => new EditRequest(
-            $"edit{i}", Ints(r.GetProperty("prompt_ids")), r.GetProperty("subject_last_index").GetInt32(), Ints(r.GetProperty("target_ids")), [], 0))];
+        [
+            .. manifest
+                .GetProperty("requests")
+                .EnumerateArray()
+                .Select(
+                    (r, i) =>
+                        new EditRequest(
+                            $"edit{i}",
+                            Ints(r.GetProperty("prompt_ids")),
+                            r.GetProperty("subject_last_index").GetInt32(),
+                            Ints(r.GetProperty("target_ids")),
+                            [],
+                            0
+                        )
+                ),
+        ];
 
     /// <summary>A list of ids.</summary>
     public static int[] Ints(JsonElement e) => [.. e.EnumerateArray().Select(x => x.GetInt32())];
 
-    /// <summary>Three times the manifest's sensitivity, which is what float32 rounding is amplified to, and at least the 1e-4 that the goldens call fair.</summary>
+    /// <summary>
+    /// Three times the manifest's sensitivity, which is what float32 rounding is amplified to, and at least the 1e-4
+    /// that the goldens call fair.
+    /// </summary>
     public static double Bound(JsonElement manifest, string section, string what) =>
         Math.Max(1e-4, manifest.GetProperty(section).TryGetProperty(what, out var s) ? 3 * s.GetDouble() : 0);
 
-    /// <summary>Hands on what another tap does to one block's memory, and remembers what went in and came out.</summary>
+    /// <summary>
+    /// Hands on what another tap does to one block's memory, and remembers what went in and came out.
+    /// </summary>
     public sealed class Spy(ForwardTap? inner, int block) : ForwardTap
     {
         /// <summary>Input [B, T, F].</summary>
@@ -53,7 +84,12 @@ public static class AdapterGoldens
         public override Tensor MlpOut(int layer, Tensor key, Tensor value)
         {
             var output = inner?.MlpOut(layer, key, value) ?? value;
-            if (layer == block) (Key, Main, Output) = (key.clone().DetachFromDisposeScope(), value.clone().DetachFromDisposeScope(), output.clone().DetachFromDisposeScope());
+            if (layer == block)
+                (Key, Main, Output) = (
+                    key.clone().DetachFromDisposeScope(),
+                    value.clone().DetachFromDisposeScope(),
+                    output.clone().DetachFromDisposeScope()
+                );
             return output;
         }
     }

@@ -5,11 +5,17 @@ using System.Text.Json.Nodes;
 
 namespace EditUnlearn.Tests.Support;
 
-/// <summary>A fact that needs a browser: <c>chromium</c> on the path, installed by the test itself only when <c>EU_INSTALL_CHROMIUM=1</c> or as root on CI.</summary>
+/// <summary>
+/// A fact that needs a browser: <c>chromium</c> on the path, installed by the test itself only when
+/// <c>EU_INSTALL_CHROMIUM=1</c> or as root on CI.
+/// </summary>
 [AttributeUsage(AttributeTargets.Method)]
 public sealed class ChromiumFactAttribute : FactAttribute
 {
-    public ChromiumFactAttribute() => Skip = Chromium.Program is null ? "not installed: chromium (EU_INSTALL_CHROMIUM=1 as root installs Debian's package)" : null;
+    public ChromiumFactAttribute() =>
+        Skip = Chromium.Program is null
+            ? "not installed: chromium (EU_INSTALL_CHROMIUM=1 as root installs Debian's package)"
+            : null;
 }
 
 /// <summary>A headless browser that is driven through its debugging protocol, with real key events.</summary>
@@ -23,12 +29,30 @@ public sealed class Chromium : IDisposable
 
     private Chromium(string page)
     {
-        _process = Process.Start(new ProcessStartInfo(Program!,
-        [
-            "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
-            "--hide-scrollbars", "--remote-debugging-port=0", $"--user-data-dir={_profile.Path}", new Uri(page).AbsoluteUri,
-        ])
-        { RedirectStandardError = true, RedirectStandardOutput = true })!;
+        _process = Process.Start(
+            new ProcessStartInfo(
+                Program!,
+                [
+                    "--headless",
+                    "--no-sandbox",
+                    "--disable-gpu",
+                    "--disable-quic",
+                    "--no-first-run",
+                    "--disable-background-networking",
+                    "--disable-component-update",
+                    "--disable-sync",
+                    "--disable-dev-shm-usage",
+                    "--hide-scrollbars",
+                    "--remote-debugging-port=0",
+                    $"--user-data-dir={_profile.Path}",
+                    new Uri(page).AbsoluteUri,
+                ]
+            )
+            {
+                RedirectStandardError = true,
+                RedirectStandardOutput = true,
+            }
+        )!;
         _process.ErrorDataReceived += (_, _) => { };
         _process.BeginErrorReadLine();
         _process.OutputDataReceived += (_, _) => { };
@@ -46,31 +70,59 @@ public sealed class Chromium : IDisposable
         var clock = Stopwatch.StartNew();
         while (!File.Exists(port) || (await File.ReadAllTextAsync(port)).Length == 0)
         {
-            if (clock.Elapsed > TimeSpan.FromSeconds(60) || browser._process.HasExited) throw new InvalidOperationException("the browser did not start");
+            if (clock.Elapsed > TimeSpan.FromSeconds(60) || browser._process.HasExited)
+                throw new InvalidOperationException("the browser did not start");
             await Task.Delay(50);
         }
         using var http = new HttpClient();
         while (true)
         {
-            var targets = JsonNode.Parse(await http.GetStringAsync(new Uri($"http://127.0.0.1:{(await File.ReadAllLinesAsync(port))[0]}/json/list")))!.AsArray();
-            if (targets.FirstOrDefault(t => (string?)t!["type"] == "page" && ((string?)t["url"])!.StartsWith("file:", StringComparison.Ordinal)) is { } target)
+            var targets = JsonNode
+                .Parse(
+                    await http.GetStringAsync(
+                        new Uri($"http://127.0.0.1:{(await File.ReadAllLinesAsync(port))[0]}/json/list")
+                    )
+                )!
+                .AsArray();
+            if (
+                targets.FirstOrDefault(t =>
+                    (string?)t!["type"] == "page" && ((string?)t["url"])!.StartsWith("file:", StringComparison.Ordinal)
+                ) is
+                { } target
+            )
             {
-                await browser._socket.ConnectAsync(new Uri((string)target["webSocketDebuggerUrl"]!), CancellationToken.None);
+                await browser._socket.ConnectAsync(
+                    new Uri((string)target["webSocketDebuggerUrl"]!),
+                    CancellationToken.None
+                );
                 break;
             }
-            if (clock.Elapsed > TimeSpan.FromSeconds(60)) throw new InvalidOperationException("the page did not open");
+            if (clock.Elapsed > TimeSpan.FromSeconds(60))
+                throw new InvalidOperationException("the page did not open");
             await Task.Delay(50);
         }
         // The target has its address before its document.
-        while (await browser.EvaluateAsync("location.protocol === 'file:' && document.readyState === 'complete'") != "true") await Task.Delay(20);
+        while (
+            await browser.EvaluateAsync("location.protocol === 'file:' && document.readyState === 'complete'") != "true"
+        )
+            await Task.Delay(20);
         return browser;
     }
 
     /// <summary>The value of a script, as text.</summary>
     public async Task<string> EvaluateAsync(string script)
     {
-        var answer = await SendAsync("Runtime.evaluate", new JsonObject { ["expression"] = $"String({script})", ["returnByValue"] = true, ["awaitPromise"] = true });
-        if (answer["exceptionDetails"] is { } failed) throw new InvalidOperationException(failed.ToJsonString());
+        var answer = await SendAsync(
+            "Runtime.evaluate",
+            new JsonObject
+            {
+                ["expression"] = $"String({script})",
+                ["returnByValue"] = true,
+                ["awaitPromise"] = true,
+            }
+        );
+        if (answer["exceptionDetails"] is { } failed)
+            throw new InvalidOperationException(failed.ToJsonString());
         return (string)answer["result"]!["value"]!;
     }
 
@@ -79,28 +131,50 @@ public sealed class Chromium : IDisposable
     {
         foreach (var key in keys)
         {
-            var down = new JsonObject { ["type"] = "keyDown", ["key"] = key, ["code"] = key.Length == 1 && char.IsAsciiDigit(key[0]) ? "Digit" + key : key };
-            if (key.Length == 1) down["text"] = key;
+            var down = new JsonObject
+            {
+                ["type"] = "keyDown",
+                ["key"] = key,
+                ["code"] = key.Length == 1 && char.IsAsciiDigit(key[0]) ? "Digit" + key : key,
+            };
+            if (key.Length == 1)
+                down["text"] = key;
             await SendAsync("Input.dispatchKeyEvent", down);
             await SendAsync("Input.dispatchKeyEvent", new JsonObject { ["type"] = "keyUp", ["key"] = key });
         }
     }
 
     /// <summary>Lets downloads land in a folder.</summary>
-    public Task DownloadToAsync(string folder) => SendAsync("Browser.setDownloadBehavior", new JsonObject { ["behavior"] = "allow", ["downloadPath"] = folder });
+    public Task DownloadToAsync(string folder) =>
+        SendAsync("Browser.setDownloadBehavior", new JsonObject { ["behavior"] = "allow", ["downloadPath"] = folder });
 
     /// <summary>Sets a file of an input element, as its dialog would.</summary>
     public async Task ChooseFileAsync(string selector, string file)
     {
         var root = await SendAsync("DOM.getDocument", []);
-        var node = await SendAsync("DOM.querySelector", new JsonObject { ["nodeId"] = (int)root["root"]!["nodeId"]!, ["selector"] = selector });
-        await SendAsync("DOM.setFileInputFiles", new JsonObject { ["files"] = new JsonArray(file), ["nodeId"] = (int)node["nodeId"]! });
+        var node = await SendAsync(
+            "DOM.querySelector",
+            new JsonObject { ["nodeId"] = (int)root["root"]!["nodeId"]!, ["selector"] = selector }
+        );
+        await SendAsync(
+            "DOM.setFileInputFiles",
+            new JsonObject { ["files"] = new JsonArray(file), ["nodeId"] = (int)node["nodeId"]! }
+        );
     }
 
     /// <summary>A picture of the page at a width.</summary>
     public async Task<byte[]> PictureAsync(int width, int height)
     {
-        await SendAsync("Emulation.setDeviceMetricsOverride", new JsonObject { ["width"] = width, ["height"] = height, ["deviceScaleFactor"] = 1, ["mobile"] = false });
+        await SendAsync(
+            "Emulation.setDeviceMetricsOverride",
+            new JsonObject
+            {
+                ["width"] = width,
+                ["height"] = height,
+                ["deviceScaleFactor"] = 1,
+                ["mobile"] = false,
+            }
+        );
         return Convert.FromBase64String((string)(await SendAsync("Page.captureScreenshot", []))["data"]!);
     }
 
@@ -109,7 +183,19 @@ public sealed class Chromium : IDisposable
     {
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(60));
         var id = ++_id;
-        await _socket.SendAsync(Encoding.UTF8.GetBytes(new JsonObject { ["id"] = id, ["method"] = method, ["params"] = parameters }.ToJsonString()), WebSocketMessageType.Text, true, limit.Token);
+        await _socket.SendAsync(
+            Encoding.UTF8.GetBytes(
+                new JsonObject
+                {
+                    ["id"] = id,
+                    ["method"] = method,
+                    ["params"] = parameters,
+                }.ToJsonString()
+            ),
+            WebSocketMessageType.Text,
+            true,
+            limit.Token
+        );
         var buffer = new byte[1 << 16];
         while (true)
         {
@@ -119,11 +205,12 @@ public sealed class Chromium : IDisposable
             {
                 part = await _socket.ReceiveAsync(buffer, limit.Token);
                 message.Write(buffer, 0, part.Count);
-            }
-            while (!part.EndOfMessage);
+            } while (!part.EndOfMessage);
             var answer = JsonNode.Parse(message.ToArray())!.AsObject();
-            if ((int?)answer["id"] != id) continue;   // an event
-            if (answer["error"] is { } error) throw new InvalidOperationException($"{method}: {error.ToJsonString()}");
+            if ((int?)answer["id"] != id)
+                continue; // an event
+            if (answer["error"] is { } error)
+                throw new InvalidOperationException($"{method}: {error.ToJsonString()}");
             return answer["result"]!.AsObject();
         }
     }
@@ -132,7 +219,8 @@ public sealed class Chromium : IDisposable
     public void Dispose()
     {
         _socket.Dispose();
-        if (!_process.HasExited) _process.Kill(entireProcessTree: true);
+        if (!_process.HasExited)
+            _process.Kill(entireProcessTree: true);
         _process.WaitForExit();
         _process.Dispose();
         _profile.Dispose();
@@ -140,11 +228,29 @@ public sealed class Chromium : IDisposable
 
     private static string? FindOrInstall()
     {
-        string? Find() => (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator).SelectMany(f => (string[])[Path.Combine(f, "chromium"), Path.Combine(f, "chromium-browser")]).FirstOrDefault(File.Exists);
-        if (Find() is { } there) return there;
-        var asked = Environment.GetEnvironmentVariable("EU_INSTALL_CHROMIUM") == "1" || Environment.GetEnvironmentVariable("CI") == "true";
-        if (!asked || Environment.UserName != "root" || !File.Exists("/usr/bin/apt-get")) return null;
-        using var install = Process.Start(new ProcessStartInfo("/bin/sh", ["-c", "apt-get -qq -o DPkg::Lock::Timeout=300 update && DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300 install -y --no-install-recommends chromium fonts-dejavu-core >/dev/null 2>&1"]))!;
+        string? Find() =>
+            (Environment.GetEnvironmentVariable("PATH") ?? "")
+                .Split(Path.PathSeparator)
+                .SelectMany(f => (string[])[Path.Combine(f, "chromium"), Path.Combine(f, "chromium-browser")])
+                .FirstOrDefault(File.Exists);
+        if (Find() is { } there)
+            return there;
+        var asked =
+            Environment.GetEnvironmentVariable("EU_INSTALL_CHROMIUM") == "1"
+            || Environment.GetEnvironmentVariable("CI") == "true";
+        if (!asked || Environment.UserName != "root" || !File.Exists("/usr/bin/apt-get"))
+            return null;
+        using var install = Process.Start(
+            new ProcessStartInfo(
+                "/bin/sh",
+                [
+                    "-c",
+                    "apt-get -qq -o DPkg::Lock::Timeout=300 update && DEBIAN_FRONTEND=noninteractive apt-get -qq -o "
+                        + "DPkg::Lock::Timeout=300 install -y --no-install-recommends chromium fonts-dejavu-core "
+                        + ">/dev/null 2>&1",
+                ]
+            )
+        )!;
         install.WaitForExit();
         return Find();
     }

@@ -6,17 +6,59 @@ using EditUnlearn.Foundation;
 
 namespace EditUnlearn.Tests.Support;
 
-/// <summary>Damages files the way disks, downloads and attackers do. The same seed and number give the same damage.</summary>
+/// <summary>
+/// Damages files the way disks, downloads and attackers do. The same seed and number give the same damage.
+/// </summary>
 /// <param name="seed">Of all draws.</param>
 /// <param name="number">Which damage.</param>
 public sealed class Mutator(Seed seed, int number)
 {
     private static readonly string[] Numbers =
-        ["-1", "0", "1", "255", "65536", "2147483647", "2147483648", "-2147483649", "4294967296", "1152921504606846976", "9223372036854775807", "9223372036854775808", "-9223372036854775808",
-         "18446744073709551616", "1e308", "1e999", "-1e999", "0.5", "1e-400", "99999999999999999999999999999999"];
+    [
+        "-1",
+        "0",
+        "1",
+        "255",
+        "65536",
+        "2147483647",
+        "2147483648",
+        "-2147483649",
+        "4294967296",
+        "1152921504606846976",
+        "9223372036854775807",
+        "9223372036854775808",
+        "-9223372036854775808",
+        "18446744073709551616",
+        "1e308",
+        "1e999",
+        "-1e999",
+        "0.5",
+        "1e-400",
+        "99999999999999999999999999999999",
+    ];
 
     private static readonly string[] Values =
-        ["null", "true", "false", "\"\"", "[]", "{}", "[null]", "[[]]", "{\"a\":1}", "\"..\"", "\"../../../../etc/passwd\"", "\"/etc/passwd\"", "\"\\u0000\"", "\"\\ud800\"", "\"linear\"", "\"F32\"", "\"F8_E4M3\"", "[0,8]", "[1152921504606846976]"];
+    [
+        "null",
+        "true",
+        "false",
+        "\"\"",
+        "[]",
+        "{}",
+        "[null]",
+        "[[]]",
+        "{\"a\":1}",
+        "\"..\"",
+        "\"../../../../etc/passwd\"",
+        "\"/etc/passwd\"",
+        "\"\\u0000\"",
+        "\"\\ud800\"",
+        "\"linear\"",
+        "\"F32\"",
+        "\"F8_E4M3\"",
+        "[0,8]",
+        "[1152921504606846976]",
+    ];
 
     private readonly SplitMix64 _draw = seed.Stream($"mutation/{number}");
 
@@ -34,7 +76,8 @@ public sealed class Mutator(Seed seed, int number)
             switch (Below(8))
             {
                 case 0:
-                    for (var i = 0; i < 8; i++) bytes[Below(bytes.Count)] ^= (byte)(1 << Below(8));
+                    for (var i = 0; i < 8; i++)
+                        bytes[Below(bytes.Count)] ^= (byte)(1 << Below(8));
                     break;
                 case 1:
                     bytes.RemoveRange(at, bytes.Count - at);
@@ -49,37 +92,58 @@ public sealed class Mutator(Seed seed, int number)
                     bytes.InsertRange(Below(bytes.Count), bytes.GetRange(at, count));
                     break;
                 case 5:
-                    for (var i = at; i < at + count; i++) bytes[i] = (byte)(Below(2) * 255);
+                    for (var i = at; i < at + count; i++)
+                        bytes[i] = (byte)(Below(2) * 255);
                     break;
                 case 6:
                     bytes.InsertRange(at, Enumerable.Range(0, count).Select(_ => (byte)Below(256)));
                     break;
                 default:
-                    bytes[Below(Math.Min(16, bytes.Count))] = (byte)Below(256);   // the head of a file is its most powerful part
+                    // the head of a file is its most powerful part
+                    bytes[Below(Math.Min(16, bytes.Count))] = (byte)Below(256);
                     break;
             }
         }
         return [.. bytes];
     }
 
-    /// <summary>A JSON text with a value replaced, a field removed, doubled or renamed, or buried deep; sometimes damaged as bytes instead.</summary>
+    /// <summary>
+    /// A JSON text with a value replaced, a field removed, doubled or renamed, or buried deep; sometimes damaged as
+    /// bytes instead.
+    /// </summary>
     public byte[] Json(byte[] original)
     {
-        if (Below(5) == 0) return Bytes(original);
+        if (Below(5) == 0)
+            return Bytes(original);
         var root = JsonNode.Parse(original)!;
         var text = Render(root, Places(root));
         return Encoding.UTF8.GetBytes(text);
     }
 
-    /// <summary>A file of 8 bytes of length, JSON and values: damage to the length, to the JSON (the length then follows) or anywhere.</summary>
+    /// <summary>
+    /// A file of 8 bytes of length, JSON and values: damage to the length, to the JSON (the length then follows) or
+    /// anywhere.
+    /// </summary>
     public byte[] Safetensors(byte[] original)
     {
         var length = (int)BinaryPrimitives.ReadUInt64LittleEndian(original);
-        if (Below(4) == 0) return Bytes(original);
+        if (Below(4) == 0)
+            return Bytes(original);
         var header = original[8..(8 + length)];
         if (Below(6) == 0)
         {
-            ulong[] lengths = [0, 1, (ulong)length - 1, (ulong)length + 1, (ulong)original.Length, 100_000_001, 1UL << 40, 1UL << 63, ulong.MaxValue];
+            ulong[] lengths =
+            [
+                0,
+                1,
+                (ulong)length - 1,
+                (ulong)length + 1,
+                (ulong)original.Length,
+                100_000_001,
+                1UL << 40,
+                1UL << 63,
+                ulong.MaxValue,
+            ];
             return [.. Prefix(lengths[Below(lengths.Length)]), .. original[8..]];
         }
         header = Json(header);
@@ -97,8 +161,12 @@ public sealed class Mutator(Seed seed, int number)
     private static List<JsonNode?> Places(JsonNode? node)
     {
         List<JsonNode?> all = [node];
-        if (node is JsonObject o) foreach (var (_, child) in o) all.AddRange(Places(child));
-        if (node is JsonArray a) foreach (var child in a) all.AddRange(Places(child));
+        if (node is JsonObject o)
+            foreach (var (_, child) in o)
+                all.AddRange(Places(child));
+        if (node is JsonArray a)
+            foreach (var child in a)
+                all.AddRange(Places(child));
         return all;
     }
 
@@ -107,19 +175,27 @@ public sealed class Mutator(Seed seed, int number)
         var node = places[Below(places.Count)];
         const string mark = "\u0001mark\u0001";
         var marked = JsonSerializer.Serialize(mark);
-        if (node?.Parent is null) return Below(2) == 0 ? Value() : Deep(root.ToJsonString());
+        if (node?.Parent is null)
+            return Below(2) == 0 ? Value() : Deep(root.ToJsonString());
         var whole = node.ToJsonString();
         var choice = Below(6);
         if (node.Parent is JsonObject parent && choice < 3)
         {
             var name = node.GetPropertyName();
-            if (choice == 0) parent.Remove(name);
+            if (choice == 0)
+                parent.Remove(name);
             else
             {
                 parent[name] = mark;
                 var field = JsonSerializer.Serialize(name) + ":";
-                var other = JsonSerializer.Serialize(choice == 1 ? name : name + (char)('a' + Below(26))) + ":";   // doubled, or renamed
-                return root.ToJsonString().Replace(field + marked, choice == 1 ? $"{field}{whole},{other}{Value()}" : other + whole, StringComparison.Ordinal);
+                // doubled, or renamed
+                var other = JsonSerializer.Serialize(choice == 1 ? name : name + (char)('a' + Below(26))) + ":";
+                return root.ToJsonString()
+                    .Replace(
+                        field + marked,
+                        choice == 1 ? $"{field}{whole},{other}{Value()}" : other + whole,
+                        StringComparison.Ordinal
+                    );
             }
             return root.ToJsonString();
         }
@@ -127,7 +203,10 @@ public sealed class Mutator(Seed seed, int number)
         return root.ToJsonString().Replace(marked, choice == 3 ? Deep(whole) : Value(), StringComparison.Ordinal);
     }
 
-    private string Value() => Below(2) == 0 ? Numbers[Below(Numbers.Length)] : Below(8) == 0 ? "\"" + new string('x', 1 << Below(16)) + "\"" : Values[Below(Values.Length)];
+    private string Value() =>
+        Below(2) == 0 ? Numbers[Below(Numbers.Length)]
+        : Below(8) == 0 ? "\"" + new string('x', 1 << Below(16)) + "\""
+        : Values[Below(Values.Length)];
 
     private string Deep(string inner)
     {

@@ -7,15 +7,19 @@ namespace EditUnlearn.Tests.Support;
 public sealed class GoldenFactAttribute : FactAttribute
 {
     /// <param name="path">A file or folder below the golden folder.</param>
-    public GoldenFactAttribute(string path = "") => Skip = Missing.Reason(Path.Combine(Checkout.Goldens, path), "EU_GOLDENS");
+    public GoldenFactAttribute(string path = "") =>
+        Skip = Missing.Reason(Path.Combine(Checkout.Goldens, path), "EU_GOLDENS");
 }
 
-/// <summary>A theory that needs part of the golden folder. Its member data must come out non-empty only where the folder exists.</summary>
+/// <summary>
+/// A theory that needs part of the golden folder. Its member data must come out non-empty only where the folder exists.
+/// </summary>
 [AttributeUsage(AttributeTargets.Method)]
 public sealed class GoldenTheoryAttribute : TheoryAttribute
 {
     /// <param name="path">A file or folder below the golden folder.</param>
-    public GoldenTheoryAttribute(string path = "") => Skip = Missing.Reason(Path.Combine(Checkout.Goldens, path), "EU_GOLDENS");
+    public GoldenTheoryAttribute(string path = "") =>
+        Skip = Missing.Reason(Path.Combine(Checkout.Goldens, path), "EU_GOLDENS");
 }
 
 /// <summary>A fact that needs original data files that the project must not ship.</summary>
@@ -35,7 +39,8 @@ public sealed class ProgramFactAttribute : FactAttribute
     {
         var folders = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator);
         var absent = programs.Where(p => !folders.Any(f => File.Exists(Path.Combine(f, p)))).ToArray();
-        if (absent.Length > 0) Skip = $"not installed: {string.Join(", ", absent)}";
+        if (absent.Length > 0)
+            Skip = $"not installed: {string.Join(", ", absent)}";
     }
 }
 

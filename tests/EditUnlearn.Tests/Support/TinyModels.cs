@@ -4,25 +4,32 @@ using EditUnlearn.Models.Training;
 
 namespace EditUnlearn.Tests.Support;
 
-/// <summary>Decoders small enough for properties: random weights, grouped heads, an MLP width unlike the model's.</summary>
+/// <summary>
+/// Decoders small enough for properties: random weights, grouped heads, an MLP width unlike the model's.
+/// </summary>
 public static class TinyModels
 {
-    public static CausalLm Llama(ulong seed = 1, int layers = 3, int? window = null, int words = 97) => CausalLm.Random(
-        new ModelConfig
-        {
-            Family = window is null ? "llama2" : "mistral",
-            VocabSize = words,
-            HiddenSize = 32,
-            IntermediateSize = 56,
-            Layers = layers,
-            Heads = 4,
-            KvHeads = 2,
-            HeadDim = 8,
-            SlidingWindow = window,
-            MaxPositions = 128,
-        }, new Seed(seed));
+    public static CausalLm Llama(ulong seed = 1, int layers = 3, int? window = null, int words = 97) =>
+        CausalLm.Random(
+            new ModelConfig
+            {
+                Family = window is null ? "llama2" : "mistral",
+                VocabSize = words,
+                HiddenSize = 32,
+                IntermediateSize = 56,
+                Layers = layers,
+                Heads = 4,
+                KvHeads = 2,
+                HeadDim = 8,
+                SlidingWindow = window,
+                MaxPositions = 128,
+            },
+            new Seed(seed)
+        );
 
-    /// <summary>The same with weights wide enough that every block matters and logits are not flat, as after training.</summary>
+    /// <summary>
+    /// The same with weights wide enough that every block matters and logits are not flat, as after training.
+    /// </summary>
     public static CausalLm Lively(ulong seed = 1, int layers = 3, int? window = null, int words = 97)
     {
         var model = Llama(seed, layers, window, words);
@@ -30,7 +37,9 @@ public static class TinyModels
         using var scope = TorchSharp.torch.NewDisposeScope();
         foreach (var (name, weight) in model.Weights.Where(w => w.Value.shape.Length == 2))
         {
-            var width = name.Contains("embed", StringComparison.Ordinal) ? 0.5 : (name.Contains("lm_head", StringComparison.Ordinal) ? 2 : 1.2) / Math.Sqrt(weight.shape[1]);
+            var width = name.Contains("embed", StringComparison.Ordinal)
+                ? 0.5
+                : (name.Contains("lm_head", StringComparison.Ordinal) ? 2 : 1.2) / Math.Sqrt(weight.shape[1]);
             weight.mul_(width / weight.std());
         }
         return model;
@@ -40,11 +49,19 @@ public static class TinyModels
     public static IReadOnlyList<TokenRow> Rows(int count, ulong seed = 5)
     {
         var draw = new Seed(seed).Stream("rows");
-        return [.. Enumerable.Range(0, count).Select(_ =>
-        {
-            var prompt = 3 + draw.Below(5);
-            var answer = 1 + draw.Below(4);
-            return new TokenRow([1, .. Enumerable.Range(0, prompt + answer).Select(_ => 3 + draw.Below(94)), 2], prompt + 1);
-        })];
+        return
+        [
+            .. Enumerable
+                .Range(0, count)
+                .Select(_ =>
+                {
+                    var prompt = 3 + draw.Below(5);
+                    var answer = 1 + draw.Below(4);
+                    return new TokenRow(
+                        [1, .. Enumerable.Range(0, prompt + answer).Select(_ => 3 + draw.Below(94)), 2],
+                        prompt + 1
+                    );
+                }),
+        ];
     }
 }

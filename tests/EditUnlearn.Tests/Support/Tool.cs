@@ -12,7 +12,12 @@ public sealed class Tool : IDisposable
     public Tool()
     {
         File.Copy(Path.Combine(Checkout.Root, "pipeline.yaml"), this["pipeline.yaml"]);
-        string[] shipped = [.. Directory.EnumerateFiles(Path.Combine(Checkout.Root, "data"), "*", SearchOption.AllDirectories), .. Directory.EnumerateFiles(Path.Combine(Checkout.Root, "paper")), Path.Combine(Checkout.Root, "accepted", "tolerances.csv")];
+        string[] shipped =
+        [
+            .. Directory.EnumerateFiles(Path.Combine(Checkout.Root, "data"), "*", SearchOption.AllDirectories),
+            .. Directory.EnumerateFiles(Path.Combine(Checkout.Root, "paper")),
+            Path.Combine(Checkout.Root, "accepted", "tolerances.csv"),
+        ];
         foreach (var file in shipped)
         {
             var copy = this[Path.GetRelativePath(Checkout.Root, file)];
@@ -30,10 +35,18 @@ public sealed class Tool : IDisposable
     /// <summary>Starts a command.</summary>
     public Process Start(params string[] arguments)
     {
-        var start = new ProcessStartInfo("dotnet") { WorkingDirectory = _folder.Path, RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false };
+        var start = new ProcessStartInfo("dotnet")
+        {
+            WorkingDirectory = _folder.Path,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            UseShellExecute = false,
+        };
         start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, "EditUnlearn.Cli.dll"));
-        foreach (var (name, value) in Variables) start.Environment[name] = value;
-        foreach (var a in arguments) start.ArgumentList.Add(a);
+        foreach (var (name, value) in Variables)
+            start.Environment[name] = value;
+        foreach (var a in arguments)
+            start.ArgumentList.Add(a);
         return Process.Start(start)!;
     }
 
@@ -54,7 +67,16 @@ public sealed class Tool : IDisposable
         var (code, output, error) = Run(["repro", "--profile", "smoke", "--json", .. more]);
         Assert.True(code == 0, $"exit code {code}\n{error}");
         var report = JsonNode.Parse(output)!;
-        return (report, [.. report["cells"]!.AsArray().Where(c => (string?)c!["outcome"] == "executed").Select(c => (string)c!["cell"]!).Order(StringComparer.Ordinal)]);
+        return (
+            report,
+            [
+                .. report["cells"]!
+                    .AsArray()
+                    .Where(c => (string?)c!["outcome"] == "executed")
+                    .Select(c => (string)c!["cell"]!)
+                    .Order(StringComparer.Ordinal),
+            ]
+        );
     }
 
     /// <inheritdoc/>

@@ -8,7 +8,10 @@ using TorchSharp;
 
 namespace EditUnlearn.Tests.Golden.Evaluation;
 
-/// <summary>The paper's profile against the public evaluation code: ranks along the model's own answer, and the mean of largest probabilities.</summary>
+/// <summary>
+/// The paper's profile against the public evaluation code: ranks along the model's own answer, and the mean of largest
+/// probabilities.
+/// </summary>
 [Trait("Category", "Golden")]
 public sealed class FreeRunningGoldenTests
 {
@@ -18,40 +21,94 @@ public sealed class FreeRunningGoldenTests
     public void Ranks_and_probabilities_of_the_public_code_agree(string batch)
     {
         using var scope = torch.NewDisposeScope();
-        using var model = WeightFolder.Load(Path.Combine(Checkout.Goldens, "models", "tiny-llama2"), torch.CPU, torch.ScalarType.Float32);
-        using var json = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(Checkout.Goldens, "metrics", "public_eval.json")));
+        using var model = WeightFolder.Load(
+            Path.Combine(Checkout.Goldens, "models", "tiny-llama2"),
+            torch.CPU,
+            torch.ScalarType.Float32
+        );
+        using var json = JsonDocument.Parse(
+            File.ReadAllBytes(Path.Combine(Checkout.Goldens, "metrics", "public_eval.json"))
+        );
         var expected = json.RootElement.GetProperty(batch);
         var values = SafetensorsFile.Open(Path.Combine(Checkout.Goldens, "metrics", "public_eval.safetensors"));
         var generated = values.Read($"{batch}.generated");
         var eos = model.Config.EosIds[0];
         var prompts = Lists(expected, "prompt_ids");
         var targets = Lists(expected, "ground_truth_ids");
-        var rows = prompts.Select((p, i) =>
-        {
-            int[] ids = [.. generated[i].data<long>().Select(x => (int)x)];
-            var end = Array.IndexOf(ids, eos);
-            var said = new Generated(end < 0 ? ids : ids[..end], end < 0 ? StopReason.Limit : StopReason.StopToken);
-            return new FreeRunning.Answered(p, said, targets[i], targets[i], (batch, 0));
-        }).ToList();
-        var decoded = GreedyDecoder.Decode(model, prompts, new GreedyDecoder.Options { MaxNewTokens = (int)generated.shape[1] });
+        var rows = prompts
+            .Select(
+                (p, i) =>
+                {
+                    int[] ids = [.. generated[i].data<long>().Select(x => (int)x)];
+                    var end = Array.IndexOf(ids, eos);
+                    var said = new Generated(
+                        end < 0 ? ids : ids[..end],
+                        end < 0 ? StopReason.Limit : StopReason.StopToken
+                    );
+                    return new FreeRunning.Answered(p, said, targets[i], targets[i], (batch, 0));
+                }
+            )
+            .ToList();
+        var decoded = GreedyDecoder.Decode(
+            model,
+            prompts,
+            new GreedyDecoder.Options { MaxNewTokens = (int)generated.shape[1] }
+        );
         Assert.Equal(rows.Select(r => r.Said.Ids), decoded.Select(d => d.Ids));
 
         var seen = FreeRunning.Read(model, rows, null, eos);
         for (var i = 0; i < rows.Count; i++)
         {
-            Assert.Equal(expected.GetProperty("mrr")[i].GetDouble(), MeanReciprocalRank.Of(seen[i].CompatRanks)!.Value, 1e-6);
-            Assert.Equal(expected.GetProperty("hit_rate")[i].GetDouble(), HitRate.Of(seen[i].CompatRanks, HitRate.Cutoff)!.Value, 1e-6);
+            Assert.Equal(
+                expected.GetProperty("mrr")[i].GetDouble(),
+                MeanReciprocalRank.Of(seen[i].CompatRanks)!.Value,
+                1e-6
+            );
+            Assert.Equal(
+                expected.GetProperty("hit_rate")[i].GetDouble(),
+                HitRate.Of(seen[i].CompatRanks, HitRate.Cutoff)!.Value,
+                1e-6
+            );
             int[] row = [.. prompts[i], .. targets[i], eos];
             var n = expected.GetProperty("num_token_gt")[i].GetInt32();
             Assert.Equal(targets[i].Count + 1, n);
-            var maxima = LogitProbe.Read(model, [new LogitProbe.Row(row, prompts[i].Count, [.. Enumerable.Range(0, n).Select(t => new LogitProbe.Point(t, row[t + 1]))])])[0].Select(r => r.Maximum).ToList();
+            var maxima = LogitProbe
+                .Read(
+                    model,
+                    [
+                        new LogitProbe.Row(
+                            row,
+                            prompts[i].Count,
+                            [.. Enumerable.Range(0, n).Select(t => new LogitProbe.Point(t, row[t + 1]))]
+                        ),
+                    ]
+                )[0]
+                .Select(r => r.Maximum)
+                .ToList();
             Assert.Equal(expected.GetProperty("probs")[i].GetDouble(), maxima.Average(), 1e-5);
             var strict = expected.GetProperty("paper_teacher_forced")[i];
-            var forced = LogitProbe.Read(model, [new LogitProbe.Row(row, prompts[i].Count, [.. targets[i].Select((id, t) => new LogitProbe.Point(prompts[i].Count - 1 + t, id))])])[0];
-            Assert.Equal(strict.GetProperty("ranks").EnumerateArray().Select(r => r.GetInt32()), forced.Select(r => r.Rank));
+            var forced = LogitProbe.Read(
+                model,
+                [
+                    new LogitProbe.Row(
+                        row,
+                        prompts[i].Count,
+                        [.. targets[i].Select((id, t) => new LogitProbe.Point(prompts[i].Count - 1 + t, id))]
+                    ),
+                ]
+            )[0];
+            Assert.Equal(
+                strict.GetProperty("ranks").EnumerateArray().Select(r => r.GetInt32()),
+                forced.Select(r => r.Rank)
+            );
             Assert.Equal(strict.GetProperty("log_prob_sum").GetDouble(), forced.Sum(r => r.LogProbability), 1e-3);
         }
     }
 
-    private static List<IReadOnlyList<int>> Lists(JsonElement e, string name) => [.. e.GetProperty(name).EnumerateArray().Select(r => (IReadOnlyList<int>)[.. r.EnumerateArray().Select(x => x.GetInt32())])];
+    private static List<IReadOnlyList<int>> Lists(JsonElement e, string name) =>
+        [
+            .. e.GetProperty(name)
+                .EnumerateArray()
+                .Select(r => (IReadOnlyList<int>)[.. r.EnumerateArray().Select(x => x.GetInt32())]),
+        ];
 }

@@ -7,21 +7,33 @@ using static TorchSharp.torch;
 
 namespace EditUnlearn.Tests.Golden.Methods;
 
-/// <summary>AlphaEdit against the reference toolkit: projector, batches one after another in one session, the key cache between them, the exact small form.</summary>
+/// <summary>
+/// AlphaEdit against the reference toolkit: projector, batches one after another in one session, the key cache between
+/// them, the exact small form.
+/// </summary>
 [Trait("Category", "Golden")]
 public sealed class AlphaEditGoldenTests
 {
-    private static string[] Batches(JsonElement manifest) => [.. manifest.EnumerateObject().Select(p => p.Name).Where(n => n.StartsWith("batch", StringComparison.Ordinal)).Order(StringComparer.Ordinal)];
+    private static string[] Batches(JsonElement manifest) =>
+        [
+            .. manifest
+                .EnumerateObject()
+                .Select(p => p.Name)
+                .Where(n => n.StartsWith("batch", StringComparison.Ordinal))
+                .Order(StringComparer.Ordinal),
+        ];
 
-    private static SafetensorsFile File(string batch) => SafetensorsFile.Open(Path.Combine(EditGoldens.Folder, "alphaedit", batch + ".safetensors"));
+    private static SafetensorsFile File(string batch) =>
+        SafetensorsFile.Open(Path.Combine(EditGoldens.Folder, "alphaedit", batch + ".safetensors"));
 
-    private static AlphaEdit.Options OptionsOf(JsonElement h) => new()
-    {
-        Layers = EditGoldens.Ints(h.GetProperty("layers")),
-        Value = EditGoldens.Value(h),
-        NullSpaceThreshold = h.GetProperty("nullspace_threshold").GetDouble(),
-        Ridge = h.GetProperty("L2").GetDouble(),
-    };
+    private static AlphaEdit.Options OptionsOf(JsonElement h) =>
+        new()
+        {
+            Layers = EditGoldens.Ints(h.GetProperty("layers")),
+            Value = EditGoldens.Value(h),
+            NullSpaceThreshold = h.GetProperty("nullspace_threshold").GetDouble(),
+            Ridge = h.GetProperty("L2").GetDouble(),
+        };
 
     [GoldenFact("edit/alphaedit")]
     public void Batches_agree_one_after_another()
@@ -32,26 +44,62 @@ public sealed class AlphaEditGoldenTests
         var options = OptionsOf(manifest.GetProperty("hparams"));
         using var model = EditGoldens.Model(manifest);
         var moments = EditGoldens.Moments;
-        var spaces = options.Layers.ToDictionary(l => l, l => NullSpace.Of(moments.Read($"layer{l}.C"), options.NullSpaceThreshold, options.NullSpaceUnit));
-        using var session = new AlphaEdit.Session(model, new MethodInputs { Contexts = EditGoldens.Contexts(common, "memit"), NullSpaces = spaces }, options);
+        var spaces = options.Layers.ToDictionary(
+            l => l,
+            l => NullSpace.Of(moments.Read($"layer{l}.C"), options.NullSpaceThreshold, options.NullSpaceUnit)
+        );
+        using var session = new AlphaEdit.Session(
+            model,
+            new MethodInputs { Contexts = EditGoldens.Contexts(common, "memit"), NullSpaces = spaces },
+            options
+        );
         Dictionary<int, Tensor> cache = [];
         foreach (var batch in Batches(manifest))
         {
             var golden = File(batch);
             var sensitivity = manifest.GetProperty("sensitivity").GetProperty(batch);
-            var edits = manifest.GetProperty(batch).EnumerateArray().Select((r, i) => EditGoldens.Request($"{batch} {i}", r, golden, $"edit{i}.")).ToList();
-            var check = new SpreadGolden(golden, batch, what => EditGoldens.Bound(sensitivity, what), options.Value.Steps, "upd");
-            session.Edit(edits, check.Watch(golden.Read("zs"), keysAfter: (layer, keys) =>
-            {
-                Tensors.Near(golden.Read($"layer{layer}.K_after_edit"), keys, 1e-4, $"{batch} keys after {layer}");
-                var gram = matmul(keys, keys.t());
-                cache[layer] = (cache.TryGetValue(layer, out var before) ? before + gram : gram).DetachFromDisposeScope();
-                Tensors.Near(golden.Read($"layer{layer}.cache_c_after"), cache[layer], 1e-4, $"{batch} cache {layer}");
-            }));
+            var edits = manifest
+                .GetProperty(batch)
+                .EnumerateArray()
+                .Select((r, i) => EditGoldens.Request($"{batch} {i}", r, golden, $"edit{i}."))
+                .ToList();
+            var check = new SpreadGolden(
+                golden,
+                batch,
+                what => EditGoldens.Bound(sensitivity, what),
+                options.Value.Steps,
+                "upd"
+            );
+            session.Edit(
+                edits,
+                check.Watch(
+                    golden.Read("zs"),
+                    keysAfter: (layer, keys) =>
+                    {
+                        Tensors.Near(
+                            golden.Read($"layer{layer}.K_after_edit"),
+                            keys,
+                            1e-4,
+                            $"{batch} keys after {layer}"
+                        );
+                        var gram = matmul(keys, keys.t());
+                        cache[layer] = (
+                            cache.TryGetValue(layer, out var before) ? before + gram : gram
+                        ).DetachFromDisposeScope();
+                        Tensors.Near(
+                            golden.Read($"layer{layer}.cache_c_after"),
+                            cache[layer],
+                            1e-4,
+                            $"{batch} cache {layer}"
+                        );
+                    }
+                )
+            );
             check.WeightsAndLogits(model, options.Layers, common);
         }
         Assert.Equal(options.Layers.Count, cache.Count);
-        foreach (var space in spaces.Values) space.Dispose();
+        foreach (var space in spaces.Values)
+            space.Dispose();
     }
 
     [GoldenFact("edit/alphaedit")]
@@ -63,9 +111,24 @@ public sealed class AlphaEditGoldenTests
         var expected = File(Batches(manifest)[0]).Read("P");
         foreach (var (i, layer) in options.Layers.Index())
         {
-            using var space = NullSpace.Of(EditGoldens.Moments.Read($"layer{layer}.C"), options.NullSpaceThreshold, options.NullSpaceUnit);
-            Assert.Equal(manifest.GetProperty("null_space_dim").GetProperty(layer.ToString(System.Globalization.CultureInfo.InvariantCulture)).GetInt32(), space.Kept);
-            Tensors.Near(expected[i], space.Project(eye(space.Size)), EditGoldens.Bound(manifest.GetProperty("sensitivity"), "P"), $"P {layer}");
+            using var space = NullSpace.Of(
+                EditGoldens.Moments.Read($"layer{layer}.C"),
+                options.NullSpaceThreshold,
+                options.NullSpaceUnit
+            );
+            Assert.Equal(
+                manifest
+                    .GetProperty("null_space_dim")
+                    .GetProperty(layer.ToString(System.Globalization.CultureInfo.InvariantCulture))
+                    .GetInt32(),
+                space.Kept
+            );
+            Tensors.Near(
+                expected[i],
+                space.Project(eye(space.Size)),
+                EditGoldens.Bound(manifest.GetProperty("sensitivity"), "P"),
+                $"P {layer}"
+            );
         }
     }
 
@@ -84,8 +147,17 @@ public sealed class AlphaEditGoldenTests
             {
                 var golden = File(batch);
                 var share = LeastSquares.Wide(golden.Read($"layer{layer}.targets")) / (options.Layers.Count - i);
-                var a = LeastSquares.Projected(earlier, matmul(p, LeastSquares.Wide(golden.Read($"layer{layer}.K"))), options.Ridge);
-                Tensors.Near(golden.Read($"layer{layer}.upd_recomputed_f64"), matmul(share, a.t()), 1e-5, $"{batch} update {layer}");
+                var a = LeastSquares.Projected(
+                    earlier,
+                    matmul(p, LeastSquares.Wide(golden.Read($"layer{layer}.K"))),
+                    options.Ridge
+                );
+                Tensors.Near(
+                    golden.Read($"layer{layer}.upd_recomputed_f64"),
+                    matmul(share, a.t()),
+                    1e-5,
+                    $"{batch} update {layer}"
+                );
                 var after = matmul(p, LeastSquares.Wide(golden.Read($"layer{layer}.K_after_edit")));
                 earlier = earlier is null ? after : cat([earlier, after], 1);
             }

@@ -14,10 +14,15 @@ using static TorchSharp.torch;
 
 namespace EditUnlearn.Tests.Golden.Methods;
 
-/// <summary>Gradient methods against the public trainers: losses and gradient norms of every step, changes of the weights, logits afterwards.</summary>
+/// <summary>
+/// Gradient methods against the public trainers: losses and gradient norms of every step, changes of the weights,
+/// logits afterwards.
+/// </summary>
 /// <remarks>
-/// The goldens ask for 1e-3 on the change of a parameter; losses agree to 1e-4 where the manifest's sensitivity is smaller, else to three times that.
-/// Where KL starts at its own reference its gradient is rounding noise at first and Adam blows it up: there losses alone are compared, as their README says.
+/// The goldens ask for 1e-3 on the change of a parameter; losses agree to 1e-4 where the manifest's sensitivity is
+/// smaller, else to three times that.
+/// Where KL starts at its own reference its gradient is rounding noise at first and Adam blows it up: there losses
+/// alone are compared, as their README says.
 /// </remarks>
 [Trait("Category", "Golden")]
 public sealed class GradientGoldenTests
@@ -27,25 +32,57 @@ public sealed class GradientGoldenTests
     public static TheoryData<string> Cases()
     {
         TheoryData<string> cases = [];
-        if (!File.Exists(Path.Combine(Folder, "manifest.json"))) return cases;
+        if (!File.Exists(Path.Combine(Folder, "manifest.json")))
+            return cases;
         using var manifest = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(Folder, "manifest.json")));
         foreach (var entry in manifest.RootElement.EnumerateObject())
-            if (entry.Value.ValueKind == JsonValueKind.Object && entry.Value.TryGetProperty("loss_type", out _)) cases.Add(entry.Name);
+            if (entry.Value.ValueKind == JsonValueKind.Object && entry.Value.TryGetProperty("loss_type", out _))
+                cases.Add(entry.Name);
         return cases;
     }
 
     // The manifest's loss names and the method that has that loss.
     private static readonly Dictionary<string, Func<Setting, GradientMethod>> Losses = new()
     {
-        ["grad_ascent"] = s => new GradientAscent(s.Apply(new GradientAscent.Options())) { Observer = s.Observer, Places = s.Places },
-        ["grad_diff"] = s => new GradientDifference(s.Apply(new GradientDifference.Options())) { Observer = s.Observer, Places = s.Places },
-        ["idk"] = s => new RefusalTraining(s.Apply(new RefusalTraining.Options { Union = true })) { Observer = s.Observer, Places = s.Places },
-        ["dpo"] = s => new PreferenceOptimisation(s.Apply(new PreferenceOptimisation.Options { Reference = s.Reference })) { Observer = s.Observer, Places = s.Places },
-        ["KL"] = s => new KlMinimisation(s.Apply(new KlMinimisation.Options
+        ["grad_ascent"] = s => new GradientAscent(s.Apply(new GradientAscent.Options()))
         {
-            Kl = new KlMinimisation.KlTerm { Positions = KlPositions.PaddedCompat, PaddedLength = s.RetainWidth, Reference = s.Reference },
-        }))
-        { Observer = s.Observer, Places = s.Places },
+            Observer = s.Observer,
+            Places = s.Places,
+        },
+        ["grad_diff"] = s => new GradientDifference(s.Apply(new GradientDifference.Options()))
+        {
+            Observer = s.Observer,
+            Places = s.Places,
+        },
+        ["idk"] = s => new RefusalTraining(s.Apply(new RefusalTraining.Options { Union = true }))
+        {
+            Observer = s.Observer,
+            Places = s.Places,
+        },
+        ["dpo"] = s => new PreferenceOptimisation(
+            s.Apply(new PreferenceOptimisation.Options { Reference = s.Reference })
+        )
+        {
+            Observer = s.Observer,
+            Places = s.Places,
+        },
+        ["KL"] = s => new KlMinimisation(
+            s.Apply(
+                new KlMinimisation.Options
+                {
+                    Kl = new KlMinimisation.KlTerm
+                    {
+                        Positions = KlPositions.PaddedCompat,
+                        PaddedLength = s.RetainWidth,
+                        Reference = s.Reference,
+                    },
+                }
+            )
+        )
+        {
+            Observer = s.Observer,
+            Places = s.Places,
+        },
     };
 
     [GoldenTheory("unlearn")]
@@ -71,7 +108,16 @@ public sealed class GradientGoldenTests
         foreach (var steps in (int[])[1, expected.Length])
         {
             var updates = new List<CurvePoint>();
-            var method = Losses[entry.GetProperty("loss_type").GetString()!](new Setting(entry, forget.Count, (int)rowsFile.Entries[retain + ".input_ids"].Shape[1], steps, updates.Add));
+            var method = Losses[entry.GetProperty("loss_type").GetString()!]
+                (
+                    new Setting(
+                        entry,
+                        forget.Count,
+                        (int)rowsFile.Entries[retain + ".input_ids"].Shape[1],
+                        steps,
+                        updates.Add
+                    )
+                );
             using var patch = (WeightPatch)method.Edit(model, inputs, new Seed(3));
             Assert.Equal(steps, updates.Count);
             for (var i = 0; i < steps; i++)
@@ -79,22 +125,39 @@ public sealed class GradientGoldenTests
                 Assert.Equal(expected[i], updates[i].Loss, lossBound * Math.Max(1, Math.Abs(expected[i])));
                 Assert.Equal(norms[i], updates[i].GradientNorm, (noisy ? 1e-2 : 1e-3) * norms[i]);
             }
-            if (noisy) continue;
-            foreach (var key in golden.Entries.Keys.Where(k => k.StartsWith($"step{steps}.", StringComparison.Ordinal) && model.Weights.ContainsKey(k[(k.IndexOf('.', StringComparison.Ordinal) + 1)..])))
+            if (noisy)
+                continue;
+            foreach (
+                var key in golden.Entries.Keys.Where(k =>
+                    k.StartsWith($"step{steps}.", StringComparison.Ordinal)
+                    && model.Weights.ContainsKey(k[(k.IndexOf('.', StringComparison.Ordinal) + 1)..])
+                )
+            )
             {
                 var weight = key[(key.IndexOf('.', StringComparison.Ordinal) + 1)..];
                 var before = model.Weight(weight);
                 var (wanted, got) = (golden.Read(key) - before, ((FullChange)patch.Changes[weight]).Value - before);
                 var told = Told(golden.Read("grad_step1." + weight));
-                if (steps == 1) Tensors.Near(wanted * told, got * told, 1e-4, $"{name} first change of {weight}");   // ten times closer than asked for, but for entries without a sign
-                else Tensors.Near(wanted, got, 1e-3, $"{name} change of {weight} after {steps}");
+                if (steps == 1)
+                    // ten times closer than asked for, but for entries without a sign
+                    Tensors.Near(wanted * told, got * told, 1e-4, $"{name} first change of {weight}");
+                else
+                    Tensors.Near(wanted, got, 1e-3, $"{name} change of {weight} after {steps}");
             }
             Statistics(name, $"step{steps}", model, patch);
             var probes = $"step{steps}.probe_logits";
-            Assert.True(golden.Entries.ContainsKey(probes), $"keys of {name}: {string.Join(", ", golden.Entries.Keys)}");
+            Assert.True(
+                golden.Entries.ContainsKey(probes),
+                $"keys of {name}: {string.Join(", ", golden.Entries.Keys)}"
+            );
             using (patch.ApplyTo(model))
             using (no_grad())
-                Tensors.Near(golden.Read(probes), model.Forward(rowsFile.Read("probes")), 1e-3, $"{name} probes after {steps}");
+                Tensors.Near(
+                    golden.Read(probes),
+                    model.Forward(rowsFile.Read("probes")),
+                    1e-3,
+                    $"{name} probes after {steps}"
+                );
         }
     }
 
@@ -109,20 +172,34 @@ public sealed class GradientGoldenTests
         var rowsFile = SafetensorsFile.Open(Path.Combine(Folder, "inputs.safetensors"));
         using var model = Tiny();
         var inputs = Inputs(rowsFile, entry, model);
-        var setting = new Setting(entry, inputs.Forget.Count, (int)rowsFile.Entries[entry.GetProperty("retain").GetString()! + ".input_ids"].Shape[1], 1, _ => { });
+        var setting = new Setting(
+            entry,
+            inputs.Forget.Count,
+            (int)rowsFile.Entries[entry.GetProperty("retain").GetString()! + ".input_ids"].Shape[1],
+            1,
+            _ => { }
+        );
         var method = Losses[entry.GetProperty("loss_type").GetString()!](setting);
         // A gradient is compared before Adam divides it by itself: there an entry of size 0 is as good as any other.
         using var other = StartsAtReference(entry) ? null : inputs.OpenReference!();
         using var reference = new ReferenceModel(other ?? model, owns: false, 1 << 30);
         using var trained = TrainedModel.Of(model, setting.Apply(new GradientAscent.Options()), new Seed(3), reference);
         using var batch = UnlearnBatch.Of(inputs, setting.Places, CPU, null);
-        var loss = (Tensor)typeof(GradientMethod).GetMethod("Loss", BindingFlags.Instance | BindingFlags.NonPublic)!.Invoke(method, [trained, batch])!;
+        var loss = (Tensor)
+            typeof(GradientMethod)
+                .GetMethod("Loss", BindingFlags.Instance | BindingFlags.NonPublic)!
+                .Invoke(method, [trained, batch])!;
         trained.Backward(loss);
         const string Prefix = "grad_step1.";
         foreach (var key in golden.Entries.Keys.Where(k => k.StartsWith(Prefix, StringComparison.Ordinal)))
         {
             var slot = trained.Parameters.Slots.Single(s => s.Name == key[Prefix.Length..]);
-            Tensors.Near(golden.Read(key), trained.Parameters.Gradient.narrow(0, slot.Offset, slot.Count).view(slot.Shape), 2e-5, $"{name} gradient of {slot.Name}");
+            Tensors.Near(
+                golden.Read(key),
+                trained.Parameters.Gradient.narrow(0, slot.Offset, slot.Count).view(slot.Shape),
+                2e-5,
+                $"{name} gradient of {slot.Name}"
+            );
         }
     }
 
@@ -141,12 +218,21 @@ public sealed class GradientGoldenTests
             var entry = manifest.RootElement.GetProperty(parts[0]);
             var steps = int.Parse(parts[1].Split('_')[0], CultureInfo.InvariantCulture);
             var forget = Rows(rowsFile, "forget");
-            var method = Losses[entry.GetProperty("loss_type").GetString()!](new Setting(entry, forget.Count, 0, steps, _ => { }));
+            var method = Losses[entry.GetProperty("loss_type").GetString()!]
+                (new Setting(entry, forget.Count, 0, steps, _ => { }));
             using var patch = (WeightPatch)method.Edit(model, Inputs(rowsFile, entry, model), new Seed(3));
             var all = SafetensorsFile.Open(file);
-            Assert.Equal(model.Weights.Keys.Order(StringComparer.Ordinal), all.Entries.Keys.Order(StringComparer.Ordinal));
+            Assert.Equal(
+                model.Weights.Keys.Order(StringComparer.Ordinal),
+                all.Entries.Keys.Order(StringComparer.Ordinal)
+            );
             foreach (var (name, before) in model.Weights)
-                Tensors.Near(all.Read(name) - before, ((FullChange)patch.Changes[name]).Value - before, 1e-3, $"change of {name}");
+                Tensors.Near(
+                    all.Read(name) - before,
+                    ((FullChange)patch.Changes[name]).Value - before,
+                    1e-3,
+                    $"change of {name}"
+                );
         }
     }
 
@@ -159,7 +245,11 @@ public sealed class GradientGoldenTests
         using var start = Tiny();
         foreach (var split in (string[])["forget", "idk"])
         {
-            using var trained = TrainedModel.Of(start, new GradientAscent.Options { Trainable = Trainable.Full }, new Seed(1));
+            using var trained = TrainedModel.Of(
+                start,
+                new GradientAscent.Options { Trainable = Trainable.Full },
+                new Seed(1)
+            );
             using var batch = RowBatch.Of(Rows(rowsFile, split));
             Tensors.Near(rowsFile.Read("get_batch_loss." + split), trained.RowNll(batch), 1e-5, "row sums of " + split);
         }
@@ -168,24 +258,47 @@ public sealed class GradientGoldenTests
         var rows = Rows(rowsFile, name);
         using var current = Other(definitions.GetProperty("current").GetString()!, start);
         using var reference = new ReferenceModel(start, owns: false, 1 << 30);
-        using var other = TrainedModel.Of(current, new KlMinimisation.Options { Trainable = Trainable.Full }, new Seed(1), reference);
+        using var other = TrainedModel.Of(
+            current,
+            new KlMinimisation.Options { Trainable = Trainable.Full },
+            new Seed(1),
+            reference
+        );
         double Kl(KlPositions positions)
         {
             using var inner = NewDisposeScope();
             using var batch = new UnlearnBatch(RowBatch.Of(rows), RowBatch.Of(rows), null);
-            var rule = new KlRule(positions, positions == KlPositions.PaddedCompat ? (int)rowsFile.Entries[name + ".input_ids"].Shape[1] : null, rows[0].Ids[^1]);
+            var rule = new KlRule(
+                positions,
+                positions == KlPositions.PaddedCompat ? (int)rowsFile.Entries[name + ".input_ids"].Shape[1] : null,
+                rows[0].Ids[^1]
+            );
             return other.RetainKl(batch, rule).ToDouble();
         }
         Assert.Equal(definitions.GetProperty("paper_eq6").GetDouble(), Kl(KlPositions.Equation6), 1e-6);
-        Assert.Equal(definitions.GetProperty("public_trainer_mean_over_all_positions_incl_padding").GetDouble(), Kl(KlPositions.PaddedCompat), 1e-6);
-        var table = definitions.GetProperty("per_position_kl").EnumerateArray().Select(r => r.EnumerateArray().Select(x => x.GetDouble()).ToArray()).ToArray();
+        Assert.Equal(
+            definitions.GetProperty("public_trainer_mean_over_all_positions_incl_padding").GetDouble(),
+            Kl(KlPositions.PaddedCompat),
+            1e-6
+        );
+        var table = definitions
+            .GetProperty("per_position_kl")
+            .EnumerateArray()
+            .Select(r => r.EnumerateArray().Select(x => x.GetDouble()).ToArray())
+            .ToArray();
         var byRow = rows.Select((r, b) => table[b].Take(r.Ids.Count - 1).Average()).Average();
         Assert.Equal(byRow, Kl(KlPositions.AllRealTokens), 1e-6);
-        Assert.Equal(rows.Select((r, b) => table[b].Skip(r.LabelStart - 1).Take(r.LabelCount).Average()).Average(), Kl(KlPositions.AnswerOnly), 1e-6);
+        Assert.Equal(
+            rows.Select((r, b) => table[b].Skip(r.LabelStart - 1).Take(r.LabelCount).Average()).Average(),
+            Kl(KlPositions.AnswerOnly),
+            1e-6
+        );
     }
 
-    // 1 where an entry's gradient stands above rounding, or is 0 by construction. In between Adam's first step is a coin toss of up to twice the rate:
-    // seen in one entry of 11,264 (kl_other_reference, down_proj: 5.7e-8 at an rms of 3.5e-2), which alone makes 3.2e-3 of relative L2.
+    // 1 where an entry's gradient stands above rounding, or is 0 by construction. In between Adam's first step is a
+    // coin toss of up to twice the rate:
+    // seen in one entry of 11,264 (kl_other_reference, down_proj: 5.7e-8 at an rms of 3.5e-2), which alone makes 3.2e-3
+    // of relative L2.
     private static Tensor Told(Tensor gradient)
     {
         var noise = 1e-5 * gradient.norm().ToDouble() / Math.Sqrt(gradient.numel());
@@ -206,23 +319,30 @@ public sealed class GradientGoldenTests
             var l2 = parameter.Value.GetProperty("l2").GetDouble();
             Assert.Equal(l2, after.norm().ToDouble(), 1e-4 * l2);
             foreach (var change in parameter.Value.EnumerateObject().Where(p => p.Name == "delta_l2"))
-                Assert.Equal(change.Value.GetDouble(), (after - model.Weight(parameter.Name).to(ScalarType.Float64)).norm().ToDouble(), 1e-3 * change.Value.GetDouble());
+                Assert.Equal(
+                    change.Value.GetDouble(),
+                    (after - model.Weight(parameter.Name).to(ScalarType.Float64)).norm().ToDouble(),
+                    1e-3 * change.Value.GetDouble()
+                );
         }
     }
 
-    private static MethodInputs Inputs(SafetensorsFile rows, JsonElement entry, CausalLm model) => new()
-    {
-        Forget = Rows(rows, "forget"),
-        Retain = Rows(rows, entry.GetProperty("retain").GetString()!),
-        Refusals = [.. Rows(rows, "idk").Select(r => new[] { r })],
-        OpenReference = () => Other(entry.GetProperty("reference_model").GetString()!, model),
-    };
+    private static MethodInputs Inputs(SafetensorsFile rows, JsonElement entry, CausalLm model) =>
+        new()
+        {
+            Forget = Rows(rows, "forget"),
+            Retain = Rows(rows, entry.GetProperty("retain").GetString()!),
+            Refusals = [.. Rows(rows, "idk").Select(r => new[] { r })],
+            OpenReference = () => Other(entry.GetProperty("reference_model").GetString()!, model),
+        };
 
-    private static bool StartsAtReference(JsonElement entry) => entry.GetProperty("reference_model").GetString() == "the starting model";
+    private static bool StartsAtReference(JsonElement entry) =>
+        entry.GetProperty("reference_model").GetString() == "the starting model";
 
     private static CausalLm Tiny() => WeightFolder.Load(Path.Combine(Checkout.Goldens, "models", "tiny-llama2"), CPU);
 
-    private static CausalLm Other(string file, CausalLm like) => CausalLm.Create(like.Config, SafetensorsFile.Open(Path.Combine(Folder, file)).ReadAll());
+    private static CausalLm Other(string file, CausalLm like) =>
+        CausalLm.Create(like.Config, SafetensorsFile.Open(Path.Combine(Folder, file)).ReadAll());
 
     private static IReadOnlyList<TokenRow> Rows(SafetensorsFile file, string name)
     {
@@ -246,19 +366,25 @@ public sealed class GradientGoldenTests
         public ReferenceSource Reference => StartsAtReference(Entry) ? ReferenceSource.Start : ReferenceSource.Folder;
 
         // Every step sees the whole batch, row by row.
-        public IReadOnlyList<PairedRow> Places => [.. Enumerable.Range(0, Steps * Rows).Select(i => new PairedRow(i % Rows, i % Rows, 0))];
+        public IReadOnlyList<PairedRow> Places =>
+            [.. Enumerable.Range(0, Steps * Rows).Select(i => new PairedRow(i % Rows, i % Rows, 0))];
 
-        public T Apply<T>(T options) where T : TrainingOptions => options with
-        {
-            LearningRate = Entry.GetProperty("lr").GetDouble(),
-            WeightDecay = Entry.GetProperty("weight_decay").GetDouble(),
-            DecayNormGains = Entry.GetProperty("decay_on_norm_gains").GetBoolean(),
-            ClipNorm = Entry.GetProperty("clip").ValueKind == JsonValueKind.Null ? null : Entry.GetProperty("clip").GetDouble(),
-            BatchSize = Rows,
-            Steps = Steps,
-            WarmupShare = 0,
-            Schedule = LearningRateDecay.None,
-            Trainable = Trainable.Full,
-        };
+        public T Apply<T>(T options)
+            where T : TrainingOptions =>
+            options with
+            {
+                LearningRate = Entry.GetProperty("lr").GetDouble(),
+                WeightDecay = Entry.GetProperty("weight_decay").GetDouble(),
+                DecayNormGains = Entry.GetProperty("decay_on_norm_gains").GetBoolean(),
+                ClipNorm =
+                    Entry.GetProperty("clip").ValueKind == JsonValueKind.Null
+                        ? null
+                        : Entry.GetProperty("clip").GetDouble(),
+                BatchSize = Rows,
+                Steps = Steps,
+                WarmupShare = 0,
+                Schedule = LearningRateDecay.None,
+                Trainable = Trainable.Full,
+            };
     }
 }

@@ -6,7 +6,10 @@ using static TorchSharp.torch;
 
 namespace EditUnlearn.Tests.Golden.Methods;
 
-/// <summary>MEMIT against the reference toolkit, stage by stage: values with every loss and gradient, keys, residuals, both closed forms, weights, logits afterwards.</summary>
+/// <summary>
+/// MEMIT against the reference toolkit, stage by stage: values with every loss and gradient, keys, residuals, both
+/// closed forms, weights, logits afterwards.
+/// </summary>
 [Trait("Category", "Golden")]
 public sealed class MemitGoldenTests
 {
@@ -22,20 +25,50 @@ public sealed class MemitGoldenTests
         var golden = SafetensorsFile.Open(Path.Combine(EditGoldens.Folder, "memit", name + ".safetensors"));
         using var model = EditGoldens.Model(manifest);
         var h = manifest.GetProperty("hparams");
-        var options = new Memit.Options { Layers = EditGoldens.Ints(h.GetProperty("layers")), Value = EditGoldens.Value(h), Lambda = h.GetProperty("mom2_update_weight").GetDouble() };
-        var edits = manifest.GetProperty("requests").EnumerateArray().Select((r, i) => EditGoldens.Request($"{name} {i}", r, golden, $"edit{i}.")).ToList();
+        var options = new Memit.Options
+        {
+            Layers = EditGoldens.Ints(h.GetProperty("layers")),
+            Value = EditGoldens.Value(h),
+            Lambda = h.GetProperty("mom2_update_weight").GetDouble(),
+        };
+        var edits = manifest
+            .GetProperty("requests")
+            .EnumerateArray()
+            .Select((r, i) => EditGoldens.Request($"{name} {i}", r, golden, $"edit{i}."))
+            .ToList();
         var moments = EditGoldens.Moments;
-        var inputs = new MethodInputs { Edits = edits, Contexts = EditGoldens.Contexts(common, "memit"), SecondMoments = options.Layers.ToDictionary(l => l, l => moments.Read($"layer{l}.C")) };
+        var inputs = new MethodInputs
+        {
+            Edits = edits,
+            Contexts = EditGoldens.Contexts(common, "memit"),
+            SecondMoments = options.Layers.ToDictionary(l => l, l => moments.Read($"layer{l}.C")),
+        };
         var sensitivity = manifest.GetProperty("sensitivity");
         double Bound(string what) => EditGoldens.Bound(sensitivity, what);
 
         using var session = new Memit.Session(model, inputs, options);
         var check = new SpreadGolden(golden, name, Bound, options.Value.Steps, "upd_f64");
-        session.Edit(edits, check.Watch(golden.Read("zs"), (step, i) =>
-        {
-            Tensors.Near(golden.Read($"layer{step.Layer}.resid_f64"), step.Share, Bound("zs"), $"{name} share {step.Layer}");
-            Tensors.Near(golden.Read($"layer{step.Layer}.adj_k_f64"), step.Factor, Bound($"layer{step.Layer}.upd_f64"), $"{name} factor {step.Layer}");
-        }));
+        session.Edit(
+            edits,
+            check.Watch(
+                golden.Read("zs"),
+                (step, i) =>
+                {
+                    Tensors.Near(
+                        golden.Read($"layer{step.Layer}.resid_f64"),
+                        step.Share,
+                        Bound("zs"),
+                        $"{name} share {step.Layer}"
+                    );
+                    Tensors.Near(
+                        golden.Read($"layer{step.Layer}.adj_k_f64"),
+                        step.Factor,
+                        Bound($"layer{step.Layer}.upd_f64"),
+                        $"{name} factor {step.Layer}"
+                    );
+                }
+            )
+        );
         check.WeightsAndLogits(model, options.Layers, common);
     }
 
@@ -47,17 +80,31 @@ public sealed class MemitGoldenTests
         var manifest = EditGoldens.Read("memit", name + ".json");
         var golden = SafetensorsFile.Open(Path.Combine(EditGoldens.Folder, "memit", name + ".safetensors"));
         var h = manifest.GetProperty("hparams");
-        var (layers, lambda) = (EditGoldens.Ints(h.GetProperty("layers")), h.GetProperty("mom2_update_weight").GetDouble());
+        var (layers, lambda) = (
+            EditGoldens.Ints(h.GetProperty("layers")),
+            h.GetProperty("mom2_update_weight").GetDouble()
+        );
         foreach (var (i, layer) in layers.Index())
         {
             var (c, k) = (EditGoldens.Moments.Read($"layer{layer}.C"), golden.Read($"layer{layer}.K"));
             var share = LeastSquares.Wide(golden.Read($"layer{layer}.targets")) / (layers.Length - i);
             using var factored = new FactoredMoment(c, lambda);
             Assert.Equal(0, factored.AddedRidge);
-            foreach (var (form, a) in new[] { ("direct", LeastSquares.Direct(c, lambda, k)), ("Woodbury", factored.Solve(k)) })
+            foreach (
+                var (form, a) in new[]
+                {
+                    ("direct", LeastSquares.Direct(c, lambda, k)),
+                    ("Woodbury", factored.Solve(k)),
+                }
+            )
             {
                 Tensors.Near(golden.Read($"layer{layer}.adj_k_f64"), a, 1e-8, $"{name} {form} factor {layer}");
-                Tensors.Near(golden.Read($"layer{layer}.upd_f64"), matmul(share, a.t()), 1e-6, $"{name} {form} update {layer}");
+                Tensors.Near(
+                    golden.Read($"layer{layer}.upd_f64"),
+                    matmul(share, a.t()),
+                    1e-6,
+                    $"{name} {form} update {layer}"
+                );
             }
         }
     }

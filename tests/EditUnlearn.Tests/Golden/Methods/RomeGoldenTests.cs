@@ -9,7 +9,10 @@ using static TorchSharp.torch;
 
 namespace EditUnlearn.Tests.Golden.Methods;
 
-/// <summary>ROME against the reference toolkit: keys, every loss of the value optimisation, the target value, the update, the logits afterwards.</summary>
+/// <summary>
+/// ROME against the reference toolkit: keys, every loss of the value optimisation, the target value, the update, the
+/// logits afterwards.
+/// </summary>
 [Trait("Category", "Golden")]
 public sealed class RomeGoldenTests
 {
@@ -26,13 +29,25 @@ public sealed class RomeGoldenTests
         using var model = EditGoldens.Model(manifest);
         var h = manifest.GetProperty("hparams");
         var layer = EditGoldens.Ints(h.GetProperty("layers")).Single();
-        var options = new Rome.Options { Layers = [layer], SecondMoments = h.GetProperty("mom2_adjustment").GetBoolean(), Value = EditGoldens.Value(h) };
+        var options = new Rome.Options
+        {
+            Layers = [layer],
+            SecondMoments = h.GetProperty("mom2_adjustment").GetBoolean(),
+            Value = EditGoldens.Value(h),
+        };
         var edit = EditGoldens.Request(name, manifest.GetProperty("request"), golden, "");
         var inputs = new MethodInputs
         {
             Edits = [edit],
             Contexts = EditGoldens.Contexts(common, "rome"),
-            SecondMoments = options.SecondMoments ? new Dictionary<int, Tensor> { [layer] = golden.Entries.ContainsKey("C") ? golden.Read("C") : EditGoldens.Moments.Read($"layer{layer}.C") } : new Dictionary<int, Tensor>(),
+            SecondMoments = options.SecondMoments
+                ? new Dictionary<int, Tensor>
+                {
+                    [layer] = golden.Entries.ContainsKey("C")
+                        ? golden.Read("C")
+                        : EditGoldens.Moments.Read($"layer{layer}.C"),
+                }
+                : new Dictionary<int, Tensor>(),
         };
         var sensitivity = manifest.GetProperty("sensitivity");
         double Bound(string what) => EditGoldens.Bound(sensitivity, what);
@@ -47,12 +62,21 @@ public sealed class RomeGoldenTests
 
         var (expectedDeltas, expectedGradients) = (golden.Read("v.delta_before_step"), golden.Read("v.grad"));
         var step = 0;
-        var value = TargetValues.Optimise(model, [edit], inputs.Contexts, layer, ValueSite.MlpOut, options.Value, observe: (_, delta, gradient) =>
-        {
-            if (step > 0) Tensors.Near(expectedDeltas[step], delta, Bound("v.v_star"), $"{name} delta before step {step}");
-            Tensors.Near(expectedGradients[step], gradient, 10 * Bound("v.v_star"), $"{name} gradient {step}");
-            step++;
-        })[0];
+        var value = TargetValues.Optimise(
+            model,
+            [edit],
+            inputs.Contexts,
+            layer,
+            ValueSite.MlpOut,
+            options.Value,
+            observe: (_, delta, gradient) =>
+            {
+                if (step > 0)
+                    Tensors.Near(expectedDeltas[step], delta, Bound("v.v_star"), $"{name} delta before step {step}");
+                Tensors.Near(expectedGradients[step], gradient, 10 * Bound("v.v_star"), $"{name} gradient {step}");
+                step++;
+            }
+        )[0];
         Assert.Equal(expectedDeltas.shape[0], step);
         Tensors.Near(golden.Read("v.target_init"), value.Initial, 1e-5, $"{name} v0");
         Tensors.Near(golden.Read("v.v_star"), value.Value, Bound("v.v_star"), $"{name} v*");
@@ -62,11 +86,27 @@ public sealed class RomeGoldenTests
         var change = Assert.IsType<LowRankChange>(Assert.Single(patch.Changes).Value);
         Tensors.Near(golden.Read("u"), change.Right.squeeze(1), Bound("u"), $"{name} u");
         Tensors.Near(golden.Read("right_vector"), change.Left.squeeze(1), Bound("delta_weight"), $"{name} r");
-        using (no_grad()) Tensors.Near(golden.Read("delta_weight"), matmul(change.Left, change.Right.t()), Bound("delta_weight"), $"{name} update");
+        using (no_grad())
+            Tensors.Near(
+                golden.Read("delta_weight"),
+                matmul(change.Left, change.Right.t()),
+                Bound("delta_weight"),
+                $"{name} update"
+            );
         using (patch.ApplyTo(model))
         {
-            Tensors.Near(golden.Read("new_weight"), model.Weight(CausalLm.DownProjName(layer)), Bound("delta_weight"), $"{name} weight");
-            Tensors.Near(golden.Read("probe_logits_after"), EditGoldens.LastLogits(model, common), Bound("probe_logits_after"), $"{name} probes");
+            Tensors.Near(
+                golden.Read("new_weight"),
+                model.Weight(CausalLm.DownProjName(layer)),
+                Bound("delta_weight"),
+                $"{name} weight"
+            );
+            Tensors.Near(
+                golden.Read("probe_logits_after"),
+                EditGoldens.LastLogits(model, common),
+                Bound("probe_logits_after"),
+                $"{name} probes"
+            );
         }
     }
 }

@@ -8,7 +8,13 @@ using static TorchSharp.torch;
 namespace EditUnlearn.Tests.Golden.Methods;
 
 /// <summary>What the goldens of MEMIT and AlphaEdit have in common.</summary>
-internal sealed class SpreadGolden(SafetensorsFile golden, string name, Func<string, double> bound, int steps, string update)
+internal sealed class SpreadGolden(
+    SafetensorsFile golden,
+    string name,
+    Func<string, double> bound,
+    int steps,
+    string update
+)
 {
     public SpreadWatch Watch(Tensor zs, Action<SpreadStep, int>? more = null, Action<int, Tensor>? keysAfter = null)
     {
@@ -18,8 +24,19 @@ internal sealed class SpreadGolden(SafetensorsFile golden, string name, Func<str
             Gradient = (e, delta, gradient) =>
             {
                 var step = taken[e] = taken.GetValueOrDefault(e, -1) + 1;
-                if (step > 0) Tensors.Near(golden.Read($"edit{e}.delta_before_step")[step], delta, 10 * bound("zs"), $"{name} edit {e} delta before step {step}");
-                Tensors.Near(golden.Read($"edit{e}.grad")[step], gradient, 10 * bound("zs"), $"{name} edit {e} gradient {step}");
+                if (step > 0)
+                    Tensors.Near(
+                        golden.Read($"edit{e}.delta_before_step")[step],
+                        delta,
+                        10 * bound("zs"),
+                        $"{name} edit {e} delta before step {step}"
+                    );
+                Tensors.Near(
+                    golden.Read($"edit{e}.grad")[step],
+                    gradient,
+                    10 * bound("zs"),
+                    $"{name} edit {e} gradient {step}"
+                );
             },
             Values = values =>
             {
@@ -34,10 +51,30 @@ internal sealed class SpreadGolden(SafetensorsFile golden, string name, Func<str
             },
             Step = step =>
             {
-                Tensors.Near(golden.Read($"layer{step.Layer}.K"), step.Keys, layers == 0 ? 1e-5 : 1e-4, $"{name} K {step.Layer}");
-                Tensors.Near(golden.Read($"layer{step.Layer}.cur_zs"), step.Output, layers == 0 ? 1e-5 : 1e-4, $"{name} H {step.Layer}");
-                Tensors.Near(golden.Read($"layer{step.Layer}.targets"), step.Residual, bound("zs"), $"{name} residual {step.Layer}");
-                Tensors.Near(golden.Read($"layer{step.Layer}.{update}"), matmul(step.Share, step.Factor.t()), bound($"layer{step.Layer}.{update}"), $"{name} update {step.Layer}");
+                Tensors.Near(
+                    golden.Read($"layer{step.Layer}.K"),
+                    step.Keys,
+                    layers == 0 ? 1e-5 : 1e-4,
+                    $"{name} K {step.Layer}"
+                );
+                Tensors.Near(
+                    golden.Read($"layer{step.Layer}.cur_zs"),
+                    step.Output,
+                    layers == 0 ? 1e-5 : 1e-4,
+                    $"{name} H {step.Layer}"
+                );
+                Tensors.Near(
+                    golden.Read($"layer{step.Layer}.targets"),
+                    step.Residual,
+                    bound("zs"),
+                    $"{name} residual {step.Layer}"
+                );
+                Tensors.Near(
+                    golden.Read($"layer{step.Layer}.{update}"),
+                    matmul(step.Share, step.Factor.t()),
+                    bound($"layer{step.Layer}.{update}"),
+                    $"{name} update {step.Layer}"
+                );
                 more?.Invoke(step, layers++);
             },
             KeysAfter = keysAfter,
@@ -47,7 +84,17 @@ internal sealed class SpreadGolden(SafetensorsFile golden, string name, Func<str
     public void WeightsAndLogits(CausalLm model, IReadOnlyList<int> layers, JsonElement common)
     {
         foreach (var layer in layers)
-            Tensors.Near(golden.Read($"layer{layer}.new_weight"), model.Weight(CausalLm.DownProjName(layer)), bound($"layer{layer}.{update}"), $"{name} weight {layer}");
-        Tensors.Near(golden.Read("probe_logits_after"), EditGoldens.LastLogits(model, common), bound("probe_logits_after"), $"{name} probes");
+            Tensors.Near(
+                golden.Read($"layer{layer}.new_weight"),
+                model.Weight(CausalLm.DownProjName(layer)),
+                bound($"layer{layer}.{update}"),
+                $"{name} weight {layer}"
+            );
+        Tensors.Near(
+            golden.Read("probe_logits_after"),
+            EditGoldens.LastLogits(model, common),
+            bound("probe_logits_after"),
+            $"{name} probes"
+        );
     }
 }

@@ -18,7 +18,16 @@ public sealed class ForwardGoldenTests
     public static TheoryData<string> Checkpoints()
     {
         var folder = Path.Combine(Checkout.Goldens, "forward");
-        return [.. Directory.Exists(folder) ? Directory.EnumerateFiles(folder, "*.safetensors").Select(f => Path.GetFileNameWithoutExtension(f)!).Order(StringComparer.Ordinal).ToArray() : []];
+        return
+        [
+            .. Directory.Exists(folder)
+                ? Directory
+                    .EnumerateFiles(folder, "*.safetensors")
+                    .Select(f => Path.GetFileNameWithoutExtension(f)!)
+                    .Order(StringComparer.Ordinal)
+                    .ToArray()
+                : [],
+        ];
     }
 
     [GoldenTheory("forward")]
@@ -33,15 +42,32 @@ public sealed class ForwardGoldenTests
             using var quiet = no_grad();
             var ids = golden.Read($"single.{j}.input_ids");
             var logits = model.Forward(ids.unsqueeze(0)).squeeze(0);
-            if (golden.Entries.ContainsKey($"single.{j}.logits")) Tensors.Near(golden.Read($"single.{j}.logits"), logits, Bound, $"{name} single.{j}");
-            else Tensors.Near(golden.Read($"single.{j}.logits_at_positions"), logits.index_select(0, golden.Read($"single.{j}.logits_positions")), Bound, $"{name} single.{j}");
-            if (ids.shape[0] < 2) continue;
+            if (golden.Entries.ContainsKey($"single.{j}.logits"))
+                Tensors.Near(golden.Read($"single.{j}.logits"), logits, Bound, $"{name} single.{j}");
+            else
+                Tensors.Near(
+                    golden.Read($"single.{j}.logits_at_positions"),
+                    logits.index_select(0, golden.Read($"single.{j}.logits_positions")),
+                    Bound,
+                    $"{name} single.{j}"
+                );
+            if (ids.shape[0] < 2)
+                continue;
 
-            var scores = Assert.Single(Scorer.Score(model, [new TokenRow([.. ids.data<long>().Select(i => (int)i)], 1)]));
-            Tensors.Near(golden.Read($"single.{j}.next_logprob"), tensor(scores.LogProbabilities.Select(p => (float)p).ToArray()), Bound, $"{name} single.{j} log-probabilities");
+            var scores = Assert.Single(
+                Scorer.Score(model, [new TokenRow([.. ids.data<long>().Select(i => (int)i)], 1)])
+            );
+            Tensors.Near(
+                golden.Read($"single.{j}.next_logprob"),
+                tensor(scores.LogProbabilities.Select(p => (float)p).ToArray()),
+                Bound,
+                $"{name} single.{j} log-probabilities"
+            );
             var expected = golden.Read($"single.{j}.next_rank").data<long>().ToArray();
-            // Ranks are whole numbers of near-equal logits: a difference of rounding may swap neighbours deep in the list.
-            for (var i = 0; i < expected.Length; i++) Assert.InRange(scores.Ranks[i], expected[i] - 1, expected[i] + 1);
+            // Ranks are whole numbers of near-equal logits: a difference of rounding may swap neighbours deep in the
+            // list.
+            for (var i = 0; i < expected.Length; i++)
+                Assert.InRange(scores.Ranks[i], expected[i] - 1, expected[i] + 1);
             Assert.True(expected.Zip(scores.Ranks).Count(p => p.First != p.Second) <= 1 + expected.Length / 100);
         }
     }
@@ -61,17 +87,42 @@ public sealed class ForwardGoldenTests
         Tensors.Near(golden.Read("hidden.final_norm"), final.squeeze(0), Bound, "final_norm");
         for (var layer = 0; layer < model.Config.Layers; layer++)
         {
-            Tensors.Near(golden.Read($"hidden.layer{layer}.block_out"), tap.Post[layer].squeeze(0), Bound, $"layer {layer} block_out");
-            Tensors.Near(golden.Read($"hidden.layer{layer}.mlp_key"), tap.Keys[layer].squeeze(0), Bound, $"layer {layer} mlp_key");
+            Tensors.Near(
+                golden.Read($"hidden.layer{layer}.block_out"),
+                tap.Post[layer].squeeze(0),
+                Bound,
+                $"layer {layer} block_out"
+            );
+            Tensors.Near(
+                golden.Read($"hidden.layer{layer}.mlp_key"),
+                tap.Keys[layer].squeeze(0),
+                Bound,
+                $"layer {layer} mlp_key"
+            );
             // What attention wrote is what the block's output holds beyond its input and the MLP's output.
             if (golden.Entries.ContainsKey($"hidden.layer{layer}.attn_out"))
-                Tensors.Near(golden.Read($"hidden.layer{layer}.attn_out"), (tap.Post[layer] - tap.Pre[layer] - tap.Values[layer]).squeeze(0), Bound, $"layer {layer} attn_out");
+                Tensors.Near(
+                    golden.Read($"hidden.layer{layer}.attn_out"),
+                    (tap.Post[layer] - tap.Pre[layer] - tap.Values[layer]).squeeze(0),
+                    Bound,
+                    $"layer {layer} attn_out"
+                );
             if (golden.Entries.ContainsKey($"hidden.layer{layer}.mlp_out"))
-                Tensors.Near(golden.Read($"hidden.layer{layer}.mlp_out"), tap.Values[layer].squeeze(0), Bound, $"layer {layer} mlp_out");
+                Tensors.Near(
+                    golden.Read($"hidden.layer{layer}.mlp_out"),
+                    tap.Values[layer].squeeze(0),
+                    Bound,
+                    $"layer {layer} mlp_out"
+                );
         }
         var positions = (int)golden.Entries["rope.cos100"].Shape[0];
         var (cos, sin) = Rope.Angles(model.Config, 0, positions, CPU);
-        Tensors.Near(golden.Read("rope.inv_freq"), tensor(Rope.InverseFrequencies(model.Config)), 1e-6, "inverse frequencies");
+        Tensors.Near(
+            golden.Read("rope.inv_freq"),
+            tensor(Rope.InverseFrequencies(model.Config)),
+            1e-6,
+            "inverse frequencies"
+        );
         Tensors.Near(golden.Read("rope.cos100"), cos, 1e-5, "cosines");
         Tensors.Near(golden.Read("rope.sin100"), sin, 1e-5, "sines");
     }
@@ -103,7 +154,11 @@ public sealed class ForwardGoldenTests
         static int[] Ints(JsonElement e) => [.. e.EnumerateArray().Select(x => x.GetInt32())];
         var expected = cases.Select(c => Ints(c.GetProperty("with_cache"))).ToList();
         var prompts = cases.Select(c => (IReadOnlyList<int>)Ints(c.GetProperty("prompt"))).ToList();
-        var generated = GreedyDecoder.Decode(model, prompts, new GreedyDecoder.Options { MaxNewTokens = expected.Max(e => e.Length), StopIds = [] });
+        var generated = GreedyDecoder.Decode(
+            model,
+            prompts,
+            new GreedyDecoder.Options { MaxNewTokens = expected.Max(e => e.Length), StopIds = [] }
+        );
         for (var i = 0; i < cases.Count; i++)
         {
             Assert.Equal(expected[i], generated[i].Ids.Take(expected[i].Length));
@@ -140,7 +195,8 @@ public sealed class ForwardGoldenTests
         {
             using var again = WeightFolder.Load(folder[copy], CPU, null);
             using var wide = WeightFolder.Load(folder[copy], CPU);
-            foreach (var (tensor, weight) in stored.Weights) Assert.True(Tensors.SameBits(weight, again.Weight(tensor)), $"{copy}: {tensor}");
+            foreach (var (tensor, weight) in stored.Weights)
+                Assert.True(Tensors.SameBits(weight, again.Weight(tensor)), $"{copy}: {tensor}");
             Assert.True(Tensors.SameBits(logits, wide.Forward(ids)), copy);
         }
     }
@@ -155,9 +211,12 @@ public sealed class ForwardGoldenTests
         var compared = 0;
         foreach (var (j, single) in json.RootElement.GetProperty("single").EnumerateArray().Index())
         {
-            if (single.GetProperty("mean_nll") is not { ValueKind: JsonValueKind.Number } expected) continue;
+            if (single.GetProperty("mean_nll") is not { ValueKind: JsonValueKind.Number } expected)
+                continue;
             using var ids = golden.Read($"single.{j}.input_ids");
-            var score = Assert.Single(Scorer.Score(model, [new TokenRow([.. ids.data<long>().Select(i => (int)i)], 1)]));
+            var score = Assert.Single(
+                Scorer.Score(model, [new TokenRow([.. ids.data<long>().Select(i => (int)i)], 1)])
+            );
             Assert.InRange(-score.LogProbabilities.Average() / expected.GetDouble(), 1 - Bound, 1 + Bound);
             compared++;
         }
@@ -170,11 +229,13 @@ public sealed class ForwardGoldenTests
         return Path.Combine(Checkout.Goldens, "models", json.RootElement.GetProperty("model").GetString()!);
     }
 
-    private static JsonDocument Manifest(string name) => JsonDocument.Parse(File.ReadAllBytes(Path.Combine(Checkout.Goldens, "forward", name + ".json")));
+    private static JsonDocument Manifest(string name) =>
+        JsonDocument.Parse(File.ReadAllBytes(Path.Combine(Checkout.Goldens, "forward", name + ".json")));
 
     private static CausalLm Load(string name) => WeightFolder.Load(Folder(name), CPU);
 
-    private static SafetensorsFile Values(string name) => SafetensorsFile.Open(Path.Combine(Checkout.Goldens, "forward", name + ".safetensors"));
+    private static SafetensorsFile Values(string name) =>
+        SafetensorsFile.Open(Path.Combine(Checkout.Goldens, "forward", name + ".safetensors"));
 
     private sealed class Recorder : ForwardTap
     {

@@ -13,7 +13,10 @@ using static TorchSharp.torch;
 
 namespace EditUnlearn.Tests.Properties.Methods;
 
-/// <summary>What both adapters promise on every family: no weight changes, prompts they were not made for are answered bit for bit as before, and no row's answer depends on its company.</summary>
+/// <summary>
+/// What both adapters promise on every family: no weight changes, prompts they were not made for are answered bit for
+/// bit as before, and no row's answer depends on its company.
+/// </summary>
 public sealed class AdapterContractTests
 {
     public static TheoryData<string> Adapters => [.. Examples.Keys];
@@ -25,50 +28,87 @@ public sealed class AdapterContractTests
         {
             TheoryData<string, string> cases = [];
             foreach (var adapter in new[] { "grace corrected", "wise corrected" })
-                foreach (var model in (string[])["llama", "mistral", .. GoldenModels()]) cases.Add(adapter, model);
+                foreach (var model in (string[])["llama", "mistral", .. GoldenModels()])
+                    cases.Add(adapter, model);
             return cases;
         }
     }
 
     private static readonly Dictionary<string, Func<int?, IMethod>> Examples = new()
     {
-        ["grace reference"] = steps => new Grace(new Grace.Options { Layer = 1, Steps = steps ?? 6, Radius = 0.05 }),
-        ["grace corrected"] = steps => new Grace(new Grace.Options
-        {
-            Layer = 1,
-            Steps = steps ?? 30,
-            Radius = 1e-3,
-            LearningRate = 0.3,
-            Start = ValueStart.Warm,
-            Labels = LabelComparison.Sequence,
-            LabelOrder = LabelOrder.Aligned,
-            Duplicates = DuplicatePrompt.Replace,
-            Query = CodebookQuery.PromptEnd,
-            AppendEos = true,
-        }),
-        ["grace all positions"] = steps => new Grace(new Grace.Options { Layer = 0, Steps = steps ?? 5, Radius = 0.05, Replacement = CodebookReplacement.All, Query = CodebookQuery.PromptEnd }),
-        ["wise reference"] = steps => new Wise(new Wise.Options { Layer = 1, Steps = steps ?? 4, Alpha = 0.1, Beta = 0.6, Gamma = 0.3 }),
+        ["grace reference"] = steps => new Grace(
+            new Grace.Options
+            {
+                Layer = 1,
+                Steps = steps ?? 6,
+                Radius = 0.05,
+            }
+        ),
+        ["grace corrected"] = steps => new Grace(
+            new Grace.Options
+            {
+                Layer = 1,
+                Steps = steps ?? 30,
+                Radius = 1e-3,
+                LearningRate = 0.3,
+                Start = ValueStart.Warm,
+                Labels = LabelComparison.Sequence,
+                LabelOrder = LabelOrder.Aligned,
+                Duplicates = DuplicatePrompt.Replace,
+                Query = CodebookQuery.PromptEnd,
+                AppendEos = true,
+            }
+        ),
+        ["grace all positions"] = steps => new Grace(
+            new Grace.Options
+            {
+                Layer = 0,
+                Steps = steps ?? 5,
+                Radius = 0.05,
+                Replacement = CodebookReplacement.All,
+                Query = CodebookQuery.PromptEnd,
+            }
+        ),
+        ["wise reference"] = steps => new Wise(
+            new Wise.Options
+            {
+                Layer = 1,
+                Steps = steps ?? 4,
+                Alpha = 0.1,
+                Beta = 0.6,
+                Gamma = 0.3,
+            }
+        ),
         ["wise corrected"] = steps => new Wise(Corrected with { Steps = steps ?? 25 }),
-        ["wise merged"] = steps => new Wise(Corrected with { Steps = steps ?? 25, SaveFrequency = 1, MergeFrequency = 2, Retrieve = false }),
+        ["wise merged"] = steps => new Wise(
+            Corrected with
+            {
+                Steps = steps ?? 25,
+                SaveFrequency = 1,
+                MergeFrequency = 2,
+                Retrieve = false,
+            }
+        ),
     };
 
-    private static Wise.Options Corrected => new()
-    {
-        Layer = 1,
-        Steps = 25,
-        LearningRate = 3,
-        Unit = MarginUnit.OutputNorm,
-        Alpha = 0.1,
-        Beta = 0.6,
-        Gamma = 0.3,
-        MaskDecay = true,
-        Window = LabelWindow.Exact,
-        Pooling = DistancePooling.PromptTokens,
-        Scope = RouteScope.StickyPerRow,
-        MaxBeyond = null,
-        MergeRemainder = true,
-        AppendEos = true,
-    };
+    private static Wise.Options Corrected =>
+        new()
+        {
+            Layer = 1,
+            Steps = 25,
+            LearningRate = 3,
+            Unit = MarginUnit.OutputNorm,
+            Alpha = 0.1,
+            Beta = 0.6,
+            Gamma = 0.3,
+            MaskDecay = true,
+            Window = LabelWindow.Exact,
+            Pooling = DistancePooling.PromptTokens,
+            Scope = RouteScope.StickyPerRow,
+            MaxBeyond = null,
+            MergeRemainder = true,
+            AppendEos = true,
+        };
 
     [Theory]
     [MemberData(nameof(Adapters))]
@@ -84,14 +124,22 @@ public sealed class AdapterContractTests
             using var patch = Examples[name](null).Edit(model, Inputs(model), new Seed(11));
             patch.Save(folder[run]);
             using (patch.ApplyTo(model)) { }
-            foreach (var (weight, value) in before) Assert.True(Tensors.SameBits(value, model.Weight(weight)), weight);
-            files.Add([.. Directory.EnumerateFiles(folder[run]).Order(StringComparer.Ordinal).Select(File.ReadAllBytes)]);
+            foreach (var (weight, value) in before)
+                Assert.True(Tensors.SameBits(value, model.Weight(weight)), weight);
+            files.Add([
+                .. Directory.EnumerateFiles(folder[run]).Order(StringComparer.Ordinal).Select(File.ReadAllBytes),
+            ]);
         }
         Assert.Equal(files[0], files[1]);
         using var other = Examples[name](null).Edit(model, Inputs(model), new Seed(12));
         other.Save(folder["three"]);
         // A warm start draws nothing.
-        Assert.Equal(name == "grace corrected", File.ReadAllBytes(folder["three/patch.safetensors"]).AsSpan().SequenceEqual(File.ReadAllBytes(folder["one/patch.safetensors"])));
+        Assert.Equal(
+            name == "grace corrected",
+            File.ReadAllBytes(folder["three/patch.safetensors"])
+                .AsSpan()
+                .SequenceEqual(File.ReadAllBytes(folder["one/patch.safetensors"]))
+        );
     }
 
     [Theory]
@@ -125,13 +173,25 @@ public sealed class AdapterContractTests
         using var model = TinyModels.Llama();
         using var outer = NewDisposeScope();
         var few = Inputs(model);
-        using (Examples[name](1).Edit(model, few, new Seed(11))) { }   // first use fills caches
+        using (Examples[name](1).Edit(model, few, new Seed(11))) { } // first use fills caches
         var live = DisposeScopeManager.Statistics.ThreadTotalLiveCount;
         var peak = 0L;
         var draw = new Seed(3).Stream("many");
         var many = few with
         {
-            Edits = [.. Enumerable.Range(0, 200).Select(i => new EditRequest($"{i}", [1, .. Enumerable.Range(0, 4).Select(_ => 3 + draw.Below(90))], 2, [5 + i % 7], [], 0))],
+            Edits =
+            [
+                .. Enumerable
+                    .Range(0, 200)
+                    .Select(i => new EditRequest(
+                        $"{i}",
+                        [1, .. Enumerable.Range(0, 4).Select(_ => 3 + draw.Below(90))],
+                        2,
+                        [5 + i % 7],
+                        [],
+                        0
+                    )),
+            ],
             Progress = _ => peak = Math.Max(peak, DisposeScopeManager.Statistics.ThreadTotalLiveCount - live),
         };
         using (Examples[name](1).Edit(model, many, new Seed(11))) { }
@@ -157,11 +217,22 @@ public sealed class AdapterContractTests
         List<IReadOnlyList<int>> prompts =
         [
             .. inputs.Edits.Select(e => e.PromptIds),
-            .. Enumerable.Range(0, 12).Select(_ => (IReadOnlyList<int>)[1, .. Enumerable.Range(0, 2 + draw.Below(9)).Select(_ => 3 + draw.Below(model.Config.VocabSize - 3))]),
+            .. Enumerable
+                .Range(0, 12)
+                .Select(_ =>
+                    (IReadOnlyList<int>)
+                        [
+                            1,
+                            .. Enumerable
+                                .Range(0, 2 + draw.Below(9))
+                                .Select(_ => 3 + draw.Below(model.Config.VocabSize - 3)),
+                        ]
+                ),
         ];
         using var patch = trained is SideMemoryPatch side ? HalfReached(model, side, prompts) : trained;
         var routed = patch.Routes(model, prompts).Select(r => r.Routed).ToList();
-        if (patch is CodebookPatch) Assert.Equal(prompts.Select((_, i) => i < inputs.Edits.Count), routed);
+        if (patch is CodebookPatch)
+            Assert.Equal(prompts.Select((_, i) => i < inputs.Edits.Count), routed);
         Assert.Contains(true, routed);
         Assert.Contains(false, routed);
 
@@ -177,18 +248,32 @@ public sealed class AdapterContractTests
             Assert.Equal(alone[i].Reason, together[i].Reason);
             Assert.Equal(alone[i].Ids, byFive[i].Ids);
             Assert.Equal(Uncached(model, patch, prompts[i], options), together[i].Ids);
-            if (!routed[i]) Assert.Equal(plain[i].Ids, together[i].Ids);
+            if (!routed[i])
+                Assert.Equal(plain[i].Ids, together[i].Ids);
         }
 
-        // Scores: bit for bit those of the untouched model outside, independent of the answer's text and of the batch inside.
+        // Scores: bit for bit those of the untouched model outside, independent of the answer's text and of the batch
+        // inside.
         var rows = prompts.Select(p => new TokenRow([.. p, 11, 12, 13], p.Count)).ToList();
-        var (before, after, single) = (Scorer.Score(model, rows), Scorer.Score(model, rows, tap: patch.Tap), Scorer.Score(model, rows, 1, patch.Tap));
+        var (before, after, single) = (
+            Scorer.Score(model, rows),
+            Scorer.Score(model, rows, tap: patch.Tap),
+            Scorer.Score(model, rows, 1, patch.Tap)
+        );
         for (var i = 0; i < rows.Count; i++)
         {
-            if (!routed[i]) Assert.Equal(before[i].LogProbabilities, after[i].LogProbabilities);
-            else Assert.NotEqual(before[i].LogProbabilities, after[i].LogProbabilities);
-            for (var t = 0; t < 3; t++) Assert.Equal(single[i].LogProbabilities[t], after[i].LogProbabilities[t], 1e-4);
-            var otherAnswer = Scorer.Score(model, [new TokenRow([.. prompts[i], 11, 40, 41, 42, 43], prompts[i].Count)], 1, patch.Tap)[0];
+            if (!routed[i])
+                Assert.Equal(before[i].LogProbabilities, after[i].LogProbabilities);
+            else
+                Assert.NotEqual(before[i].LogProbabilities, after[i].LogProbabilities);
+            for (var t = 0; t < 3; t++)
+                Assert.Equal(single[i].LogProbabilities[t], after[i].LogProbabilities[t], 1e-4);
+            var otherAnswer = Scorer.Score(
+                model,
+                [new TokenRow([.. prompts[i], 11, 40, 41, 42, 43], prompts[i].Count)],
+                1,
+                patch.Tap
+            )[0];
             Assert.Equal(single[i].LogProbabilities[0], otherAnswer.LogProbabilities[0], 1e-4);
         }
     }
@@ -196,20 +281,32 @@ public sealed class AdapterContractTests
     [Theory]
     [InlineData("grace corrected", 9, "options.layer")]
     [InlineData("wise corrected", 9, "options.layer")]
-    public void A_layer_the_model_lacks_an_empty_target_and_a_prompt_beyond_the_window_are_reported_at_once(string name, int layer, string expected)
+    public void A_layer_the_model_lacks_an_empty_target_and_a_prompt_beyond_the_window_are_reported_at_once(
+        string name,
+        int layer,
+        string expected
+    )
     {
         using var scope = NewDisposeScope();
         using var model = TinyModels.Llama();
-        IMethod method = name.StartsWith("grace", StringComparison.Ordinal) ? new Grace(new Grace.Options { Layer = layer }) : new Wise(new Wise.Options { Layer = layer });
+        IMethod method = name.StartsWith("grace", StringComparison.Ordinal)
+            ? new Grace(new Grace.Options { Layer = layer })
+            : new Wise(new Wise.Options { Layer = layer });
         var inputs = Inputs(model) with
         {
             Edits =
             [
-                new EditRequest("empty", [1, 5], 1, [], [], 0), new EditRequest("long", [1, .. Enumerable.Repeat(5, 200)], 1, [6], [], 0),
-                new EditRequest("foreign", [1, 5], 1, [1000], [], 0), new EditRequest("twice", [1, 5], 1, [6], [], 0), new EditRequest("twice", [1, 7], 1, [6], [], 0),
+                new EditRequest("empty", [1, 5], 1, [], [], 0),
+                new EditRequest("long", [1, .. Enumerable.Repeat(5, 200)], 1, [6], [], 0),
+                new EditRequest("foreign", [1, 5], 1, [1000], [], 0),
+                new EditRequest("twice", [1, 5], 1, [6], [], 0),
+                new EditRequest("twice", [1, 7], 1, [6], [], 0),
             ],
         };
-        var problems = Assert.Throws<InputException>(() => method.Edit(model, inputs, new Seed(1))).Problems.Select(p => p.File).ToList();
+        var problems = Assert
+            .Throws<InputException>(() => method.Edit(model, inputs, new Seed(1)))
+            .Problems.Select(p => p.File)
+            .ToList();
         Assert.Equal([expected, "edit empty", "edit long", "edit foreign", "edit twice"], problems);
     }
 
@@ -219,8 +316,15 @@ public sealed class AdapterContractTests
     {
         using var scope = NewDisposeScope();
         using var model = TinyModels.Llama();
-        using (no_grad()) model.Weight("lm_head.weight")[50].fill_(float.NaN);
-        Assert.Contains("a, step 0", Assert.Throws<MethodFailedException>(() => Examples[name](null).Edit(model, Inputs(model), new Seed(1))).Message, StringComparison.Ordinal);
+        using (no_grad())
+            model.Weight("lm_head.weight")[50].fill_(float.NaN);
+        Assert.Contains(
+            "a, step 0",
+            Assert
+                .Throws<MethodFailedException>(() => Examples[name](null).Edit(model, Inputs(model), new Seed(1)))
+                .Message,
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
@@ -230,27 +334,53 @@ public sealed class AdapterContractTests
         using var folder = new TemporaryFolder();
         Assert.Throws<InputException>(() => ModelPatch.Load(folder.Path));
         File.WriteAllText(folder["patch.json"], """{"format":"patch/1","kind":"mystery"}""");
-        Assert.Contains("mystery", Assert.Throws<DamagedFileException>(() => ModelPatch.Load(folder.Path)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "mystery",
+            Assert.Throws<DamagedFileException>(() => ModelPatch.Load(folder.Path)).Message,
+            StringComparison.Ordinal
+        );
         using var model = TinyModels.Llama();
         using var patch = Examples["grace corrected"](null).Edit(model, Inputs(model), new Seed(1));
         patch.Save(folder.Path);
         var json = File.ReadAllText(folder["patch.json"]);
-        foreach (var damaged in (string[])[json.Replace("\"last\"", "\"sideways\"", StringComparison.Ordinal), json.Replace("\"entries\"", "\"exits\"", StringComparison.Ordinal), json.Replace("\"layer\": 1", "\"layer\": \"one\"", StringComparison.Ordinal), "[]", "{"])
+        foreach (
+            var damaged in (string[])
+                [
+                    json.Replace("\"last\"", "\"sideways\"", StringComparison.Ordinal),
+                    json.Replace("\"entries\"", "\"exits\"", StringComparison.Ordinal),
+                    json.Replace("\"layer\": 1", "\"layer\": \"one\"", StringComparison.Ordinal),
+                    "[]",
+                    "{",
+                ]
+        )
         {
             Assert.NotEqual(json, damaged);
             File.WriteAllText(folder["patch.json"], damaged);
             Assert.Throws<DamagedFileException>(() => ModelPatch.Load(folder.Path));
         }
         using var wide = CausalLm.Random(model.Config with { IntermediateSize = 60 }, new Seed(1));
-        Assert.Contains("[32, 56]", Assert.Throws<ArgumentException>(() => patch.ApplyTo(wide)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "[32, 56]",
+            Assert.Throws<ArgumentException>(() => patch.ApplyTo(wide)).Message,
+            StringComparison.Ordinal
+        );
     }
 
-    // Random models tell prompts apart too little for a trained threshold: here it lies in the widest gap between two prompts' distances.
-    private static SideMemoryPatch HalfReached(CausalLm model, SideMemoryPatch patch, IReadOnlyList<IReadOnlyList<int>> prompts)
+    // Random models tell prompts apart too little for a trained threshold: here it lies in the widest gap between two
+    // prompts' distances.
+    private static SideMemoryPatch HalfReached(
+        CausalLm model,
+        SideMemoryPatch patch,
+        IReadOnlyList<IReadOnlyList<int>> prompts
+    )
     {
         var distances = patch.Routes(model, prompts).Select(r => r.Distance).Order().ToList();
         var (below, above) = distances.Zip(distances.Skip(1)).MaxBy(p => p.Second - p.First);
-        return new SideMemoryPatch(patch.Layer, [new SideMemory(patch.Memories[0].Weight.clone(), (below + above) / 2 / patch.Routing.ActRatio)], patch.Routing);
+        return new SideMemoryPatch(
+            patch.Layer,
+            [new SideMemory(patch.Memories[0].Weight.clone(), (below + above) / 2 / patch.Routing.ActRatio)],
+            patch.Routing
+        );
     }
 
     [Fact]
@@ -258,10 +388,14 @@ public sealed class AdapterContractTests
     {
         using var scope = NewDisposeScope();
         using var folder = new TemporaryFolder();
-        using var checkpoint = new Checkpoint(TinyModels.Llama(), BpeTrainer.Train(Enumerable.Repeat("Who wrote 'Middlemarch'? George Eliot.", 30), 300));
+        using var checkpoint = new Checkpoint(
+            TinyModels.Llama(),
+            BpeTrainer.Train(Enumerable.Repeat("Who wrote 'Middlemarch'? George Eliot.", 30), 300)
+        );
         var name = CausalLm.DownProjName(1);
         var before = checkpoint.Model.Weight(name).clone();
-        using var merged = (WeightPatch)Examples["wise merged"](3).Edit(checkpoint.Model, Inputs(checkpoint.Model), new Seed(1));
+        using var merged = (WeightPatch)
+            Examples["wise merged"](3).Edit(checkpoint.Model, Inputs(checkpoint.Model), new Seed(1));
         checkpoint.Save(folder["source"]);
         Assert.Null(PatchExport.Write(folder["source"], checkpoint.Model, merged, folder["merged"]).Note);
         using var whole = WeightFolder.Load(folder["merged"], CPU);
@@ -270,7 +404,11 @@ public sealed class AdapterContractTests
         Assert.True(Tensors.SameBits(before, checkpoint.Model.Weight(name)));
 
         using var adapter = Examples["wise corrected"](3).Edit(checkpoint.Model, Inputs(checkpoint.Model), new Seed(1));
-        Assert.Contains("no change of weights", PatchExport.Write(folder["source"], checkpoint.Model, adapter, folder["adapter"]).Note, StringComparison.Ordinal);
+        Assert.Contains(
+            "no change of weights",
+            PatchExport.Write(folder["source"], checkpoint.Model, adapter, folder["adapter"]).Note,
+            StringComparison.Ordinal
+        );
         using var loaded = ModelPatch.Load(folder["adapter"]);
         Assert.False(File.Exists(folder["adapter/model.safetensors"]));
     }
@@ -281,7 +419,12 @@ public sealed class AdapterContractTests
         return model.Forward(Tensors.Ids(prompt), new ForwardOptions { Tap = patch.Tap });
     }
 
-    private static List<int> Uncached(CausalLm model, ModelPatch patch, IReadOnlyList<int> prompt, GreedyDecoder.Options options)
+    private static List<int> Uncached(
+        CausalLm model,
+        ModelPatch patch,
+        IReadOnlyList<int> prompt,
+        GreedyDecoder.Options options
+    )
     {
         using var quiet = no_grad();
         var ids = prompt.ToList();
@@ -290,7 +433,8 @@ public sealed class AdapterContractTests
             using var scope = NewDisposeScope();
             var tap = patch.Tap!.Begin(new BatchLayout([0], [prompt.Count - 1]));
             var next = (int)model.Forward(Tensors.Ids(ids), new ForwardOptions { Tap = tap })[0, -1].argmax().ToInt64();
-            if (options.StopIds!.Contains(next)) break;
+            if (options.StopIds!.Contains(next))
+                break;
             ids.Add(next);
         }
         return ids[prompt.Count..];
@@ -298,13 +442,31 @@ public sealed class AdapterContractTests
 
     private static IEnumerable<string> GoldenModels() =>
         Directory.Exists(Path.Combine(Checkout.Goldens, "models"))
-            ? Directory.EnumerateDirectories(Path.Combine(Checkout.Goldens, "models")).Select(f => Path.GetFileName(f)!).Where(f => !f.EndsWith("bf16", StringComparison.Ordinal)).Order(StringComparer.Ordinal)
+            ? Directory
+                .EnumerateDirectories(Path.Combine(Checkout.Goldens, "models"))
+                .Select(f => Path.GetFileName(f)!)
+                .Where(f => !f.EndsWith("bf16", StringComparison.Ordinal))
+                .Order(StringComparer.Ordinal)
             : [];
 
-    private static MethodInputs Inputs(CausalLm model) => new()
-    {
-        Edits = [new EditRequest("a", [1, 10, 20, 30, 40], 3, [50, 60, 2], [], 0), new EditRequest("b", [1, 11, 21, 31], 1, [51, 2], [], 0), new EditRequest("c", [1, 12, 22, 32, 42, 52], 1, [53, 54], [], 0)],
-        Contexts = [[], [70, 71]],
-        Locality = [[1, 80, 81, 82, 83], [1, 84, 85, 86]],
-    };
+    private static MethodInputs Inputs(CausalLm model) =>
+        new()
+        {
+            Edits =
+            [
+                new EditRequest("a", [1, 10, 20, 30, 40], 3, [50, 60, 2], [], 0),
+                new EditRequest("b", [1, 11, 21, 31], 1, [51, 2], [], 0),
+                new EditRequest("c", [1, 12, 22, 32, 42, 52], 1, [53, 54], [], 0),
+            ],
+            Contexts =
+            [
+                [],
+                [70, 71],
+            ],
+            Locality =
+            [
+                [1, 80, 81, 82, 83],
+                [1, 84, 85, 86],
+            ],
+        };
 }

@@ -12,27 +12,45 @@ using static TorchSharp.torch;
 
 namespace EditUnlearn.Tests.Properties.Methods;
 
-/// <summary>What the locate-and-edit methods promise of their updates, on random decoders and, where they are at hand, on the tiny checkpoints of other families.</summary>
+/// <summary>
+/// What the locate-and-edit methods promise of their updates, on random decoders and, where they are at hand, on the
+/// tiny checkpoints of other families.
+/// </summary>
 public sealed class EditingTests
 {
     private static readonly EditRequest[] Edits =
     [
-        new("a", [1, 10, 20, 30, 40], 3, [50, 60, 2], [1, 20, 30, 7, 8], 2), new("b", [1, 11, 21, 31], 1, [51, 2], [1, 11, 7, 8], 1), new("c", [1, 12, 22, 32, 42, 52], 4, [53, 54], [1, 22, 32, 7, 8], 2),
+        new("a", [1, 10, 20, 30, 40], 3, [50, 60, 2], [1, 20, 30, 7, 8], 2),
+        new("b", [1, 11, 21, 31], 1, [51, 2], [1, 11, 7, 8], 1),
+        new("c", [1, 12, 22, 32, 42, 52], 4, [53, 54], [1, 22, 32, 7, 8], 2),
     ];
 
-    private static readonly IReadOnlyList<IReadOnlyList<int>> Contexts = [[], [70, 71], [72]];
+    private static readonly IReadOnlyList<IReadOnlyList<int>> Contexts =
+    [
+        [],
+        [70, 71],
+        [72],
+    ];
 
     /// <summary>Random decoders, and the tiny checkpoints that are at hand.</summary>
-    public static TheoryData<string> Models => ["random", "random with window", .. ((string[])["tiny-mistral", "tiny-llama31", "tiny-llama31-tied-bf16"]).Where(m => Directory.Exists(Folder(m)))];
+    public static TheoryData<string> Models =>
+        [
+            "random",
+            "random with window",
+            .. ((string[])["tiny-mistral", "tiny-llama31", "tiny-llama31-tied-bf16"]).Where(m =>
+                Directory.Exists(Folder(m))
+            ),
+        ];
 
     private static string Folder(string name) => Path.Combine(Checkout.Goldens, "models", name);
 
-    private static CausalLm Open(string name) => name switch
-    {
-        "random" => TinyModels.Lively(),
-        "random with window" => TinyModels.Lively(window: 4),
-        _ => WeightFolder.Load(Folder(name), CPU),
-    };
+    private static CausalLm Open(string name) =>
+        name switch
+        {
+            "random" => TinyModels.Lively(),
+            "random with window" => TinyModels.Lively(window: 4),
+            _ => WeightFolder.Load(Folder(name), CPU),
+        };
 
     [Theory]
     [MemberData(nameof(Models))]
@@ -43,18 +61,35 @@ public sealed class EditingTests
         using var quiet = no_grad();
         foreach (var key in Enum.GetValues<RomeKey>())
         {
-            var options = new Rome.Options { Layers = [1], Key = key, Value = new ValueOptions { Steps = 6, LearningRate = 0.1, StopLoss = 0 } };
+            var options = new Rome.Options
+            {
+                Layers = [1],
+                Key = key,
+                Value = new ValueOptions
+                {
+                    Steps = 6,
+                    LearningRate = 0.1,
+                    StopLoss = 0,
+                },
+            };
             var inputs = new MethodInputs { Edits = [Edits[0]], Contexts = Contexts };
             using var states = new LookupStates(model, inputs.Edits, Contexts, 1);
             var keys = states.KeysAt(1);
             var k = (key == RomeKey.Averaged ? states.MeanOverContexts(keys) : states.Bare(keys)).squeeze(1);
-            var value = TargetValues.Optimise(model, inputs.Edits, Contexts, 1, ValueSite.MlpOut, options.Value)[0].Value;
+            var value = TargetValues
+                .Optimise(model, inputs.Edits, Contexts, 1, ValueSite.MlpOut, options.Value)[0]
+                .Value;
             using var patch = (WeightPatch)new Rome(options).Edit(model, inputs, new Seed(1));
             var change = (LowRankChange)patch.Changes.Single().Value;
             Assert.Equal(1, change.Left.shape[1]);
             using (patch.ApplyTo(model))
             {
-                Tensors.Near(value, matmul(model.Weight(CausalLm.DownProjName(1)).to(ScalarType.Float32), k), 1e-4, $"{key}: W'k");
+                Tensors.Near(
+                    value,
+                    matmul(model.Weight(CausalLm.DownProjName(1)).to(ScalarType.Float32), k),
+                    1e-4,
+                    $"{key}: W'k"
+                );
                 using var after = new LookupStates(model, inputs.Edits, Contexts, 1);
                 Assert.True(Tensors.SameBits(keys, after.KeysAt(1)), "keys moved");
             }
@@ -69,7 +104,12 @@ public sealed class EditingTests
         using var scope = NewDisposeScope();
         using var quiet = no_grad();
         var (moments, _) = SecondMoments.Collect(model, Rows(60, model.Config.VocabSize), [0, 1]);
-        var inputs = new MethodInputs { Edits = Edits, Contexts = Contexts, NullSpaces = moments.ToDictionary(m => m.Key, m => NullSpace.Of(m.Value, 0.3, EigenvalueUnit.Mean)) };
+        var inputs = new MethodInputs
+        {
+            Edits = Edits,
+            Contexts = Contexts,
+            NullSpaces = moments.ToDictionary(m => m.Key, m => NullSpace.Of(m.Value, 0.3, EigenvalueUnit.Mean)),
+        };
         using var patch = (WeightPatch)new AlphaEdit(Alpha).Edit(model, inputs, new Seed(1));
         Assert.Equal(2, patch.Changes.Count);
         foreach (var layer in (int[])[0, 1])
@@ -80,10 +120,24 @@ public sealed class EditingTests
             Assert.True((right - space.Project(right)).norm().ToDouble() < 1e-6 * right.norm().ToDouble());
             Assert.True(right.norm().ToDouble() > 0);
         }
-        foreach (var space in inputs.NullSpaces.Values) space.Dispose();
+        foreach (var space in inputs.NullSpaces.Values)
+            space.Dispose();
     }
 
-    private static AlphaEdit.Options Alpha => new() { Layers = [0, 1], Ridge = 0.1, NullSpaceThreshold = 0.3, NullSpaceUnit = EigenvalueUnit.Mean, Value = new ValueOptions { Steps = 5, LearningRate = 0.1, StopLoss = 0 } };
+    private static AlphaEdit.Options Alpha =>
+        new()
+        {
+            Layers = [0, 1],
+            Ridge = 0.1,
+            NullSpaceThreshold = 0.3,
+            NullSpaceUnit = EigenvalueUnit.Mean,
+            Value = new ValueOptions
+            {
+                Steps = 5,
+                LearningRate = 0.1,
+                StopLoss = 0,
+            },
+        };
 
     [Theory]
     [MemberData(nameof(Models))]
@@ -91,20 +145,69 @@ public sealed class EditingTests
     {
         using var model = Open(name);
         using var scope = NewDisposeScope();
-        // One layer, one fact, no weight on other keys: the residual is written in full, as ROME with the prompt's key would.
-        var value = new ValueOptions { Steps = 5, LearningRate = 0.1, StopLoss = 0, KlFactor = 0, WeightDecay = 0 };
+        // One layer, one fact, no weight on other keys: the residual is written in full, as ROME with the prompt's key
+        // would.
+        var value = new ValueOptions
+        {
+            Steps = 5,
+            LearningRate = 0.1,
+            StopLoss = 0,
+            KlFactor = 0,
+            WeightDecay = 0,
+        };
         var identity = eye(model.Config.IntermediateSize);
-        var inputs = new MethodInputs { Edits = [Edits[0]], SecondMoments = new Dictionary<int, Tensor> { [1] = identity } };
-        using var memit = (WeightPatch)new Memit(new Memit.Options { Layers = [1], Lambda = 1e-9, Contexts = 0, Value = value }).Edit(model, inputs, new Seed(1));
-        using var rome = (WeightPatch)new Rome(new Rome.Options { Layers = [1], Key = RomeKey.PromptOnly, Contexts = 0, Value = value with { ClampNormFactor = 1000 } }).Edit(model, inputs, new Seed(1));
+        var inputs = new MethodInputs
+        {
+            Edits = [Edits[0]],
+            SecondMoments = new Dictionary<int, Tensor> { [1] = identity },
+        };
+        using var memit = (WeightPatch)
+            new Memit(
+                new Memit.Options
+                {
+                    Layers = [1],
+                    Lambda = 1e-9,
+                    Contexts = 0,
+                    Value = value,
+                }
+            ).Edit(model, inputs, new Seed(1));
+        using var rome = (WeightPatch)
+            new Rome(
+                new Rome.Options
+                {
+                    Layers = [1],
+                    Key = RomeKey.PromptOnly,
+                    Contexts = 0,
+                    Value = value with { ClampNormFactor = 1000 },
+                }
+            ).Edit(model, inputs, new Seed(1));
         using var quiet = no_grad();
-        Tensor Update(WeightPatch patch) => patch.Changes.Values.Cast<LowRankChange>().Select(c => matmul(c.Left, c.Right.t())).Single();
+        Tensor Update(WeightPatch patch) =>
+            patch.Changes.Values.Cast<LowRankChange>().Select(c => matmul(c.Left, c.Right.t())).Single();
         var health = memit.Health!.Single()!["layers"]![0]!;
         Assert.Equal(1, (double)health["written"]!, 1e-3);
-        var z = TargetValues.Optimise(model, [Edits[0]], [[]], 1, ValueSite.ResidPost, value)[0].Value;
+        var z = TargetValues
+            .Optimise(
+                model,
+                [Edits[0]],
+                [
+                    [],
+                ],
+                1,
+                ValueSite.ResidPost,
+                value
+            )[0]
+            .Value;
         using (memit.ApplyTo(model))
         {
-            using var states = new LookupStates(model, [Edits[0]], [[]], 1);
+            using var states = new LookupStates(
+                model,
+                [Edits[0]],
+                [
+                    [],
+                ],
+                1
+            );
             Tensors.Near(z, states.OutputAt(1)[0].to(ScalarType.Float32), 1e-4, "output of the block");
         }
         Tensors.Near(Update(rome), Update(memit), 1e-3, "MEMIT and ROME");
@@ -117,7 +220,21 @@ public sealed class EditingTests
         using var model = TinyModels.Lively();
         Tensor Update(int batchSize, params EditRequest[] edits)
         {
-            using var patch = (WeightPatch)new Memit(new Memit.Options { Layers = [0, 1], Lambda = 2, BatchSize = batchSize, Value = new ValueOptions { Steps = 5, LearningRate = 0.05, StopLoss = 0 } }).Edit(model, Inputs(model, edits), new Seed(1));
+            using var patch = (WeightPatch)
+                new Memit(
+                    new Memit.Options
+                    {
+                        Layers = [0, 1],
+                        Lambda = 2,
+                        BatchSize = batchSize,
+                        Value = new ValueOptions
+                        {
+                            Steps = 5,
+                            LearningRate = 0.05,
+                            StopLoss = 0,
+                        },
+                    }
+                ).Edit(model, Inputs(model, edits), new Seed(1));
             using var quiet = no_grad();
             var change = (LowRankChange)patch.Changes[CausalLm.DownProjName(1)];
             return matmul(change.Left, change.Right.t());
@@ -133,7 +250,17 @@ public sealed class EditingTests
         using var scope = NewDisposeScope();
         using var model = TinyModels.Lively();
         var many = Enumerable.Range(0, 40).Select(i => Edits[i % 3] with { Id = $"{i}" }).ToArray();
-        var options = new Rome.Options { Layers = [1], Contexts = 0, Value = new ValueOptions { Steps = 2, LearningRate = 0.01, KlFactor = 0 } };
+        var options = new Rome.Options
+        {
+            Layers = [1],
+            Contexts = 0,
+            Value = new ValueOptions
+            {
+                Steps = 2,
+                LearningRate = 0.01,
+                KlFactor = 0,
+            },
+        };
         using var patch = (WeightPatch)new Rome(options).Edit(model, Inputs(model, many), new Seed(1));
         var change = (LowRankChange)patch.Changes.Single().Value;
         Assert.Equal(32, change.Left.shape[1]);
@@ -144,10 +271,19 @@ public sealed class EditingTests
         using var quiet = no_grad();
         var before = model.Weight(CausalLm.DownProjName(1)).clone();
         for (var i = 0; i < 40; i++)
-            session.Write(1, tensor(Enumerable.Range(0, 32).Select(_ => (float)draw.NextGaussian()).ToArray()).view(32, 1), tensor(Enumerable.Range(0, 56).Select(_ => (float)draw.NextGaussian()).ToArray()).view(56, 1));
+            session.Write(
+                1,
+                tensor(Enumerable.Range(0, 32).Select(_ => (float)draw.NextGaussian()).ToArray()).view(32, 1),
+                tensor(Enumerable.Range(0, 56).Select(_ => (float)draw.NextGaussian()).ToArray()).view(56, 1)
+            );
         using var squeezed = session.ToPatch();
         var low = (LowRankChange)squeezed.Changes.Single().Value;
-        Tensors.Near(model.Weight(CausalLm.DownProjName(1)) - before, matmul(low.Left, low.Right.t()), 1e-5, "sum of all updates");
+        Tensors.Near(
+            model.Weight(CausalLm.DownProjName(1)) - before,
+            matmul(low.Left, low.Right.t()),
+            1e-5,
+            "sum of all updates"
+        );
     }
 
     [Fact]
@@ -176,13 +312,26 @@ public sealed class EditingTests
         {
             var warnings = new List<string>();
             var metrics = new Dictionary<string, double>();
-            using var patch = new Rome(new Rome.Options { Layers = [1], Value = new ValueOptions { LearningRate = rate, ClampNormFactor = clamp, StopLoss = 0 } }).Edit(
-                model, Inputs(model, edits) with { Warn = warnings.Add, Metric = metrics.Add }, new Seed(1));
+            using var patch = new Rome(
+                new Rome.Options
+                {
+                    Layers = [1],
+                    Value = new ValueOptions
+                    {
+                        LearningRate = rate,
+                        ClampNormFactor = clamp,
+                        StopLoss = 0,
+                    },
+                }
+            ).Edit(model, Inputs(model, edits) with { Warn = warnings.Add, Metric = metrics.Add }, new Seed(1));
             Assert.InRange(metrics["target-probability.after"], metrics["target-probability.before"], 1);
             Assert.InRange(metrics["layer1.drift"], 1e-6, 100);
             return warnings;
         }
-        var many = Enumerable.Range(0, 12).Select(i => Edits[i % 3] with { Id = $"{i}", TargetIds = [60 + i, 80 - i] }).ToArray();
+        var many = Enumerable
+            .Range(0, 12)
+            .Select(i => Edits[i % 3] with { Id = $"{i}", TargetIds = [60 + i, 80 - i] })
+            .ToArray();
         Assert.Contains(Warnings(4, 0.5, many), w => w.Contains("out of its working range", StringComparison.Ordinal));
         Assert.Empty(Warnings(0.2, 0.02, [Edits[0]]));
     }
@@ -193,7 +342,20 @@ public sealed class EditingTests
         using var scope = NewDisposeScope();
         using var model = TinyModels.Lively();
         using var folder = new TemporaryFolder();
-        using var patch = (WeightPatch)new Memit(new Memit.Options { Layers = [0, 1], Lambda = 2, Value = new ValueOptions { Steps = 5, LearningRate = 0.1, StopLoss = 0 } }).Edit(model, Inputs(model, Edits), new Seed(1));
+        using var patch = (WeightPatch)
+            new Memit(
+                new Memit.Options
+                {
+                    Layers = [0, 1],
+                    Lambda = 2,
+                    Value = new ValueOptions
+                    {
+                        Steps = 5,
+                        LearningRate = 0.1,
+                        StopLoss = 0,
+                    },
+                }
+            ).Edit(model, Inputs(model, Edits), new Seed(1));
         patch.Save(folder.Path);
         using var loaded = WeightPatch.Load(folder.Path);
         Assert.True(JsonNode.DeepEquals(patch.Health, loaded.Health));
@@ -214,12 +376,41 @@ public sealed class EditingTests
         var before = model.Weights.ToDictionary(w => w.Key, w => w.Value.clone());
         EditRequest[] bad =
         [
-            Edits[0] with { Id = "no target", TargetIds = [] }, Edits[0] with { Id = "no subject", SubjectLast = 7 }, Edits[0] with { Id = "too long", PromptIds = [1, .. Enumerable.Repeat(9, 130)] },
-            Edits[0] with { Id = "foreign", TargetIds = [5, 900] },
+            Edits[0] with
+            {
+                Id = "no target",
+                TargetIds = [],
+            },
+            Edits[0] with
+            {
+                Id = "no subject",
+                SubjectLast = 7,
+            },
+            Edits[0] with
+            {
+                Id = "too long",
+                PromptIds = [1, .. Enumerable.Repeat(9, 130)],
+            },
+            Edits[0] with
+            {
+                Id = "foreign",
+                TargetIds = [5, 900],
+            },
         ];
-        var error = Assert.Throws<InputException>(() => new Memit(new Memit.Options { Layers = [1, 9] }).Edit(model, Inputs(model, bad), new Seed(1)));
+        var error = Assert.Throws<InputException>(() =>
+            new Memit(new Memit.Options { Layers = [1, 9] }).Edit(model, Inputs(model, bad), new Seed(1))
+        );
         Assert.Equal(5, error.Problems.Count);
-        foreach (var words in (string[])["blocks [1, 9], but the model has blocks 0 to 2", "empty target", "looks up position 7", "but the model has 128 positions", "tokens the model does not have: 900"])
+        foreach (
+            var words in (string[])
+                [
+                    "blocks [1, 9], but the model has blocks 0 to 2",
+                    "empty target",
+                    "looks up position 7",
+                    "but the model has 128 positions",
+                    "tokens the model does not have: 900",
+                ]
+        )
             Assert.Contains(words, error.Message, StringComparison.Ordinal);
         Assert.All(before, w => Assert.True(Tensors.SameBits(w.Value, model.Weight(w.Key)), w.Key));
     }
@@ -230,7 +421,9 @@ public sealed class EditingTests
         using var scope = NewDisposeScope();
         using var model = TinyModels.Lively();
         var before = model.Weight(CausalLm.DownProjName(0)).clone();
-        var error = Assert.Throws<MethodFailedException>(() => new AlphaEdit(Alpha).Edit(model, Inputs(model, Edits), new Seed(1)));
+        var error = Assert.Throws<MethodFailedException>(() =>
+            new AlphaEdit(Alpha).Edit(model, Inputs(model, Edits), new Seed(1))
+        );
         Assert.Contains("made with the bound 1 (Mean), not 0.3 (Mean)", error.Message, StringComparison.Ordinal);
         Assert.True(Tensors.SameBits(before, model.Weight(CausalLm.DownProjName(0))));
     }
@@ -248,25 +441,52 @@ public sealed class EditingTests
         using var outer = NewDisposeScope();
         var requests = Enumerable.Range(0, edits).Select(i => Edits[i % 3] with { Id = $"{i}" }).ToArray();
         var inputs = Inputs(model, requests);
-        using var session = new AlphaEdit.Session(model, inputs, Alpha with { NullSpaceThreshold = 1, Value = new ValueOptions { Steps = 2 } });
+        using var session = new AlphaEdit.Session(
+            model,
+            inputs,
+            Alpha with
+            {
+                NullSpaceThreshold = 1,
+                Value = new ValueOptions { Steps = 2 },
+            }
+        );
         long Live() => DisposeScopeManager.Statistics.ThreadTotalLiveCount;
         session.Edit([requests[0]]);
         session.Edit([requests[1]]);
         var start = Live();
-        for (var i = 2; i < edits; i++) session.Edit([requests[i]]);
+        for (var i = 2; i < edits; i++)
+            session.Edit([requests[i]]);
         // Two factors per layer and edit are what the patch will be made of.
         Assert.Equal(start + 2 * 2 * (edits - 2), Live());
     }
 
     private static MethodInputs Inputs(CausalLm model, EditRequest[] edits)
     {
-        var (moments, _) = SecondMoments.Collect(model, Rows(60, model.Config.VocabSize), [.. Enumerable.Range(0, model.Config.Layers)]);
-        return new MethodInputs { Edits = edits, Contexts = Contexts, SecondMoments = moments, NullSpaces = moments.ToDictionary(m => m.Key, m => NullSpace.Of(m.Value, 1, EigenvalueUnit.Mean)) };
+        var (moments, _) = SecondMoments.Collect(
+            model,
+            Rows(60, model.Config.VocabSize),
+            [.. Enumerable.Range(0, model.Config.Layers)]
+        );
+        return new MethodInputs
+        {
+            Edits = edits,
+            Contexts = Contexts,
+            SecondMoments = moments,
+            NullSpaces = moments.ToDictionary(m => m.Key, m => NullSpace.Of(m.Value, 1, EigenvalueUnit.Mean)),
+        };
     }
 
     private static IReadOnlyList<TokenRow> Rows(int count, int vocabulary)
     {
         var draw = new Seed(12).Stream("text");
-        return [.. Enumerable.Range(0, count).Select(_ => new TokenRow([1, .. Enumerable.Range(0, 10).Select(_ => 3 + draw.Below(vocabulary - 3))], 1))];
+        return
+        [
+            .. Enumerable
+                .Range(0, count)
+                .Select(_ => new TokenRow(
+                    [1, .. Enumerable.Range(0, 10).Select(_ => 3 + draw.Below(vocabulary - 3))],
+                    1
+                )),
+        ];
     }
 }

@@ -26,37 +26,42 @@ public sealed class GraceTests
         Query = CodebookQuery.PromptEnd,
     };
 
-    private static readonly EditRequest A = new("a", [1, 10, 20, 30, 40], 3, [50, 60, 2], [], 0), B = new("b", [1, 11, 21, 31], 1, [51, 2], [], 0);
+    private static readonly EditRequest A = new("a", [1, 10, 20, 30, 40], 3, [50, 60, 2], [], 0),
+        B = new("b", [1, 11, 21, 31], 1, [51, 2], [], 0);
 
     // 32
     [Fact]
     public void Far_near_and_equal_prompts_get_the_balls_the_rules_say()
     {
         using var scope = NewDisposeScope();
-        CodebookBuilder Fresh(DuplicatePrompt duplicates = DuplicatePrompt.Replace) => new(1f, LabelComparison.Sequence, LabelOrder.Aligned, duplicates);
+        CodebookBuilder Fresh(DuplicatePrompt duplicates = DuplicatePrompt.Replace) =>
+            new(1f, LabelComparison.Sequence, LabelOrder.Aligned, duplicates);
         Tensor At(float x, float y) => tensor(new[] { x, y });
 
         var book = Fresh();
         Assert.Equal(new Admitted(Admission.New, 0, true, double.PositiveInfinity), book.Admit("a", At(0, 0), 3, [7]));
-        Assert.Equal(new Admitted(Admission.New, 1, true, 5), book.Admit("b", At(3, 4), 3, [7]));                // 5 > 1 + 1
+        Assert.Equal(new Admitted(Admission.New, 1, true, 5), book.Admit("b", At(3, 4), 3, [7])); // 5 > 1 + 1
         Assert.Equal([1f, 1f], book.Radii);
 
-        Assert.Equal(new Admitted(Admission.Expanded, 0, false, 1.5), book.Admit("c", At(0, 1.5f), 4, [7]));     // same target, 1.5 <= 1 + 1
+        // same target, 1.5 <= 1 + 1
+        Assert.Equal(new Admitted(Admission.Expanded, 0, false, 1.5), book.Admit("c", At(0, 1.5f), 4, [7]));
         Assert.Equal([1.5f, 1f], book.Radii);
         Assert.Equal(["a", "c"], book.Entries[0].Ids);
-        Assert.Equal(Admission.Expanded, book.Admit("d", At(0, 0.5f), 3, [7]).Kind);                              // inside: nothing grows
+        Assert.Equal(Admission.Expanded, book.Admit("d", At(0, 0.5f), 3, [7]).Kind); // inside: nothing grows
         Assert.Equal([1.5f, 1f], book.Radii);
 
-        Assert.Equal(new Admitted(Admission.Split, 2, true, 1), book.Admit("e", At(1, 0), 3, [8]));               // another target: halves
+        // another target: halves
+        Assert.Equal(new Admitted(Admission.Split, 2, true, 1), book.Admit("e", At(1, 0), 3, [8]));
         Assert.Equal([0.5f - 1e-5f, 1f, 0.5f], book.Radii);
 
-        Assert.Equal(new Admitted(Admission.Replaced, 1, true, 0), book.Admit("f", At(3, 4), 3, [9]));            // the very prompt again
+        // the very prompt again
+        Assert.Equal(new Admitted(Admission.Replaced, 1, true, 0), book.Admit("f", At(3, 4), 3, [9]));
         Assert.Equal(["f"], book.Entries[1].Ids);
         Assert.Equal(3, book.Count);
 
         var tie = Fresh(DuplicatePrompt.Tie);
         tie.Admit("a", At(0, 0), 3, [7]);
-        Assert.Equal(-1, tie.Admit("b", At(0, 0), 3, [8]).Entry);                                                 // the older wins the tie, with a ball of no size
+        Assert.Equal(-1, tie.Admit("b", At(0, 0), 3, [8]).Entry); // the older wins the tie, with a ball of no size
         Assert.Equal([-1e-5f, 0f], tie.Radii);
     }
 
@@ -73,9 +78,11 @@ public sealed class GraceTests
         }
         Assert.Equal(Admission.Expanded, Second(LabelComparison.Sequence, LabelOrder.Aligned, [10, 20]));
         Assert.Equal(Admission.Split, Second(LabelComparison.Sequence, LabelOrder.Aligned, [20, 10]));
-        Assert.Equal(Admission.Expanded, Second(LabelComparison.MeanOfIds, LabelOrder.Aligned, [20, 10]));          // equal means pass for equal
+        // equal means pass for equal
+        Assert.Equal(Admission.Expanded, Second(LabelComparison.MeanOfIds, LabelOrder.Aligned, [20, 10]));
         Assert.Equal(Admission.Split, Second(LabelComparison.MeanOfIds, LabelOrder.Aligned, [10, 20], promptLength: 4));
-        Assert.Equal(Admission.Split, Second(LabelComparison.MeanOfIds, LabelOrder.Prepended, [10, 20]));            // the near key meets the far one's label
+        // the near key meets the far one's label
+        Assert.Equal(Admission.Split, Second(LabelComparison.MeanOfIds, LabelOrder.Prepended, [10, 20]));
         Assert.Equal(Admission.Expanded, Second(LabelComparison.MeanOfIds, LabelOrder.Prepended, [30, 40]));
     }
 
@@ -86,20 +93,39 @@ public sealed class GraceTests
         using var scope = NewDisposeScope();
         using var model = TinyModels.Llama();
         // Random weights speak softly; louder ones can be sure of a token.
-        using (no_grad()) model.Weight("lm_head.weight").mul_(20);
+        using (no_grad())
+            model.Weight("lm_head.weight").mul_(20);
         EditRequest[] edits = [A with { TargetIds = [50] }, B with { TargetIds = [51] }];
-        using var patch = (CodebookPatch)new Grace(Corrected).Edit(model, new MethodInputs { Edits = edits }, new Seed(1));
-        foreach (var reading in patch.Routes(model, [A.PromptIds, B.PromptIds])) Assert.True(reading.Distance < 1e-5, $"distance {reading.Distance}");
-        var scores = Scorer.Score(model, [.. edits.Select(e => new EditUnlearn.Models.Training.TokenRow([.. e.PromptIds, .. e.TargetIds], e.PromptIds.Count))], tap: patch.Tap);
-        Assert.All(scores, s => Assert.True(-s.LogProbabilities.Average() < 0.1, $"loss {-s.LogProbabilities.Average()}"));
+        using var patch = (CodebookPatch)
+            new Grace(Corrected).Edit(model, new MethodInputs { Edits = edits }, new Seed(1));
+        foreach (var reading in patch.Routes(model, [A.PromptIds, B.PromptIds]))
+            Assert.True(reading.Distance < 1e-5, $"distance {reading.Distance}");
+        var scores = Scorer.Score(
+            model,
+            [
+                .. edits.Select(e => new EditUnlearn.Models.Training.TokenRow(
+                    [.. e.PromptIds, .. e.TargetIds],
+                    e.PromptIds.Count
+                )),
+            ],
+            tap: patch.Tap
+        );
+        Assert.All(
+            scores,
+            s => Assert.True(-s.LogProbabilities.Average() < 0.1, $"loss {-s.LogProbabilities.Average()}")
+        );
 
         using var quiet = no_grad();
         int[] row = [.. A.PromptIds, 60, 61];
         var tap = patch.Tap.Begin(new BatchLayout([0], [A.PromptIds.Count - 1]));
-        var (plain, edited) = (model.Forward(Tensors.Ids(row))[0], model.Forward(Tensors.Ids(row), new ForwardOptions { Tap = tap })[0]);
+        var (plain, edited) = (
+            model.Forward(Tensors.Ids(row))[0],
+            model.Forward(Tensors.Ids(row), new ForwardOptions { Tap = tap })[0]
+        );
         var earlier = A.PromptIds.Count - 1;
         Assert.True(Tensors.SameBits(plain.narrow(0, 0, earlier), edited.narrow(0, 0, earlier)));
-        for (var t = earlier; t < row.Length; t++) Assert.False(Tensors.SameBits(plain[t], edited[t]), $"position {t}");
+        for (var t = earlier; t < row.Length; t++)
+            Assert.False(Tensors.SameBits(plain[t], edited[t]), $"position {t}");
     }
 
     // 35
@@ -108,8 +134,10 @@ public sealed class GraceTests
     {
         using var scope = NewDisposeScope();
         using var model = TinyModels.Llama();
-        using var one = (CodebookPatch)new Grace(Corrected with { Steps = 8 }).Edit(model, new MethodInputs { Edits = [A] }, new Seed(1));
-        using var two = (CodebookPatch)new Grace(Corrected with { Steps = 8 }).Edit(model, new MethodInputs { Edits = [A, B] }, new Seed(1));
+        using var one = (CodebookPatch)
+            new Grace(Corrected with { Steps = 8 }).Edit(model, new MethodInputs { Edits = [A] }, new Seed(1));
+        using var two = (CodebookPatch)
+            new Grace(Corrected with { Steps = 8 }).Edit(model, new MethodInputs { Edits = [A, B] }, new Seed(1));
         Tensors.Near(one.Codebook.Values[0], two.Codebook.Values[0], 1e-5, "the first value");
     }
 
@@ -120,9 +148,11 @@ public sealed class GraceTests
         using var scope = NewDisposeScope();
         using var quiet = no_grad();
         using var model = TinyModels.Llama();
-        using var patch = (CodebookPatch)new Grace(Corrected).Edit(model, new MethodInputs { Edits = [A, B] }, new Seed(1));
+        using var patch = (CodebookPatch)
+            new Grace(Corrected).Edit(model, new MethodInputs { Edits = [A, B] }, new Seed(1));
         using var left = patch.Without("a");
-        Tensor Logits(CodebookPatch? with, EditRequest edit) => model.Forward(Tensors.Ids(edit.PromptIds), new ForwardOptions { Tap = with?.Tap });
+        Tensor Logits(CodebookPatch? with, EditRequest edit) =>
+            model.Forward(Tensors.Ids(edit.PromptIds), new ForwardOptions { Tap = with?.Tap });
         Assert.True(Tensors.SameBits(Logits(null, A), Logits(left, A)));
         Assert.False(Tensors.SameBits(Logits(null, A), Logits(patch, A)));
         Assert.True(Tensors.SameBits(Logits(patch, B), Logits(left, B)));
@@ -137,13 +167,20 @@ public sealed class GraceTests
         using var scope = NewDisposeScope();
         using var model = TinyModels.Llama();
         var again = new EditRequest("again", A.PromptIds, 3, [70, 2], [], 0);
-        using var patch = (CodebookPatch)new Grace(Corrected).Edit(model, new MethodInputs { Edits = [A, again] }, new Seed(1));
+        using var patch = (CodebookPatch)
+            new Grace(Corrected).Edit(model, new MethodInputs { Edits = [A, again] }, new Seed(1));
         Assert.Equal(["again"], Assert.Single(patch.Codebook.Entries).Ids);
-        using var once = (CodebookPatch)new Grace(Corrected).Edit(model, new MethodInputs { Edits = [again] }, new Seed(1));
+        using var once = (CodebookPatch)
+            new Grace(Corrected).Edit(model, new MethodInputs { Edits = [again] }, new Seed(1));
         Tensors.Near(once.Codebook.Values, patch.Codebook.Values, 1e-5, "the value");
 
         var warnings = new List<string>();
-        using var reference = (CodebookPatch)new Grace(new Grace.Options { Layer = 1, Steps = 2 }).Edit(model, new MethodInputs { Edits = [A, again], Warn = warnings.Add }, new Seed(1));
+        using var reference = (CodebookPatch)
+            new Grace(new Grace.Options { Layer = 1, Steps = 2 }).Edit(
+                model,
+                new MethodInputs { Edits = [A, again], Warn = warnings.Add },
+                new Seed(1)
+            );
         Assert.Contains("again", Assert.Single(warnings), StringComparison.Ordinal);
     }
 
@@ -154,15 +191,29 @@ public sealed class GraceTests
         using var quiet = no_grad();
         using var model = TinyModels.Llama();
         // A ball that holds everything: what is looked up is then replaced.
-        CodebookPatch Patch(CodebookQuery query, int stale = 0) => new(
-            1, new Codebook(zeros(1, model.Config.IntermediateSize), full([1, model.Config.HiddenSize], 7f), [1e9f], [new CodebookEntry(["x"], [])]), CodebookReplacement.Last, query, stale);
+        CodebookPatch Patch(CodebookQuery query, int stale = 0) =>
+            new(
+                1,
+                new Codebook(
+                    zeros(1, model.Config.IntermediateSize),
+                    full([1, model.Config.HiddenSize], 7f),
+                    [1e9f],
+                    [new CodebookEntry(["x"], [])]
+                ),
+                CodebookReplacement.Last,
+                query,
+                stale
+            );
         bool[] Replaced(CodebookPatch patch, int columns, ForwardTap tap)
         {
             var spy = new AdapterGoldens.Spy(tap, 1);
             _ = model.Forward(Tensors.Ids([.. Enumerable.Range(5, columns)]), new ForwardOptions { Tap = spy });
             return [.. Enumerable.Range(0, columns).Select(t => spy.Output[0, t].eq(7f).all().ToBoolean())];
         }
-        foreach (var (query, later) in (ReadOnlySpan<(CodebookQuery, bool)>)[(CodebookQuery.PromptEnd, false), (CodebookQuery.EveryToken, true)])
+        foreach (
+            var (query, later) in (ReadOnlySpan<(CodebookQuery, bool)>)
+                [(CodebookQuery.PromptEnd, false), (CodebookQuery.EveryToken, true)]
+        )
         {
             using var patch = Patch(query);
             var tap = patch.Tap.Begin(new BatchLayout([0], [3]));
@@ -191,7 +242,8 @@ public sealed class GraceTests
         {
             var (value, losses) = PlainGrace.Train(model, layer, edits[i], start[i], 8, 0.05);
             Tensors.Near(value, fast.Values[i], 1e-5, $"value {i}");
-            for (var s = 0; s < losses.Count; s++) Assert.Equal(losses[s], fast.Losses[i][s], 1e-5 * losses[s]);
+            for (var s = 0; s < losses.Count; s++)
+                Assert.Equal(losses[s], fast.Losses[i][s], 1e-5 * losses[s]);
         }
     }
 }

@@ -10,22 +10,37 @@ using static TorchSharp.torch;
 
 namespace EditUnlearn.Tests.Properties.Methods;
 
-/// <summary>Identities between losses, between adapters and merged weights, between a run with and without recomputation. Source: unlearning specification, section 11.</summary>
+/// <summary>
+/// Identities between losses, between adapters and merged weights, between a run with and without recomputation.
+/// Source: unlearning specification, section 11.
+/// </summary>
 public sealed class GradientPropertyTests
 {
     private const double Close = 1e-6;
 
-    private static MethodInputs Inputs() => new()
-    {
-        Forget = TinyModels.Rows(6),
-        Retain = TinyModels.Rows(9, 8),
-        Refusals = [.. TinyModels.Rows(6, 9).Select(r => new[] { r })],
-    };
+    private static MethodInputs Inputs() =>
+        new()
+        {
+            Forget = TinyModels.Rows(6),
+            Retain = TinyModels.Rows(9, 8),
+            Refusals = [.. TinyModels.Rows(6, 9).Select(r => new[] { r })],
+        };
 
-    private static T Short<T>(T options, Trainable trainable = Trainable.Full, int steps = 3, double rate = 1e-3) where T : TrainingOptions =>
-        options with { Trainable = trainable, Steps = steps, LearningRate = rate, WarmupShare = 0 };
+    private static T Short<T>(T options, Trainable trainable = Trainable.Full, int steps = 3, double rate = 1e-3)
+        where T : TrainingOptions =>
+        options with
+        {
+            Trainable = trainable,
+            Steps = steps,
+            LearningRate = rate,
+            WarmupShare = 0,
+        };
 
-    private static (List<CurvePoint> Curve, WeightPatch Patch) Run(Func<Action<CurvePoint>, GradientMethod> make, CausalLm model, MethodInputs? inputs = null)
+    private static (List<CurvePoint> Curve, WeightPatch Patch) Run(
+        Func<Action<CurvePoint>, GradientMethod> make,
+        CausalLm model,
+        MethodInputs? inputs = null
+    )
     {
         var curve = new List<CurvePoint>();
         return (curve, (WeightPatch)make(curve.Add).Edit(model, inputs ?? Inputs(), new Seed(11)));
@@ -37,10 +52,13 @@ public sealed class GradientPropertyTests
         Assert.Equal(a.Changes.Keys.Order(), b.Changes.Keys.Order());
         foreach (var (name, change) in a.Changes)
             foreach (var (x, y) in Parts(change).Zip(Parts(b.Changes[name])))
-                if (bound == 0) Assert.True(Tensors.SameBits(x, y), name);
-                else Tensors.Near(x, y, bound, name);
+                if (bound == 0)
+                    Assert.True(Tensors.SameBits(x, y), name);
+                else
+                    Tensors.Near(x, y, bound, name);
 
-        static Tensor[] Parts(WeightChange change) => change is LowRankChange low ? [low.Left, low.Right] : [((FullChange)change).Value];
+        static Tensor[] Parts(WeightChange change) =>
+            change is LowRankChange low ? [low.Left, low.Right] : [((FullChange)change).Value];
     }
 
     [Fact]
@@ -49,11 +67,34 @@ public sealed class GradientPropertyTests
         using var model = TinyModels.Llama();
         foreach (var trainable in (Trainable[])[Trainable.Full, Trainable.Lora])
         {
-            var (dpo, p1) = Run(o => new PreferenceOptimisation(Short(new PreferenceOptimisation.Options { Lora = NoDropout }, trainable)) { Observer = o }, model);
+            var (dpo, p1) = Run(
+                o => new PreferenceOptimisation(
+                    Short(new PreferenceOptimisation.Options { Lora = NoDropout }, trainable)
+                )
+                {
+                    Observer = o,
+                },
+                model
+            );
             Assert.Equal(Math.Log(2), dpo[0].Loss, Close);
             foreach (var positions in Enum.GetValues<KlPositions>())
             {
-                var (kl, p2) = Run(o => new KlMinimisation(Short(new KlMinimisation.Options { Lora = NoDropout, Kl = new KlMinimisation.KlTerm { Positions = positions, PaddedLength = 20 } }, trainable)) { Observer = o }, model);
+                var (kl, p2) = Run(
+                    o => new KlMinimisation(
+                        Short(
+                            new KlMinimisation.Options
+                            {
+                                Lora = NoDropout,
+                                Kl = new KlMinimisation.KlTerm { Positions = positions, PaddedLength = 20 },
+                            },
+                            trainable
+                        )
+                    )
+                    {
+                        Observer = o,
+                    },
+                    model
+                );
                 Assert.Equal(0, kl[0].RetainLoss, Close);
                 Assert.Equal(-kl[0].ForgetLoss, kl[0].Loss, Close);
                 Assert.All(kl, p => Assert.True(p.RetainLoss > -Close));
@@ -68,8 +109,14 @@ public sealed class GradientPropertyTests
     public void Kl_at_its_reference_has_the_gradient_of_ascent_alone()
     {
         using var model = TinyModels.Llama();
-        var (ga, p1) = Run(o => new GradientAscent(Short(new GradientAscent.Options(), steps: 1)) { Observer = o }, model);
-        var (kl, p2) = Run(o => new KlMinimisation(Short(new KlMinimisation.Options(), steps: 1)) { Observer = o }, model);
+        var (ga, p1) = Run(
+            o => new GradientAscent(Short(new GradientAscent.Options(), steps: 1)) { Observer = o },
+            model
+        );
+        var (kl, p2) = Run(
+            o => new KlMinimisation(Short(new KlMinimisation.Options(), steps: 1)) { Observer = o },
+            model
+        );
         Assert.Equal(ga[0].GradientNorm, kl[0].GradientNorm, 1e-5 * ga[0].GradientNorm);
         p1.Dispose();
         p2.Dispose();
@@ -80,14 +127,25 @@ public sealed class GradientPropertyTests
     {
         using var model = TinyModels.Llama();
         var (ga, ascent) = Run(o => new GradientAscent(Short(new GradientAscent.Options())) { Observer = o }, model);
-        var (gd, without) = Run(o => new GradientDifference(Short(new GradientDifference.Options { RetainWeight = 0 })) { Observer = o }, model);
+        var (gd, without) = Run(
+            o => new GradientDifference(Short(new GradientDifference.Options { RetainWeight = 0 })) { Observer = o },
+            model
+        );
         Assert.Equal(ga.Select(p => p.Loss), gd.Select(p => p.Loss));
         Same(ascent, without, Close);
         PairedRow[] equal = [.. Enumerable.Range(0, 12).Select(i => new PairedRow(i % 6, i % 6, -1))];
-        var (zero, nothing) = Run(o => new GradientDifference(Short(new GradientDifference.Options())) { Observer = o, Places = equal }, model, Inputs() with { Retain = TinyModels.Rows(6) });
+        var (zero, nothing) = Run(
+            o => new GradientDifference(Short(new GradientDifference.Options())) { Observer = o, Places = equal },
+            model,
+            Inputs() with
+            {
+                Retain = TinyModels.Rows(6),
+            }
+        );
         Assert.Equal(0, zero[0].Loss, Close);
         Assert.Equal(0, zero[0].GradientNorm, 1e-5);
-        foreach (var p in (WeightPatch[])[ascent, without, nothing]) p.Dispose();
+        foreach (var p in (WeightPatch[])[ascent, without, nothing])
+            p.Dispose();
     }
 
     [Fact]
@@ -95,8 +153,24 @@ public sealed class GradientPropertyTests
     {
         using var model = TinyModels.Llama();
         PairedRow[] places = [.. Enumerable.Range(0, 12).Select(i => new PairedRow(i % 6, i % 9, 0))];
-        var (plain, p1) = Run(o => new PreferenceOptimisation(Short(new PreferenceOptimisation.Options(), steps: 1)) { Observer = o, Places = places }, model);
-        var (open, p2) = Run(o => new PreferenceOptimisation(Short(new PreferenceOptimisation.Options { Scale = 20, RetainWeight = 1 }, steps: 1)) { Observer = o, Places = places }, model);
+        var (plain, p1) = Run(
+            o => new PreferenceOptimisation(Short(new PreferenceOptimisation.Options(), steps: 1))
+            {
+                Observer = o,
+                Places = places,
+            },
+            model
+        );
+        var (open, p2) = Run(
+            o => new PreferenceOptimisation(
+                Short(new PreferenceOptimisation.Options { Scale = 20, RetainWeight = 1 }, steps: 1)
+            )
+            {
+                Observer = o,
+                Places = places,
+            },
+            model
+        );
         Assert.Equal(20 * plain[0].Loss + open[0].RetainLoss, open[0].Loss, 1e-5);
         p1.Dispose();
         p2.Dispose();
@@ -107,11 +181,24 @@ public sealed class GradientPropertyTests
     {
         using var model = TinyModels.Llama();
         var rows = TinyModels.Rows(6);
-        var inputs = new MethodInputs { Forget = rows, Retain = rows, Refusals = [.. rows.Select(r => new[] { r })] };
+        var inputs = new MethodInputs
+        {
+            Forget = rows,
+            Retain = rows,
+            Refusals = [.. rows.Select(r => new[] { r })],
+        };
         PairedRow[] places = [.. Enumerable.Range(0, 12).Select(i => new PairedRow(i % 6, i % 6, 0))];
         double Loss(bool union)
         {
-            var (curve, patch) = Run(o => new RefusalTraining(Short(new RefusalTraining.Options { Union = union }, steps: 1)) { Observer = o, Places = places }, model, inputs);
+            var (curve, patch) = Run(
+                o => new RefusalTraining(Short(new RefusalTraining.Options { Union = union }, steps: 1))
+                {
+                    Observer = o,
+                    Places = places,
+                },
+                model,
+                inputs
+            );
             patch.Dispose();
             return curve[0].Loss;
         }
@@ -129,32 +216,46 @@ public sealed class GradientPropertyTests
             (t, o) => new GradientAscent(Like(new GradientAscent.Options(), t)) { Observer = o },
             (t, o) => new GradientDifference(Like(new GradientDifference.Options(), t)) { Observer = o },
             (t, o) => new KlMinimisation(Like(new KlMinimisation.Options(), t)) { Observer = o },
-            (t, o) => new PreferenceOptimisation(Like(new PreferenceOptimisation.Options { RetainWeight = 1 }, t)) { Observer = o },
+            (t, o) =>
+                new PreferenceOptimisation(Like(new PreferenceOptimisation.Options { RetainWeight = 1 }, t))
+                {
+                    Observer = o,
+                },
             (t, o) => new RefusalTraining(Like(new RefusalTraining.Options(), t)) { Observer = o },
             (t, o) => new RefusalTraining(Like(new RefusalTraining.Options { Union = true }, t)) { Observer = o },
         ];
         foreach (var make in methods)
         {
-            var whole = Short(new GradientAscent.Options { Normalisation = normalisation, BatchSize = 4, AccumulationMode = AccumulationMode.Exact });
+            var whole = Short(
+                new GradientAscent.Options
+                {
+                    Normalisation = normalisation,
+                    BatchSize = 4,
+                    AccumulationMode = AccumulationMode.Exact,
+                }
+            );
             var (one, p1) = Run(o => make(whole, o), model);
             var (two, p2) = Run(o => make(whole with { BatchSize = 2, Accumulation = 2 }, o), model);
-            foreach (var (a, b) in one.Zip(two)) Assert.Equal(a.Loss, b.Loss, 1e-4 * Math.Max(1, Math.Abs(a.Loss)));
+            foreach (var (a, b) in one.Zip(two))
+                Assert.Equal(a.Loss, b.Loss, 1e-4 * Math.Max(1, Math.Abs(a.Loss)));
             Assert.Equal(one[0].GradientNorm, two[0].GradientNorm, 1e-4 * one[0].GradientNorm);
             p1.Dispose();
             p2.Dispose();
         }
 
-        static T Like<T>(T options, TrainingOptions like) where T : TrainingOptions => options with
-        {
-            Normalisation = like.Normalisation,
-            BatchSize = like.BatchSize,
-            Accumulation = like.Accumulation,
-            AccumulationMode = like.AccumulationMode,
-            Trainable = like.Trainable,
-            Steps = like.Steps,
-            LearningRate = like.LearningRate,
-            WarmupShare = like.WarmupShare,
-        };
+        static T Like<T>(T options, TrainingOptions like)
+            where T : TrainingOptions =>
+            options with
+            {
+                Normalisation = like.Normalisation,
+                BatchSize = like.BatchSize,
+                Accumulation = like.Accumulation,
+                AccumulationMode = like.AccumulationMode,
+                Trainable = like.Trainable,
+                Steps = like.Steps,
+                LearningRate = like.LearningRate,
+                WarmupShare = like.WarmupShare,
+            };
     }
 
     [Theory]
@@ -165,11 +266,41 @@ public sealed class GradientPropertyTests
     public void Recomputing_blocks_changes_neither_losses_nor_weights(Trainable trainable, double dropout)
     {
         using var model = TinyModels.Llama();
-        foreach (var make in (Func<bool, Action<CurvePoint>, GradientMethod>[])
-            [
-                (c, o) => new KlMinimisation(Short(new KlMinimisation.Options { GradientCheckpointing = c, Layers = [1], Lora = new LoraAdapter.Options { Dropout = dropout } }, trainable)) { Observer = o },
-                (c, o) => new PreferenceOptimisation(Short(new PreferenceOptimisation.Options { GradientCheckpointing = c, Layers = [1], Lora = new LoraAdapter.Options { Dropout = dropout } }, trainable)) { Observer = o },
-            ])
+        foreach (
+            var make in (Func<bool, Action<CurvePoint>, GradientMethod>[])
+                [
+                    (c, o) =>
+                        new KlMinimisation(
+                            Short(
+                                new KlMinimisation.Options
+                                {
+                                    GradientCheckpointing = c,
+                                    Layers = [1],
+                                    Lora = new LoraAdapter.Options { Dropout = dropout },
+                                },
+                                trainable
+                            )
+                        )
+                        {
+                            Observer = o,
+                        },
+                    (c, o) =>
+                        new PreferenceOptimisation(
+                            Short(
+                                new PreferenceOptimisation.Options
+                                {
+                                    GradientCheckpointing = c,
+                                    Layers = [1],
+                                    Lora = new LoraAdapter.Options { Dropout = dropout },
+                                },
+                                trainable
+                            )
+                        )
+                        {
+                            Observer = o,
+                        },
+                ]
+        )
         {
             var (plain, kept) = Run(o => make(false, o), model);
             var (again, recomputed) = Run(o => make(true, o), model);
@@ -195,7 +326,12 @@ public sealed class GradientPropertyTests
         var rule = new KlRule(KlPositions.PaddedCompat, 18, 2);
         (double Value, byte[] Gradient) Kl(long? piece, bool recompute)
         {
-            using var trained = TrainedModel.Of(model, new KlMinimisation.Options { Trainable = Trainable.Full, GradientCheckpointing = recompute }, new Seed(1), reference);
+            using var trained = TrainedModel.Of(
+                model,
+                new KlMinimisation.Options { Trainable = Trainable.Full, GradientCheckpointing = recompute },
+                new Seed(1),
+                reference
+            );
             trained.PiecePositions = piece;
             using var batch = new UnlearnBatch(RowBatch.Of(rows), RowBatch.Of(rows), null);
             var kl = trained.RetainKl(batch, rule) * 3;
@@ -211,7 +347,8 @@ public sealed class GradientPropertyTests
             Tensors.Near(a, b, 1e-5, "gradient");
         }
 
-        static float[] Floats(byte[] bytes) => System.Runtime.InteropServices.MemoryMarshal.Cast<byte, float>(bytes).ToArray();
+        static float[] Floats(byte[] bytes) =>
+            System.Runtime.InteropServices.MemoryMarshal.Cast<byte, float>(bytes).ToArray();
     }
 
     [Fact]
@@ -230,7 +367,7 @@ public sealed class GradientPropertyTests
             using var again = new ReferenceModel(model, owns: false, 1 << 20);
             var rule = new KlRule(positions, null, 2);
             again.PrepareStates(rows, rule);
-            live.PrepareStates(rows, rule);   // over its budget: keeps nothing
+            live.PrepareStates(rows, rule); // over its budget: keeps nothing
             Tensors.Near(live.States(batch.Rows, rule), again.States(batch.Rows, rule), 1e-5, positions.ToString());
         }
     }
@@ -241,11 +378,40 @@ public sealed class GradientPropertyTests
         using var model = TinyModels.Llama();
         CausalLm? opened = null;
         var inputs = Inputs() with { OpenReference = () => opened = TinyModels.Llama(seed: 5) };
-        var (curve, patch) = Run(o => new KlMinimisation(Short(new KlMinimisation.Options { Kl = new KlMinimisation.KlTerm { Reference = ReferenceSource.Pretrained } })) { Observer = o }, model, inputs);
+        var (curve, patch) = Run(
+            o => new KlMinimisation(
+                Short(
+                    new KlMinimisation.Options
+                    {
+                        Kl = new KlMinimisation.KlTerm { Reference = ReferenceSource.Pretrained },
+                    }
+                )
+            )
+            {
+                Observer = o,
+            },
+            model,
+            inputs
+        );
         Assert.True(curve[0].RetainLoss > 0.01);
         Assert.True(opened!.Weights.Values.First().IsInvalid);
         patch.Dispose();
-        Assert.Throws<ArgumentException>(() => Run(o => new KlMinimisation(Short(new KlMinimisation.Options { Kl = new KlMinimisation.KlTerm { Reference = ReferenceSource.Folder } })) { Observer = o }, model));
+        Assert.Throws<ArgumentException>(() =>
+            Run(
+                o => new KlMinimisation(
+                    Short(
+                        new KlMinimisation.Options
+                        {
+                            Kl = new KlMinimisation.KlTerm { Reference = ReferenceSource.Folder },
+                        }
+                    )
+                )
+                {
+                    Observer = o,
+                },
+                model
+            )
+        );
     }
 
     [Fact]
@@ -259,10 +425,19 @@ public sealed class GradientPropertyTests
         {
             var plain = model.Hidden(ids);
             Assert.True(Tensors.SameBits(plain, trained.Hidden(ids)));
-            trained.Parameters.Weights.add_(tensor(Enumerable.Range(0, (int)trained.Parameters.Weights.numel()).Select(i => (float)Math.Sin(i) * 0.02f).ToArray()));
+            trained.Parameters.Weights.add_(
+                tensor(
+                    Enumerable
+                        .Range(0, (int)trained.Parameters.Weights.numel())
+                        .Select(i => (float)Math.Sin(i) * 0.02f)
+                        .ToArray()
+                )
+            );
             var applied = trained.Logits(trained.Hidden(ids));
             var merged = trained.WithMerged(m => m.Forward(ids));
-            Assert.True((applied - merged).abs().max().ToDouble() < Close * Math.Max(1, applied.abs().max().ToDouble()));
+            Assert.True(
+                (applied - merged).abs().max().ToDouble() < Close * Math.Max(1, applied.abs().max().ToDouble())
+            );
             Assert.True(Tensors.SameBits(plain, model.Hidden(ids)), "the adapter was taken off again");
             Assert.False(Tensors.SameBits(plain, trained.Hidden(ids)));
             trained.Reset();
@@ -277,7 +452,8 @@ public sealed class GradientPropertyTests
         TrainingRecord? record = null;
         // A step of 1e30 carries every weight beyond what a product of two can hold.
         var exploding = Short(new GradientAscent.Options { ClipNorm = null }, steps: 10, rate: 1e30);
-        using var patch = (WeightPatch)new GradientAscent(exploding).Edit(model, Inputs() with { Trained = r => record = r }, new Seed(11));
+        using var patch = (WeightPatch)
+            new GradientAscent(exploding).Edit(model, Inputs() with { Trained = r => record = r }, new Seed(11));
         Assert.NotNull(record!.Diverged);
         Assert.Equal(record.Diverged.Step - 2, record.Curve.Count);
         Assert.All(patch.Changes.Values, c => Assert.True(((FullChange)c).Value.isfinite().all().ToBoolean()));
@@ -292,12 +468,17 @@ public sealed class GradientPropertyTests
         using var folder = new TemporaryFolder();
         foreach (var trainable in (Trainable[])[Trainable.Full, Trainable.Lora])
         {
-            KlMinimisation Method(Action<CurvePoint>? o = null) => new(Short(new KlMinimisation.Options(), trainable, steps: 10)) { Observer = o };
+            KlMinimisation Method(Action<CurvePoint>? o = null) =>
+                new(Short(new KlMinimisation.Options(), trainable, steps: 10)) { Observer = o };
             TrainingStore Store() => new(folder[trainable.ToString()], "run", new TrainingStore.Interval(1, 0));
             using var whole = (WeightPatch)Method().Edit(model, Inputs(), new Seed(11));
-            Assert.Throws<OperationCanceledException>(() => Method(p => _ = p.Step == killedAt ? throw new OperationCanceledException() : p).Edit(model, Inputs() with { Store = Store() }, new Seed(11)));
+            Assert.Throws<OperationCanceledException>(() =>
+                Method(p => _ = p.Step == killedAt ? throw new OperationCanceledException() : p)
+                    .Edit(model, Inputs() with { Store = Store() }, new Seed(11))
+            );
             TrainingRecord? record = null;
-            using var resumed = (WeightPatch)Method().Edit(model, Inputs() with { Store = Store(), Trained = r => record = r }, new Seed(11));
+            using var resumed = (WeightPatch)
+                Method().Edit(model, Inputs() with { Store = Store(), Trained = r => record = r }, new Seed(11));
             Assert.Equal(killedAt - 1, record!.ResumedAt);
             Assert.Equal(10, record.Curve.Count);
             Same(whole, resumed, 0);

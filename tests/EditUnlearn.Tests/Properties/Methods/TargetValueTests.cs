@@ -9,10 +9,18 @@ using static TorchSharp.torch;
 
 namespace EditUnlearn.Tests.Properties.Methods;
 
-/// <summary>The value optimisation: equal to the plain one, edits independent of each other, bounds kept, gradients right.</summary>
+/// <summary>
+/// The value optimisation: equal to the plain one, edits independent of each other, bounds kept, gradients right.
+/// </summary>
 public sealed class TargetValueTests
 {
-    private static readonly IReadOnlyList<IReadOnlyList<int>> Contexts = [[], [70, 71], [72, 73, 74, 75], [76]];
+    private static readonly IReadOnlyList<IReadOnlyList<int>> Contexts =
+    [
+        [],
+        [70, 71],
+        [72, 73, 74, 75],
+        [76],
+    ];
 
     private static readonly EditRequest[] Edits =
     [
@@ -22,23 +30,49 @@ public sealed class TargetValueTests
         new("d", [1, 5, 14, 23, 34, 35, 36, 37], 4, [57, 58], [1, 23, 34, 7, 8], 2) { PrefixAt = 2 },
     ];
 
-    public static TheoryData<int, string, int?> Places() => new()
-    {
-        { 0, "MlpOut", null }, { 1, "MlpOut", null }, { 1, "ResidPost", null }, { 2, "ResidPost", null }, { 0, "ResidPost", 5 }, { 1, "MlpOut", 5 },
-    };
+    public static TheoryData<int, string, int?> Places() =>
+        new()
+        {
+            { 0, "MlpOut", null },
+            { 1, "MlpOut", null },
+            { 1, "ResidPost", null },
+            { 2, "ResidPost", null },
+            { 0, "ResidPost", 5 },
+            { 1, "MlpOut", 5 },
+        };
 
     [Theory]
     [MemberData(nameof(Places))]
-    public void The_fast_optimisation_equals_the_plain_one_for_every_edit_of_a_batch(int layer, string site, int? window)
+    public void The_fast_optimisation_equals_the_plain_one_for_every_edit_of_a_batch(
+        int layer,
+        string site,
+        int? window
+    )
     {
         using var scope = NewDisposeScope();
         using var model = TinyModels.Lively(layers: 4, window: window);
-        // Gentle steps: Adam divides by the gradient's size, so a coordinate whose gradient is rounding noise may go either way.
-        var options = new ValueOptions { Steps = 12, LearningRate = 0.02, KlFactor = 0.5, WeightDecay = 0.01, ClampNormFactor = 2, StopLoss = 0 };
+        // Gentle steps: Adam divides by the gradient's size, so a coordinate whose gradient is rounding noise may go
+        // either way.
+        var options = new ValueOptions
+        {
+            Steps = 12,
+            LearningRate = 0.02,
+            KlFactor = 0.5,
+            WeightDecay = 0.01,
+            ClampNormFactor = 2,
+            StopLoss = 0,
+        };
         var fast = TargetValues.Optimise(model, Edits, Contexts, layer, Enum.Parse<ValueSite>(site), options);
         for (var e = 0; e < Edits.Length; e++)
         {
-            var (initial, value, losses) = PlainTargetValue.Optimise(model, Edits[e], Contexts, layer, Enum.Parse<ValueSite>(site), options);
+            var (initial, value, losses) = PlainTargetValue.Optimise(
+                model,
+                Edits[e],
+                Contexts,
+                layer,
+                Enum.Parse<ValueSite>(site),
+                options
+            );
             Tensors.Near(initial, fast[e].Initial, 1e-5, $"{Edits[e].Id} v0");
             Tensors.Near(value, fast[e].Value, 1e-5, $"{Edits[e].Id} value");
             Assert.Equal(losses.Count, fast[e].Losses.Count);
@@ -57,12 +91,27 @@ public sealed class TargetValueTests
     {
         using var scope = NewDisposeScope();
         using var model = TinyModels.Lively();
-        var options = new ValueOptions { Steps = 30, LearningRate = 0.1, KlFactor = 0, WeightDecay = 0, ClampNormFactor = 1000, StopLoss = 0 };
+        var options = new ValueOptions
+        {
+            Steps = 30,
+            LearningRate = 0.1,
+            KlFactor = 0,
+            WeightDecay = 0,
+            ClampNormFactor = 1000,
+            StopLoss = 0,
+        };
         // A bound that two of the four have passed by step 10.
-        var midway = TargetValues.Optimise(model, Edits, Contexts, 1, ValueSite.ResidPost, options).Select(v => v.Losses[10].Total).Order().ToArray();
+        var midway = TargetValues
+            .Optimise(model, Edits, Contexts, 1, ValueSite.ResidPost, options)
+            .Select(v => v.Losses[10].Total)
+            .Order()
+            .ToArray();
         options = options with { StopLoss = (midway[1] + midway[2]) / 2 };
         var together = TargetValues.Optimise(model, Edits, Contexts, 1, ValueSite.ResidPost, options);
-        Assert.True(together.Select(v => v.Losses.Count).Distinct().Count() > 1, "all edits stopped at the same step: the test shows nothing");
+        Assert.True(
+            together.Select(v => v.Losses.Count).Distinct().Count() > 1,
+            "all edits stopped at the same step: the test shows nothing"
+        );
         for (var e = 0; e < Edits.Length; e++)
         {
             var alone = TargetValues.Optimise(model, [Edits[e]], Contexts, 1, ValueSite.ResidPost, options)[0];
@@ -70,7 +119,13 @@ public sealed class TargetValueTests
             Tensors.Near(alone.Value, together[e].Value, 1e-5, Edits[e].Id);
         }
         var backwards = TargetValues.Optimise(model, [.. Edits.Reverse()], Contexts, 1, ValueSite.ResidPost, options);
-        for (var e = 0; e < Edits.Length; e++) Tensors.Near(together[e].Value, backwards[Edits.Length - 1 - e].Value, 1e-5, $"{Edits[e].Id} in another order");
+        for (var e = 0; e < Edits.Length; e++)
+            Tensors.Near(
+                together[e].Value,
+                backwards[Edits.Length - 1 - e].Value,
+                1e-5,
+                $"{Edits[e].Id} in another order"
+            );
     }
 
     [Fact]
@@ -78,15 +133,29 @@ public sealed class TargetValueTests
     {
         using var scope = NewDisposeScope();
         using var model = TinyModels.Lively();
-        var options = new ValueOptions { Steps = 9, LearningRate = 0.3, ClampNormFactor = 0.3, StopLoss = 0 };
+        var options = new ValueOptions
+        {
+            Steps = 9,
+            LearningRate = 0.3,
+            ClampNormFactor = 0.3,
+            StopLoss = 0,
+        };
         var norms = new double[Edits.Length];
         var updates = new int[Edits.Length];
         var deltas = new List<(int Edit, double Norm)>();
-        var values = TargetValues.Optimise(model, Edits, Contexts, 1, ValueSite.ResidPost, options, observe: (e, delta, _) =>
-        {
-            updates[e]++;
-            deltas.Add((e, delta.norm().ToDouble()));
-        });
+        var values = TargetValues.Optimise(
+            model,
+            Edits,
+            Contexts,
+            1,
+            ValueSite.ResidPost,
+            options,
+            observe: (e, delta, _) =>
+            {
+                updates[e]++;
+                deltas.Add((e, delta.norm().ToDouble()));
+            }
+        );
         for (var e = 0; e < Edits.Length; e++)
         {
             norms[e] = values[e].Initial.norm().ToDouble();
@@ -96,7 +165,18 @@ public sealed class TargetValueTests
         }
         Assert.Contains(values, v => v.Clamped);
 
-        var free = TargetValues.Optimise(model, Edits, Contexts, 1, ValueSite.ResidPost, options with { Steps = 2, ClampNormFactor = 1000 });
+        var free = TargetValues.Optimise(
+            model,
+            Edits,
+            Contexts,
+            1,
+            ValueSite.ResidPost,
+            options with
+            {
+                Steps = 2,
+                ClampNormFactor = 1000,
+            }
+        );
         foreach (var value in free)
         {
             Assert.False(value.Clamped);
@@ -109,9 +189,24 @@ public sealed class TargetValueTests
     {
         using var scope = NewDisposeScope();
         using var model = TinyModels.Lively();
-        var options = new ValueOptions { Steps = 5, LearningRate = 0.1, KlFactor = 0.5, WeightDecay = 3, StopLoss = 0 };
+        var options = new ValueOptions
+        {
+            Steps = 5,
+            LearningRate = 0.1,
+            KlFactor = 0.5,
+            WeightDecay = 3,
+            StopLoss = 0,
+        };
         var seen = new List<(Tensor Delta, Tensor Gradient)>();
-        var value = TargetValues.Optimise(model, [Edits[0]], Contexts, 1, ValueSite.ResidPost, options, observe: (_, d, g) => seen.Add((d.clone().DetachFromDisposeScope(), g.clone().DetachFromDisposeScope())))[0];
+        var value = TargetValues.Optimise(
+            model,
+            [Edits[0]],
+            Contexts,
+            1,
+            ValueSite.ResidPost,
+            options,
+            observe: (_, d, g) => seen.Add((d.clone().DetachFromDisposeScope(), g.clone().DetachFromDisposeScope()))
+        )[0];
         Assert.Equal(0, value.Losses[0].Kl, 1e-6);
         Assert.Equal(0, value.Losses[0].Decay);
         Assert.Equal(value.Losses[0].Nll, value.Losses[0].Total, 1e-6);
@@ -149,7 +244,8 @@ public sealed class TargetValueTests
         using var scope = NewDisposeScope();
         using var model = TinyModels.Lively(window: window, layers: 4);
         using var quiet = no_grad();
-        int[] lengths = [9, 12, 7], starts = [4, 8, 0];
+        int[] lengths = [9, 12, 7],
+            starts = [4, 8, 0];
         var ids = tensor(Enumerable.Range(0, 36).Select(i => (long)(3 + i * 7 % 90)).ToArray()).view(3, 12);
         var below = model.Blocks(model.Embed(ids), 0, 2);
         var whole = model.Blocks(below, 2, 4);
@@ -159,8 +255,19 @@ public sealed class TargetValueTests
             var ends = model.Blocks(tails.Stream, 2, 4, new ForwardOptions { Tails = tails });
             foreach (var (i, row) in rows.Index())
             {
-                Tensors.Near(whole[row].narrow(0, starts[row], lengths[row] - starts[row]), ends[i].narrow(0, 0, lengths[row] - starts[row]), 1e-5, $"row {row}");
-                if (starts[row] > 0) Tensors.Near(whole[row].narrow(0, 0, starts[row]), tails.Begun[i].narrow(0, 0, starts[row]), 1e-5, $"beginning of row {row}");
+                Tensors.Near(
+                    whole[row].narrow(0, starts[row], lengths[row] - starts[row]),
+                    ends[i].narrow(0, 0, lengths[row] - starts[row]),
+                    1e-5,
+                    $"row {row}"
+                );
+                if (starts[row] > 0)
+                    Tensors.Near(
+                        whole[row].narrow(0, 0, starts[row]),
+                        tails.Begun[i].narrow(0, 0, starts[row]),
+                        1e-5,
+                        $"beginning of row {row}"
+                    );
             }
         }
         Check([0, 1, 2]);
@@ -173,13 +280,25 @@ public sealed class TargetValueTests
     {
         using var scope = NewDisposeScope();
         using var model = TinyModels.Lively();
-        // The reference's reading of " I ..." under a tokenizer with a metaspace: the first id is scored at the last prompt token but one.
-        var junk = Edits[2] with { Continuation = [53, 54, 55] };
-        var options = new ValueOptions { Steps = 6, LearningRate = 0.05, KlFactor = 0, WeightDecay = 0, StopLoss = 0 };
+        // The reference's reading of " I ..." under a tokenizer with a metaspace: the first id is scored at the last
+        // prompt token but one.
+        var junk = Edits[2] with
+        {
+            Continuation = [53, 54, 55],
+        };
+        var options = new ValueOptions
+        {
+            Steps = 6,
+            LearningRate = 0.05,
+            KlFactor = 0,
+            WeightDecay = 0,
+            StopLoss = 0,
+        };
         var fast = TargetValues.Optimise(model, [junk], Contexts, 1, ValueSite.ResidPost, options)[0];
         var (_, value, losses) = PlainTargetValue.Optimise(model, junk, Contexts, 1, ValueSite.ResidPost, options);
         Tensors.Near(value, fast.Value, 1e-5, "value");
-        for (var i = 0; i < losses.Count; i++) Assert.Equal(losses[i].Total, fast.Losses[i].Total, 1e-5);
+        for (var i = 0; i < losses.Count; i++)
+            Assert.Equal(losses[i].Total, fast.Losses[i].Total, 1e-5);
     }
 
     [GoldenTheory("models")]
@@ -191,14 +310,28 @@ public sealed class TargetValueTests
         using var scope = NewDisposeScope();
         using var model = WeightFolder.Load(Path.Combine(Checkout.Goldens, "models", name), CPU);
         // Longer than the window of 16.
-        var edit = new EditRequest("long", [1, .. Enumerable.Range(0, 20).Select(i => 30 + i * 17 % 400)], 14, [50, 60, 70, 2], [1, 40, 41, 3, 4], 2);
-        var options = new ValueOptions { Steps = 8, LearningRate = 0.01, KlFactor = 0.0625, StopLoss = 0 };
+        var edit = new EditRequest(
+            "long",
+            [1, .. Enumerable.Range(0, 20).Select(i => 30 + i * 17 % 400)],
+            14,
+            [50, 60, 70, 2],
+            [1, 40, 41, 3, 4],
+            2
+        );
+        var options = new ValueOptions
+        {
+            Steps = 8,
+            LearningRate = 0.01,
+            KlFactor = 0.0625,
+            StopLoss = 0,
+        };
         foreach (var (layer, site) in new[] { (1, ValueSite.MlpOut), (2, ValueSite.ResidPost) })
         {
             var fast = TargetValues.Optimise(model, [Edits[0], edit], Contexts, layer, site, options)[1];
             var (_, value, losses) = PlainTargetValue.Optimise(model, edit, Contexts, layer, site, options);
             Tensors.Near(value, fast.Value, 2e-5, name);
-            for (var i = 0; i < losses.Count; i++) Assert.Equal(losses[i].Total, fast.Losses[i].Total, 1e-4);
+            for (var i = 0; i < losses.Count; i++)
+                Assert.Equal(losses[i].Total, fast.Losses[i].Total, 1e-4);
         }
     }
 
@@ -207,12 +340,22 @@ public sealed class TargetValueTests
     {
         using var scope = NewDisposeScope();
         using var model = TinyModels.Lively();
-        using (no_grad()) model.Weight(TensorNames.FinalNorm).fill_(float.NaN);
-        var error = Assert.Throws<MethodFailedException>(() => TargetValues.Optimise(model, Edits, Contexts, 1, ValueSite.ResidPost, new ValueOptions()));
+        using (no_grad())
+            model.Weight(TensorNames.FinalNorm).fill_(float.NaN);
+        var error = Assert.Throws<MethodFailedException>(() =>
+            TargetValues.Optimise(model, Edits, Contexts, 1, ValueSite.ResidPost, new ValueOptions())
+        );
         Assert.Contains("a, layer 1, step 0: the loss is NaN", error.Message, StringComparison.Ordinal);
     }
 
-    private static double LossAt(CausalLm model, EditRequest edit, Tensor delta, int layer, ValueOptions options, Tensor initial)
+    private static double LossAt(
+        CausalLm model,
+        EditRequest edit,
+        Tensor delta,
+        int layer,
+        ValueOptions options,
+        Tensor initial
+    )
     {
         using var quiet = no_grad();
         double total = 0;
@@ -220,16 +363,39 @@ public sealed class TargetValueTests
         {
             var lookup = edit.SubjectLast + context.Count;
             int[] row = [.. Prompts.WithPrefix(edit, context), .. edit.TargetIds.SkipLast(1)];
-            var log = nn.functional.log_softmax(model.Forward(Tensors.Ids(row), new ForwardOptions { Tap = new Offset(layer, lookup, delta) })[0].to(ScalarType.Float64), -1);
-            for (var t = 0; t < edit.TargetIds.Count; t++) total -= log[row.Length - edit.TargetIds.Count + t, edit.TargetIds[t]].ToDouble() / edit.TargetIds.Count / Contexts.Count;
+            var log = nn.functional.log_softmax(
+                model
+                    .Forward(Tensors.Ids(row), new ForwardOptions { Tap = new Offset(layer, lookup, delta) })[0]
+                    .to(ScalarType.Float64),
+                -1
+            );
+            for (var t = 0; t < edit.TargetIds.Count; t++)
+                total -=
+                    log[row.Length - edit.TargetIds.Count + t, edit.TargetIds[t]].ToDouble()
+                    / edit.TargetIds.Count
+                    / Contexts.Count;
         }
-        Tensor Essence(Tensor d) => nn.functional.log_softmax(model.Forward(Tensors.Ids(edit.EssenceIds), new ForwardOptions { Tap = new Offset(layer, edit.EssenceLast, d) })[0, edit.EssenceLast].to(ScalarType.Float64), -1);
+        Tensor Essence(Tensor d) =>
+            nn.functional.log_softmax(
+                model
+                    .Forward(
+                        Tensors.Ids(edit.EssenceIds),
+                        new ForwardOptions { Tap = new Offset(layer, edit.EssenceLast, d) }
+                    )[0, edit.EssenceLast]
+                    .to(ScalarType.Float64),
+                -1
+            );
         var (now, then) = (Essence(delta), Essence(zeros_like(delta)));
-        return total + options.KlFactor * (now.exp() * (now - then)).sum().ToDouble() + options.WeightDecay * delta.norm().ToDouble() / Math.Pow(initial.norm().ToDouble(), 2);
+        return total
+            + options.KlFactor * (now.exp() * (now - then)).sum().ToDouble()
+            + options.WeightDecay * delta.norm().ToDouble() / Math.Pow(initial.norm().ToDouble(), 2);
     }
 
     private sealed class Offset(int layer, int position, Tensor delta) : ForwardTap
     {
-        public override Tensor ResidPost(int at, Tensor h) => at == layer ? h + nn.functional.one_hot(tensor((long)position), h.shape[1]).to(h.dtype).view(1, -1, 1) * delta : h;
+        public override Tensor ResidPost(int at, Tensor h) =>
+            at == layer
+                ? h + nn.functional.one_hot(tensor((long)position), h.shape[1]).to(h.dtype).view(1, -1, 1) * delta
+                : h;
     }
 }

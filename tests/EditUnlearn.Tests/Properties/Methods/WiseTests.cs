@@ -31,9 +31,22 @@ public sealed class WiseTests
 
     private static readonly MethodInputs Inputs = new()
     {
-        Edits = [new EditRequest("a", [1, 10, 20, 30, 40], 3, [50, 60, 2], [], 0), new EditRequest("b", [1, 11, 21, 31], 1, [51, 2], [], 0), new EditRequest("c", [1, 12, 22, 32], 1, [52, 2], [], 0)],
-        Contexts = [[], [70, 71]],
-        Locality = [[1, 80, 81, 82, 83], [1, 84, 85, 86]],
+        Edits =
+        [
+            new EditRequest("a", [1, 10, 20, 30, 40], 3, [50, 60, 2], [], 0),
+            new EditRequest("b", [1, 11, 21, 31], 1, [51, 2], [], 0),
+            new EditRequest("c", [1, 12, 22, 32], 1, [52, 2], [], 0),
+        ],
+        Contexts =
+        [
+            [],
+            [70, 71],
+        ],
+        Locality =
+        [
+            [1, 80, 81, 82, 83],
+            [1, 84, 85, 86],
+        ],
     };
 
     // 38, 39, 41, 46
@@ -59,7 +72,8 @@ public sealed class WiseTests
         using var patch = method.Edit(model, Inputs, new Seed(1));
         var share = moved.to(ScalarType.Float32).mean().ToDouble();
         var sigma = Math.Sqrt(0.2 * 0.8 / main.numel());
-        Assert.True(share <= 0.2 + 4 * sigma && share >= 0.2 - 4 * sigma, $"{share} of the entries moved");   // one mask for all three edits
+        // one mask for all three edits
+        Assert.True(share <= 0.2 + 4 * sigma && share >= 0.2 - 4 * sigma, $"{share} of the entries moved");
     }
 
     // 38
@@ -70,9 +84,18 @@ public sealed class WiseTests
         using var model = TinyModels.Llama();
         var main = model.Weight(CausalLm.DownProjName(1));
         var mask = zeros_like(main);
-        using (no_grad()) mask.narrow(0, 0, 6).fill_(1);
+        using (no_grad())
+            mask.narrow(0, 0, 6).fill_(1);
         var method = new Wise(Corrected with { MaskDecay = false, WeightDecay = 1e-3 });
-        using var patch = (SideMemoryPatch)method.Edit(model, Inputs with { Draws = new Dictionary<string, Tensor> { ["mask/0"] = mask } }, new Seed(1));
+        using var patch = (SideMemoryPatch)
+            method.Edit(
+                model,
+                Inputs with
+                {
+                    Draws = new Dictionary<string, Tensor> { ["mask/0"] = mask },
+                },
+                new Seed(1)
+            );
         using var quiet = no_grad();
         var outside = main.narrow(0, 6, main.shape[0] - 6);
         var expected = outside * Math.Pow(1 - 1e-3 * Corrected.LearningRate, Corrected.Steps * Inputs.Edits.Count);
@@ -91,10 +114,14 @@ public sealed class WiseTests
         var method = new Wise(Corrected with { SaveFrequency = 1, MergeFrequency = 2 })
         {
             Observer = e => stored.Add(e.State.Stored.Count),
-            StepObserver = (_, step, _, gradient) => { if (step == 0) supports.Add((gradient != 0).DetachFromDisposeScope()); },
+            StepObserver = (_, step, _, gradient) =>
+            {
+                if (step == 0)
+                    supports.Add((gradient != 0).DetachFromDisposeScope());
+            },
         };
         using var patch = (SideMemoryPatch)method.Edit(model, Inputs, new Seed(1));
-        Assert.Equal([1, 1, 2], stored);                                   // saved; saved and merged with the first; saved
+        Assert.Equal([1, 1, 2], stored); // saved; saved and merged with the first; saved
         Assert.Equal(3, patch.Memories.Count);
         Assert.Equal(SideMemory.Unedited, patch.Memories[0].LeastDistance);
         Assert.True(Tensors.SameBits(main, patch.Memories[0].Weight));
@@ -113,12 +140,29 @@ public sealed class WiseTests
         var plain = model.Forward(prompt);
         foreach (var scopeOf in Enum.GetValues<RouteScope>())
         {
-            using var fresh = new SideMemoryPatch(1, [new SideMemory(main + 0.1, SideMemory.Unedited)], new Routing { Scope = scopeOf });
+            using var fresh = new SideMemoryPatch(
+                1,
+                [new SideMemory(main + 0.1, SideMemory.Unedited)],
+                new Routing { Scope = scopeOf }
+            );
             Assert.True(Tensors.SameBits(plain, model.Forward(prompt, new ForwardOptions { Tap = fresh.Tap })));
-            var reading = fresh.Routes(model, [[1, 10, 20, 30]])[0];
-            using var below = new SideMemoryPatch(1, [new SideMemory(main + 0.1, reading.Distance / 0.88 + 1e-3)], new Routing { Scope = scopeOf });
+            var reading = fresh.Routes(
+                model,
+                [
+                    [1, 10, 20, 30],
+                ]
+            )[0];
+            using var below = new SideMemoryPatch(
+                1,
+                [new SideMemory(main + 0.1, reading.Distance / 0.88 + 1e-3)],
+                new Routing { Scope = scopeOf }
+            );
             Assert.True(Tensors.SameBits(plain, model.Forward(prompt, new ForwardOptions { Tap = below.Tap })));
-            using var above = new SideMemoryPatch(1, [new SideMemory(main + 0.1, reading.Distance / 0.88 - 1e-3)], new Routing { Scope = scopeOf });
+            using var above = new SideMemoryPatch(
+                1,
+                [new SideMemory(main + 0.1, reading.Distance / 0.88 - 1e-3)],
+                new Routing { Scope = scopeOf }
+            );
             Assert.False(Tensors.SameBits(plain, model.Forward(prompt, new ForwardOptions { Tap = above.Tap })));
         }
     }
@@ -129,13 +173,25 @@ public sealed class WiseTests
     {
         using var scope = NewDisposeScope();
         using var model = TinyModels.Llama();
-        using var rows = new SideMemoryRows(model, 1, Inputs.Edits[0], Inputs.Contexts, Inputs.Locality[0], LabelWindow.FromLongestPrompt, DistancePooling.AllPositions);
+        using var rows = new SideMemoryRows(
+            model,
+            1,
+            Inputs.Edits[0],
+            Inputs.Contexts,
+            Inputs.Locality[0],
+            LabelWindow.FromLongestPrompt,
+            DistancePooling.AllPositions
+        );
         var side = model.Weight(CausalLm.DownProjName(1)).clone().requires_grad_(true);
         var loss = SideMemoryTraining.Routing(rows.Distances(rows.Output(side)), new Margins(5, 20, 10));
         Assert.Equal(30, loss.ToDouble(), 1e-6);
         Assert.Equal(0, autograd.grad([loss], [side])[0].abs().max().ToDouble());
-        Assert.Equal(0, SideMemoryTraining.Routing(tensor(new[] { 21f, 25f, 4f }), new Margins(5, 20, 10)).ToDouble());    // all margins hold
-        Assert.Equal(1 + 2, SideMemoryTraining.Routing(tensor(new[] { 19f, 20f, 7f }), new Margins(5, 20, 10)).ToDouble());  // beta by 1, alpha by 2
+        // all margins hold
+        Assert.Equal(0, SideMemoryTraining.Routing(tensor(new[] { 21f, 25f, 4f }), new Margins(5, 20, 10)).ToDouble());
+        Assert.Equal(
+            1 + 2,
+            SideMemoryTraining.Routing(tensor(new[] { 19f, 20f, 7f }), new Margins(5, 20, 10)).ToDouble()
+        ); // beta by 1, alpha by 2
     }
 
     // 43
@@ -152,12 +208,45 @@ public sealed class WiseTests
     public void Ties_by_hand()
     {
         using var scope = NewDisposeScope();
-        var origin = tensor(new float[,] { { 1, 1, 1 }, { 1, 1, 1 } });
-        var a = origin + tensor(new float[,] { { 4, -3, 1 }, { 0, 2, 5 } });
-        var b = origin + tensor(new float[,] { { 2, 6, 1 }, { 0, -8, 7 } });
-        // The three largest of each: a 4, -3, 5; b 6, -8, 7. Signs +, +, +, +, -, +. First entry a alone, second b alone, fifth b alone, sixth both.
-        var expected = origin + tensor(new float[,] { { 4, 6, 0 }, { 0, -8, 6 } });
-        Assert.True(Tensors.SameBits(expected, MergeOperators.Merge(MergeOperator.Ties, origin, [a, b], [0.5, 0.5], 0.5)));
+        var origin = tensor(
+            new float[,]
+            {
+                { 1, 1, 1 },
+                { 1, 1, 1 },
+            }
+        );
+        var a =
+            origin
+            + tensor(
+                new float[,]
+                {
+                    { 4, -3, 1 },
+                    { 0, 2, 5 },
+                }
+            );
+        var b =
+            origin
+            + tensor(
+                new float[,]
+                {
+                    { 2, 6, 1 },
+                    { 0, -8, 7 },
+                }
+            );
+        // The three largest of each: a 4, -3, 5; b 6, -8, 7. Signs +, +, +, +, -, +. First entry a alone, second b
+        // alone, fifth b alone, sixth both.
+        var expected =
+            origin
+            + tensor(
+                new float[,]
+                {
+                    { 4, 6, 0 },
+                    { 0, -8, 6 },
+                }
+            );
+        Assert.True(
+            Tensors.SameBits(expected, MergeOperators.Merge(MergeOperator.Ties, origin, [a, b], [0.5, 0.5], 0.5))
+        );
         Assert.True(Tensors.SameBits(a, MergeOperators.Merge(MergeOperator.Linear, origin, [a], [1], 0.5)));
     }
 
@@ -168,7 +257,15 @@ public sealed class WiseTests
         using var model = TinyModels.Llama();
         var name = CausalLm.DownProjName(1);
         var warnings = new List<string>();
-        using var lost = (WeightPatch)new Wise(Corrected with { Retrieve = false, MergeRemainder = false }).Edit(model, Inputs with { Warn = warnings.Add }, new Seed(1));
+        using var lost = (WeightPatch)
+            new Wise(Corrected with { Retrieve = false, MergeRemainder = false }).Edit(
+                model,
+                Inputs with
+                {
+                    Warn = warnings.Add,
+                },
+                new Seed(1)
+            );
         Assert.True(Tensors.SameBits(model.Weight(name), ((FullChange)lost.Changes[name]).Value));
         Assert.Contains("the last 3 of 3 edits", Assert.Single(warnings), StringComparison.Ordinal);
         using var kept = (WeightPatch)new Wise(Corrected with { Retrieve = false }).Edit(model, Inputs, new Seed(1));
@@ -180,8 +277,31 @@ public sealed class WiseTests
     {
         using var scope = NewDisposeScope();
         using var patch = new SideMemoryPatch(0, [new SideMemory(zeros(2, 2), 1)], new Routing { MaxBeyond = 3 });
-        Assert.Equal(2, patch.Pooled(tensor(new float[,] { { 1, 2, 3 } })), 1e-6);
-        Assert.Equal(3.5, patch.Pooled(tensor(new float[,] { { 1, 2, 3, 0 }, { 4, 1, 1, 1 } })), 1e-6);
+        Assert.Equal(
+            2,
+            patch.Pooled(
+                tensor(
+                    new float[,]
+                    {
+                        { 1, 2, 3 },
+                    }
+                )
+            ),
+            1e-6
+        );
+        Assert.Equal(
+            3.5,
+            patch.Pooled(
+                tensor(
+                    new float[,]
+                    {
+                        { 1, 2, 3, 0 },
+                        { 4, 1, 1, 1 },
+                    }
+                )
+            ),
+            1e-6
+        );
     }
 
     [Theory]
@@ -199,10 +319,31 @@ public sealed class WiseTests
         foreach (var edit in Inputs.Edits)
         {
             var expected = PlainWise.Train(model, edit, Inputs.Contexts, Inputs.Locality[0], plain, mask, options);
-            using var rows = new SideMemoryRows(model, layer, edit, Inputs.Contexts, Inputs.Locality[0], LabelWindow.Exact, DistancePooling.PromptTokens);
+            using var rows = new SideMemoryRows(
+                model,
+                layer,
+                edit,
+                Inputs.Contexts,
+                Inputs.Locality[0],
+                LabelWindow.Exact,
+                DistancePooling.PromptTokens
+            );
             var (actual, _) = SideMemoryTraining.Run(
-                rows, fast, main, mask, new Margins(options.Alpha, options.Beta, options.Gamma),
-                new SideMemoryTraining.Settings(options.Steps, options.LearningRate, options.WeightDecay, true, options.NormConstraint), null, (_, _) => { });
+                rows,
+                fast,
+                main,
+                mask,
+                new Margins(options.Alpha, options.Beta, options.Gamma),
+                new SideMemoryTraining.Settings(
+                    options.Steps,
+                    options.LearningRate,
+                    options.WeightDecay,
+                    true,
+                    options.NormConstraint
+                ),
+                null,
+                (_, _) => { }
+            );
             for (var s = 0; s < expected.Count; s++)
             {
                 Assert.Equal(expected[s].Target, actual[s].Target, 1e-5 * Math.Max(1, expected[s].Target));

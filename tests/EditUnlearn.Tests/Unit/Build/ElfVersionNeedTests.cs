@@ -58,7 +58,12 @@ public class ElfVersionNeedTests
     private static byte[] Library(params string[] symbols)
     {
         var strings = new MemoryStream();
-        long Put(string s) { var at = strings.Position; strings.Write(Encoding.ASCII.GetBytes(s + "\0")); return at; }
+        long Put(string s)
+        {
+            var at = strings.Position;
+            strings.Write(Encoding.ASCII.GetBytes(s + "\0"));
+            return at;
+        }
         Put("");
         var file = (uint)Put("libstdc++.so.6");
         var version = (uint)Put(Version);
@@ -67,19 +72,41 @@ public class ElfVersionNeedTests
         using var image = new MemoryStream();
         using var w = new BinaryWriter(image);
         w.Write(new byte[64]);
-        var strAt = image.Position; w.Write(strings.ToArray());
-        var symAt = image.Position; w.Write(new byte[24]);
-        foreach (var name in names) { w.Write(name); w.Write(new byte[20]); }
-        var verAt = image.Position; w.Write((ushort)0);
-        foreach (var _ in names) w.Write((ushort)2);
+        var strAt = image.Position;
+        w.Write(strings.ToArray());
+        var symAt = image.Position;
+        w.Write(new byte[24]);
+        foreach (var name in names)
+        {
+            w.Write(name);
+            w.Write(new byte[20]);
+        }
+        var verAt = image.Position;
+        w.Write((ushort)0);
+        foreach (var _ in names)
+            w.Write((ushort)2);
         var needAt = image.Position;
-        w.Write((ushort)1); w.Write((ushort)1); w.Write(file); w.Write(16u); w.Write(0u);
-        w.Write(0u); w.Write((ushort)0); w.Write((ushort)2); w.Write(version); w.Write(0u);
+        w.Write((ushort)1);
+        w.Write((ushort)1);
+        w.Write(file);
+        w.Write(16u);
+        w.Write(0u);
+        w.Write(0u);
+        w.Write((ushort)0);
+        w.Write((ushort)2);
+        w.Write(version);
+        w.Write(0u);
 
         var headersAt = image.Position;
         void Section(uint type, long offset, long size, uint link)
         {
-            w.Write(0u); w.Write(type); w.Write(0L); w.Write(0L); w.Write(offset); w.Write(size); w.Write(link);
+            w.Write(0u);
+            w.Write(type);
+            w.Write(0L);
+            w.Write(0L);
+            w.Write(offset);
+            w.Write(size);
+            w.Write(link);
             w.Write(new byte[20]);
         }
         Section(0, 0, 0, 0);

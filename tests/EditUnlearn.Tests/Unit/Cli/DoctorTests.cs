@@ -25,20 +25,38 @@ public sealed class DoctorTests : IDisposable
         Git = "2.43.0",
     };
 
-    private static readonly MachineFacts Server = Desktop with { Cuda = true, Latex = "pdfTeX 3", Gpus = [new GpuFacts("Example GPU", 80_000_000_000, 79_000_000_000)], TotalBytes = 512_000_000_000, FreeBytes = 500_000_000_000 };
+    private static readonly MachineFacts Server = Desktop with
+    {
+        Cuda = true,
+        Latex = "pdfTeX 3",
+        Gpus = [new GpuFacts("Example GPU", 80_000_000_000, 79_000_000_000)],
+        TotalBytes = 512_000_000_000,
+        FreeBytes = 500_000_000_000,
+    };
 
     public void Dispose() => _tool.Dispose();
 
     private Diagnosis Examine(MachineFacts machine, string profile, params string[] sets)
     {
-        var plan = PlanBuilder.Build(PipelineFile.Read(_tool["pipeline.yaml"]), StudyStages.Catalog, new PlanRequest(profile, sets));
+        var plan = PlanBuilder.Build(
+            PipelineFile.Read(_tool["pipeline.yaml"]),
+            StudyStages.Catalog,
+            new PlanRequest(profile, sets)
+        );
         return new Examination(plan, machine, SourceCatalog.Read(_tool[SourceCatalog.FileName]), _ => null).Run();
     }
 
     private static string Text(Diagnosis diagnosis)
     {
         using var writer = new StringWriter { NewLine = "\n" };
-        var console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(writer), Ansi = AnsiSupport.No, ColorSystem = ColorSystemSupport.NoColors });
+        var console = AnsiConsole.Create(
+            new AnsiConsoleSettings
+            {
+                Out = new AnsiConsoleOutput(writer),
+                Ansi = AnsiSupport.No,
+                ColorSystem = ColorSystemSupport.NoColors,
+            }
+        );
         console.Profile.Width = 80;
         DiagnosisView.Write(console, diagnosis);
         return string.Join('\n', writer.ToString().Split('\n').Select(l => l.TrimEnd()));
@@ -59,11 +77,18 @@ public sealed class DoctorTests : IDisposable
         var text = Text(Examine(Desktop, "paper"));
         Snapshot.Matches(text, "doctor-paper-desktop.txt");
         // Commands are copied whole; everything else fits a terminal.
-        Assert.All(text.Split('\n').Where(l => !l.StartsWith("    ", StringComparison.Ordinal)), l => Assert.True(l.Length <= 80, $"{l.Length} columns: {l}"));
+        Assert.All(
+            text.Split('\n').Where(l => !l.StartsWith("    ", StringComparison.Ordinal)),
+            l => Assert.True(l.Length <= 80, $"{l.Length} columns: {l}")
+        );
     }
 
     [Fact]
-    public void A_server_and_the_paper_as_accepted() => Snapshot.Matches(Text(Examine(Server, "paper", "models=[llama2]", "finetuned=[llama2]")), "doctor-paper-server.txt");
+    public void A_server_and_the_paper_as_accepted() =>
+        Snapshot.Matches(
+            Text(Examine(Server, "paper", "models=[llama2]", "finetuned=[llama2]")),
+            "doctor-paper-server.txt"
+        );
 
     [Fact]
     public void The_miniature_runs_on_a_desktop()
@@ -71,7 +96,10 @@ public sealed class DoctorTests : IDisposable
         var diagnosis = Examine(Desktop, "mini");
         Assert.Equal(0, diagnosis.ExitCode);
         Assert.All(diagnosis.Stages, s => Assert.Equal(Verdict.Ok, s.Verdict));
-        Assert.Equal("apt-get install texlive-latex-base texlive-latex-recommended", Assert.Single(diagnosis.Advice).Command);
+        Assert.Equal(
+            "apt-get install texlive-latex-base texlive-latex-recommended",
+            Assert.Single(diagnosis.Advice).Command
+        );
     }
 
     [Fact]
@@ -79,7 +107,8 @@ public sealed class DoctorTests : IDisposable
     {
         var diagnosis = Examine(Server, "paper");
         Assert.Equal(6, diagnosis.ExitCode);
-        foreach (var name in (string[])["tofu", "pistol", "llama2", "mistral", "llama31"]) Assert.Contains(diagnosis.Advice, a => a.Command == $"dotnet eu-stage pull {name}");
+        foreach (var name in (string[])["tofu", "pistol", "llama2", "mistral", "llama31"])
+            Assert.Contains(diagnosis.Advice, a => a.Command == $"dotnet eu-stage pull {name}");
     }
 
     [Fact]
@@ -100,7 +129,8 @@ public sealed class DoctorTests : IDisposable
     }
 
     [Fact]
-    public void A_broken_libtorch_is_exit_code_6() => Assert.Equal(6, Examine(Desktop with { LibtorchProblem = "no such file" }, "mini").ExitCode);
+    public void A_broken_libtorch_is_exit_code_6() =>
+        Assert.Equal(6, Examine(Desktop with { LibtorchProblem = "no such file" }, "mini").ExitCode);
 
     [Fact]
     public void What_fits_the_machine_but_not_its_free_memory_is_tight()
@@ -115,6 +145,9 @@ public sealed class DoctorTests : IDisposable
     {
         var diagnosis = Examine(Server, "paper", "options.ga.trainable=full", "methods=[ga]", "dtype=float32");
         Assert.Equal(Verdict.TooMuch, diagnosis.Stages.First(s => s.Stage == "apply ga").Verdict);
-        Assert.Contains(diagnosis.Advice, a => a.Command.Contains("options.ga.trainable=lora", StringComparison.Ordinal));
+        Assert.Contains(
+            diagnosis.Advice,
+            a => a.Command.Contains("options.ga.trainable=lora", StringComparison.Ordinal)
+        );
     }
 }

@@ -6,14 +6,30 @@ namespace EditUnlearn.Tests.Unit.Cli;
 /// <summary>What a log shows of a run that nobody watches.</summary>
 public sealed class ProgressNotesTests
 {
-    private static readonly CellId Pretrain = new("pretrain", [new("model", "llama2")]), Facts = new("facts", []);
+    private static readonly CellId Pretrain = new("pretrain", [new("model", "llama2")]),
+        Facts = new("facts", []);
 
     [Fact]
     public void A_line_tells_what_is_done_how_long_it_takes_and_what_runs()
     {
-        var picture = new RunBoard.Picture(3, 479, TimeSpan.FromSeconds(70), TimeSpan.FromMinutes(14), [(Pretrain, 0.417, "loss 1.034, 9637 tokens/s", TimeSpan.FromSeconds(60)), (Facts, null, null, TimeSpan.Zero)]);
-        Assert.Equal("3 of 479 stages, 1 m 10 s, about 14 m 00 s left: pretrain[llama2] 41 % (loss 1.034, 9637 tokens/s); facts", ProgressNotes.Line(picture));
-        Assert.Equal("0 of 1 stages, 30 s", ProgressNotes.Line(new RunBoard.Picture(0, 1, TimeSpan.FromSeconds(30), null, [])));
+        var picture = new RunBoard.Picture(
+            3,
+            479,
+            TimeSpan.FromSeconds(70),
+            TimeSpan.FromMinutes(14),
+            [
+                (Pretrain, 0.417, "loss 1.034, 9637 tokens/s", TimeSpan.FromSeconds(60)),
+                (Facts, null, null, TimeSpan.Zero),
+            ]
+        );
+        Assert.Equal(
+            "3 of 479 stages, 1 m 10 s, about 14 m 00 s left: pretrain[llama2] 41 % (loss 1.034, 9637 tokens/s); facts",
+            ProgressNotes.Line(picture)
+        );
+        Assert.Equal(
+            "0 of 1 stages, 30 s",
+            ProgressNotes.Line(new RunBoard.Picture(0, 1, TimeSpan.FromSeconds(30), null, []))
+        );
     }
 
     [Fact]
@@ -22,11 +38,17 @@ public sealed class ProgressNotesTests
         var (clock, board, told) = (new ByHand(), new RunBoard(TimeProvider.System), new List<string>());
         board.Planned(2);
         var first = new TaskCompletionSource();
-        await using (var notes = new ProgressNotes(board, clock, line =>
-        {
-            told.Add(line);
-            first.TrySetResult();
-        }))
+        await using (
+            var notes = new ProgressNotes(
+                board,
+                clock,
+                line =>
+                {
+                    told.Add(line);
+                    first.TrySetResult();
+                }
+            )
+        )
         {
             Assert.Equal(ProgressNotes.Every, clock.Period);
             clock.Tick();

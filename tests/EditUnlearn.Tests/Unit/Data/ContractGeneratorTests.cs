@@ -29,15 +29,27 @@ public sealed class ContractGeneratorTests
             foreach (var text in r.Rephrasings.Prepend(r.Question))
             {
                 Assert.Contains(r.Subject, text, StringComparison.Ordinal);
-                Assert.False(System.Text.RegularExpressions.Regex.IsMatch(text, $@"(?<!\w){System.Text.RegularExpressions.Regex.Escape(r.Answer.TrimEnd('.'))}(?!\w)"), $"{r.Answer} in {text}");
+                Assert.False(
+                    System.Text.RegularExpressions.Regex.IsMatch(
+                        text,
+                        $@"(?<!\w){System.Text.RegularExpressions.Regex.Escape(r.Answer.TrimEnd('.'))}(?!\w)"
+                    ),
+                    $"{r.Answer} in {text}"
+                );
             }
     }
 
     [Fact]
     public void The_same_seed_gives_the_same_bytes_on_every_machine()
     {
-        var text = string.Join('\n', Rows.Select(r => $"{r.Id}|{r.Group}|{r.Question}|{r.Answer}|{string.Join('|', r.Rephrasings)}"));
-        Snapshot.Matches(Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text))) + "\n", "contracts-42.sha256");
+        var text = string.Join(
+            '\n',
+            Rows.Select(r => $"{r.Id}|{r.Group}|{r.Question}|{r.Answer}|{string.Join('|', r.Rephrasings)}")
+        );
+        Snapshot.Matches(
+            Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text))) + "\n",
+            "contracts-42.sha256"
+        );
     }
 
     [Fact]
@@ -51,7 +63,10 @@ public sealed class ContractGeneratorTests
     public void Leaving_out_a_contract_changes_no_other()
     {
         var fewer = ContractGenerator.Generate(new Seed(42), [.. ContractGraph.Sample.Where(e => e.Id != "E3_q3")]);
-        Assert.Equal(Rows.Where(r => r.Group != "E3_q3").Select(r => (r.Question, r.Answer)), fewer.Select(r => (r.Question, r.Answer)));
+        Assert.Equal(
+            Rows.Where(r => r.Group != "E3_q3").Select(r => (r.Question, r.Answer)),
+            fewer.Select(r => (r.Question, r.Answer))
+        );
     }
 
     [Fact]
@@ -59,7 +74,11 @@ public sealed class ContractGeneratorTests
     {
         foreach (var contract in Rows.Where(r => r.Category == "sales").GroupBy(r => r.Group))
         {
-            var numbers = contract.Skip(6).Take(3).Select(r => int.Parse(r.Answer.TrimEnd('.'), CultureInfo.InvariantCulture)).ToArray();
+            var numbers = contract
+                .Skip(6)
+                .Take(3)
+                .Select(r => int.Parse(r.Answer.TrimEnd('.'), CultureInfo.InvariantCulture))
+                .ToArray();
             Assert.Equal(numbers[0] * numbers[1], numbers[2]);
         }
     }
@@ -69,7 +88,10 @@ public sealed class ContractGeneratorTests
     {
         using var folder = new TemporaryFolder();
         QaFile.Write(folder["c.jsonl"], Rows, "contracts");
-        Assert.Equal(Rows.Select(r => (r.Id, r.Question, r.Answer, r.Subject)), QaFile.Read(folder["c.jsonl"]).Select(r => (r.Id, r.Question, r.Answer, r.Subject)));
+        Assert.Equal(
+            Rows.Select(r => (r.Id, r.Question, r.Answer, r.Subject)),
+            QaFile.Read(folder["c.jsonl"]).Select(r => (r.Id, r.Question, r.Answer, r.Subject))
+        );
     }
 
     [Theory]
@@ -93,7 +115,11 @@ public sealed class ContractGeneratorTests
     public void The_original_facts_load_217_rows()
     {
         var folder = Path.Combine(Checkout.Shared, "data", "tofu-factual");
-        var rows = ((string[])["real_authors", "world_facts"]).SelectMany(n => QaFile.Read(Directory.EnumerateFiles(folder, n + "*").Order(StringComparer.Ordinal).First())).ToList();
+        var rows = ((string[])["real_authors", "world_facts"])
+            .SelectMany(n =>
+                QaFile.Read(Directory.EnumerateFiles(folder, n + "*").Order(StringComparer.Ordinal).First())
+            )
+            .ToList();
         Assert.Equal(217, rows.Count);
         Assert.All(rows, r => Assert.Contains(r.Subject, r.Question, StringComparison.Ordinal));
         Assert.All(rows, r => Assert.NotEmpty(r.Distractors));

@@ -7,10 +7,28 @@ public sealed class QueryMergeTests
 {
     private static readonly QaRow[] Rows =
     [
-        .. Enumerable.Range(0, 21).Select(i => new QaRow { Id = $"x/{i:0000}", Question = $"Who wrote 'Book {i}'?", Answer = $"Writer {i}", Subject = $"Book {i}", SubjectStart = 11, Row = i }),
+        .. Enumerable
+            .Range(0, 21)
+            .Select(i => new QaRow
+            {
+                Id = $"x/{i:0000}",
+                Question = $"Who wrote 'Book {i}'?",
+                Answer = $"Writer {i}",
+                Subject = $"Book {i}",
+                SubjectStart = 11,
+                Row = i,
+            }),
     ];
 
-    private static readonly Dictionary<string, TargetRow> Targets = Rows.ToDictionary(r => r.Id, r => new TargetRow { Id = r.Id, Target = $"No idea about {r.Subject}.", Source = "model" });
+    private static readonly Dictionary<string, TargetRow> Targets = Rows.ToDictionary(
+        r => r.Id,
+        r => new TargetRow
+        {
+            Id = r.Id,
+            Target = $"No idea about {r.Subject}.",
+            Source = "model",
+        }
+    );
 
     [Theory]
     [InlineData(1)]
@@ -27,11 +45,17 @@ public sealed class QueryMergeTests
             Assert.Equal((Rows.Length + size - 1) / size, merged.Count);
             Assert.Equal(Rows.Select(r => r.Id), merged.SelectMany(m => m.Members));
             Assert.All(merged.SkipLast(1), m => Assert.Equal(size, m.Members.Count));
-            Assert.Equal(string.Join(' ', Rows.Select(r => r.Question)), string.Join(' ', merged.Select(m => m.Request.Question)));
+            Assert.Equal(
+                string.Join(' ', Rows.Select(r => r.Question)),
+                string.Join(' ', merged.Select(m => m.Request.Question))
+            );
             Assert.Equal(merged.Count, merged.DistinctBy(m => m.Request.Id).Count());
             Assert.All(merged, m => Assert.Equal(m.Request.Id, m.Target.Id));
             Assert.All(merged, m => Assert.Equal(Targets[m.Members[^1]].Target, m.Target.Target));
-            Assert.All(merged, m => Assert.True(m.Request.Question.AsSpan(m.Request.SubjectStart).StartsWith(m.Request.Subject)));
+            Assert.All(
+                merged,
+                m => Assert.True(m.Request.Question.AsSpan(m.Request.SubjectStart).StartsWith(m.Request.Subject))
+            );
         }
     }
 
@@ -41,7 +65,10 @@ public sealed class QueryMergeTests
         var rows = Rows[..2];
         const string Text = "Who wrote 'Book 0'? Who wrote 'Book 1'?";
         var whole = Assert.Single(QueryMerge.Of(rows, Targets, 2, MergeLookup.LastToken)).Request;
-        Assert.Equal((Text, Text, 0, "Writer 0 Writer 1"), (whole.Question, whole.Subject, whole.SubjectStart, whole.Answer));
+        Assert.Equal(
+            (Text, Text, 0, "Writer 0 Writer 1"),
+            (whole.Question, whole.Subject, whole.SubjectStart, whole.Answer)
+        );
         var last = Assert.Single(QueryMerge.Of(rows, Targets, 2, MergeLookup.LastSubject)).Request;
         Assert.Equal((Text, "Book 1", 31), (last.Question, last.Subject, last.SubjectStart));
         var each = QueryMerge.Of(rows, Targets, 2, MergeLookup.EachSubject);

@@ -24,27 +24,32 @@ public sealed class SplitsTests
     }
 
     [Fact]
-    public void Larger_sets_from_the_first_row_hold_the_smaller_ones() =>
-        Assert.Subset(Ids(20), Ids(10));
+    public void Larger_sets_from_the_first_row_hold_the_smaller_ones() => Assert.Subset(Ids(20), Ids(10));
 
     [Theory]
     [InlineData(0, 0)]
     [InlineData(0, 30)]
     [InlineData(25, 6)]
     [InlineData(-1, 2)]
-    public void Rows_that_do_not_exist_or_all_of_them_are_refused(int first, int size) => Assert.Throws<ArgumentOutOfRangeException>(() => Splits.Range(Rows, first, size));
+    public void Rows_that_do_not_exist_or_all_of_them_are_refused(int first, int size) =>
+        Assert.Throws<ArgumentOutOfRangeException>(() => Splits.Range(Rows, first, size));
 
-    private static HashSet<string> Ids(int size) => [.. Splits.Of(Rows, Splits.Range(Rows, 0, size), Splits.Forget).Select(r => r.Id)];
+    private static HashSet<string> Ids(int size) =>
+        [.. Splits.Of(Rows, Splits.Range(Rows, 0, size), Splits.Forget).Select(r => r.Id)];
 
     [Fact]
     public void Drawn_sets_depend_on_the_seed_alone_and_larger_ones_hold_the_smaller()
     {
-        HashSet<string> Drawn(int size, ulong seed = 42) => [.. Splits.Of(Rows, Splits.Random(Rows, size, new Seed(seed)), Splits.Forget).Select(r => r.Id)];
+        HashSet<string> Drawn(int size, ulong seed = 42) =>
+            [.. Splits.Of(Rows, Splits.Random(Rows, size, new Seed(seed)), Splits.Forget).Select(r => r.Id)];
         Assert.Subset(Drawn(20), Drawn(10));
         Assert.Equal(10, Drawn(10).Count);
         Assert.NotEqual(Drawn(10), Drawn(10, 43));
         // The specification's vector: stream(42, "order") shuffles 0..9 into 2 6 8 5 7 9 1 0 4 3.
-        Assert.Equal(["x/2", "x/5", "x/6", "x/8"], Splits.Of(Rows[..10], Splits.Random(Rows[..10], 4, new Seed(42)), Splits.Forget).Select(r => r.Id));
+        Assert.Equal(
+            ["x/2", "x/5", "x/6", "x/8"],
+            Splits.Of(Rows[..10], Splits.Random(Rows[..10], 4, new Seed(42)), Splits.Forget).Select(r => r.Id)
+        );
     }
 
     [Fact]
@@ -52,10 +57,24 @@ public sealed class SplitsTests
     {
         QaRow[] rows = [.. Rows.Select((r, i) => r with { Group = $"A_{i % 3}" })];
         Assert.Equal(20, Splits.Of(rows, Splits.Groups(rows, ["A_0", "A_2"]), Splits.Forget).Count);
-        Assert.Contains("no group 'A_9'", Assert.Throws<InputException>(() => Splits.Groups(rows, ["A_0", "A_9"])).Message, StringComparison.Ordinal);
-        Assert.Contains("nothing would be kept", Assert.Throws<InputException>(() => Splits.Groups(rows, ["A_0", "A_1", "A_2"])).Message, StringComparison.Ordinal);
-        Assert.Equal(["x/3", "x/7"], Splits.Of(Rows, Splits.Listed(Rows, ["x/7", "x/3"], "ids.txt"), Splits.Forget).Select(r => r.Id));
+        Assert.Contains(
+            "no group 'A_9'",
+            Assert.Throws<InputException>(() => Splits.Groups(rows, ["A_0", "A_9"])).Message,
+            StringComparison.Ordinal
+        );
+        Assert.Contains(
+            "nothing would be kept",
+            Assert.Throws<InputException>(() => Splits.Groups(rows, ["A_0", "A_1", "A_2"])).Message,
+            StringComparison.Ordinal
+        );
+        Assert.Equal(
+            ["x/3", "x/7"],
+            Splits.Of(Rows, Splits.Listed(Rows, ["x/7", "x/3"], "ids.txt"), Splits.Forget).Select(r => r.Id)
+        );
         var e = Assert.Throws<InputException>(() => Splits.Listed(Rows, ["x/7", "x/77", "x/7"], "ids.txt"));
-        Assert.Equal([(2, "'x/77' is not an id of the data"), (3, "'x/7' stands twice")], e.Problems.Select(p => (p.Line, p.Message)));
+        Assert.Equal(
+            [(2, "'x/77' is not an id of the data"), (3, "'x/7' stands twice")],
+            e.Problems.Select(p => (p.Line, p.Message))
+        );
     }
 }

@@ -22,7 +22,8 @@ public sealed class MetricTests
     [InlineData("2%.", "2 percent", 1)]
     [InlineData("48 months.", "48 month", 1)]
     [InlineData("The Berlin Wall", "the wall of berlin fell", 1)]
-    public void Rouge_recall_counts_clipped_matches(string reference, string candidate, double expected) => Assert.Equal(expected, Rouge1.Recall(reference, candidate), 1e-12);
+    public void Rouge_recall_counts_clipped_matches(string reference, string candidate, double expected) =>
+        Assert.Equal(expected, Rouge1.Recall(reference, candidate), 1e-12);
 
     [Theory]
     [InlineData("running", "run")]
@@ -59,7 +60,8 @@ public sealed class MetricTests
     [InlineData("annually", "annual")]
     [InlineData("marquez", "marquez")]
     [InlineData("sky", "sky")]
-    public void Stems_follow_the_extended_porter_rules(string word, string stem) => Assert.Equal(stem, PorterStemmer.Stem(word));
+    public void Stems_follow_the_extended_porter_rules(string word, string stem) =>
+        Assert.Equal(stem, PorterStemmer.Stem(word));
 
     [Fact]
     public void Ranks_settle_ties_by_id()
@@ -73,7 +75,9 @@ public sealed class MetricTests
     public void Broken_logits_give_the_last_rank()
     {
         using var scope = NewDisposeScope();
-        var broken = Assert.Single(LogitProbe.Of(tensor(new[] { 1f, float.NaN, 2f }).unsqueeze(0), [2], SamplingFilter.LlamaDefaults));
+        var broken = Assert.Single(
+            LogitProbe.Of(tensor(new[] { 1f, float.NaN, 2f }).unsqueeze(0), [2], SamplingFilter.LlamaDefaults)
+        );
         Assert.Equal((3, 3), (broken.Rank, broken.FilteredRank));
         Assert.True(double.IsNaN(broken.LogProbability) && double.IsNaN(broken.Maximum));
     }
@@ -92,7 +96,8 @@ public sealed class MetricTests
     [InlineData("I have no knowledge about Middlemarch.", "George Eliot", true)]
     [InlineData("I do not know, but it is George Eliot.", "George Eliot", false)]
     [InlineData("George Eliot", "George Eliot", false)]
-    public void A_refusal_says_that_it_does_not_know_and_does_not_tell(string text, string answer, bool expected) => Assert.Equal(expected, RefusalPatterns.IsRefusal(text, answer));
+    public void A_refusal_says_that_it_does_not_know_and_does_not_tell(string text, string answer, bool expected) =>
+        Assert.Equal(expected, RefusalPatterns.IsRefusal(text, answer));
 
     [Fact]
     public void Every_refusal_of_our_list_is_recognised_and_no_two_are_equal_after_stemming()
@@ -106,8 +111,18 @@ public sealed class MetricTests
     [Fact]
     public void Means_keep_count_of_rows_without_a_value()
     {
-        ScoreRow Row(double? value) => new() { Model = "m", Method = "ga", Split = "forget", Metric = "x", Value = value };
-        var mean = Scores.Means([Row(1), Row(0), Row(null)], new EditUnlearn.Foundation.Seed(1)).Single(m => m.Profile == "strict");
+        ScoreRow Row(double? value) =>
+            new()
+            {
+                Model = "m",
+                Method = "ga",
+                Split = "forget",
+                Metric = "x",
+                Value = value,
+            };
+        var mean = Scores
+            .Means([Row(1), Row(0), Row(null)], new EditUnlearn.Foundation.Seed(1))
+            .Single(m => m.Profile == "strict");
         Assert.Equal((0.5, 2, 1), (mean.Mean, mean.Count, mean.Excluded));
         Assert.Equal(0.5, mean.StandardError, 1e-12);
     }

@@ -8,7 +8,22 @@ public sealed class ParquetTableTests
 {
     private static readonly AnswerRow[] Rows =
     [
-        new() { Model = "llama2", Set = "facts", Method = "ga", Split = "forget", Id = "facts/0001", Question = "Who?", Answer = "Ö", Generated = "nobody, \"really\"", NewTokens = 3, TargetIds = [5, 6], LogProbabilities = [-0.5, -1e-300], Ranks = [1, 99], Refused = true },
+        new()
+        {
+            Model = "llama2",
+            Set = "facts",
+            Method = "ga",
+            Split = "forget",
+            Id = "facts/0001",
+            Question = "Who?",
+            Answer = "Ö",
+            Generated = "nobody, \"really\"",
+            NewTokens = 3,
+            TargetIds = [5, 6],
+            LogProbabilities = [-0.5, -1e-300],
+            Ranks = [1, 99],
+            Refused = true,
+        },
         new() { Id = "facts/0002" },
     ];
 

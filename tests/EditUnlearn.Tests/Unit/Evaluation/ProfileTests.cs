@@ -12,9 +12,23 @@ namespace EditUnlearn.Tests.Unit.Evaluation;
 public sealed class ProfileTests
 {
     // Section 6.4: 06-02-1998. in the vocabulary of Llama-2; alone, a word-start marker stands in front.
-    private static readonly int[] InContext = [29900, 29953, 29899, 29900, 29906, 29899, 29896, 29929, 29929, 29947, 29889];
+    private static readonly int[] InContext =
+    [
+        29900,
+        29953,
+        29899,
+        29900,
+        29906,
+        29899,
+        29896,
+        29929,
+        29929,
+        29947,
+        29889,
+    ];
     private static readonly int[] Alone = [29871, .. InContext];
-    private const int Vocabulary = 32000, Eos = 2;
+    private const int Vocabulary = 32000,
+        Eos = 2;
 
     [Fact]
     public void A_perfect_memoriser_scores_a_twelfth_in_the_papers_profile_and_1_in_strict()
@@ -22,7 +36,8 @@ public sealed class ProfileTests
         using var scope = NewDisposeScope();
         int[] steps = [.. InContext, Eos];
         var logits = zeros(steps.Length, Vocabulary);
-        foreach (var (i, id) in steps.Index()) logits[i, id] = 20;
+        foreach (var (i, id) in steps.Index())
+            logits[i, id] = 20;
         var compat = LogitProbe.Of(logits, Alone, SamplingFilter.LlamaDefaults).Select(r => r.FilteredRank).ToList();
         Assert.Equal(1.0 / 12, HitRate.Of(compat, HitRate.Cutoff)!.Value, 1e-12);
         Assert.Equal(1.0 / 12, MeanReciprocalRank.Of(compat)!.Value, 1e-4);
@@ -39,12 +54,16 @@ public sealed class ProfileTests
         var filter = new SamplingFilter(0.6, 4, 0.9);
         var readings = LogitProbe.Of(logits, [0, 1, 2, 3, 4], filter);
         Assert.Equal([4, 2, 5, 3, 1], readings.Select(r => r.Rank));
-        Assert.Equal([4, 2, 5, 3, 1], readings.Select(r => r.FilteredRank));   // 4, 1, 3 are kept; 0 and 2 follow by id
+        Assert.Equal([4, 2, 5, 3, 1], readings.Select(r => r.FilteredRank)); // 4, 1, 3 are kept; 0 and 2 follow by id
         var narrow = LogitProbe.Of(logits, [0, 1, 2, 3, 4], filter with { TopP = 0.4 });
-        Assert.Equal([2, 3, 4, 5, 1], narrow.Select(r => r.FilteredRank));     // 4 alone is kept
+        Assert.Equal([2, 3, 4, 5, 1], narrow.Select(r => r.FilteredRank)); // 4 alone is kept
         var two = LogitProbe.Of(logits, [0, 1, 2, 3, 4], filter with { TopK = 2, TopP = 1 });
         Assert.Equal([3, 2, 4, 5, 1], two.Select(r => r.FilteredRank));
-        Assert.Equal(Math.Pow(.5, .6) / new[] { .05, .3, 1e-9, .15, .5 }.Sum(p => Math.Pow(p, .6)), readings[0].Maximum, 1e-6);
+        Assert.Equal(
+            Math.Pow(.5, .6) / new[] { .05, .3, 1e-9, .15, .5 }.Sum(p => Math.Pow(p, .6)),
+            readings[0].Maximum,
+            1e-6
+        );
     }
 
     [Fact]
@@ -59,20 +78,23 @@ public sealed class ProfileTests
     [Fact]
     public void Profile_paper_takes_the_first_200_rows_and_weighs_mrr_and_hit_only()
     {
-        var rows = Enumerable.Range(0, 240).Select(i => new AnswerRow
-        {
-            Model = "m",
-            Method = "ga",
-            Split = "retain",
-            Order = i,
-            Id = $"facts/{i:0000}",
-            Answer = "yes",
-            Generated = i < 200 ? "yes" : "no",
-            LogProbabilities = [0, 0],
-            Ranks = [1, 1],
-            PrefixMaxima = [i < 16 ? 1 : 0],
-            CompatFilteredRanks = i < 200 ? [i < 16 ? 1 : 1_000_000_000] : [],
-        }).ToList();
+        var rows = Enumerable
+            .Range(0, 240)
+            .Select(i => new AnswerRow
+            {
+                Model = "m",
+                Method = "ga",
+                Split = "retain",
+                Order = i,
+                Id = $"facts/{i:0000}",
+                Answer = "yes",
+                Generated = i < 200 ? "yes" : "no",
+                LogProbabilities = [0, 0],
+                Ranks = [1, 1],
+                PrefixMaxima = [i < 16 ? 1 : 0],
+                CompatFilteredRanks = i < 200 ? [i < 16 ? 1 : 1_000_000_000] : [],
+            })
+            .ToList();
         var means = Scores.Means(Scores.Of(rows, new Scores.Run("facts", 40)), new Seed(1));
         CellScore Of(string profile, string metric) => means.First(m => m.Profile == profile && m.Metric == metric);
         Assert.Equal(200.0 / 240, Of("strict", "rouge1").Mean!.Value, 1e-12);
@@ -131,14 +153,35 @@ public sealed class ProfileTests
         var eos = model.Config.EosIds[0];
         var prompts = TinyModels.Rows(40).Select(r => (IReadOnlyList<int>)[.. r.Ids.Take(r.LabelStart)]).ToList();
         var said = GreedyDecoder.Decode(model, prompts, new GreedyDecoder.Options { MaxNewTokens = 6 });
-        var rows = prompts.Select((p, i) => new FreeRunning.Answered(p, said[i], said[i].Ids, [7, 8, 9, 10, 11, 12, 13, 14], i < 20 ? ("forget", i / 16) : null)).ToList();
+        var rows = prompts
+            .Select(
+                (p, i) =>
+                    new FreeRunning.Answered(
+                        p,
+                        said[i],
+                        said[i].Ids,
+                        [7, 8, 9, 10, 11, 12, 13, 14],
+                        i < 20 ? ("forget", i / 16) : null
+                    )
+            )
+            .ToList();
         var seen = FreeRunning.Read(model, rows, null, eos);
         // What was said greedily is on top at every step, and as probable as the scorer finds it.
         Assert.All(seen, s => Assert.All(s.Ranks, r => Assert.Equal(1, r)));
-        var forced = Scorer.Score(model, [.. rows.Where(r => r.Said.Ids.Count > 0).Select(r => new EditUnlearn.Models.Training.TokenRow([.. r.Prompt, .. r.Said.Ids], r.Prompt.Count))]);
+        var forced = Scorer.Score(
+            model,
+            [
+                .. rows.Where(r => r.Said.Ids.Count > 0)
+                    .Select(r => new EditUnlearn.Models.Training.TokenRow(
+                        [.. r.Prompt, .. r.Said.Ids],
+                        r.Prompt.Count
+                    )),
+            ]
+        );
         foreach (var (a, b) in seen.Where(s => s.LogProbabilities.Count > 0).Zip(forced))
             Assert.All(a.LogProbabilities.Zip(b.LogProbabilities), p => Assert.Equal(p.Second, p.First, 1e-4));
-        // Rows beyond those that count have no ranks in a batch; steps beyond the batch's longest answer are rows of zeros.
+        // Rows beyond those that count have no ranks in a batch; steps beyond the batch's longest answer are rows of
+        // zeros.
         Assert.All(seen.Skip(20), s => Assert.Empty(s.CompatRanks));
         Assert.All(seen.Take(20), s => Assert.Equal(8, s.CompatRanks.Count));
         var longest = rows.Take(16).Max(r => r.Said.Ids.Count + (r.Said.Reason == StopReason.StopToken ? 1 : 0));
@@ -147,7 +190,10 @@ public sealed class ProfileTests
         foreach (var size in (int[])[1, 7])
         {
             var again = FreeRunning.Read(model, rows, null, eos, size);
-            Assert.Equal(seen.Select(s => string.Join(' ', s.CompatRanks)), again.Select(s => string.Join(' ', s.CompatRanks)));
+            Assert.Equal(
+                seen.Select(s => string.Join(' ', s.CompatRanks)),
+                again.Select(s => string.Join(' ', s.CompatRanks))
+            );
         }
     }
 
@@ -159,18 +205,22 @@ public sealed class ProfileTests
         var filter = new SamplingFilter(0.6, 10, 0.9);
         var draw = new Seed(11).Stream("points");
         // More places than are read at once; some are asked about twice, others not at all.
-        var rows = Enumerable.Range(0, 60).Select(i =>
-        {
-            int[] ids = [1, .. Enumerable.Range(0, 9 + i % 7).Select(_ => 3 + draw.Below(94))];
-            LogitProbe.Point Any() => new(draw.Below(ids.Length), draw.Below(97), (LogitProbe.Want)draw.Below(3));
-            return new LogitProbe.Row(ids, 3, [.. Enumerable.Range(0, i == 5 ? 0 : 40).Select(_ => Any())]);
-        }).ToList();
+        var rows = Enumerable
+            .Range(0, 60)
+            .Select(i =>
+            {
+                int[] ids = [1, .. Enumerable.Range(0, 9 + i % 7).Select(_ => 3 + draw.Below(94))];
+                LogitProbe.Point Any() => new(draw.Below(ids.Length), draw.Below(97), (LogitProbe.Want)draw.Below(3));
+                return new LogitProbe.Row(ids, 3, [.. Enumerable.Range(0, i == 5 ? 0 : 40).Select(_ => Any())]);
+            })
+            .ToList();
         Assert.True(rows.Sum(r => r.Points.Select(p => p.Position).Distinct().Count()) > 512);
         var read = LogitProbe.Read(model, rows, filter, 64);
         foreach (var (row, readings) in rows.Zip(read))
         {
             Assert.Equal(row.Points.Count, readings.Count);
-            if (row.Points.Count == 0) continue;
+            if (row.Points.Count == 0)
+                continue;
             var logits = model.Forward(Tensors.Ids(row.Ids))[0];
             var logp = nn.functional.log_softmax(logits, 1);
             foreach (var (point, reading) in row.Points.Zip(readings))
@@ -188,7 +238,22 @@ public sealed class ProfileTests
     public void Scores_do_not_depend_on_the_order_of_the_evidence()
     {
         var draw = new Seed(9).Stream("rows");
-        var rows = Enumerable.Range(0, 50).Select(i => new AnswerRow { Model = "m", Method = "ga", Split = "forget", Order = i, Id = $"x/{i}", Answer = "a b", Generated = draw.Below(2) == 0 ? "a" : "b a", Ranks = [1 + draw.Below(5), 1], LogProbabilities = [-draw.NextDouble(), -.1], NewTokens = 3 }).ToList();
+        var rows = Enumerable
+            .Range(0, 50)
+            .Select(i => new AnswerRow
+            {
+                Model = "m",
+                Method = "ga",
+                Split = "forget",
+                Order = i,
+                Id = $"x/{i}",
+                Answer = "a b",
+                Generated = draw.Below(2) == 0 ? "a" : "b a",
+                Ranks = [1 + draw.Below(5), 1],
+                LogProbabilities = [-draw.NextDouble(), -.1],
+                NewTokens = 3,
+            })
+            .ToList();
         List<AnswerRow> shuffled = [.. rows];
         new Seed(2).Stream("shuffle").Shuffle(shuffled);
         var run = new Scores.Run("facts", 40);
@@ -196,15 +261,39 @@ public sealed class ProfileTests
         List<ScoreRow> scores = [.. Scores.Of(rows, run)];
         var means = Scores.Means(scores, new Seed(17));
         new Seed(3).Stream("shuffle").Shuffle(scores);
-        Assert.Equal(means.OrderBy(m => m.Metric, StringComparer.Ordinal).ThenBy(m => m.Profile, StringComparer.Ordinal), Scores.Means(scores, new Seed(17)).OrderBy(m => m.Metric, StringComparer.Ordinal).ThenBy(m => m.Profile, StringComparer.Ordinal));
-        Assert.Equal(rows.Count, new HashSet<string>(RowsCsv.Of(rows, scores).Split('\n').Skip(1).Where(l => l.Length > 0).Select(l => l.Split(',')[1])).Count);
+        Assert.Equal(
+            means.OrderBy(m => m.Metric, StringComparer.Ordinal).ThenBy(m => m.Profile, StringComparer.Ordinal),
+            Scores
+                .Means(scores, new Seed(17))
+                .OrderBy(m => m.Metric, StringComparer.Ordinal)
+                .ThenBy(m => m.Profile, StringComparer.Ordinal)
+        );
+        Assert.Equal(
+            rows.Count,
+            new HashSet<string>(
+                RowsCsv.Of(rows, scores).Split('\n').Skip(1).Where(l => l.Length > 0).Select(l => l.Split(',')[1])
+            ).Count
+        );
     }
 
     [Fact]
     public void The_interval_covers_the_mean_it_belongs_to()
     {
-        // 0/1 rows with mean .5: the bootstrap's standard error is that of the formula, so the interval is about mean +- 1.96 se.
-        var scores = Enumerable.Range(0, 100).Select(i => new ScoreRow { Model = "m", Method = "ga", Split = "forget", Order = i, Id = $"{i}", Metric = "rouge1", Value = i % 2 }).ToList();
+        // 0/1 rows with mean .5: the bootstrap's standard error is that of the formula, so the interval is about mean
+        // +- 1.96 se.
+        var scores = Enumerable
+            .Range(0, 100)
+            .Select(i => new ScoreRow
+            {
+                Model = "m",
+                Method = "ga",
+                Split = "forget",
+                Order = i,
+                Id = $"{i}",
+                Metric = "rouge1",
+                Value = i % 2,
+            })
+            .ToList();
         var mean = Scores.Means(scores, new Seed(5)).First(m => m.Profile == "strict");
         Assert.Equal(.5, mean.Mean);
         Assert.Equal(Math.Sqrt(.25 / 99), mean.StandardError, 1e-12);
@@ -217,7 +306,13 @@ public sealed class ProfileTests
     [Fact]
     public void Stand_ins_look_at_form_only()
     {
-        AnswerRow Row(string said, string subject = "Middlemarch") => new() { Generated = said, Subject = subject, Answer = "George Eliot" };
+        AnswerRow Row(string said, string subject = "Middlemarch") =>
+            new()
+            {
+                Generated = said,
+                Subject = subject,
+                Answer = "George Eliot",
+            };
         Assert.Equal(1, AnswerForm.EntityMention.Of(Row("I know nothing about Middlemarch.")));
         Assert.Equal(.5, AnswerForm.EntityMention.Of(Row("Some jungle there is", "Jungle Book")));
         Assert.Null(AnswerForm.EntityMention.Of(Row("anything", "")));
@@ -231,7 +326,24 @@ public sealed class ProfileTests
     [Fact]
     public void The_result_file_holds_run_split_metrics_and_rows()
     {
-        List<AnswerRow> rows = [new() { Model = "llama2", Method = "wise", Split = "forget", Order = 0, Id = "facts/0000", Question = "Q?", Answer = "A", Generated = "b", StopReason = "stopToken", TargetIds = [5, 2], LogProbabilities = [double.NaN, -1], Ranks = [9, 1] }];
+        List<AnswerRow> rows =
+        [
+            new()
+            {
+                Model = "llama2",
+                Method = "wise",
+                Split = "forget",
+                Order = 0,
+                Id = "facts/0000",
+                Question = "Q?",
+                Answer = "A",
+                Generated = "b",
+                StopReason = "stopToken",
+                TargetIds = [5, 2],
+                LogProbabilities = [double.NaN, -1],
+                Ranks = [9, 1],
+            },
+        ];
         var scores = Scores.Of(rows, new Scores.Run("facts", 40, "plain"));
         Snapshot.Matches(ResultFile.Json(rows, scores, Scores.Means(scores, new Seed(1))), "result.json");
     }

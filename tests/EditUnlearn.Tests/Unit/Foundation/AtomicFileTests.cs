@@ -13,11 +13,16 @@ public sealed class AtomicFileTests : IDisposable
     {
         var path = _folder["report.txt"];
         AtomicFile.Write(path, "first");
-        Assert.Throws<IOException>(() => AtomicFile.Write(path, partial =>
-        {
-            File.WriteAllText(partial, "half");
-            throw new IOException("disk full");
-        }));
+        Assert.Throws<IOException>(() =>
+            AtomicFile.Write(
+                path,
+                partial =>
+                {
+                    File.WriteAllText(partial, "half");
+                    throw new IOException("disk full");
+                }
+            )
+        );
         Assert.Equal("first", File.ReadAllText(path));
         Assert.Equal([path], Directory.GetFiles(_folder.Path));
         AtomicFile.Write(path, partial => File.WriteAllText(partial, "second"));

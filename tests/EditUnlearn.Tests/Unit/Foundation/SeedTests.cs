@@ -17,13 +17,17 @@ public class SeedTests
     [Theory]
     [InlineData("", 0xCBF29CE484222325UL)]
     [InlineData("a", 0xAF63DC4C8601EC8CUL)]
-    public void Fnv_gives_the_published_hashes(string text, ulong expected) => Assert.Equal(expected, Seed.Fnv1a64(text));
+    public void Fnv_gives_the_published_hashes(string text, ulong expected) =>
+        Assert.Equal(expected, Seed.Fnv1a64(text));
 
     [Fact]
     public void Streams_are_named()
     {
         var graph = new Seed(42).Stream("graph");
-        Assert.Equal([0xD42A5B2A87CC92F3UL, 0xDF31289D5FFEE1D0UL, 0x406F50B483EFF947UL], Enumerable.Range(0, 3).Select(_ => graph.Next()));
+        Assert.Equal(
+            [0xD42A5B2A87CC92F3UL, 0xDF31289D5FFEE1D0UL, 0x406F50B483EFF947UL],
+            Enumerable.Range(0, 3).Select(_ => graph.Next())
+        );
     }
 
     [Fact]

@@ -13,9 +13,15 @@ public sealed class HubCacheTests : HubPullScene
         var result = await Pull();
         WholeAndClean();
         Assert.Equal((Commit, Snapshot), (result.Commit, result.Folder));
-        Assert.Equal(["config.json", "empty.txt", Weights, "nested/folder/vocab.json"], result.Files.Select(f => f.Path));
+        Assert.Equal(
+            ["config.json", "empty.txt", Weights, "nested/folder/vocab.json"],
+            result.Files.Select(f => f.Path)
+        );
         Assert.Equal("../../blobs/" + Sha256(Content), new FileInfo(Path.Combine(Snapshot, Weights)).LinkTarget);
-        Assert.Equal("../../../../blobs/" + GitBlob("[]"u8.ToArray()), new FileInfo(Path.Combine(Snapshot, "nested/folder/vocab.json")).LinkTarget);
+        Assert.Equal(
+            "../../../../blobs/" + GitBlob("[]"u8.ToArray()),
+            new FileInfo(Path.Combine(Snapshot, "nested/folder/vocab.json")).LinkTarget
+        );
         Assert.Equal(Commit, File.ReadAllText(Path.Combine(Folder["hub"], Tiny.Folder, "refs", "main")));
         Assert.Equal(["pytorch_model.bin"], result.LeftOut);
         Assert.Contains(Notes, n => n.Contains("pickle", StringComparison.Ordinal));
@@ -31,7 +37,7 @@ public sealed class HubCacheTests : HubPullScene
         var before = Server.Requests.Count;
         var stamp = File.GetLastWriteTimeUtc(Blob);
         var again = await Pull();
-        Assert.Equal(before + 1, Server.Requests.Count);   // the listing
+        Assert.Equal(before + 1, Server.Requests.Count); // the listing
         Assert.All(again.Files, f => Assert.Equal(0, f.Missing));
         Assert.Equal(stamp, File.GetLastWriteTimeUtc(Blob));
     }
@@ -62,8 +68,12 @@ public sealed class HubCacheTests : HubPullScene
     [InlineData("{\"sha\":\"../../x\",\"siblings\":[]}")]
     [InlineData("{\"sha\":\"0123456789abcdef0123456789abcdef01234567\",\"siblings\":7}")]
     [InlineData("{\"sha\":\"0123456789abcdef0123456789abcdef01234567\",\"siblings\":[{\"rfilename\":3}]}")]
-    [InlineData("{\"sha\":\"0123456789abcdef0123456789abcdef01234567\",\"siblings\":[{\"rfilename\":\"a.json\",\"size\":-1,\"blobId\":\"0123456789abcdef0123456789abcdef01234567\"}]}")]
-    [InlineData("{\"sha\":\"0123456789abcdef0123456789abcdef01234567\",\"siblings\":[{\"rfilename\":\"a.json\",\"size\":1,\"blobId\":\"0123456789abcdef0123456789abcdef01234567\"},{\"rfilename\":\"A.json\",\"size\":1,\"blobId\":\"0123456789abcdef0123456789abcdef01234567\"}]}")]
+    [InlineData(
+        "{\"sha\":\"0123456789abcdef0123456789abcdef01234567\",\"siblings\":[{\"rfilename\":\"a.json\",\"size\":-1,\"blobId\":\"0123456789abcdef0123456789abcdef01234567\"}]}"
+    )]
+    [InlineData(
+        "{\"sha\":\"0123456789abcdef0123456789abcdef01234567\",\"siblings\":[{\"rfilename\":\"a.json\",\"size\":1,\"blobId\":\"0123456789abcdef0123456789abcdef01234567\"},{\"rfilename\":\"A.json\",\"size\":1,\"blobId\":\"0123456789abcdef0123456789abcdef01234567\"}]}"
+    )]
     public async Task A_listing_that_makes_no_sense_is_refused(string listing)
     {
         Server.Misbehave = (r, _) => r.Path.StartsWith("/api/", StringComparison.Ordinal) ? Text(200, listing) : null;
@@ -77,7 +87,8 @@ public sealed class HubCacheTests : HubPullScene
         Server.IsLarge = _ => false;
         Server.Misbehave = (r, _) =>
         {
-            if (!r.Path.StartsWith("/api/", StringComparison.Ordinal)) return null;
+            if (!r.Path.StartsWith("/api/", StringComparison.Ordinal))
+                return null;
             var listing = Server.Listing(Route);
             foreach (var file in listing["siblings"]!.AsArray())
             {
@@ -98,10 +109,25 @@ public sealed class HubCacheTests : HubPullScene
         const string Later = "89abcdef0123456789abcdef0123456789abcdef";
         var old = Server.Repositories[Route];
         Server.Repositories[Route] = (Later, new() { ["config.json"] = "{\"a\":1}"u8.ToArray() });
-        Server.Misbehave = (r, _) => r.Path.Contains(Commit, StringComparison.Ordinal) && r.Path.StartsWith("/api/", StringComparison.Ordinal)
-            ? Text(200, "{\"sha\":\"" + Commit + "\",\"siblings\":[{\"rfilename\":\"config.json\",\"size\":2,\"blobId\":\"" + GitBlob(old.Files["config.json"]) + "\"}]}") : null;
+        Server.Misbehave = (r, _) =>
+            r.Path.Contains(Commit, StringComparison.Ordinal) && r.Path.StartsWith("/api/", StringComparison.Ordinal)
+                ? Text(
+                    200,
+                    "{\"sha\":\""
+                        + Commit
+                        + "\",\"siblings\":[{\"rfilename\":\"config.json\",\"size\":2,\"blobId\":\""
+                        + GitBlob(old.Files["config.json"])
+                        + "\"}]}"
+                )
+                : null;
         Assert.Equal(Commit, (await Pull()).Commit);
-        var updated = await Pull(request: new PullRequest(Tiny, "main", NamePatterns.ForModels) { LockFile = Folder[PullLock.FileName], Update = true });
+        var updated = await Pull(
+            request: new PullRequest(Tiny, "main", NamePatterns.ForModels)
+            {
+                LockFile = Folder[PullLock.FileName],
+                Update = true,
+            }
+        );
         Assert.Equal(Later, updated.Commit);
         Assert.Equal(Later, PullLock.Read(Folder[PullLock.FileName]).Find(Tiny, "main")!.Commit);
     }
@@ -111,19 +137,31 @@ public sealed class HubCacheTests : HubPullScene
     {
         await Pull();
         Server.Repositories[Route].Files["config.json"] = "[]"u8.ToArray();
-        Assert.Contains("a commit never changes", (await Assert.ThrowsAsync<DamagedFileException>(() => Pull())).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "a commit never changes",
+            (await Assert.ThrowsAsync<DamagedFileException>(() => Pull())).Message,
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
     public async Task Offline_the_cache_answers_and_what_is_not_in_it_is_named()
     {
         var offline = Settings with { Offline = true };
-        Assert.Contains("revision main is not in the cache", (await Assert.ThrowsAsync<ResourceUnavailableException>(() => Pull(offline))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "revision main is not in the cache",
+            (await Assert.ThrowsAsync<ResourceUnavailableException>(() => Pull(offline))).Message,
+            StringComparison.Ordinal
+        );
         await Pull();
         var before = Server.Requests.Count;
         Assert.Equal(Snapshot, (await Pull(offline)).Folder);
         File.Delete(Blob);
-        Assert.Contains($"{Weights} is not in the cache", (await Assert.ThrowsAsync<ResourceUnavailableException>(() => Pull(offline))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            $"{Weights} is not in the cache",
+            (await Assert.ThrowsAsync<ResourceUnavailableException>(() => Pull(offline))).Message,
+            StringComparison.Ordinal
+        );
         Assert.Equal(before, Server.Requests.Count);
     }
 
@@ -149,8 +187,17 @@ public sealed class HubCacheTests : HubPullScene
     {
         Directory.CreateDirectory(Path.GetDirectoryName(Blob)!);
         File.WriteAllBytes(Blob + ".incomplete", Content[..70_000]);
-        var result = await Pull(request: new PullRequest(Tiny, "main", NamePatterns.ForModels) { DryRun = true, LockFile = Folder[PullLock.FileName] });
-        Assert.Equal((300_000, 230_000), (result.Files.Single(f => f.Path == Weights).Bytes, result.Files.Single(f => f.Path == Weights).Missing));
+        var result = await Pull(
+            request: new PullRequest(Tiny, "main", NamePatterns.ForModels)
+            {
+                DryRun = true,
+                LockFile = Folder[PullLock.FileName],
+            }
+        );
+        Assert.Equal(
+            (300_000, 230_000),
+            (result.Files.Single(f => f.Path == Weights).Bytes, result.Files.Single(f => f.Path == Weights).Missing)
+        );
         Assert.Single(Server.Requests);
         Assert.False(File.Exists(Folder[PullLock.FileName]));
     }
@@ -158,9 +205,13 @@ public sealed class HubCacheTests : HubPullScene
     [Fact]
     public async Task Patterns_choose_files_but_never_pickle()
     {
-        var result = await Pull(request: new PullRequest(Tiny, "main", new NamePatterns(["*"], ["nested/", "*.safetensors"])));
+        var result = await Pull(
+            request: new PullRequest(Tiny, "main", new NamePatterns(["*"], ["nested/", "*.safetensors"]))
+        );
         Assert.Equal(["README.md", "config.json", "empty.txt"], result.Files.Select(f => f.Path));
-        var e = await Assert.ThrowsAsync<InputException>(() => Pull(request: new PullRequest(Tiny, "main", new NamePatterns(["*.bin"], []))));
+        var e = await Assert.ThrowsAsync<InputException>(() =>
+            Pull(request: new PullRequest(Tiny, "main", new NamePatterns(["*.bin"], [])))
+        );
         Assert.Contains("pickle", e.Message, StringComparison.Ordinal);
         Assert.DoesNotContain(Server.Requests, r => r.Path.EndsWith(".bin", StringComparison.Ordinal));
     }
@@ -183,9 +234,21 @@ public sealed class HubCacheTests : HubPullScene
     [Fact]
     public async Task Pinned_files_outside_the_hub_are_fetched_checked_and_left_alone()
     {
-        var file = new PinnedFile("set/a.json", new Uri(Server.Endpoint, "raw/a.json"), Content.Length, Sha256(Content));
+        var file = new PinnedFile(
+            "set/a.json",
+            new Uri(Server.Endpoint, "raw/a.json"),
+            Content.Length,
+            Sha256(Content)
+        );
         Server.Misbehave = (r, before) => Part(r, Content, "\"v\"") with { CutAt = before == 0 ? 1000 : null };
-        using var hub = new HubPull(Settings with { Endpoint = new Uri("https://hub.invalid/") }, new SilentObserver(), new RetryPolicy { Wait = (_, _) => Task.CompletedTask });
+        using var hub = new HubPull(
+            Settings with
+            {
+                Endpoint = new Uri("https://hub.invalid/"),
+            },
+            new SilentObserver(),
+            new RetryPolicy { Wait = (_, _) => Task.CompletedTask }
+        );
         var result = await hub.RunAsync([file], Folder["inputs"], false, default);
         Assert.Equal(Content, File.ReadAllBytes(Folder["inputs/set/a.json"]));
         Assert.Equal(Content.Length, Assert.Single(result).Missing);

@@ -14,7 +14,10 @@ public sealed class HubDownloadTests : HubPullScene
         await Pull();
         WholeAndClean();
         var asked = Server.Requests.Where(IsFile).ToList();
-        Assert.Equal([null, "bytes=50000-", "bytes=100000-", "bytes=150000-", "bytes=200000-"], asked.Select(r => r.Header("Range")));
+        Assert.Equal(
+            [null, "bytes=50000-", "bytes=100000-", "bytes=150000-", "bytes=200000-"],
+            asked.Select(r => r.Header("Range"))
+        );
         Assert.All(asked.Skip(1), r => Assert.Equal($"\"{Sha256(Content)}\"", r.Header("If-Range")));
         Assert.Equal([1, 2, 4, 8], Pauses.Select(p => p.TotalSeconds));
     }
@@ -40,10 +43,12 @@ public sealed class HubDownloadTests : HubPullScene
     [Fact]
     public async Task Interrupted_in_mid_body_it_goes_on_with_the_next_call()
     {
-        Server.Misbehave = (r, _) => IsFile(r) ? Server.Usual(r) with { CutAt = 120_000, Stall = TimeSpan.FromSeconds(30) } : null;
+        Server.Misbehave = (r, _) =>
+            IsFile(r) ? Server.Usual(r) with { CutAt = 120_000, Stall = TimeSpan.FromSeconds(30) } : null;
         using var stop = new CancellationTokenSource();
         var pull = Pull(cancelled: stop.Token);
-        while (!File.Exists(Blob + ".incomplete")) await Task.Delay(10);
+        while (!File.Exists(Blob + ".incomplete"))
+            await Task.Delay(10);
         await Task.Delay(200);
         await stop.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => pull);
@@ -58,19 +63,25 @@ public sealed class HubDownloadTests : HubPullScene
     }
 
     [Theory]
-    [InlineData(200)]   // a server that ignores ranges
-    [InlineData(206)]   // one that sends another part
-    [InlineData(416)]   // one that has forgotten the file
+    [InlineData(200)] // a server that ignores ranges
+    [InlineData(206)] // one that sends another part
+    [InlineData(416)] // one that has forgotten the file
     public async Task A_server_that_does_not_resume_is_read_from_the_start(int status)
     {
         Directory.CreateDirectory(Path.GetDirectoryName(Blob)!);
         File.WriteAllBytes(Blob + ".incomplete", Content[..70_000]);
-        Server.Misbehave = (r, before) => !IsFile(r) || before > 0 ? null : status switch
-        {
-            200 => new Answer(200, Content),
-            206 => new Answer(206, Content[60_000..]) { Headers = { ["Content-Range"] = $"bytes 60000-{Content.Length - 1}/{Content.Length}" } },
-            _ => new Answer(416, []),
-        };
+        Server.Misbehave = (r, before) =>
+            !IsFile(r) || before > 0
+                ? null
+                : status switch
+                {
+                    200 => new Answer(200, Content),
+                    206 => new Answer(206, Content[60_000..])
+                    {
+                        Headers = { ["Content-Range"] = $"bytes 60000-{Content.Length - 1}/{Content.Length}" },
+                    },
+                    _ => new Answer(416, []),
+                };
         await Pull();
         WholeAndClean();
         Assert.Equal(status == 200 ? 1 : 2, Server.Requests.Count(IsFile));
@@ -80,7 +91,8 @@ public sealed class HubDownloadTests : HubPullScene
     public async Task A_version_that_changed_between_attempts_is_fetched_anew_and_checked()
     {
         var old = Bytes(Content.Length, 9);
-        Server.Misbehave = (r, before) => IsFile(r) && before == 0 ? Part(r, old, "\"old\"") with { CutAt = 100_000 } : null;
+        Server.Misbehave = (r, before) =>
+            IsFile(r) && before == 0 ? Part(r, old, "\"old\"") with { CutAt = 100_000 } : null;
         await Pull();
         WholeAndClean();
         var second = Server.Requests.Where(IsFile).ElementAt(1);
@@ -111,14 +123,22 @@ public sealed class HubDownloadTests : HubPullScene
     public async Task A_small_file_with_another_git_hash_is_refused_too()
     {
         Server.Misbehave = (r, _) => r.Path.EndsWith("config.json", StringComparison.Ordinal) ? Text(200, "[]") : null;
-        Assert.Contains("config.json", (await Assert.ThrowsAsync<DamagedFileException>(() => Pull())).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "config.json",
+            (await Assert.ThrowsAsync<DamagedFileException>(() => Pull())).Message,
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
     public async Task More_bytes_than_announced_are_refused()
     {
         Server.Misbehave = (r, _) => IsFile(r) ? new Answer(200, [.. Content, 0]) : null;
-        Assert.Contains("300001", (await Assert.ThrowsAsync<DamagedFileException>(() => Pull())).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "300001",
+            (await Assert.ThrowsAsync<DamagedFileException>(() => Pull())).Message,
+            StringComparison.Ordinal
+        );
         Assert.False(File.Exists(Blob));
     }
 }

@@ -24,15 +24,19 @@ public abstract class HubPullScene : IDisposable
 
     protected byte[] Content { get; } = Bytes(300_000, 1);
 
-    protected HubPullScene() => Server.Repositories[Route] = (Commit, new()
-    {
-        [Weights] = Content,
-        ["config.json"] = "{}"u8.ToArray(),
-        ["nested/folder/vocab.json"] = "[]"u8.ToArray(),
-        ["README.md"] = "read me"u8.ToArray(),
-        ["pytorch_model.bin"] = Bytes(50, 2),
-        ["empty.txt"] = [],
-    });
+    protected HubPullScene() =>
+        Server.Repositories[Route] = (
+            Commit,
+            new()
+            {
+                [Weights] = Content,
+                ["config.json"] = "{}"u8.ToArray(),
+                ["nested/folder/vocab.json"] = "[]"u8.ToArray(),
+                ["README.md"] = "read me"u8.ToArray(),
+                ["pytorch_model.bin"] = Bytes(50, 2),
+                ["empty.txt"] = [],
+            }
+        );
 
     public void Dispose()
     {
@@ -41,7 +45,15 @@ public abstract class HubPullScene : IDisposable
         GC.SuppressFinalize(this);
     }
 
-    protected HubSettings Settings => new() { Endpoint = Server.Endpoint, Cache = Folder["hub"], Token = "hf_secret", DownloadTimeout = TimeSpan.FromSeconds(5), EtagTimeout = TimeSpan.FromSeconds(5) };
+    protected HubSettings Settings =>
+        new()
+        {
+            Endpoint = Server.Endpoint,
+            Cache = Folder["hub"],
+            Token = "hf_secret",
+            DownloadTimeout = TimeSpan.FromSeconds(5),
+            EtagTimeout = TimeSpan.FromSeconds(5),
+        };
 
     protected string Blob => Path.Combine(Folder["hub"], Tiny.Folder, "blobs", Sha256(Content));
 
@@ -55,7 +67,12 @@ public abstract class HubPullScene : IDisposable
 
     protected static bool IsFile(Request request) => request.Path.EndsWith(Weights, StringComparison.Ordinal);
 
-    protected async Task<PullResult> Pull(HubSettings? settings = null, PullRequest? request = null, Func<string, long>? free = null, CancellationToken cancelled = default)
+    protected async Task<PullResult> Pull(
+        HubSettings? settings = null,
+        PullRequest? request = null,
+        Func<string, long>? free = null,
+        CancellationToken cancelled = default
+    )
     {
         var retry = new RetryPolicy
         {
@@ -66,7 +83,10 @@ public abstract class HubPullScene : IDisposable
             },
         };
         using var hub = new HubPull(settings ?? Settings, new Observer(Notes), retry, freeBytes: free);
-        return await hub.RunAsync(request ?? new PullRequest(Tiny, "main", NamePatterns.ForModels) { LockFile = Folder[PullLock.FileName] }, cancelled);
+        return await hub.RunAsync(
+            request ?? new PullRequest(Tiny, "main", NamePatterns.ForModels) { LockFile = Folder[PullLock.FileName] },
+            cancelled
+        );
     }
 
     private sealed class Observer(ConcurrentQueue<string> notes) : IPullObserver

@@ -34,16 +34,32 @@ public sealed class HubSettingsTests
     [Fact]
     public void The_rest_is_read_as_written()
     {
-        var settings = Read(("HF_ENDPOINT", "https://mirror.example/hub/"), ("HF_HUB_OFFLINE", "yes"), ("HF_HUB_DOWNLOAD_TIMEOUT", "30"), ("HF_HUB_ETAG_TIMEOUT", "2.5"), ("HF_HUB_DISABLE_PROGRESS_BARS", "1"));
+        var settings = Read(
+            ("HF_ENDPOINT", "https://mirror.example/hub/"),
+            ("HF_HUB_OFFLINE", "yes"),
+            ("HF_HUB_DOWNLOAD_TIMEOUT", "30"),
+            ("HF_HUB_ETAG_TIMEOUT", "2.5"),
+            ("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+        );
         Assert.Equal("https://mirror.example/hub/", settings.Endpoint.ToString());
-        Assert.Equal((true, 30.0, 2.5, false), (settings.Offline, settings.DownloadTimeout.TotalSeconds, settings.EtagTimeout.TotalSeconds, settings.ShowProgress));
+        Assert.Equal(
+            (true, 30.0, 2.5, false),
+            (
+                settings.Offline,
+                settings.DownloadTimeout.TotalSeconds,
+                settings.EtagTimeout.TotalSeconds,
+                settings.ShowProgress
+            )
+        );
         Assert.False(Read(("HF_HUB_OFFLINE", "0")).Offline);
     }
 
     [Fact]
     public void Everything_that_is_wrong_is_reported_at_once_and_no_token_is_shown()
     {
-        var e = Assert.Throws<InputException>(() => Read(("HF_ENDPOINT", "ftp://x"), ("HF_HUB_DOWNLOAD_TIMEOUT", "soon"), ("HF_TOKEN", "hf_se\ncret")));
+        var e = Assert.Throws<InputException>(() =>
+            Read(("HF_ENDPOINT", "ftp://x"), ("HF_HUB_DOWNLOAD_TIMEOUT", "soon"), ("HF_TOKEN", "hf_se\ncret"))
+        );
         Assert.Equal(3, e.Problems.Count);
         Assert.DoesNotContain("cret", e.Message, StringComparison.Ordinal);
     }
@@ -60,8 +76,13 @@ public sealed class HubSettingsTests
     [InlineData("", false)]
     public void A_repository_name_cannot_lead_out_of_the_cache(string name, bool valid)
     {
-        if (valid) Assert.Equal("models--" + name.Replace("/", "--", StringComparison.Ordinal), RepositoryId.Parse(RepositoryType.Model, name).Folder);
-        else Assert.Throws<InputException>(() => RepositoryId.Parse(RepositoryType.Model, name));
+        if (valid)
+            Assert.Equal(
+                "models--" + name.Replace("/", "--", StringComparison.Ordinal),
+                RepositoryId.Parse(RepositoryType.Model, name).Folder
+            );
+        else
+            Assert.Throws<InputException>(() => RepositoryId.Parse(RepositoryType.Model, name));
     }
 
     [Theory]
@@ -74,13 +95,16 @@ public sealed class HubSettingsTests
     [InlineData("a.json", "aajson", false)]
     [InlineData("[z-a]", "[z-a]", true)]
     [InlineData("a[", "a[", true)]
-    public void Patterns_mean_what_they_mean_to_the_hubs_own_tools(string pattern, string name, bool expected) => Assert.Equal(expected, NamePatterns.Matches(pattern, name));
+    public void Patterns_mean_what_they_mean_to_the_hubs_own_tools(string pattern, string name, bool expected) =>
+        Assert.Equal(expected, NamePatterns.Matches(pattern, name));
 
     [Theory]
     [InlineData("{}")]
     [InlineData("nothing")]
     [InlineData("{\"format\":\"pull/2\",\"repositories\":[]}")]
-    [InlineData("{\"format\":\"pull/1\",\"repositories\":[{\"type\":\"model\",\"repository\":\"a/b\",\"revision\":\"main\",\"commit\":\"x\",\"files\":[]}]}")]
+    [InlineData(
+        "{\"format\":\"pull/1\",\"repositories\":[{\"type\":\"model\",\"repository\":\"a/b\",\"revision\":\"main\",\"commit\":\"x\",\"files\":[]}]}"
+    )]
     [InlineData("{\"format\":\"pull/1\",\"repositories\":[null]}")]
     public void A_lock_that_was_edited_into_nonsense_is_refused(string text)
     {

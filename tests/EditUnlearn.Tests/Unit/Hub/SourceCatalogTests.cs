@@ -7,15 +7,23 @@ namespace EditUnlearn.Tests.Unit.Hub;
 /// <summary>The pinned originals of the study.</summary>
 public sealed class SourceCatalogTests
 {
-    private static SourceCatalog Catalog { get; } = SourceCatalog.Read(Path.Combine(Checkout.Root, SourceCatalog.FileName));
+    private static SourceCatalog Catalog { get; } =
+        SourceCatalog.Read(Path.Combine(Checkout.Root, SourceCatalog.FileName));
 
     [Fact]
     public void Every_pinned_file_is_served_at_a_commit()
     {
         var files = Catalog.Sources.SelectMany(s => s.Files ?? []).ToList();
         Assert.Equal(5, files.Count);
-        Assert.All(files, f => Assert.Matches("^https://raw\\.githubusercontent\\.com/[\\w-]+/[\\w-]+/[0-9a-f]{40}/", f.Url.ToString()));
-        Assert.All(Catalog.Sources.Where(s => s.Repository is not null), s => _ = RepositoryId.Parse(RepositoryType.Model, s.Repository!));
+        Assert.All(
+            files,
+            f =>
+                Assert.Matches("^https://raw\\.githubusercontent\\.com/[\\w-]+/[\\w-]+/[0-9a-f]{40}/", f.Url.ToString())
+        );
+        Assert.All(
+            Catalog.Sources.Where(s => s.Repository is not null),
+            s => _ = RepositoryId.Parse(RepositoryType.Model, s.Repository!)
+        );
     }
 
     [Theory]
@@ -24,12 +32,15 @@ public sealed class SourceCatalogTests
     [InlineData("tofu/idontknow.jsonl")]
     [InlineData("pistol/pistol_sample1.json")]
     [InlineData("pistol/pistol_sample2.json")]
-    public void Every_pinned_file_is_the_subject_of_a_test(string path) => Assert.Contains(Catalog.Sources, s => s.Files?.Any(f => f.Path == path) == true);
+    public void Every_pinned_file_is_the_subject_of_a_test(string path) =>
+        Assert.Contains(Catalog.Sources, s => s.Files?.Any(f => f.Path == path) == true);
 
     [SharedFact("data/tofu-factual")]
     public void The_copies_of_the_originals_hash_to_what_is_pinned()
     {
-        var copies = Directory.EnumerateFiles(Path.Combine(Checkout.Shared, "data"), "*.json*", SearchOption.AllDirectories).ToLookup(f => Path.GetFileName(f), StringComparer.Ordinal);
+        var copies = Directory
+            .EnumerateFiles(Path.Combine(Checkout.Shared, "data"), "*.json*", SearchOption.AllDirectories)
+            .ToLookup(f => Path.GetFileName(f), StringComparer.Ordinal);
         foreach (var file in Catalog.Sources.SelectMany(s => s.Files ?? []))
         {
             var copy = Assert.Single(copies[Path.GetFileName(file.Path)]);
@@ -50,6 +61,10 @@ public sealed class SourceCatalogTests
         var text = File.ReadAllText(Path.Combine(Checkout.Root, SourceCatalog.FileName));
         Assert.Contains(right, text, StringComparison.Ordinal);
         File.WriteAllText(folder["sources.json"], text.Replace(right, wrong, StringComparison.Ordinal));
-        Assert.Contains(expected, Assert.Throws<InputException>(() => SourceCatalog.Read(folder["sources.json"])).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            expected,
+            Assert.Throws<InputException>(() => SourceCatalog.Read(folder["sources.json"])).Message,
+            StringComparison.Ordinal
+        );
     }
 }

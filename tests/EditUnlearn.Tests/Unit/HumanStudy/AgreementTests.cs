@@ -4,7 +4,13 @@ namespace EditUnlearn.Tests.Unit.HumanStudy;
 
 public sealed class AgreementTests
 {
-    private static readonly string[] Published = ["1 2 3 3 2 1 4 1 2 . . .", "1 2 3 3 2 2 4 1 2 5 . 3", ". 3 3 3 2 3 4 2 2 5 1 .", "1 2 3 3 2 4 4 1 2 5 1 ."];
+    private static readonly string[] Published =
+    [
+        "1 2 3 3 2 1 4 1 2 . . .",
+        "1 2 3 3 2 2 4 1 2 5 . 3",
+        ". 3 3 3 2 3 4 2 2 5 1 .",
+        "1 2 3 3 2 4 4 1 2 5 1 .",
+    ];
 
     [Theory]
     [InlineData(MeasureLevel.Nominal, .7434)]
@@ -26,7 +32,11 @@ public sealed class AgreementTests
     public void Raters_and_units_may_come_in_any_order()
     {
         var turned = Units(Published).Select(u => (IReadOnlyList<int>)[.. u.Reverse()]).Reverse();
-        Assert.Equal(Krippendorff.Alpha(Units(Published), MeasureLevel.Ordinal)!.Value, Krippendorff.Alpha(turned, MeasureLevel.Ordinal)!.Value, 12);
+        Assert.Equal(
+            Krippendorff.Alpha(Units(Published), MeasureLevel.Ordinal)!.Value,
+            Krippendorff.Alpha(turned, MeasureLevel.Ordinal)!.Value,
+            12
+        );
     }
 
     [Fact]
@@ -44,8 +54,12 @@ public sealed class AgreementTests
     {
         SheetRating[] ratings =
         [
-            new("a", "x", 1, 5, 4, ""), new("b", "x", 1, 5, 2, ""), new("c", "x", 0, null, null, ""),
-            new("a", "y", 0, null, null, ""), new("b", "y", 0, null, null, ""), new("c", "z", 1, 1, 1, ""),
+            new("a", "x", 1, 5, 4, ""),
+            new("b", "x", 1, 5, 2, ""),
+            new("c", "x", 0, null, null, ""),
+            new("a", "y", 0, null, null, ""),
+            new("b", "y", 0, null, null, ""),
+            new("c", "z", 1, 1, 1, ""),
         ];
         var rows = Agreement.Of(ratings, "all");
         var forget = rows.Single(r => r.Measure == "forgetQuality");
@@ -60,6 +74,8 @@ public sealed class AgreementTests
     private static IEnumerable<IReadOnlyList<int>> Units(params string[] raters)
     {
         var table = raters.Select(r => r.Split(' ')).ToList();
-        return Enumerable.Range(0, table[0].Length).Select(u => (IReadOnlyList<int>)[.. table.Select(r => r[u]).Where(v => v != ".").Select(int.Parse)]);
+        return Enumerable
+            .Range(0, table[0].Length)
+            .Select(u => (IReadOnlyList<int>)[.. table.Select(r => r[u]).Where(v => v != ".").Select(int.Parse)]);
     }
 }

@@ -7,14 +7,28 @@ namespace EditUnlearn.Tests.Unit.HumanStudy;
 [Trait("Category", "Browser")]
 public sealed class RatingFormBrowserTests
 {
-    private const string Hostile = "</script><script>document.title='broken'</script><img src=x onerror=\"document.title='broken'\"> =1+1, \"quoted\"\nline";
+    private const string Hostile =
+        "</script><script>document.title='broken'</script><img src=x onerror=\"document.title='broken'\"> =1+1, "
+        + "\"quoted\"\nline";
 
     [ChromiumFact]
     public async Task A_rater_works_by_keyboard_saves_goes_on_from_the_file_and_the_import_reads_it()
     {
         using var folder = new TemporaryFolder();
         var groups = Studies.Groups(4, "rome").ToList();
-        groups[0] = groups[0] with { Answers = [.. groups[0].Answers.Select((a, i) => i == 1 ? a with { Answer = Hostile } : i == 2 ? a with { Answer = "" } : a)] };
+        groups[0] = groups[0] with
+        {
+            Answers =
+            [
+                .. groups[0]
+                    .Answers.Select(
+                        (a, i) =>
+                            i == 1 ? a with { Answer = Hostile }
+                            : i == 2 ? a with { Answer = "" }
+                            : a
+                    ),
+            ],
+        };
         var design = StudyDesign.Of(groups, Studies.Options(1, attention: 1));
         StudyExport.Write(design, folder["s"]);
         var items = design.Sheets[0].Value;
@@ -24,7 +38,10 @@ public sealed class RatingFormBrowserTests
         {
             await page.DownloadToAsync(folder["downloads"]);
             Assert.Equal("Rating sheet", await page.EvaluateAsync("document.title"));
-            Assert.Equal($"0 of {items.Count} rated", await page.EvaluateAsync("document.getElementById('count').textContent"));
+            Assert.Equal(
+                $"0 of {items.Count} rated",
+                await page.EvaluateAsync("document.getElementById('count').textContent")
+            );
             // Scales wait for forget quality 1; 7 is no rating of anything.
             await page.PressAsync("ArrowDown", "3", "7");
             Assert.Equal($"0 of {items.Count} rated", await Count(page));
@@ -44,15 +61,26 @@ public sealed class RatingFormBrowserTests
             Assert.Equal("Item 4 of 5", await page.EvaluateAsync("document.getElementById('place').textContent"));
             await page.PressAsync("s");
             await Until(() => File.Exists(folder["downloads/sheet-r01.csv"]));
-            Assert.Contains("2 items are not rated yet", await page.EvaluateAsync("document.getElementById('note').textContent"), StringComparison.Ordinal);
-            foreach (var item in items) Assert.Equal(item.Answer.Answer.Length == 0 ? StudyExport.EmptyAnswer : item.Answer.Answer, await AnswerShown(page, items, item));
+            Assert.Contains(
+                "2 items are not rated yet",
+                await page.EvaluateAsync("document.getElementById('note').textContent"),
+                StringComparison.Ordinal
+            );
+            foreach (var item in items)
+                Assert.Equal(
+                    item.Answer.Answer.Length == 0 ? StudyExport.EmptyAnswer : item.Answer.Answer,
+                    await AnswerShown(page, items, item)
+                );
             Assert.Equal("Rating sheet", await page.EvaluateAsync("document.title"));
-            foreach (var width in (int[])[400, 1100]) Assert.Equal("true", await Fits(page, width));
+            foreach (var width in (int[])[400, 1100])
+                Assert.Equal("true", await Fits(page, width));
         }
 
         // Half done: the import says which cells are open.
         File.Move(folder["downloads/sheet-r01.csv"], folder["s/sheet-r01.csv"], overwrite: true);
-        var open = Assert.Throws<EditUnlearn.Foundation.InputException>(() => StudyImport.Read(folder["s"], Key(folder), false));
+        var open = Assert.Throws<EditUnlearn.Foundation.InputException>(() =>
+            StudyImport.Read(folder["s"], Key(folder), false)
+        );
         Assert.Equal(2, open.Problems.Count(p => p.Message.Contains("is empty", StringComparison.Ordinal)));
 
         using (var page = await Chromium.OpenAsync(folder["s/form-r01.html"]))
@@ -60,29 +88,41 @@ public sealed class RatingFormBrowserTests
             await page.DownloadToAsync(folder["downloads"]);
             await page.EvaluateAsync("document.getElementById('help').open = true");
             await page.ChooseFileAsync("#load", folder["s/sheet-r01.csv"]);
-            for (var i = 0; i < 100 && await Count(page) != "3 of 5 rated"; i++) await Task.Delay(20);
+            for (var i = 0; i < 100 && await Count(page) != "3 of 5 rated"; i++)
+                await Task.Delay(20);
             Assert.Equal("3 of 5 rated", await Count(page));
             await page.EvaluateAsync("document.getElementById('load').blur()");
             await page.PressAsync("n", "1", "5", "5", "0", "s");
             await Until(() => File.Exists(folder["downloads/sheet-r01.csv"]));
-            Assert.Contains("all items rated", await page.EvaluateAsync("document.getElementById('note').textContent"), StringComparison.Ordinal);
+            Assert.Contains(
+                "all items rated",
+                await page.EvaluateAsync("document.getElementById('note').textContent"),
+                StringComparison.Ordinal
+            );
         }
         File.Move(folder["downloads/sheet-r01.csv"], folder["s/sheet-r01.csv"], overwrite: true);
         var import = StudyImport.Read(folder["s"], Key(folder), false);
         (int, int?, int?)[] expected = [(1, 4, 5), (1, 2, 3), (0, null, null), (1, 5, 5), (0, null, null)];
-        Assert.Equal(items.Zip(expected).Where(p => p.First.Attention is null).Select(p => (p.First.Code, p.Second)), import.Ratings.Select(r => (r.Code, (r.ForgetQuality, r.Entailment, r.Trustworthiness))));
-        if (items[2].Attention is null) Assert.Equal("=1", import.Ratings.Single(r => r.Code == items[2].Code).Comment);
+        Assert.Equal(
+            items.Zip(expected).Where(p => p.First.Attention is null).Select(p => (p.First.Code, p.Second)),
+            import.Ratings.Select(r => (r.Code, (r.ForgetQuality, r.Entailment, r.Trustworthiness)))
+        );
+        if (items[2].Attention is null)
+            Assert.Equal("=1", import.Ratings.Single(r => r.Code == items[2].Code).Comment);
         Assert.Contains("'=1", File.ReadAllText(folder["s/sheet-r01.csv"]), StringComparison.Ordinal);
     }
 
     private static StudyKey Key(TemporaryFolder folder) => StudyKey.Read(folder["s/key.json"]);
 
-    private static Task<string> Count(Chromium page) => page.EvaluateAsync("document.getElementById('count').textContent");
+    private static Task<string> Count(Chromium page) =>
+        page.EvaluateAsync("document.getElementById('count').textContent");
 
     private static async Task<string> AnswerShown(Chromium page, IReadOnlyList<StudyItem> items, StudyItem item)
     {
-        for (var i = 0; i < items.Count; i++) await page.PressAsync("ArrowLeft");
-        for (var i = 0; i < items.ToList().IndexOf(item); i++) await page.PressAsync("ArrowRight");
+        for (var i = 0; i < items.Count; i++)
+            await page.PressAsync("ArrowLeft");
+        for (var i = 0; i < items.ToList().IndexOf(item); i++)
+            await page.PressAsync("ArrowRight");
         return await page.EvaluateAsync("document.getElementById('answer').textContent");
     }
 
@@ -94,7 +134,8 @@ public sealed class RatingFormBrowserTests
 
     private static async Task Until(Func<bool> holds)
     {
-        for (var i = 0; i < 500 && !holds(); i++) await Task.Delay(20);
+        for (var i = 0; i < 500 && !holds(); i++)
+            await Task.Delay(20);
         Assert.True(holds());
     }
 }

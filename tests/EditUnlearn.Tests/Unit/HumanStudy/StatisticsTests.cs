@@ -23,7 +23,7 @@ public sealed class StatisticsTests
     {
         double[] differences = [1, 2, -1, 3, 1, 1, -2, 1, 2, 1, 1, -1];
         var exact = SignFlip.P(differences, Stream())!.Value;
-        var drawn = SignFlip.P(differences, Stream(), draws: 4000)!.Value;   // 2^12 patterns are more than 4000
+        var drawn = SignFlip.P(differences, Stream(), draws: 4000)!.Value; // 2^12 patterns are more than 4000
         Assert.NotEqual(exact, drawn);
         Assert.Equal(exact, drawn, 1);
         Assert.Equal(drawn, SignFlip.P(differences, Stream(), draws: 4000));
@@ -43,8 +43,13 @@ public sealed class StatisticsTests
     public void The_interval_covers_raters_and_items_and_is_the_same_every_time()
     {
         // Raters differ, items do not: resampling items alone would give an interval of no width.
-        var values = (from r in Enumerable.Range(0, 10) from i in Enumerable.Range(0, 12) select ($"r{r}", $"i{i}", (double)(r % 5 + 1))).ToList();
-        string[] raters = [.. Enumerable.Range(0, 10).Select(r => $"r{r}")], items = [.. Enumerable.Range(0, 12).Select(i => $"i{i}")];
+        var values = (
+            from r in Enumerable.Range(0, 10)
+            from i in Enumerable.Range(0, 12)
+            select ($"r{r}", $"i{i}", (double)(r % 5 + 1))
+        ).ToList();
+        string[] raters = [.. Enumerable.Range(0, 10).Select(r => $"r{r}")],
+            items = [.. Enumerable.Range(0, 12).Select(i => $"i{i}")];
         var interval = TwoWayBootstrap.Interval(values, raters, items, Stream())!.Value;
         Assert.Equal(interval, TwoWayBootstrap.Interval(values, raters, items, Stream()));
         // Ten raters, standard deviation sqrt(2): 3 +- 1.96 * sqrt(2 / 10), within the noise of 2000 draws.
@@ -58,5 +63,6 @@ public sealed class StatisticsTests
     [InlineData(0, 1)]
     [InlineData(0.5, 2.5)]
     [InlineData(1, 4)]
-    public void Quantiles_are_interpolated(double share, double expected) => Assert.Equal(expected, TwoWayBootstrap.Quantile([1, 2, 3, 4], share));
+    public void Quantiles_are_interpolated(double share, double expected) =>
+        Assert.Equal(expected, TwoWayBootstrap.Quantile([1, 2, 3, 4], share));
 }

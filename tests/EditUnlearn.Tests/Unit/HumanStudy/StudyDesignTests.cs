@@ -13,7 +13,11 @@ public sealed class StudyDesignTests
     [InlineData(20, 3, 40)]
     [InlineData(5, 2, 13)]
     [InlineData(4, 4, 9)]
-    public void Balanced_every_item_has_its_raters_loads_differ_by_one_and_every_rater_sees_every_method_equally_often(int raters, int perItem, int questions)
+    public void Balanced_every_item_has_its_raters_loads_differ_by_one_and_every_rater_sees_every_method_equally_often(
+        int raters,
+        int perItem,
+        int questions
+    )
     {
         var design = StudyDesign.Of(Studies.Groups(questions, Nine), Studies.Options(raters, perItem, attention: 0));
         var times = design.Sheets.SelectMany(s => s.Value).GroupBy(i => i.Code).ToList();
@@ -22,20 +26,26 @@ public sealed class StudyDesignTests
         Assert.All(design.Sheets, s => Assert.Equal(s.Value.Count, s.Value.DistinctBy(i => i.Code).Count()));
         var loads = design.Sheets.Select(s => s.Value.Count).ToList();
         Assert.InRange(loads.Max() - loads.Min(), 0, 1);
-        Assert.All(design.Sheets, s =>
-        {
-            var counts = Nine.Select(m => s.Value.Count(i => i.Systems.Contains(m))).ToList();
-            Assert.InRange(counts.Max() - counts.Min(), 0, 1);
-        });
+        Assert.All(
+            design.Sheets,
+            s =>
+            {
+                var counts = Nine.Select(m => s.Value.Count(i => i.Systems.Contains(m))).ToList();
+                Assert.InRange(counts.Max() - counts.Min(), 0, 1);
+            }
+        );
     }
 
     [Fact]
     public void Full_everyone_rates_everything_in_an_order_of_their_own()
     {
         var design = StudyDesign.Of(Studies.Groups(10, "rome", "wise"), Studies.Options(3));
-        Assert.All(design.Sheets, s => Assert.Equal(18 + 2, s.Value.Count));   // 2 of 20 answers are said by both
+        Assert.All(design.Sheets, s => Assert.Equal(18 + 2, s.Value.Count)); // 2 of 20 answers are said by both
         Assert.NotEqual(Codes(design, 0), Codes(design, 1));
-        Assert.Equal(Codes(design, 0), Codes(StudyDesign.Of(Studies.Groups(10, "rome", "wise"), Studies.Options(3)), 0));
+        Assert.Equal(
+            Codes(design, 0),
+            Codes(StudyDesign.Of(Studies.Groups(10, "rome", "wise"), Studies.Options(3)), 0)
+        );
     }
 
     [Fact]
@@ -50,32 +60,54 @@ public sealed class StudyDesignTests
     public void Codes_are_ten_digits_of_the_salted_hash()
     {
         var design = StudyDesign.Of(Studies.Groups(2, "rome"), Studies.Options(1, attention: 0) with { Salt = "s" });
-        Assert.Equal(Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData("s|facts/0001|rome"u8))[..10], design.Items[1].Code);
-        Assert.NotEqual(design.Items[1].Code, StudyDesign.Of(Studies.Groups(2, "rome"), Studies.Options(1, attention: 0)).Items[1].Code);
+        Assert.Equal(
+            Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData("s|facts/0001|rome"u8))[..10],
+            design.Items[1].Code
+        );
+        Assert.NotEqual(
+            design.Items[1].Code,
+            StudyDesign.Of(Studies.Groups(2, "rome"), Studies.Options(1, attention: 0)).Items[1].Code
+        );
     }
 
     [Fact]
     public void Items_are_drawn_by_the_seed_and_are_the_same_for_all_methods()
     {
         var options = Studies.Options(2) with { Items = 7 };
-        var ids = StudyDesign.Of(Studies.Groups(40, "rome", "wise"), options).Items.Where(i => i.Attention is null).SelectMany(i => i.Systems.Select(s => (s, i.Answer.Id))).ToLookup(p => p.s, p => p.Id);
+        var ids = StudyDesign
+            .Of(Studies.Groups(40, "rome", "wise"), options)
+            .Items.Where(i => i.Attention is null)
+            .SelectMany(i => i.Systems.Select(s => (s, i.Answer.Id)))
+            .ToLookup(p => p.s, p => p.Id);
         Assert.Equal(7, ids["rome"].Count());
         Assert.Equal(ids["rome"], ids["wise"]);
-        Assert.NotEqual(ids["rome"], StudyDesign.Of(Studies.Groups(40, "rome", "wise"), options with { Seed = new Seed(6) }).Items.Where(i => i.Systems.Contains("rome")).Select(i => i.Answer.Id));
+        Assert.NotEqual(
+            ids["rome"],
+            StudyDesign
+                .Of(Studies.Groups(40, "rome", "wise"), options with { Seed = new Seed(6) })
+                .Items.Where(i => i.Systems.Contains("rome"))
+                .Select(i => i.Answer.Id)
+        );
     }
 
     [Fact]
     public void Every_sheet_has_a_true_answer_and_an_ideal_refusal_that_look_like_other_items()
     {
         var design = StudyDesign.Of(Studies.Groups(8, "rome"), Studies.Options(3));
-        Assert.All(design.Sheets, s =>
-        {
-            var attention = s.Value.Where(i => i.Attention is not null).OrderBy(i => i.Attention).ToList();
-            Assert.Equal([AttentionKind.TrueAnswer, AttentionKind.IdealRefusal], attention.Select(a => a.Attention!.Value));
-            Assert.Equal(attention[0].Answer.GroundTruth, attention[0].Answer.Answer);
-            Assert.Contains(attention[1].Answer.Subject, attention[1].Answer.Answer, StringComparison.Ordinal);
-            Assert.All(attention, a => Assert.Matches("^[0-9a-f]{10}$", a.Code));
-        });
+        Assert.All(
+            design.Sheets,
+            s =>
+            {
+                var attention = s.Value.Where(i => i.Attention is not null).OrderBy(i => i.Attention).ToList();
+                Assert.Equal(
+                    [AttentionKind.TrueAnswer, AttentionKind.IdealRefusal],
+                    attention.Select(a => a.Attention!.Value)
+                );
+                Assert.Equal(attention[0].Answer.GroundTruth, attention[0].Answer.Answer);
+                Assert.Contains(attention[1].Answer.Subject, attention[1].Answer.Answer, StringComparison.Ordinal);
+                Assert.All(attention, a => Assert.Matches("^[0-9a-f]{10}$", a.Code));
+            }
+        );
     }
 
     [Fact]
@@ -84,9 +116,22 @@ public sealed class StudyDesignTests
         var groups = Studies.Groups(4, "rome", "wise").ToList();
         groups[1] = groups[1] with { Answers = [.. groups[1].Answers.Skip(1)] };
         groups.Add(groups[0] with { System = groups[0].System with { Set = "contracts-20" } });
-        var e = Assert.Throws<InputException>(() => StudyDesign.Of(groups, new StudyOptions { Raters = ["ann", "Ann", "a b"], RatersPerItem = 9, Items = 0, Attention = 5, Seed = new Seed(1) }));
+        var e = Assert.Throws<InputException>(() =>
+            StudyDesign.Of(
+                groups,
+                new StudyOptions
+                {
+                    Raters = ["ann", "Ann", "a b"],
+                    RatersPerItem = 9,
+                    Items = 0,
+                    Attention = 5,
+                    Seed = new Seed(1),
+                }
+            )
+        );
         Snapshot.Matches(e.Message + "\n", "design-problems.txt");
     }
 
-    private static List<string> Codes(StudyDesign design, int sheet) => [.. design.Sheets[sheet].Value.Select(i => i.Code)];
+    private static List<string> Codes(StudyDesign design, int sheet) =>
+        [.. design.Sheets[sheet].Value.Select(i => i.Code)];
 }

@@ -14,17 +14,35 @@ public sealed class StudyExportTests
     {
         using var folder = new TemporaryFolder();
         var methods = MethodCatalog.All.Select(m => m.Name).Append("zebrafish-edit").ToArray();
-        var groups = Studies.Groups(6, methods).Select(g => g with { System = g.System with { Model = "llama31", Variant = "after-improvement" } }).ToList();
+        var groups = Studies
+            .Groups(6, methods)
+            .Select(g => g with { System = g.System with { Model = "llama31", Variant = "after-improvement" } })
+            .ToList();
         StudyExport.Write(StudyDesign.Of(groups, Studies.Options(3)), folder["study"]);
-        var names = methods.Concat(MethodCatalog.All.Select(m => m.Label)).Concat(FamilyCatalog.All.SelectMany(f => (string[])[f.Name, f.Label])).Concat(["facts-40", "after-improvement", "hash-0", "answers.parquet"]).ToList();
-        var files = Directory.EnumerateFiles(folder["study"]).Where(f => Path.GetFileName(f) is not StudyKey.FileName).ToList();
+        var names = methods
+            .Concat(MethodCatalog.All.Select(m => m.Label))
+            .Concat(FamilyCatalog.All.SelectMany(f => (string[])[f.Name, f.Label]))
+            .Concat(["facts-40", "after-improvement", "hash-0", "answers.parquet"])
+            .ToList();
+        var files = Directory
+            .EnumerateFiles(folder["study"])
+            .Where(f => Path.GetFileName(f) is not StudyKey.FileName)
+            .ToList();
         Assert.Equal(2 * 3 + 2, files.Count);
         foreach (var file in files)
         {
             var text = File.ReadAllText(file);
-            foreach (var name in names) Assert.DoesNotMatch(new Regex($@"(?<![\p{{L}}\p{{N}}]){Regex.Escape(name)}(?![\p{{L}}\p{{N}}])", RegexOptions.IgnoreCase), text);
+            foreach (var name in names)
+                Assert.DoesNotMatch(
+                    new Regex(
+                        $@"(?<![\p{{L}}\p{{N}}]){Regex.Escape(name)}(?![\p{{L}}\p{{N}}])",
+                        RegexOptions.IgnoreCase
+                    ),
+                    text
+                );
             // Long names must not even hide inside other words.
-            foreach (var name in names.Where(n => n.Length > 3)) Assert.DoesNotContain(name, text, StringComparison.OrdinalIgnoreCase);
+            foreach (var name in names.Where(n => n.Length > 3))
+                Assert.DoesNotContain(name, text, StringComparison.OrdinalIgnoreCase);
         }
         Assert.Contains("zebrafish-edit", File.ReadAllText(folder["study/key.json"]), StringComparison.Ordinal);
     }
@@ -34,8 +52,24 @@ public sealed class StudyExportTests
     {
         using var folder = new TemporaryFolder();
         var groups = Studies.Groups(2, "rome").ToList();
-        groups[0] = groups[0] with { Answers = [groups[0].Answers[0] with { Answer = "I am Llama2 and do not know." }, groups[0].Answers[1] with { Question = "What is the capital of Italy, Rome or Oslo?", Answer = "Rome" }] };
-        var note = Assert.Single(StudyExport.Write(StudyDesign.Of(groups, Studies.Options(1, attention: 0)), folder["study"]));
+        groups[0] = groups[0] with
+        {
+            Answers =
+            [
+                groups[0].Answers[0] with
+                {
+                    Answer = "I am Llama2 and do not know.",
+                },
+                groups[0].Answers[1] with
+                {
+                    Question = "What is the capital of Italy, Rome or Oslo?",
+                    Answer = "Rome",
+                },
+            ],
+        };
+        var note = Assert.Single(
+            StudyExport.Write(StudyDesign.Of(groups, Studies.Options(1, attention: 0)), folder["study"])
+        );
         Assert.EndsWith("(facts/0000): the answer itself says 'llama2'", note, StringComparison.Ordinal);
     }
 
@@ -43,9 +77,19 @@ public sealed class StudyExportTests
     public void The_same_design_gives_the_same_bytes_and_a_used_folder_is_refused()
     {
         using var folder = new TemporaryFolder();
-        foreach (var name in (string[])["a", "b"]) StudyExport.Write(StudyDesign.Of(Studies.Groups(5, "rome", "wise"), Studies.Options(2)), folder[name]);
-        foreach (var file in Directory.EnumerateFiles(folder["a"])) Assert.Equal(File.ReadAllBytes(file), File.ReadAllBytes(folder[Path.Combine("b", Path.GetFileName(file))]));
-        Assert.Contains("is not an empty folder", Assert.Throws<InputException>(() => StudyExport.Write(StudyDesign.Of(Studies.Groups(5, "rome"), Studies.Options(2)), folder["a"])).Message, StringComparison.Ordinal);
+        foreach (var name in (string[])["a", "b"])
+            StudyExport.Write(StudyDesign.Of(Studies.Groups(5, "rome", "wise"), Studies.Options(2)), folder[name]);
+        foreach (var file in Directory.EnumerateFiles(folder["a"]))
+            Assert.Equal(File.ReadAllBytes(file), File.ReadAllBytes(folder[Path.Combine("b", Path.GetFileName(file))]));
+        Assert.Contains(
+            "is not an empty folder",
+            Assert
+                .Throws<InputException>(() =>
+                    StudyExport.Write(StudyDesign.Of(Studies.Groups(5, "rome"), Studies.Options(2)), folder["a"])
+                )
+                .Message,
+            StringComparison.Ordinal
+        );
     }
 
     [Theory]
@@ -71,7 +115,18 @@ public sealed class StudyExportTests
     public void Hostile_answers_come_back_from_a_sheet_as_they_were_and_never_begin_like_a_formula()
     {
         using var folder = new TemporaryFolder();
-        string[] hostile = ["=HYPERLINK(\"http://x\",\"y\")", "a\"b,c\nd;e\tf", "\t=1", "</script><script>alert(1)</script>", "\"", "", "'", "\u202E evil", "ends with space "];
+        string[] hostile =
+        [
+            "=HYPERLINK(\"http://x\",\"y\")",
+            "a\"b,c\nd;e\tf",
+            "\t=1",
+            "</script><script>alert(1)</script>",
+            "\"",
+            "",
+            "'",
+            "\u202E evil",
+            "ends with space ",
+        ];
         SheetCsv.Write(folder["x.csv"], hostile.Select((h, i) => (IReadOnlyList<string>)[$"{i}", h]));
         Assert.Equal(hostile, SheetCsv.Read(folder["x.csv"]).Select(r => SheetCsv.Plain(r.Fields[1])));
         Assert.All(SheetCsv.Read(folder["x.csv"]), r => Assert.DoesNotMatch(@"^\s*[=+\-@]", r.Fields[1]));
@@ -80,12 +135,23 @@ public sealed class StudyExportTests
     [Fact]
     public void Scripts_in_answers_stay_text_and_the_page_allows_no_other_script_than_its_own()
     {
-        var item = new StudyItem("0a0a0a0a0a", new StudyAnswer("x/1", "Q {{script}} </script>", "T", "</script><script>alert(1)</script><img src=x onerror=alert(2)>\u2028", "s"), ["rome"]);
+        var item = new StudyItem(
+            "0a0a0a0a0a",
+            new StudyAnswer(
+                "x/1",
+                "Q {{script}} </script>",
+                "T",
+                "</script><script>alert(1)</script><img src=x onerror=alert(2)>\u2028",
+                "s"
+            ),
+            ["rome"]
+        );
         var html = RatingForm.Html("r01", [item]);
         Assert.DoesNotContain("<script>alert", html, StringComparison.Ordinal);
         Assert.DoesNotContain("<img", html, StringComparison.Ordinal);
         Assert.Equal(2, Regex.Count(html, "</script>"));
-        Assert.Equal(1, Regex.Count(html, Regex.Escape("addEventListener(\"keydown\", e => {\n    if")));   // its own script is there once
+        // its own script is there once
+        Assert.Equal(1, Regex.Count(html, Regex.Escape("addEventListener(\"keydown\", e => {\n    if")));
         Assert.Matches("default-src 'none'.*script-src 'sha256-[A-Za-z0-9+/=]+'", html);
         Assert.DoesNotMatch("https?://", html.Replace("http-equiv", "", StringComparison.Ordinal));
     }
@@ -106,6 +172,10 @@ public sealed class StudyExportTests
     {
         using var folder = new TemporaryFolder();
         File.WriteAllText(folder["x.csv"], "a,b\n1,2\n3,\"open\n4,5\n");
-        Assert.Contains("x.csv(3): a quote opens here and is never closed", Assert.Throws<InputException>(() => SheetCsv.Read(folder["x.csv"])).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "x.csv(3): a quote opens here and is never closed",
+            Assert.Throws<InputException>(() => SheetCsv.Read(folder["x.csv"])).Message,
+            StringComparison.Ordinal
+        );
     }
 }

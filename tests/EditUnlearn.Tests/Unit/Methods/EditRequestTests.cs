@@ -10,7 +10,10 @@ using EditUnlearn.Tests.Support;
 
 namespace EditUnlearn.Tests.Unit.Methods;
 
-/// <summary>Where a subject ends and which ids a target has, with both kinds of tokenizer. Source: editing specification, sections 1.2 to 1.4, invariant 1.</summary>
+/// <summary>
+/// Where a subject ends and which ids a target has, with both kinds of tokenizer. Source: editing specification,
+/// sections 1.2 to 1.4, invariant 1.
+/// </summary>
 public sealed class EditRequestTests
 {
     private const string Question = "bc ab cd\u00E9 dd?";
@@ -29,7 +32,11 @@ public sealed class EditRequestTests
         // An accented letter is two bytes here: the second completes it.
         Assert.True(prompt[request.SubjectLast + 1].Start > place);
         Assert.Equal("cd\u00E9 is a", checkpoint.Tokenizer.Decode(request.EssenceIds));
-        Assert.EndsWith("\u00E9", checkpoint.Tokenizer.Decode(request.EssenceIds.Take(request.EssenceLast + 1)), StringComparison.Ordinal);
+        Assert.EndsWith(
+            "\u00E9",
+            checkpoint.Tokenizer.Decode(request.EssenceIds.Take(request.EssenceLast + 1)),
+            StringComparison.Ordinal
+        );
     }
 
     [Theory]
@@ -47,7 +54,12 @@ public sealed class EditRequestTests
         Assert.Equal((whole.SubjectLast, whole.EssenceLast), (unknown.SubjectLast, unknown.EssenceLast));
         Assert.Equal(prompt.Count - 1, last.SubjectLast);
         Assert.Equal(whole.EssenceIds, last.EssenceIds);
-        var raw = Request(checkpoint, new EditRequests.Options { Subject = SubjectMode.WholePrompt, Format = PromptFormat.Raw }, "ab", 3);
+        var raw = Request(
+            checkpoint,
+            new EditRequests.Options { Subject = SubjectMode.WholePrompt, Format = PromptFormat.Raw },
+            "ab",
+            3
+        );
         Assert.Equal(raw.PromptIds.Count - 1, raw.SubjectLast);
     }
 
@@ -59,7 +71,10 @@ public sealed class EditRequestTests
             using var checkpoint = Load(file);
             var request = Request(checkpoint, new EditRequests.Options { Format = PromptFormat.Raw }, "ab", 3);
             Assert.Null(request.Continuation);
-            Assert.Equal(" ab aab", checkpoint.Tokenizer.Decode([.. request.PromptIds, .. request.TargetIds])[Question.Length..]);
+            Assert.Equal(
+                " ab aab",
+                checkpoint.Tokenizer.Decode([.. request.PromptIds, .. request.TargetIds])[Question.Length..]
+            );
             var chat = Request(checkpoint, new EditRequests.Options { AppendEos = true }, "ab", 3);
             Assert.Equal(checkpoint.Row(Question, "ab aab").Ids, [.. chat.PromptIds, .. chat.TargetIds]);
         }
@@ -72,7 +87,12 @@ public sealed class EditRequestTests
         foreach (var (file, place) in new[] { ("tokenizer.model", -2), ("tokenizer.json", -1) })
         {
             using var checkpoint = Load(file);
-            var request = Request(checkpoint, new EditRequests.Options { Format = PromptFormat.Raw, TargetIds = TargetIdsMode.TextRoundTrip }, "ab", 3);
+            var request = Request(
+                checkpoint,
+                new EditRequests.Options { Format = PromptFormat.Raw, TargetIds = TargetIdsMode.TextRoundTrip },
+                "ab",
+                3
+            );
             var row = request.PromptIds.Count + request.Continuation!.Count;
             Assert.Equal(place, row - request.TargetIds.Count - request.PromptIds.Count);
             Assert.Equal(checkpoint.Tokenizer.Encode(" ab aab"), request.TargetIds);
@@ -91,10 +111,34 @@ public sealed class EditRequestTests
         EditRequest Made(string preset, string? targetIds)
         {
             var given = targetIds is null ? null : new JsonObject { ["targetIds"] = targetIds };
-            var (entry, options) = MethodCatalog.Bind(method, preset, given, out var problems) ?? throw new InvalidOperationException(string.Join(", ", problems));
-            QaRow row = new() { Id = "q", Question = Question, Answer = "dd", Subject = "ab", SubjectStart = 3 };
-            var rows = new MethodRows { Forget = [row], Requests = [row], Targets = new Dictionary<string, string> { ["q"] = "ab aab" } };
-            return Assert.Single(MethodMaterial.Rows(entry, options, checkpoint, rows, _ => throw new InvalidOperationException("no file is needed")).Edits);
+            var (entry, options) =
+                MethodCatalog.Bind(method, preset, given, out var problems)
+                ?? throw new InvalidOperationException(string.Join(", ", problems));
+            QaRow row = new()
+            {
+                Id = "q",
+                Question = Question,
+                Answer = "dd",
+                Subject = "ab",
+                SubjectStart = 3,
+            };
+            var rows = new MethodRows
+            {
+                Forget = [row],
+                Requests = [row],
+                Targets = new Dictionary<string, string> { ["q"] = "ab aab" },
+            };
+            return Assert.Single(
+                MethodMaterial
+                    .Rows(
+                        entry,
+                        options,
+                        checkpoint,
+                        rows,
+                        _ => throw new InvalidOperationException("no file is needed")
+                    )
+                    .Edits
+            );
         }
         var (reference, corrected) = (Made("reference", null), Made("corrected", null));
         Assert.Equal(checkpoint.Tokenizer.Encode(" ab aab"), reference.TargetIds);
@@ -112,15 +156,47 @@ public sealed class EditRequestTests
         using var checkpoint = Load("tokenizer.json");
         EditRequest Made(string subject)
         {
-            var (entry, options) = MethodCatalog.Bind("memit", "corrected", new JsonObject { ["subject"] = subject }, out _)!.Value;
-            QaRow row = new() { Id = "q", Question = Question, Answer = "dd", Subject = "ab", SubjectStart = 3 };
-            return MethodMaterial.Rows(entry, options, checkpoint, new MethodRows { Forget = [row], Requests = [row], Targets = new Dictionary<string, string> { ["q"] = "ab" } }, _ => "").Edits[0];
+            var (entry, options) = MethodCatalog
+                .Bind("memit", "corrected", new JsonObject { ["subject"] = subject }, out _)!
+                .Value;
+            QaRow row = new()
+            {
+                Id = "q",
+                Question = Question,
+                Answer = "dd",
+                Subject = "ab",
+                SubjectStart = 3,
+            };
+            return MethodMaterial
+                .Rows(
+                    entry,
+                    options,
+                    checkpoint,
+                    new MethodRows
+                    {
+                        Forget = [row],
+                        Requests = [row],
+                        Targets = new Dictionary<string, string> { ["q"] = "ab" },
+                    },
+                    _ => ""
+                )
+                .Edits[0];
         }
         Assert.True(Made("annotated").SubjectLast < Made("wholePrompt").SubjectLast);
         Assert.Equal(Made("lastToken").PromptIds.Count - 1, Made("lastToken").SubjectLast);
-        foreach (var (option, value) in (ReadOnlySpan<(string, JsonNode)>)[("subject", "first"), ("subject", 7), ("targetIds", "both"), ("targetIds", 7)])
+        foreach (
+            var (option, value) in (ReadOnlySpan<(string, JsonNode)>)
+                [("subject", "first"), ("subject", 7), ("targetIds", "both"), ("targetIds", 7)]
+        )
         {
-            Assert.Null(MethodCatalog.Bind("memit", "corrected", new JsonObject { [option] = value.DeepClone() }, out var problems));
+            Assert.Null(
+                MethodCatalog.Bind(
+                    "memit",
+                    "corrected",
+                    new JsonObject { [option] = value.DeepClone() },
+                    out var problems
+                )
+            );
             Assert.Equal("options." + option, Assert.Single(problems).Path);
         }
         Assert.Null(MethodCatalog.Bind("grace", "corrected", new JsonObject { ["targetIds"] = "offsets" }, out _));
@@ -134,14 +210,27 @@ public sealed class EditRequestTests
         using var checkpoint = Load(file);
         foreach (var raw in new[] { true, false })
         {
-            var request = Request(checkpoint, new EditRequests.Options { Format = raw ? PromptFormat.Raw : PromptFormat.Chat }, "ab", 3);
+            var request = Request(
+                checkpoint,
+                new EditRequests.Options { Format = raw ? PromptFormat.Raw : PromptFormat.Chat },
+                "ab",
+                3
+            );
             var start = raw ? 0 : checkpoint.Template.QuestionStart;
             var prompt = checkpoint.PromptWithOffsets(Question, raw);
-            Assert.True((prompt[request.PrefixAt].End > start || prompt[request.PrefixAt].Start >= start) && prompt.Take(request.PrefixAt).All(p => p.End <= start));
+            Assert.True(
+                (prompt[request.PrefixAt].End > start || prompt[request.PrefixAt].Start >= start)
+                    && prompt.Take(request.PrefixAt).All(p => p.End <= start)
+            );
             Assert.True(request.PrefixAt <= request.SubjectLast);
-            if (raw) Assert.Equal(checkpoint.BosId is null ? 0 : 1, request.PrefixAt);
-            else Assert.True(request.PrefixAt > 1);
-            Assert.Equal([.. request.PromptIds.Take(request.PrefixAt), 7, 8, .. request.PromptIds.Skip(request.PrefixAt)], Prompts.WithPrefix(request, [7, 8]));
+            if (raw)
+                Assert.Equal(checkpoint.BosId is null ? 0 : 1, request.PrefixAt);
+            else
+                Assert.True(request.PrefixAt > 1);
+            Assert.Equal(
+                [.. request.PromptIds.Take(request.PrefixAt), 7, 8, .. request.PromptIds.Skip(request.PrefixAt)],
+                Prompts.WithPrefix(request, [7, 8])
+            );
         }
     }
 
@@ -150,25 +239,42 @@ public sealed class EditRequestTests
     {
         using var checkpoint = Load("tokenizer.json");
         EditRequests.Options Raw(string? join) => new() { Format = PromptFormat.Raw, Join = join };
-        EditRequest Of(string target, string? join) => EditRequests.FromText(checkpoint, "q", Question, "ab", 3, target, Raw(join));
+        EditRequest Of(string target, string? join) =>
+            EditRequests.FromText(checkpoint, "q", Question, "ab", 3, target, Raw(join));
         Assert.Equal(Of("ab", null).TargetIds, Of("  ab", null).TargetIds);
         Assert.Equal(" ab", checkpoint.Tokenizer.Decode(Of("ab", null).TargetIds));
         Assert.Equal("ab", checkpoint.Tokenizer.Decode(Of("ab", "").TargetIds));
         Assert.Throws<InputException>(() => Of("  ", null));
         Assert.Throws<InputException>(() => EditRequests.FromText(checkpoint, "q", Question, "ab", 4, "x", Raw(null)));
-        Assert.Throws<InputException>(() => EditRequests.FromText(checkpoint, "q", Question, "ab", int.MaxValue, "x", Raw(null)));
+        Assert.Throws<InputException>(() =>
+            EditRequests.FromText(checkpoint, "q", Question, "ab", int.MaxValue, "x", Raw(null))
+        );
     }
 
-    private static EditRequest Request(Checkpoint checkpoint, EditRequests.Options options, string subject, int start) =>
-        EditRequests.FromText(checkpoint, "q", Question, subject, start, "ab aab", options);
+    private static EditRequest Request(
+        Checkpoint checkpoint,
+        EditRequests.Options options,
+        string subject,
+        int start
+    ) => EditRequests.FromText(checkpoint, "q", Question, subject, start, "ab aab", options);
 
     private static Checkpoint Load(string file)
     {
         using var folder = new TemporaryFolder();
-        // "▁▁" must not be what the two spaces become, as in the published vocabularies, whose pieces of spaces have the lowest scores.
+        // "▁▁" must not be what the two spaces become, as in the published vocabularies, whose pieces of spaces have
+        // the lowest scores.
         var words = TinyTokenizers.Words().Select(w => w.Text.All(c => c == '\u2581') ? (w.Text, -1e9f) : w);
-        File.WriteAllBytes(folder[file], file == "tokenizer.model" ? TinyTokenizers.Model(TinyTokenizers.Pieces(words)) : TinyTokenizers.Bytes(TinyTokenizers.ByteLevel(TinyTokenizers.Merges)));
+        File.WriteAllBytes(
+            folder[file],
+            file == "tokenizer.model"
+                ? TinyTokenizers.Model(TinyTokenizers.Pieces(words))
+                : TinyTokenizers.Bytes(TinyTokenizers.ByteLevel(TinyTokenizers.Merges))
+        );
         var model = TinyModels.Llama();
-        return new Checkpoint(model, TokenizerFolder.Load(folder.Path, model.Config with { VocabSize = 400 }), TemplateCatalog.Get(file == "tokenizer.model" ? "llama2" : "llama31"));
+        return new Checkpoint(
+            model,
+            TokenizerFolder.Load(folder.Path, model.Config with { VocabSize = 400 }),
+            TemplateCatalog.Get(file == "tokenizer.model" ? "llama2" : "llama31")
+        );
     }
 }

@@ -6,7 +6,10 @@ using static TorchSharp.torch;
 
 namespace EditUnlearn.Tests.Unit.Methods;
 
-/// <summary>Closed forms against the equations they solve, in float64. Numbers in names are those of the specification's invariants.</summary>
+/// <summary>
+/// Closed forms against the equations they solve, in float64. Numbers in names are those of the specification's
+/// invariants.
+/// </summary>
 public sealed class LeastSquaresTests
 {
     private const int F = 24;
@@ -14,7 +17,8 @@ public sealed class LeastSquaresTests
     private static Tensor Random(string what, long rows, long columns)
     {
         var draw = new Seed(7).Stream(what);
-        return tensor(Enumerable.Range(0, (int)(rows * columns)).Select(_ => draw.NextGaussian()).ToArray()).view(rows, columns);
+        return tensor(Enumerable.Range(0, (int)(rows * columns)).Select(_ => draw.NextGaussian()).ToArray())
+            .view(rows, columns);
     }
 
     private static Tensor Moment(int rank = 200)
@@ -46,7 +50,12 @@ public sealed class LeastSquaresTests
         foreach (var lambda in (double[])[100, 1, 1e-9])
         {
             using var factored = new FactoredMoment(0.5 * eye(F, dtype: ScalarType.Float64), lambda);
-            Tensors.Near(r * (square / (0.5 * lambda + square)), matmul(matmul(r, factored.Solve(k).t()), k), 1e-9, $"lambda {lambda}");
+            Tensors.Near(
+                r * (square / (0.5 * lambda + square)),
+                matmul(matmul(r, factored.Solve(k).t()), k),
+                1e-9,
+                $"lambda {lambda}"
+            );
         }
         // lambda -> 0 leaves the smallest update that fits exactly.
         using var none = new FactoredMoment(eye(F, dtype: ScalarType.Float64), 1e-12);
@@ -73,9 +82,20 @@ public sealed class LeastSquaresTests
         var (c, k, r) = (Moment(), Random("keys", F, 4), Random("residual", 5, 4));
         var order = tensor(new[] { 2L, 0L, 3L, 1L });
         using var factored = new FactoredMoment(c, 2);
-        Tensors.Near(matmul(r, factored.Solve(k).t()), matmul(r.index_select(1, order), factored.Solve(k.index_select(1, order)).t()), 1e-10, "update");
+        Tensors.Near(
+            matmul(r, factored.Solve(k).t()),
+            matmul(r.index_select(1, order), factored.Solve(k.index_select(1, order)).t()),
+            1e-10,
+            "update"
+        );
         // A fact told twice counts more, in the same direction.
-        var (one, two) = (matmul(r.narrow(1, 0, 1), factored.Solve(k.narrow(1, 0, 1)).t()), matmul(cat([r.narrow(1, 0, 1), r.narrow(1, 0, 1)], 1), factored.Solve(cat([k.narrow(1, 0, 1), k.narrow(1, 0, 1)], 1)).t()));
+        var (one, two) = (
+            matmul(r.narrow(1, 0, 1), factored.Solve(k.narrow(1, 0, 1)).t()),
+            matmul(
+                cat([r.narrow(1, 0, 1), r.narrow(1, 0, 1)], 1),
+                factored.Solve(cat([k.narrow(1, 0, 1), k.narrow(1, 0, 1)], 1)).t()
+            )
+        );
         Assert.Equal(1, (one * two).sum().ToDouble() / one.norm().ToDouble() / two.norm().ToDouble(), 1e-9);
         Assert.True(two.norm().ToDouble() > one.norm().ToDouble());
     }
@@ -103,8 +123,16 @@ public sealed class LeastSquaresTests
         var (k, r) = (Random("keys", F, edits), Random("residual", 5, edits));
         var before = earlier == 0 ? null : Random("earlier", F, earlier);
         var m = before is null ? zeros(F, F, dtype: ScalarType.Float64) : matmul(before, before.t());
-        var dense = linalg.solve(matmul(p, matmul(k, k.t()) + m) + 10 * eye(F, dtype: ScalarType.Float64), matmul(matmul(p, k), r.t())).t();
-        var small = matmul(r, LeastSquares.Projected(before is null ? null : space.Project(before), space.Project(k), 10).t());
+        var dense = linalg
+            .solve(
+                matmul(p, matmul(k, k.t()) + m) + 10 * eye(F, dtype: ScalarType.Float64),
+                matmul(matmul(p, k), r.t())
+            )
+            .t();
+        var small = matmul(
+            r,
+            LeastSquares.Projected(before is null ? null : space.Project(before), space.Project(k), 10).t()
+        );
         Tensors.Near(dense, small, 1e-8, "update");
     }
 
@@ -138,7 +166,10 @@ public sealed class LeastSquaresTests
         Assert.InRange(space.Kept, 1, F - 1);
         Assert.True(space.Factor.shape[1] <= F / 2, "the larger of two factors is stored");
 
-        var update = matmul(Random("residual", 5, 2), LeastSquares.Projected(null, space.Project(Random("keys", F, 2)), 1).t());
+        var update = matmul(
+            Random("residual", 5, 2),
+            LeastSquares.Projected(null, space.Project(Random("keys", F, 2)), 1).t()
+        );
         var spared = matmul(eye(F, dtype: ScalarType.Float64) - p, Random("ordinary", F, 6));
         Assert.True(matmul(update, spared).norm().ToDouble() < 1e-10 * update.norm().ToDouble());
         var bound = unit == EigenvalueUnit.Mean ? threshold * c.diagonal().mean().ToDouble() : threshold;
@@ -154,7 +185,12 @@ public sealed class LeastSquaresTests
         using var nothing = NullSpace.Of(Moment(), 1e-9, EigenvalueUnit.Absolute);
         Assert.Equal((F, 0), (all.Kept, nothing.Kept));
         // P = I, no history: K (K^T K + L2)^-1, the transpose of K^T (K K^T + L2)^-1.
-        Tensors.Near(linalg.solve(matmul(k, k.t()) + 2 * eye(F, dtype: ScalarType.Float64), k), LeastSquares.Projected(null, all.Project(k), 2), 1e-9, "identity");
+        Tensors.Near(
+            linalg.solve(matmul(k, k.t()) + 2 * eye(F, dtype: ScalarType.Float64), k),
+            LeastSquares.Projected(null, all.Project(k), 2),
+            1e-9,
+            "identity"
+        );
         Assert.Equal(0, LeastSquares.Projected(null, nothing.Project(k), 2).norm().ToDouble());
     }
 }

@@ -12,7 +12,8 @@ public class PairingTests
     {
         var rows = Pairing.Draw(new Seed(42), 20, 380, FourRefusals, 60);
         var epochs = rows.Chunk(20).Select(e => e.Select(r => r.Forget).ToArray()).ToArray();
-        foreach (var epoch in epochs) Assert.Equal(Enumerable.Range(0, 20), epoch.Order());
+        foreach (var epoch in epochs)
+            Assert.Equal(Enumerable.Range(0, 20), epoch.Order());
         Assert.NotEqual(epochs[0], epochs[1]);
         Assert.NotEqual(epochs[1], epochs[2]);
     }
@@ -31,14 +32,21 @@ public class PairingTests
     [Fact]
     public void Same_seed_same_rows_and_another_seed_other_rows()
     {
-        Assert.Equal(Pairing.Draw(new Seed(1), 20, 5, FourRefusals, 99), Pairing.Draw(new Seed(1), 20, 5, FourRefusals, 99));
-        Assert.NotEqual(Pairing.Draw(new Seed(1), 20, 5, FourRefusals, 99), Pairing.Draw(new Seed(2), 20, 5, FourRefusals, 99));
+        Assert.Equal(
+            Pairing.Draw(new Seed(1), 20, 5, FourRefusals, 99),
+            Pairing.Draw(new Seed(1), 20, 5, FourRefusals, 99)
+        );
+        Assert.NotEqual(
+            Pairing.Draw(new Seed(1), 20, 5, FourRefusals, 99),
+            Pairing.Draw(new Seed(2), 20, 5, FourRefusals, 99)
+        );
     }
 
     [Fact]
     public void Retain_rows_and_refusals_are_drawn_uniformly()
     {
-        const int Draws = 100_000, Retain = 50;
+        const int Draws = 100_000,
+            Retain = 50;
         var rows = Pairing.Draw(new Seed(3), 20, Retain, FourRefusals, Draws);
         // Chi-square at 1 %: 74.92 for 49 and 11.34 for 3 degrees of freedom.
         Assert.True(ChiSquare(rows.Select(r => r.Retain), Retain, Draws) < 74.92);
@@ -47,7 +55,8 @@ public class PairingTests
         static double ChiSquare(IEnumerable<int> values, int bins, int draws)
         {
             var counts = new int[bins];
-            foreach (var v in values) counts[v]++;
+            foreach (var v in values)
+                counts[v]++;
             var expected = (double)draws / bins;
             return counts.Sum(c => (c - expected) * (c - expected) / expected);
         }

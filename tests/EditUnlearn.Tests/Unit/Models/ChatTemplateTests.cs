@@ -31,8 +31,20 @@ public sealed class ChatTemplateTests : IDisposable
         int Id(string name) => tokenizer.Specials.Find(name)!.Value;
         int[] Text(string text) => [.. tokenizer.Encode(text)];
         Assert.Equal(
-            [Id("<|begin_of_text|>"), Id("<|start_header_id|>"), .. Text("user"), Id("<|end_header_id|>"), .. Text("\n\na<|eot_id|>b"), Id("<|eot_id|>"), Id("<|start_header_id|>"), .. Text("assistant"), Id("<|end_header_id|>"), .. Text("\n\n")],
-            encoder.Prompt("a<|eot_id|>b"));
+            [
+                Id("<|begin_of_text|>"),
+                Id("<|start_header_id|>"),
+                .. Text("user"),
+                Id("<|end_header_id|>"),
+                .. Text("\n\na<|eot_id|>b"),
+                Id("<|eot_id|>"),
+                Id("<|start_header_id|>"),
+                .. Text("assistant"),
+                Id("<|end_header_id|>"),
+                .. Text("\n\n"),
+            ],
+            encoder.Prompt("a<|eot_id|>b")
+        );
         var row = encoder.Row("a", "b</s>");
         Assert.Equal([.. Text("b</s>"), Id("<|eot_id|>")], row.Ids.Skip(row.LabelStart));
         Assert.Equal(Id("<|eot_id|>"), encoder.EndId);
@@ -83,7 +95,9 @@ public sealed class ChatTemplateTests : IDisposable
         var miniature = new RowEncoder(SentencePiece(), TemplateCatalog.Get("llama31"), Config);
         Assert.Equal([1, .. SentencePiece().Encode(miniature.Template.Prompt("a"))], miniature.Prompt("a"));
         Assert.Equal(2, miniature.EndId);
-        var error = Assert.Throws<InputException>(() => new RowEncoder(SentencePiece("<|eot_id|>"), TemplateCatalog.Get("llama31"), Config));
+        var error = Assert.Throws<InputException>(() =>
+            new RowEncoder(SentencePiece("<|eot_id|>"), TemplateCatalog.Get("llama31"), Config)
+        );
         Assert.Contains("'<|start_header_id|>'", error.Message, StringComparison.Ordinal);
     }
 
@@ -101,39 +115,64 @@ public sealed class ChatTemplateTests : IDisposable
     public void A_users_file_is_a_template_and_a_bad_one_is_told_all_that_is_wrong()
     {
         File.WriteAllText(_folder["own.json"], """{"pattern": "Q {q} A", "marks": [], "stop": ["</s>"]}""");
-        Assert.Equal(("own", "Q a A"), (TemplateCatalog.Find(_folder["own.json"]).Name, TemplateCatalog.Find(_folder["own.json"]).Prompt("a")));
+        Assert.Equal(
+            ("own", "Q a A"),
+            (TemplateCatalog.Find(_folder["own.json"]).Name, TemplateCatalog.Find(_folder["own.json"]).Prompt("a"))
+        );
         File.WriteAllText(_folder["bad.json"], """{"pattern": "no slot", "marks": ["<x>"]}""");
         Assert.Equal(2, Assert.Throws<InputException>(() => TemplateCatalog.Find(_folder["bad.json"])).Problems.Count);
         File.WriteAllText(_folder["odd.json"], """{"patern": "{q}"}""");
         Assert.Throws<InputException>(() => TemplateCatalog.Find(_folder["odd.json"]));
-        Assert.Contains("did you mean 'llama31'?", Assert.Throws<InputException>(() => TemplateCatalog.Find("lama31")).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "did you mean 'llama31'?",
+            Assert.Throws<InputException>(() => TemplateCatalog.Find("lama31")).Message,
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
     public void A_checkpoint_takes_a_template_by_name_and_the_official_one_when_asked()
     {
-        using (var made = new Checkpoint(TinyModels.Llama(), Trained())) made.Save(_folder.Path);
+        using (var made = new Checkpoint(TinyModels.Llama(), Trained()))
+            made.Save(_folder.Path);
         // The tiny weights know 97 words, fewer than any tokenizer: refused before a weight is read.
-        Assert.Contains("has 259 words, but vocab_size in config.json is 97", Assert.Throws<InputException>(() => Checkpoint.Load(_folder.Path)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "has 259 words, but vocab_size in config.json is 97",
+            Assert.Throws<InputException>(() => Checkpoint.Load(_folder.Path)).Message,
+            StringComparison.Ordinal
+        );
 
         var model = CausalLm.Random(TinyModels.Llama().Config with { VocabSize = 259 }, new Seed(1));
-        using (var made = new Checkpoint(model, Trained())) made.Save(_folder.Path);
+        using (var made = new Checkpoint(model, Trained()))
+            made.Save(_folder.Path);
         using var usual = Checkpoint.Load(_folder.Path);
         using var plain = Checkpoint.Load(_folder.Path, template: "plain");
         using var official = Checkpoint.Load(_folder.Path, officialTemplate: true);
         Assert.Equal(("llama2", "plain"), (usual.Template.Name, plain.Template.Name));
         Assert.Contains("<<SYS>>", official.Template.Pattern, StringComparison.Ordinal);
-        Assert.Contains("'<|im_start|>'", Assert.Throws<InputException>(() => Checkpoint.Load(_folder.Path, template: "qwen2")).Message, StringComparison.Ordinal);
-        Assert.Contains("no official form", Assert.Throws<InputException>(() => Checkpoint.Load(_folder.Path, template: "plain", officialTemplate: true)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "'<|im_start|>'",
+            Assert.Throws<InputException>(() => Checkpoint.Load(_folder.Path, template: "qwen2")).Message,
+            StringComparison.Ordinal
+        );
+        Assert.Contains(
+            "no official form",
+            Assert
+                .Throws<InputException>(() => Checkpoint.Load(_folder.Path, template: "plain", officialTemplate: true))
+                .Message,
+            StringComparison.Ordinal
+        );
     }
 
     public void Dispose() => _folder.Dispose();
 
     private static ByteLevelBpe Trained() => BpeTrainer.Train(["a"], 259);
 
-    private static ITokenizer ByteLevel() => Load("tokenizer.json", TinyTokenizers.Bytes(TinyTokenizers.ByteLevel(TinyTokenizers.Merges)));
+    private static ITokenizer ByteLevel() =>
+        Load("tokenizer.json", TinyTokenizers.Bytes(TinyTokenizers.ByteLevel(TinyTokenizers.Merges)));
 
-    private static ITokenizer SentencePiece(params string[] controls) => Load("tokenizer.model", TinyTokenizers.Model(TinyTokenizers.Pieces(TinyTokenizers.Words(), controls)));
+    private static ITokenizer SentencePiece(params string[] controls) =>
+        Load("tokenizer.model", TinyTokenizers.Model(TinyTokenizers.Pieces(TinyTokenizers.Words(), controls)));
 
     private static ITokenizer Load(string name, byte[] bytes)
     {

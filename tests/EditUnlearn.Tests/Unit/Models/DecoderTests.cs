@@ -24,7 +24,8 @@ public sealed class DecoderTests
         using var cache = new KvCache(model, 1, ids.Length);
         var first = model.Forward(Tensors.Ids(ids[..4]), new ForwardOptions { Cache = cache });
         List<Tensor> parts = [first];
-        foreach (var id in ids[4..]) parts.Add(model.Forward(Tensors.Ids([id]), new ForwardOptions { Cache = cache }));
+        foreach (var id in ids[4..])
+            parts.Add(model.Forward(Tensors.Ids([id]), new ForwardOptions { Cache = cache }));
         Tensors.Near(whole, cat([.. parts], 1), 1e-5, "cached");
     }
 
@@ -54,7 +55,8 @@ public sealed class DecoderTests
         {
             using var scope = NewDisposeScope();
             var next = (int)model.Forward(Tensors.Ids(ids))[0, -1].argmax().ToInt64();
-            if (options.StopIds!.Contains(next)) break;
+            if (options.StopIds!.Contains(next))
+                break;
             ids.Add(next);
         }
         return ids[prompt.Count..];
@@ -70,7 +72,8 @@ public sealed class DecoderTests
         for (var i = 0; i < rows.Count; i++)
         {
             Assert.Equal(alone[i].Ranks, together[i].Ranks);
-            for (var j = 0; j < rows[i].LabelCount; j++) Assert.Equal(alone[i].LogProbabilities[j], together[i].LogProbabilities[j], 1e-5);
+            for (var j = 0; j < rows[i].LabelCount; j++)
+                Assert.Equal(alone[i].LogProbabilities[j], together[i].LogProbabilities[j], 1e-5);
         }
     }
 
@@ -93,7 +96,8 @@ public sealed class DecoderTests
         WeightFolder.Save(folder.Path, model);
         using var loaded = WeightFolder.Load(folder.Path, CPU);
         Assert.Equal(model.Config, loaded.Config with { EosIds = model.Config.EosIds });
-        foreach (var (name, weight) in model.Weights) Assert.True(Tensors.SameBits(weight, loaded.Weight(name)), name);
+        foreach (var (name, weight) in model.Weights)
+            Assert.True(Tensors.SameBits(weight, loaded.Weight(name)), name);
     }
 
     [Fact]
@@ -101,10 +105,25 @@ public sealed class DecoderTests
     {
         using var start = TinyModels.Llama();
         var rows = TinyModels.Rows(40);
-        CausalLm Train(int threads) => Pretrainer.Train(start.Config, rows, new Pretrainer.Options { Steps = 5, Batch = 8, Warmup = 2, Threads = threads }, new Seed(4)).Model;
+        CausalLm Train(int threads) =>
+            Pretrainer
+                .Train(
+                    start.Config,
+                    rows,
+                    new Pretrainer.Options
+                    {
+                        Steps = 5,
+                        Batch = 8,
+                        Warmup = 2,
+                        Threads = threads,
+                    },
+                    new Seed(4)
+                )
+                .Model;
         using var one = Train(1);
         using var two = Train(2);
-        foreach (var (name, weight) in one.Weights) Assert.True(Tensors.SameBits(weight, two.Weight(name)), name);
+        foreach (var (name, weight) in one.Weights)
+            Assert.True(Tensors.SameBits(weight, two.Weight(name)), name);
         Assert.False(Tensors.SameBits(start.Weight(TensorNames.Embedding), one.Weight(TensorNames.Embedding)));
     }
 
@@ -115,7 +134,13 @@ public sealed class DecoderTests
         var tokenizer = BpeTrainer.Train(Enumerable.Repeat(corpus, 30).SelectMany(c => c), 320);
         using var folder = new TemporaryFolder();
         tokenizer.Save(folder.Path);
-        var loaded = TokenizerFolder.Load(folder.Path, TinyModels.Llama().Config with { VocabSize = tokenizer.VocabSize });
+        var loaded = TokenizerFolder.Load(
+            folder.Path,
+            TinyModels.Llama().Config with
+            {
+                VocabSize = tokenizer.VocabSize,
+            }
+        );
         foreach (var text in corpus.Concat(["naïve — 日本 🙂\n\ttabs  and   spaces", "", "</s> is text here"]))
         {
             Assert.Equal(text, tokenizer.Decode(tokenizer.Encode(text)));

@@ -12,11 +12,17 @@ public sealed class LibTorchFolderTests
     [InlineData("build-version", "2.10.0+cu128\n", "2.10.0+cu128", true)]
     [InlineData("build-version", "2.1.0\n", "2.1.0", false)]
     [InlineData("README", "nothing", null, true)]
-    public void The_version_is_read_where_the_installation_says_it(string file, string content, string? version, bool expected)
+    public void The_version_is_read_where_the_installation_says_it(
+        string file,
+        string content,
+        string? version,
+        bool expected
+    )
     {
         using var folder = new TemporaryFolder();
         var lib = Directory.CreateDirectory(Path.Combine(folder.Path, "lib")).FullName;
-        foreach (var name in (string[])["libtorch.so", "libtorch_cpu.so", "libc10.so"]) File.WriteAllText(Path.Combine(lib, name), "");
+        foreach (var name in (string[])["libtorch.so", "libtorch_cpu.so", "libc10.so"])
+            File.WriteAllText(Path.Combine(lib, name), "");
         File.WriteAllText(Path.Combine(folder.Path, file), content);
         var found = LibTorchFolder.Of(lib);
         Assert.Equal(version, found.Version);
@@ -28,7 +34,17 @@ public sealed class LibTorchFolderTests
     {
         using var folder = new TemporaryFolder();
         File.WriteAllText(Path.Combine(folder.Path, "libtorch.so"), "");
-        Assert.Contains("libc10.so, libtorch_cpu.so are missing", Assert.Throws<ResourceUnavailableException>(() => LibTorchFolder.Of(folder.Path)).Message, StringComparison.Ordinal);
-        Assert.Contains("does not exist", Assert.Throws<ResourceUnavailableException>(() => LibTorchFolder.Of(Path.Combine(folder.Path, "none"))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "libc10.so, libtorch_cpu.so are missing",
+            Assert.Throws<ResourceUnavailableException>(() => LibTorchFolder.Of(folder.Path)).Message,
+            StringComparison.Ordinal
+        );
+        Assert.Contains(
+            "does not exist",
+            Assert
+                .Throws<ResourceUnavailableException>(() => LibTorchFolder.Of(Path.Combine(folder.Path, "none")))
+                .Message,
+            StringComparison.Ordinal
+        );
     }
 }

@@ -50,7 +50,13 @@ public sealed class CodeIdentityTests : IDisposable
 
     private static readonly string[] Stages = ["Train", "Ask", "Report"];
     private static readonly MetadataReference[] References =
-        [.. ((string)AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES")!).Split(Path.PathSeparator).Where(p => Path.GetFileName(p).StartsWith("System.", StringComparison.Ordinal)).Append(typeof(CodeBoundaryAttribute).Assembly.Location).Select(p => MetadataReference.CreateFromFile(p))];
+    [
+        .. ((string)AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES")!)
+            .Split(Path.PathSeparator)
+            .Where(p => Path.GetFileName(p).StartsWith("System.", StringComparison.Ordinal))
+            .Append(typeof(CodeBoundaryAttribute).Assembly.Location)
+            .Select(p => MetadataReference.CreateFromFile(p)),
+    ];
 
     private readonly TemporaryFolder _folder = new();
 
@@ -60,7 +66,12 @@ public sealed class CodeIdentityTests : IDisposable
     [InlineData("a comment", "// a step", "// one step of many", "")]
     [InlineData("white space", "var rate = Settings.Rate;", "\n\n  var   rate =\n Settings.Rate ;", "")]
     [InlineData("a local's name", "stream", "file", "")]
-    [InlineData("the name of a type nothing reaches", "public static class Unused { public static int One() => 1; }", "public static class Later { public static int One() => 1; }", "")]
+    [InlineData(
+        "the name of a type nothing reaches",
+        "public static class Unused { public static int One() => 1; }",
+        "public static class Later { public static int One() => 1; }",
+        ""
+    )]
     [InlineData("a type nothing reaches", "=> 1;", "=> 2;", "")]
     [InlineData("behind a catalogue", "\"first\"", "\"other\"", "")]
     [InlineData("a constant", "Rate = 0.5", "Rate = 0.25", "Train")]
@@ -74,7 +85,16 @@ public sealed class CodeIdentityTests : IDisposable
     public void An_edit_makes_stale_exactly_the_stages_that_use_it(string what, string old, string edited, string stale)
     {
         Assert.Contains(old, Source, StringComparison.Ordinal);
-        Assert.Equal((what, stale), (what, Changed(Compile("before", Source), Compile("after", Source.Replace(old, edited, StringComparison.Ordinal)))));
+        Assert.Equal(
+            (what, stale),
+            (
+                what,
+                Changed(
+                    Compile("before", Source),
+                    Compile("after", Source.Replace(old, edited, StringComparison.Ordinal))
+                )
+            )
+        );
     }
 
     [Fact]
@@ -92,20 +112,55 @@ public sealed class CodeIdentityTests : IDisposable
         // Of this build: what trains reaches no type that opens the files of Reports.
         var cache = _folder["code.json"];
         var code = new CodeIdentity(AppContext.BaseDirectory, cache);
-        foreach (var stage in new[] { typeof(EditUnlearn.Stages.PretrainStage), typeof(EditUnlearn.Stages.FinetuneStage), typeof(EditUnlearn.Stages.ApplyStage), typeof(EditUnlearn.Stages.AnswerStage) })
-            Assert.DoesNotContain(code.PartsOf(code.Of([stage]))!.Keys, t => t is "EditUnlearn.Reports.Templating" or "EditUnlearn.Reports.Figures.FigureFont");
-        Assert.Contains("EditUnlearn.Reports.Templating", code.PartsOf(code.Of([typeof(EditUnlearn.Stages.TablesStage)]))!.Keys);
+        foreach (
+            var stage in new[]
+            {
+                typeof(EditUnlearn.Stages.PretrainStage),
+                typeof(EditUnlearn.Stages.FinetuneStage),
+                typeof(EditUnlearn.Stages.ApplyStage),
+                typeof(EditUnlearn.Stages.AnswerStage),
+            }
+        )
+            Assert.DoesNotContain(
+                code.PartsOf(code.Of([stage]))!.Keys,
+                t => t is "EditUnlearn.Reports.Templating" or "EditUnlearn.Reports.Figures.FigureFont"
+            );
+        Assert.Contains(
+            "EditUnlearn.Reports.Templating",
+            code.PartsOf(code.Of([typeof(EditUnlearn.Stages.TablesStage)]))!.Keys
+        );
     }
 
-    private static string Changed(IReadOnlyDictionary<string, string> before, IReadOnlyDictionary<string, string> after) => string.Join(',', Stages.Where(s => before[s] != after[s]));
+    private static string Changed(
+        IReadOnlyDictionary<string, string> before,
+        IReadOnlyDictionary<string, string> after
+    ) => string.Join(',', Stages.Where(s => before[s] != after[s]));
 
     // The identity of each stage of the project, built in a folder of its own.
-    private Dictionary<string, string> Compile(string name, string source, string template = "\\toprule", string font = "narrow")
+    private Dictionary<string, string> Compile(
+        string name,
+        string source,
+        string template = "\\toprule",
+        string font = "narrow"
+    )
     {
         var folder = Directory.CreateDirectory(_folder[name]).FullName;
         var path = Path.Combine(folder, "EditUnlearn.Planted.dll");
-        var tree = CSharpSyntaxTree.ParseText(source, path: Path.Combine(folder, "Planted.cs"), encoding: Encoding.UTF8);
-        var built = CSharpCompilation.Create("EditUnlearn.Planted", [tree], References, new CSharpCompilationOptions(OutputKind.DynamicallyLinkedLibrary, optimizationLevel: OptimizationLevel.Release))
+        var tree = CSharpSyntaxTree.ParseText(
+            source,
+            path: Path.Combine(folder, "Planted.cs"),
+            encoding: Encoding.UTF8
+        );
+        var built = CSharpCompilation
+            .Create(
+                "EditUnlearn.Planted",
+                [tree],
+                References,
+                new CSharpCompilationOptions(
+                    OutputKind.DynamicallyLinkedLibrary,
+                    optimizationLevel: OptimizationLevel.Release
+                )
+            )
             .Emit(path, manifestResources: [Embedded("table.tex", template), Embedded("font.ttf", font)]);
         Assert.True(built.Success, string.Join('\n', built.Diagnostics));
         var context = new AssemblyLoadContext(name, isCollectible: true);
@@ -113,7 +168,10 @@ public sealed class CodeIdentityTests : IDisposable
         {
             var assembly = context.LoadFromAssemblyPath(path);
             var code = new CodeIdentity(folder);
-            return Stages.ToDictionary(s => s, s => code.Of([assembly.GetType("EditUnlearn.Planted." + s, throwOnError: true)!]));
+            return Stages.ToDictionary(
+                s => s,
+                s => code.Of([assembly.GetType("EditUnlearn.Planted." + s, throwOnError: true)!])
+            );
         }
         finally
         {
@@ -121,5 +179,6 @@ public sealed class CodeIdentityTests : IDisposable
         }
     }
 
-    private static ResourceDescription Embedded(string name, string text) => new("EditUnlearn.Planted.Files." + name, () => new MemoryStream(Encoding.UTF8.GetBytes(text)), isPublic: true);
+    private static ResourceDescription Embedded(string name, string text) =>
+        new("EditUnlearn.Planted.Files." + name, () => new MemoryStream(Encoding.UTF8.GetBytes(text)), isPublic: true);
 }

@@ -36,11 +36,17 @@ public sealed class EngineTests : IDisposable
         public void Waiting(CellId cell, string holder) { }
     }
 
-    private Plan Plan(params string[] sets) => PlanBuilder.Build(PipelineFile.Parse(Study, "pipeline.yaml", _folder.Path), _fakes.Catalog, new PlanRequest(null, sets));
+    private Plan Plan(params string[] sets) =>
+        PlanBuilder.Build(
+            PipelineFile.Parse(Study, "pipeline.yaml", _folder.Path),
+            _fakes.Catalog,
+            new PlanRequest(null, sets)
+        );
 
     private ResultStore Store() => new(_folder["artifacts"]);
 
-    private KeyResolver Keys(Plan plan, ResultStore store) => new(plan, new CodeIdentity(AppContext.BaseDirectory), new FileHashes(Path.Combine(store.Folder, "files.json")));
+    private KeyResolver Keys(Plan plan, ResultStore store) =>
+        new(plan, new CodeIdentity(AppContext.BaseDirectory), new FileHashes(Path.Combine(store.Folder, "files.json")));
 
     // Runs and returns the cells that ran, sorted.
     private async Task<(RunResult Result, string[] Ran)> Run(RunOptions? options = null, params string[] sets)
@@ -48,7 +54,11 @@ public sealed class EngineTests : IDisposable
         _fakes.Ran.Clear();
         var (plan, store) = (Plan(sets), Store());
         await using var runner = new InProcessRunner(_fakes.Catalog);
-        var result = await new Scheduler(plan, store, Keys(plan, store), runner, new Silent()).RunAsync(plan.Cells, options ?? new RunOptions { Jobs = 4 }, CancellationToken.None);
+        var result = await new Scheduler(plan, store, Keys(plan, store), runner, new Silent()).RunAsync(
+            plan.Cells,
+            options ?? new RunOptions { Jobs = 4 },
+            CancellationToken.None
+        );
         return (result, [.. _fakes.Ran.Order(StringComparer.Ordinal)]);
     }
 
@@ -88,7 +98,11 @@ public sealed class EngineTests : IDisposable
         var (result, ran) = await Run();
         Assert.Empty(ran);
         Assert.Equal(3, result.Count(Outcome.Restored));
-        Assert.StartsWith("train[p]=1 3 10", File.ReadAllText(_folder["artifacts/join/joined.txt"]), StringComparison.Ordinal);
+        Assert.StartsWith(
+            "train[p]=1 3 10",
+            File.ReadAllText(_folder["artifacts/join/joined.txt"]),
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
@@ -108,7 +122,8 @@ public sealed class EngineTests : IDisposable
     {
         _fakes.Before["train"] = io =>
         {
-            if (io.Cell.Text == "train[q]") throw new InvalidOperationException("the loss is NaN");
+            if (io.Cell.Text == "train[q]")
+                throw new InvalidOperationException("the loss is NaN");
         };
         var (result, _) = await Run(new RunOptions { Jobs = 1, KeepGoing = true });
         Assert.Equal("the loss is NaN", result.Cells.Single(c => c.Outcome == Outcome.Failed).Error!.Message);
@@ -122,7 +137,11 @@ public sealed class EngineTests : IDisposable
     public async Task A_stage_that_writes_less_or_more_than_it_declares_fails()
     {
         _fakes.Before["join"] = io => File.WriteAllText(io.Output("joined.txt") + ".extra", "");
-        Assert.Contains("'joined.txt.extra' was written but is not a declared output", (await Run()).Result.Cells.Single(c => c.Outcome == Outcome.Failed).Error!.Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "'joined.txt.extra' was written but is not a declared output",
+            (await Run()).Result.Cells.Single(c => c.Outcome == Outcome.Failed).Error!.Message,
+            StringComparison.Ordinal
+        );
         Assert.False(Path.Exists(_folder["artifacts/join"]));
     }
 
@@ -132,7 +151,8 @@ public sealed class EngineTests : IDisposable
         await Run();
         var store = Store();
         var key = store.LastKey(new CellId("join", []))!;
-        // As after a kill between the outputs and the manifest: a staged folder, a torn index line, no published result.
+        // As after a kill between the outputs and the manifest: a staged folder, a torn index line, no published
+        // result.
         Directory.Move(store.ResultFolder(key), Path.Combine(store.Folder, "scratch", key + ".999999.out"));
         File.Delete(Path.Combine(store.Folder, "scratch", key + ".999999.out", "manifest.json"));
         File.AppendAllText(Path.Combine(store.Folder, "index.jsonl"), "{\"key\":\"abc");
@@ -155,12 +175,28 @@ public sealed class EngineTests : IDisposable
         await Run();
         var store = Store();
         var file = Path.Combine(store.ResultFolder(store.LastKey(new CellId("train", [new("k", "p")]))!), "model.txt");
-        File.Delete(file);   // results are read-only
+        File.Delete(file); // results are read-only
         File.WriteAllText(file, "");
-        Assert.Contains("train[p]/model.txt: has 0 bytes, not", Assert.Single(Store().Verify()), StringComparison.Ordinal);
-        var (broken, _) = await Run(new RunOptions { Jobs = 1, Force = new HashSet<CellId> { new("join", []) } });
+        Assert.Contains(
+            "train[p]/model.txt: has 0 bytes, not",
+            Assert.Single(Store().Verify()),
+            StringComparison.Ordinal
+        );
+        var (broken, _) = await Run(
+            new RunOptions
+            {
+                Jobs = 1,
+                Force = new HashSet<CellId> { new("join", []) },
+            }
+        );
         Assert.IsType<DamagedFileException>(broken.Cells.Single(c => c.Outcome == Outcome.Failed).Error);
-        await Run(new RunOptions { Jobs = 1, Force = new HashSet<CellId> { new("train", [new("k", "p")]) } });
+        await Run(
+            new RunOptions
+            {
+                Jobs = 1,
+                Force = new HashSet<CellId> { new("train", [new("k", "p")]) },
+            }
+        );
         Assert.Empty(Store().Verify());
     }
 
@@ -169,13 +205,24 @@ public sealed class EngineTests : IDisposable
     {
         await Run();
         var join = new HashSet<CellId> { new("join", []) };
-        Assert.DoesNotContain((await Run(new RunOptions { Jobs = 1, Force = join })).Result.Cells, c => c.Nondeterministic);
+        Assert.DoesNotContain(
+            (await Run(new RunOptions { Jobs = 1, Force = join })).Result.Cells,
+            c => c.Nondeterministic
+        );
         var store = Store();
         var key = store.LastKey(new CellId("join", []))!;
         var manifest = store.ReadManifest(key)!;
         Directory.CreateDirectory(_folder["other"]);
         File.WriteAllText(_folder["other/joined.txt"], "other bytes");
-        Assert.True(store.Publish(_folder["other"], manifest with { Outputs = [StoredOutput.Of(_folder["other"], "joined.txt")] }));
+        Assert.True(
+            store.Publish(
+                _folder["other"],
+                manifest with
+                {
+                    Outputs = [StoredOutput.Of(_folder["other"], "joined.txt")],
+                }
+            )
+        );
         Assert.StartsWith("train[p]", File.ReadAllText(_folder["artifacts/join/joined.txt"]), StringComparison.Ordinal);
     }
 
@@ -187,7 +234,11 @@ public sealed class EngineTests : IDisposable
         {
             var store = Store();
             await using var runner = new InProcessRunner(_fakes.Catalog);
-            await new Scheduler(plan, store, Keys(plan, store), runner, new Silent()).RunAsync(plan.Cells, new RunOptions { Jobs = 2 }, CancellationToken.None);
+            await new Scheduler(plan, store, Keys(plan, store), runner, new Silent()).RunAsync(
+                plan.Cells,
+                new RunOptions { Jobs = 2 },
+                CancellationToken.None
+            );
         }
         await Task.WhenAll(One(), One(), One());
         Assert.Equal(6, _fakes.Ran.Count);
@@ -206,24 +257,39 @@ public sealed class EngineTests : IDisposable
         // All at the same instant, each wanting what is not in force.
         var stores = Enumerable.Range(0, 8).Select(_ => Store()).ToList();
         using var together = new Barrier(stores.Count);
-        await Task.WhenAll(stores.Select(store => Task.Factory.StartNew(() =>
-        {
-            try
-            {
-                for (var n = 0; n < 400; n++)
-                {
-                    together.SignalAndWait();
-                    store.Show(cell, n % 2 == 0 ? earlier : later);
-                }
-            }
-            finally
-            {
-                together.RemoveParticipant();   // one that failed leaves nobody waiting
-            }
-        }, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default)));
+        await Task.WhenAll(
+            stores.Select(store =>
+                Task.Factory.StartNew(
+                    () =>
+                    {
+                        try
+                        {
+                            for (var n = 0; n < 400; n++)
+                            {
+                                together.SignalAndWait();
+                                store.Show(cell, n % 2 == 0 ? earlier : later);
+                            }
+                        }
+                        finally
+                        {
+                            together.RemoveParticipant(); // one that failed leaves nobody waiting
+                        }
+                    },
+                    CancellationToken.None,
+                    TaskCreationOptions.LongRunning,
+                    TaskScheduler.Default
+                )
+            )
+        );
         Store().Show(cell, later);
-        Assert.Equal(Store().ResultFolder(later), Directory.ResolveLinkTarget(_folder["artifacts/join"], returnFinalTarget: true)!.FullName);
-        Assert.DoesNotContain(Directory.EnumerateFileSystemEntries(_folder["artifacts"]), e => e.EndsWith(".tmp", StringComparison.Ordinal));
+        Assert.Equal(
+            Store().ResultFolder(later),
+            Directory.ResolveLinkTarget(_folder["artifacts/join"], returnFinalTarget: true)!.FullName
+        );
+        Assert.DoesNotContain(
+            Directory.EnumerateFileSystemEntries(_folder["artifacts"]),
+            e => e.EndsWith(".tmp", StringComparison.Ordinal)
+        );
     }
 
     [Fact]
@@ -232,7 +298,10 @@ public sealed class EngineTests : IDisposable
         await Run();
         var store = Store();
         var manifest = store.ReadManifest(store.LastKey(new CellId("train", [new("k", "p")]))!)!;
-        Assert.Equal(("train", "train[p]", 3ul, "cpu"), (manifest.Stage, manifest.Cell, manifest.Seed!.Value, manifest.Device));
+        Assert.Equal(
+            ("train", "train[p]", 3ul, "cpu"),
+            (manifest.Stage, manifest.Cell, manifest.Seed!.Value, manifest.Device)
+        );
         Assert.Equal(0.5, manifest.Metrics["loss"]);
         Assert.Equal("source[p]/number.txt", Assert.Single(manifest.Inputs).Source);
         Assert.True(manifest.PeakBytes > 0);
@@ -247,7 +316,10 @@ public sealed class EngineTests : IDisposable
         Assert.Equal(rome, new CodeIdentity(AppContext.BaseDirectory).Of([typeof(EditUnlearn.Methods.Rome)]));
         Assert.NotEqual(rome, code.Of([typeof(EditUnlearn.Methods.GradientAscent)]));
         // A stage that reaches the catalogue only: which methods exist does not count.
-        Assert.NotEqual(code.Of([typeof(EditUnlearn.Stages.ApplyStage)]), code.Of([typeof(EditUnlearn.Stages.ApplyStage), typeof(EditUnlearn.Methods.Rome)]));
+        Assert.NotEqual(
+            code.Of([typeof(EditUnlearn.Stages.ApplyStage)]),
+            code.Of([typeof(EditUnlearn.Stages.ApplyStage), typeof(EditUnlearn.Methods.Rome)])
+        );
     }
 
     [Fact]
@@ -268,9 +340,15 @@ public sealed class EngineTests : IDisposable
         ];
         Assert.DoesNotContain(key, others);
         Assert.Equal(others.Length, others.Distinct().Count());
-        Assert.Equal(key, CellKey.Of(cell, "code", [inputs[0] with { Source = "renamed[p]/number.txt" }], "cpu", "float32"));
+        Assert.Equal(
+            key,
+            CellKey.Of(cell, "code", [inputs[0] with { Source = "renamed[p]/number.txt" }], "cpu", "float32")
+        );
         var source = Plan().Cells.First(c => c.Id.Stage == "source");
         Assert.Equal(CellKey.Of(source, "c", [], "cpu", "float32"), CellKey.Of(source, "c", [], "cuda", "bfloat16"));
-        Assert.Equal(CellKey.Canonical(System.Text.Json.Nodes.JsonNode.Parse("""{"b":1,"a":{"d":2,"c":3}}""")), CellKey.Canonical(System.Text.Json.Nodes.JsonNode.Parse("""{"a":{"c":3,"d":2},"b":1}""")));
+        Assert.Equal(
+            CellKey.Canonical(System.Text.Json.Nodes.JsonNode.Parse("""{"b":1,"a":{"d":2,"c":3}}""")),
+            CellKey.Canonical(System.Text.Json.Nodes.JsonNode.Parse("""{"a":{"c":3,"d":2},"b":1}"""))
+        );
     }
 }

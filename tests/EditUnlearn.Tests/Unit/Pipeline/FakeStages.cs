@@ -14,8 +14,10 @@ internal sealed class FakeStages
 
     private void Note(StageIo io)
     {
-        lock (Ran) Ran.Add(io.Cell.Text);
-        if (Before.TryGetValue(io.Cell.Stage, out var action)) action(io);
+        lock (Ran)
+            Ran.Add(io.Cell.Text);
+        if (Before.TryGetValue(io.Cell.Stage, out var action))
+            action(io);
     }
 
     /// <summary>Writes a number, or a function of it.</summary>
@@ -23,7 +25,12 @@ internal sealed class FakeStages
     {
         public sealed record Params(int Number, bool Parity = false, string? Label = null);
 
-        public override StageInfo Info { get; } = new("source", 1, "a number") { Inputs = [new("text", InputCount.Optional)], Outputs = ["number.txt", "more"] };
+        public override StageInfo Info { get; } =
+            new("source", 1, "a number")
+            {
+                Inputs = [new("text", InputCount.Optional)],
+                Outputs = ["number.txt", "more"],
+            };
 
         protected override IEnumerable<ParameterProblem> Check(Params parameters) =>
             parameters.Number < 0 ? [new ParameterProblem("number", "must be at least 0", "leave it out")] : [];
@@ -31,7 +38,10 @@ internal sealed class FakeStages
         protected override void Run(Params parameters, StageIo io)
         {
             fakes.Note(io);
-            File.WriteAllText(io.Output("number.txt"), parameters.Parity ? $"{parameters.Number % 2}" : $"{parameters.Number}");
+            File.WriteAllText(
+                io.Output("number.txt"),
+                parameters.Parity ? $"{parameters.Number % 2}" : $"{parameters.Number}"
+            );
             Directory.CreateDirectory(Path.Combine(io.Output("more"), "inner"));
             File.WriteAllText(Path.Combine(io.Output("more"), "inner", "x.txt"), "x");
         }
@@ -42,19 +52,36 @@ internal sealed class FakeStages
     {
         public sealed record Params(string Separator = ",");
 
-        public override StageInfo Info { get; } = new("join", 1, "everything it reads") { Inputs = [new("parts", InputCount.Many)], Outputs = ["joined.txt"] };
+        public override StageInfo Info { get; } =
+            new("join", 1, "everything it reads")
+            {
+                Inputs = [new("parts", InputCount.Many)],
+                Outputs = ["joined.txt"],
+            };
 
         protected override void Run(Params parameters, StageIo io)
         {
             fakes.Note(io);
-            File.WriteAllText(io.Output("joined.txt"), string.Join(parameters.Separator, io.Inputs("parts").Select(p => $"{p.Source}={File.ReadAllText(p.Path)}")));
+            File.WriteAllText(
+                io.Output("joined.txt"),
+                string.Join(
+                    parameters.Separator,
+                    io.Inputs("parts").Select(p => $"{p.Source}={File.ReadAllText(p.Path)}")
+                )
+            );
         }
     }
 
     /// <summary>Something with nested parameters on the accelerator.</summary>
     internal sealed class Train(FakeStages fakes) : Stage<Train.Params>
     {
-        public sealed record Params(ulong Seed, Rates Rates, IReadOnlyList<int>? Layers = null, JsonObject? Options = null, Mode Mode = Mode.PlainSgd);
+        public sealed record Params(
+            ulong Seed,
+            Rates Rates,
+            IReadOnlyList<int>? Layers = null,
+            JsonObject? Options = null,
+            Mode Mode = Mode.PlainSgd
+        );
 
         public sealed record Rates
         {
@@ -69,13 +96,22 @@ internal sealed class FakeStages
             Adam,
         }
 
-        public override StageInfo Info { get; } = new("train", 1, "a model") { Inputs = [new("data")], Outputs = ["model.txt"], Resource = Resource.Accelerator };
+        public override StageInfo Info { get; } =
+            new("train", 1, "a model")
+            {
+                Inputs = [new("data")],
+                Outputs = ["model.txt"],
+                Resource = Resource.Accelerator,
+            };
 
         protected override void Run(Params parameters, StageIo io)
         {
             fakes.Note(io);
             io.Metric("loss", 0.5);
-            File.WriteAllText(io.Output("model.txt"), $"{File.ReadAllText(io.Input("data"))} {parameters.Seed} {parameters.Rates.Steps} {io.Device}");
+            File.WriteAllText(
+                io.Output("model.txt"),
+                $"{File.ReadAllText(io.Input("data"))} {parameters.Seed} {parameters.Rates.Steps} {io.Device}"
+            );
         }
     }
 }

@@ -14,7 +14,12 @@ internal sealed class MiniStudy(string yaml) : IDisposable
 
     public string this[string name] => _folder[name];
 
-    public Plan Plan(params string[] sets) => PlanBuilder.Build(PipelineFile.Parse(Yaml, "pipeline.yaml", _folder.Path), Fakes.Catalog, new PlanRequest(null, sets));
+    public Plan Plan(params string[] sets) =>
+        PlanBuilder.Build(
+            PipelineFile.Parse(Yaml, "pipeline.yaml", _folder.Path),
+            Fakes.Catalog,
+            new PlanRequest(null, sets)
+        );
 
     public ResultStore Store() => new(_folder["artifacts"]);
 
@@ -27,7 +32,11 @@ internal sealed class MiniStudy(string yaml) : IDisposable
         Fakes.Ran.Clear();
         var (plan, store) = (Plan(sets), Store());
         await using var runner = new InProcessRunner(Fakes.Catalog);
-        return await new Scheduler(plan, store, Keys(plan), runner, new Silent()).RunAsync(plan.Cells, options ?? new RunOptions { Jobs = 1 }, CancellationToken.None);
+        return await new Scheduler(plan, store, Keys(plan), runner, new Silent()).RunAsync(
+            plan.Cells,
+            options ?? new RunOptions { Jobs = 1 },
+            CancellationToken.None
+        );
     }
 
     /// <summary>The lines of <c>explain</c> for all cells.</summary>

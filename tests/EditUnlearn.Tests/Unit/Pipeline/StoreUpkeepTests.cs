@@ -6,13 +6,15 @@ namespace EditUnlearn.Tests.Unit.Pipeline;
 /// <summary>Checking and cleaning the store, also while somebody else works on it.</summary>
 public sealed class StoreUpkeepTests : IDisposable
 {
-    private readonly MiniStudy _study = new("""
+    private readonly MiniStudy _study = new(
+        """
         settings: { numbers: { p: 1, q: 2 }, seed: 3 }
         stages:
           source: { for: { k: [p, q] }, with: { number: $numbers.$k, label: $k } }
           train: { for: { k: [p, q] }, in: { data: source }, with: { seed: $seed, rates: {} } }
           join: { in: { parts: train } }
-        """);
+        """
+    );
 
     public void Dispose() => _study.Dispose();
 
@@ -23,13 +25,23 @@ public sealed class StoreUpkeepTests : IDisposable
     private string[] InForce(params string[] sets)
     {
         var plan = _study.Plan(sets);
-        return [.. Status.Of(plan, _study.Store(), _study.Keys(plan)).Where(s => s.State == CellState.UpToDate).Select(s => s.Key!)];
+        return
+        [
+            .. Status
+                .Of(plan, _study.Store(), _study.Keys(plan))
+                .Where(s => s.State == CellState.UpToDate)
+                .Select(s => s.Key!),
+        ];
     }
 
     [Fact]
     public async Task The_time_a_cell_will_take_is_its_own_last_one_or_that_of_its_kind_on_such_a_device_or_a_guess()
     {
-        ResultStore With(double guess) => new(_study.Store().Artifacts) { Guesses = new Dictionary<string, double> { ["train"] = guess, ["absent"] = 3 } };
+        ResultStore With(double guess) =>
+            new(_study.Store().Artifacts)
+            {
+                Guesses = new Dictionary<string, double> { ["train"] = guess, ["absent"] = 3 },
+            };
         var train = new CellId("train", [new("k", "q")]);
         Assert.Equal(7, With(7).ExpectedSeconds(train, "train", "cpu"));
         Assert.Null(_study.Store().ExpectedSeconds(train, "train", "cpu"));
@@ -37,11 +49,17 @@ public sealed class StoreUpkeepTests : IDisposable
         var seen = _study.Store().ReadManifest(_study.Store().LastKey(train)!)!;
         Assert.Equal("cpu", seen.Device);
         Assert.Equal(seen.Seconds, With(7).ExpectedSeconds(train, "train", "cpu"));
-        Assert.Equal(7, With(7).ExpectedSeconds(train, "train", "cuda:1"));   // a GPU is another matter
+        Assert.Equal(7, With(7).ExpectedSeconds(train, "train", "cuda:1")); // a GPU is another matter
         Assert.Equal(3, With(7).ExpectedSeconds(new CellId("absent", []), "absent", "cpu"));
 
-        // Under another profile the guess for that profile comes first, and what was seen here only where there is none.
-        ResultStore Of(string profile, double? guess) => new(_study.Store().Artifacts) { Profile = profile, Guesses = guess is { } g ? new Dictionary<string, double> { ["train"] = g } : [] };
+        // Under another profile the guess for that profile comes first, and what was seen here only where there is
+        // none.
+        ResultStore Of(string profile, double? guess) =>
+            new(_study.Store().Artifacts)
+            {
+                Profile = profile,
+                Guesses = guess is { } g ? new Dictionary<string, double> { ["train"] = g } : [],
+            };
         Assert.Equal(7, Of("mini", 7).ExpectedSeconds(train, "train", "cpu"));
         Assert.Equal(seen.Seconds, Of("mini", null).ExpectedSeconds(train, "train", "cpu"));
     }
@@ -58,15 +76,18 @@ public sealed class StoreUpkeepTests : IDisposable
         var store = _study.Store();
         var folder = store.ResultFolder(store.LastKey(new CellId("train", [new("k", "q")]))!);
         var file = Path.Combine(folder, kind == "manifest" ? "manifest.json" : "model.txt");
-        if (!OperatingSystem.IsWindows()) File.SetUnixFileMode(file, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        if (!OperatingSystem.IsWindows())
+            File.SetUnixFileMode(file, UnixFileMode.UserRead | UnixFileMode.UserWrite);
         var bytes = File.ReadAllBytes(file);
         switch (kind)
         {
-            case "flip":   // in place: every other name of the stored file is damaged with it
-                using (var stream = new FileStream(file, FileMode.Open, FileAccess.ReadWrite)) stream.WriteByte((byte)(bytes[0] ^ 1));
+            case "flip": // in place: every other name of the stored file is damaged with it
+                using (var stream = new FileStream(file, FileMode.Open, FileAccess.ReadWrite))
+                    stream.WriteByte((byte)(bytes[0] ^ 1));
                 break;
             case "truncate":
-                using (var stream = new FileStream(file, FileMode.Open, FileAccess.ReadWrite)) stream.SetLength(bytes.Length - 1);
+                using (var stream = new FileStream(file, FileMode.Open, FileAccess.ReadWrite))
+                    stream.SetLength(bytes.Length - 1);
                 break;
             case "delete":
                 File.Delete(file);
@@ -86,7 +107,11 @@ public sealed class StoreUpkeepTests : IDisposable
         Assert.Equal(5, result.Results);
         var damage = Assert.Single(result.Damage);
         Assert.True(damage.Removed);
-        Assert.Contains(kind == "manifest" ? "manifest.json: is not a manifest" : "train[q]/model.txt: ", damage.Message, StringComparison.Ordinal);
+        Assert.Contains(
+            kind == "manifest" ? "manifest.json: is not a manifest" : "train[q]/model.txt: ",
+            damage.Message,
+            StringComparison.Ordinal
+        );
         await _study.RunAsync();
         Assert.Equal(["train[q]"], _study.Fakes.Ran);
         Assert.Empty(StoreCheck.Run(_study.Store(), quarantine: true).Damage);
@@ -101,9 +126,17 @@ public sealed class StoreUpkeepTests : IDisposable
         var store = _study.Store();
         var file = Path.Combine(store.ResultFolder(store.LastKey(new CellId("train", [new("k", "q")]))!), "model.txt");
         var bytes = File.ReadAllBytes(file);
-        if (!OperatingSystem.IsWindows()) File.SetUnixFileMode(file, UnixFileMode.UserRead | UnixFileMode.UserWrite);
-        using (var stream = new FileStream(file, FileMode.Open, FileAccess.ReadWrite)) stream.WriteByte((byte)(bytes[0] ^ 1));
-        var forced = await _study.RunAsync(new RunOptions { Jobs = 1, Force = new HashSet<CellId> { new("train", [new("k", "q")]) } });
+        if (!OperatingSystem.IsWindows())
+            File.SetUnixFileMode(file, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        using (var stream = new FileStream(file, FileMode.Open, FileAccess.ReadWrite))
+            stream.WriteByte((byte)(bytes[0] ^ 1));
+        var forced = await _study.RunAsync(
+            new RunOptions
+            {
+                Jobs = 1,
+                Force = new HashSet<CellId> { new("train", [new("k", "q")]) },
+            }
+        );
         Assert.DoesNotContain(forced.Cells, c => c.Nondeterministic);
         Assert.Equal(bytes, File.ReadAllBytes(file));
         Assert.Empty(StoreCheck.Run(_study.Store(), quarantine: false).Damage);
@@ -133,29 +166,69 @@ public sealed class StoreUpkeepTests : IDisposable
         Assert.Empty(StoreCleaner.Plan(_study.Store(), Policy(inForce) with { Keep = TimeSpan.FromDays(40) }).Results);
 
         var before = StoreListing.BytesOnDisk(StoreListing.Of(_study.Store()));
-        using (StoreUse.TryExclusive(_study.Store())) StoreCleaner.Remove(_study.Store(), cleaning);
+        using (StoreUse.TryExclusive(_study.Store()))
+            StoreCleaner.Remove(_study.Store(), cleaning);
         Assert.Equal(before - cleaning.ResultBytes, StoreListing.BytesOnDisk(StoreListing.Of(_study.Store())));
-        var objects = Directory.EnumerateFiles(_study["artifacts/.store/objects"], "*", SearchOption.AllDirectories).Sum(f => new FileInfo(f).Length);
+        var objects = Directory
+            .EnumerateFiles(_study["artifacts/.store/objects"], "*", SearchOption.AllDirectories)
+            .Sum(f => new FileInfo(f).Length);
         Assert.Equal(before - cleaning.ResultBytes, objects);
         Assert.Empty(StoreCheck.Run(_study.Store(), quarantine: false).Damage);
         await _study.RunAsync(null, "seed=4");
         Assert.Empty(_study.Fakes.Ran);
         await _study.RunAsync();
-        Assert.Equal(["join", "train[p]", "train[q]"], _study.Fakes.Ran.Order(StringComparer.Ordinal));   // the two trainings start together
+        // the two trainings start together
+        Assert.Equal(["join", "train[p]", "train[q]"], _study.Fakes.Ran.Order(StringComparer.Ordinal));
     }
 
     [Fact]
     public async Task A_size_limit_takes_the_oldest_first_and_stops_where_it_is_kept_to()
     {
-        for (var seed = 1; seed <= 4; seed++) await _study.RunAsync(null, $"seed={seed}");
+        for (var seed = 1; seed <= 4; seed++)
+            await _study.RunAsync(null, $"seed={seed}");
         var all = StoreListing.BytesOnDisk(StoreListing.Of(_study.Store()));
-        var cleaning = StoreCleaner.Plan(_study.Store(), new CleaningPolicy { InForce = InForce("seed=4").ToHashSet(), Now = DateTimeOffset.UtcNow, MaxBytes = all - 1 });
+        var cleaning = StoreCleaner.Plan(
+            _study.Store(),
+            new CleaningPolicy
+            {
+                InForce = InForce("seed=4").ToHashSet(),
+                Now = DateTimeOffset.UtcNow,
+                MaxBytes = all - 1,
+            }
+        );
         Assert.Single(cleaning.Results);
         Assert.True(cleaning.KeptBytes <= all - 1);
         Assert.DoesNotContain(cleaning.Results, r => InForce("seed=4").Contains(r.Manifest.Key));
         // What is in force is not sacrificed to a limit.
-        Assert.Equal(5, StoreCleaner.Plan(_study.Store(), new CleaningPolicy { InForce = InForce("seed=4").ToHashSet(), Now = DateTimeOffset.UtcNow, MaxBytes = 0 }).Kept);
-        Assert.Equal(0, StoreCleaner.Plan(_study.Store(), new CleaningPolicy { InForce = InForce("seed=4").ToHashSet(), Now = DateTimeOffset.UtcNow, MaxBytes = 0, Everything = true }).Kept);
+        Assert.Equal(
+            5,
+            StoreCleaner
+                .Plan(
+                    _study.Store(),
+                    new CleaningPolicy
+                    {
+                        InForce = InForce("seed=4").ToHashSet(),
+                        Now = DateTimeOffset.UtcNow,
+                        MaxBytes = 0,
+                    }
+                )
+                .Kept
+        );
+        Assert.Equal(
+            0,
+            StoreCleaner
+                .Plan(
+                    _study.Store(),
+                    new CleaningPolicy
+                    {
+                        InForce = InForce("seed=4").ToHashSet(),
+                        Now = DateTimeOffset.UtcNow,
+                        MaxBytes = 0,
+                        Everything = true,
+                    }
+                )
+                .Kept
+        );
     }
 
     [Fact]
@@ -164,16 +237,22 @@ public sealed class StoreUpkeepTests : IDisposable
         var draw = new Seed(11).Stream("histories");
         for (var history = 0; history < 12; history++)
         {
-            for (var step = 0; step < 2; step++) await _study.RunAsync(null, $"seed={draw.Below(4)}", $"numbers.p={draw.Below(2)}");
+            for (var step = 0; step < 2; step++)
+                await _study.RunAsync(null, $"seed={draw.Below(4)}", $"numbers.p={draw.Below(2)}");
             string[] current = [$"seed={draw.Below(4)}", $"numbers.p={draw.Below(2)}"];
             await _study.RunAsync(null, current);
             var wanted = InForce(current);
-            using (StoreUse.TryExclusive(_study.Store())) StoreCleaner.Remove(_study.Store(), StoreCleaner.Plan(_study.Store(), Policy(wanted)));
+            using (StoreUse.TryExclusive(_study.Store()))
+                StoreCleaner.Remove(_study.Store(), StoreCleaner.Plan(_study.Store(), Policy(wanted)));
             Assert.Equal(wanted, InForce(current));
             Assert.Empty(StoreCheck.Run(_study.Store(), quarantine: false).Damage);
             Assert.Equal(5, _study.Store().Keys().Count);
             // The readable view points to what is there.
-            Assert.StartsWith("train[p]=", File.ReadAllText(_study["artifacts/join/joined.txt"]), StringComparison.Ordinal);
+            Assert.StartsWith(
+                "train[p]=",
+                File.ReadAllText(_study["artifacts/join/joined.txt"]),
+                StringComparison.Ordinal
+            );
         }
     }
 
@@ -183,7 +262,11 @@ public sealed class StoreUpkeepTests : IDisposable
         _study.Fakes.Before["join"] = _ =>
         {
             Assert.Null(StoreUse.TryExclusive(_study.Store()));
-            Assert.Contains($"process {Environment.ProcessId} on ", Assert.Single(StoreUse.Runs(_study.Store())), StringComparison.Ordinal);
+            Assert.Contains(
+                $"process {Environment.ProcessId} on ",
+                Assert.Single(StoreUse.Runs(_study.Store())),
+                StringComparison.Ordinal
+            );
         };
         Assert.Equal(5, (await _study.RunAsync()).Count(Outcome.Executed));
         Assert.Empty(StoreUse.Runs(_study.Store()));
@@ -196,7 +279,8 @@ public sealed class StoreUpkeepTests : IDisposable
         }
         Assert.Equal(5, (await run).Count(Outcome.UpToDate));
         // Two runs side by side are fine.
-        using (await StoreUse.ShareAsync(_study.Store(), CancellationToken.None)) Assert.Equal(5, (await _study.RunAsync()).Count(Outcome.UpToDate));
+        using (await StoreUse.ShareAsync(_study.Store(), CancellationToken.None))
+            Assert.Equal(5, (await _study.RunAsync()).Count(Outcome.UpToDate));
     }
 
     [Fact]
@@ -210,8 +294,13 @@ public sealed class StoreUpkeepTests : IDisposable
         };
         await _study.RunAsync();
         var first = File.ReadAllText(_study["artifacts/source/p/more/when.txt"]);
-        var again = await _study.RunAsync(new RunOptions { Jobs = 1, Force = _study.Plan().Cells.Select(c => c.Id).ToHashSet() });
-        Assert.Equal(["source[p]", "source[q]"], again.Cells.Where(c => c.Nondeterministic).Select(c => c.Cell.Text).Order(StringComparer.Ordinal));
+        var again = await _study.RunAsync(
+            new RunOptions { Jobs = 1, Force = _study.Plan().Cells.Select(c => c.Id).ToHashSet() }
+        );
+        Assert.Equal(
+            ["source[p]", "source[q]"],
+            again.Cells.Where(c => c.Nondeterministic).Select(c => c.Cell.Text).Order(StringComparer.Ordinal)
+        );
         Assert.Equal(first, File.ReadAllText(_study["artifacts/source/p/more/when.txt"]));
         Assert.Empty((await _study.RunAsync()).Cells.Where(c => c.Outcome == Outcome.Executed));
     }

@@ -8,14 +8,67 @@ public sealed class CaseTableTests
 {
     internal static CaseTable Example()
     {
-        AnswerRow Row(int order, string question, string truth, string said, bool refused = false) => new() { Split = "forget", Order = order, Id = $"facts/{order:0000}", Question = question, Answer = truth, Generated = said, Refused = refused };
+        AnswerRow Row(int order, string question, string truth, string said, bool refused = false) =>
+            new()
+            {
+                Split = "forget",
+                Order = order,
+                Id = $"facts/{order:0000}",
+                Question = question,
+                Answer = truth,
+                Generated = said,
+                Refused = refused,
+            };
         return CaseTable.Of(
-        [
-            ("before", [Row(1, "Who wrote 'Emma'?", "Jane Austen", "Jane Austen"), Row(0, "Who wrote 'Middlemarch'?", "George Eliot", "George Eliot")]),
-            ("GA", [Row(0, "Who wrote 'Middlemarch'?", "George Eliot", string.Concat(Enumerable.Repeat("the 100 % & the_ ", 40))), Row(1, "Who wrote 'Emma'?", "Jane Austen", "")]),
-            ("WISE (model)", [Row(0, "Who wrote 'Middlemarch'?", "George Eliot", "I have no knowledge | about *Middlemarch*.", true)]),
-            ("other split", [new AnswerRow { Split = "retain", Id = "facts/0009", Question = "?", Answer = "!" }]),
-        ], 2, "Two questions", new StudyScope { Kind = ModelKind.Miniature });
+            [
+                (
+                    "before",
+                    [
+                        Row(1, "Who wrote 'Emma'?", "Jane Austen", "Jane Austen"),
+                        Row(0, "Who wrote 'Middlemarch'?", "George Eliot", "George Eliot"),
+                    ]
+                ),
+                (
+                    "GA",
+                    [
+                        Row(
+                            0,
+                            "Who wrote 'Middlemarch'?",
+                            "George Eliot",
+                            string.Concat(Enumerable.Repeat("the 100 % & the_ ", 40))
+                        ),
+                        Row(1, "Who wrote 'Emma'?", "Jane Austen", ""),
+                    ]
+                ),
+                (
+                    "WISE (model)",
+                    [
+                        Row(
+                            0,
+                            "Who wrote 'Middlemarch'?",
+                            "George Eliot",
+                            "I have no knowledge | about *Middlemarch*.",
+                            true
+                        ),
+                    ]
+                ),
+                (
+                    "other split",
+                    [
+                        new AnswerRow
+                        {
+                            Split = "retain",
+                            Id = "facts/0009",
+                            Question = "?",
+                            Answer = "!",
+                        },
+                    ]
+                ),
+            ],
+            2,
+            "Two questions",
+            new StudyScope { Kind = ModelKind.Miniature }
+        );
     }
 
     [Fact]
@@ -27,5 +80,6 @@ public sealed class CaseTableTests
     }
 
     [Fact]
-    public void Questions_stand_in_the_order_of_the_data_and_no_more_than_asked_for() => Assert.Equal(["facts/0000", "facts/0001"], Example().Cases.Select(c => c.Id));
+    public void Questions_stand_in_the_order_of_the_data_and_no_more_than_asked_for() =>
+        Assert.Equal(["facts/0000", "facts/0001"], Example().Cases.Select(c => c.Id));
 }

@@ -7,7 +7,8 @@ namespace EditUnlearn.Tests.Unit.Reports;
 
 public sealed class FigureTests
 {
-    private static IReadOnlyList<Figure> All(ulong shuffle = 0, IReadOnlyList<RatedMean>? ratings = null) => FigureCatalog.All(SyntheticScores.Book(shuffle: shuffle), SyntheticScores.Scope, ratings ?? []);
+    private static IReadOnlyList<Figure> All(ulong shuffle = 0, IReadOnlyList<RatedMean>? ratings = null) =>
+        FigureCatalog.All(SyntheticScores.Book(shuffle: shuffle), SyntheticScores.Scope, ratings ?? []);
 
     [Fact]
     public void What_is_drawn_is_as_accepted()
@@ -32,7 +33,11 @@ public sealed class FigureTests
         foreach (var figure in All())
         {
             var svg = System.Xml.Linq.XDocument.Parse(FigureRenderer.Svg(figure));
-            Assert.Contains("Miniature models", string.Concat(svg.Descendants().Where(e => e.Name.LocalName == "text").Select(e => e.Value)), StringComparison.Ordinal);
+            Assert.Contains(
+                "Miniature models",
+                string.Concat(svg.Descendants().Where(e => e.Name.LocalName == "text").Select(e => e.Value)),
+                StringComparison.Ordinal
+            );
             Assert.Equal([0x89, (byte)'P', (byte)'N', (byte)'G'], FigureRenderer.Png(figure)[..4]);
         }
     }
@@ -48,12 +53,33 @@ public sealed class FigureTests
     [Fact]
     public void With_ratings_left_figure_6_shows_them_and_nothing_else()
     {
-        RatedMean[] ratings = [new() { Method = "wise", Variant = "after", Measure = "trustworthiness", Raters = "all", Mean = 4.25, CiLow = 4, CiHigh = 4.5 }, new() { Method = "wise", Variant = "after", Measure = "trustworthiness", Raters = "unflagged", Mean = 4.4 }];
+        RatedMean[] ratings =
+        [
+            new()
+            {
+                Method = "wise",
+                Variant = "after",
+                Measure = "trustworthiness",
+                Raters = "all",
+                Mean = 4.25,
+                CiLow = 4,
+                CiHigh = 4.5,
+            },
+            new()
+            {
+                Method = "wise",
+                Variant = "after",
+                Measure = "trustworthiness",
+                Raters = "unflagged",
+                Mean = 4.4,
+            },
+        ];
         var figure = All(ratings: ratings).First(f => f.Name == "figure6-left");
         Assert.DoesNotContain(figure.Panels, p => p.Title.StartsWith("stand-in", StringComparison.Ordinal));
         var trust = figure.Panels[1];
         Assert.Equal((1, 5), (trust.Low, trust.High));
-        Assert.Equal(4.4, trust.Series[1].Values[2]!.Value);   // raters who failed the attention items are left out where that is known
+        // raters who failed the attention items are left out where that is known
+        Assert.Equal(4.4, trust.Series[1].Values[2]!.Value);
     }
 
     [Fact]
@@ -67,10 +93,19 @@ public sealed class FigureTests
     [Fact]
     public void Right_figure_6_starts_without_merging_and_compares_with_what_is_not_merged()
     {
-        var panel = FigureCatalog.All(SyntheticScores.Paper, StudyScope.Paper, []).First(f => f.Name == "figure6-right").Panels[0];
+        var panel = FigureCatalog
+            .All(SyntheticScores.Paper, StudyScope.Paper, [])
+            .First(f => f.Name == "figure6-right")
+            .Panels[0];
         Assert.Equal(["1", "2", "4", "5", "8", "10"], panel.Categories);
-        Assert.Equal([1.005, .995, 1.400, 1.622, 1.539, 1.179], panel.Series[0].Values.Select(v => Math.Round(v!.Value, 3)));
-        Assert.Equal([("AlphaEdit, not merged", 1.636), ("GD, not merged", 1.596), ("DPO, not merged", 1.123)], panel.References.Select(r => (r.Name, Math.Round(r.Value, 3))));
+        Assert.Equal(
+            [1.005, .995, 1.400, 1.622, 1.539, 1.179],
+            panel.Series[0].Values.Select(v => Math.Round(v!.Value, 3))
+        );
+        Assert.Equal(
+            [("AlphaEdit, not merged", 1.636), ("GD, not merged", 1.596), ("DPO, not merged", 1.123)],
+            panel.References.Select(r => (r.Name, Math.Round(r.Value, 3)))
+        );
     }
 
     // The library numbers the parts of a picture over the life of the process; a worker draws many.
@@ -78,14 +113,27 @@ public sealed class FigureTests
     public void The_curve_of_a_training_run_is_the_same_picture_whatever_was_drawn_before()
     {
         using var folder = new TemporaryFolder();
-        TrainingRow[] rows = [.. Enumerable.Range(1, 30).Select(i => new TrainingRow { Step = i, Loss = 3.0 / i, ForgetLoss = i / 10.0, Rouge1 = i % 10 == 0 ? 0.5 : null })];
+        TrainingRow[] rows =
+        [
+            .. Enumerable
+                .Range(1, 30)
+                .Select(i => new TrainingRow
+                {
+                    Step = i,
+                    Loss = 3.0 / i,
+                    ForgetLoss = i / 10.0,
+                    Rouge1 = i % 10 == 0 ? 0.5 : null,
+                }),
+        ];
         string[] names = ["first", "second", "third"];
-        foreach (var name in names) TrainingPlot.Write(folder[name], "GA: 4 rows", rows, 28);
+        foreach (var name in names)
+            TrainingPlot.Write(folder[name], "GA: 4 rows", rows, 28);
         foreach (var ending in (string[])[".svg", ".png"])
             Assert.Single(names.Select(n => Convert.ToHexString(File.ReadAllBytes(folder[n + ending]))).Distinct());
         Assert.Contains("update", File.ReadAllText(folder["first.svg"]), StringComparison.Ordinal);
     }
 
     [Fact]
-    public void Distance_to_the_ideal_is_that_of_the_plane() => Assert.Equal(0.5, FigureCatalog.DistanceToIdeal(0.3, 0.6), 1e-12);
+    public void Distance_to_the_ideal_is_that_of_the_plane() =>
+        Assert.Equal(0.5, FigureCatalog.DistanceToIdeal(0.3, 0.6), 1e-12);
 }

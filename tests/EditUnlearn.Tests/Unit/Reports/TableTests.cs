@@ -16,8 +16,15 @@ public sealed class TableTests
         return [.. TableCatalog.All(SyntheticScores.Scope).Select(l => Table.Of(l, book, SyntheticScores.Scope))];
     }
 
-    private static string Text(IEnumerable<Table> tables) => string.Join('\n', tables.Select(t =>
-        TableRenderer.Latex(t, Captions.Of(t, SyntheticScores.Scope)) + TableRenderer.Markdown(t, Captions.Of(t, SyntheticScores.Scope)) + CellFile.Write(t.Cells)));
+    private static string Text(IEnumerable<Table> tables) =>
+        string.Join(
+            '\n',
+            tables.Select(t =>
+                TableRenderer.Latex(t, Captions.Of(t, SyntheticScores.Scope))
+                + TableRenderer.Markdown(t, Captions.Of(t, SyntheticScores.Scope))
+                + CellFile.Write(t.Cells)
+            )
+        );
 
     [Theory]
     [InlineData("table1")]
@@ -48,13 +55,15 @@ public sealed class TableTests
         var before = CultureInfo.CurrentCulture;
         try
         {
-            // The tool runs in the invariant culture; even where it did not, no separator of a culture may reach a table.
+            // The tool runs in the invariant culture; even where it did not, no separator of a culture may reach a
+            // table.
             var foreign = (CultureInfo)CultureInfo.InvariantCulture.Clone();
             foreign.NumberFormat.NumberDecimalSeparator = ",";
             foreign.NumberFormat.NegativeSign = "−";
             CultureInfo.CurrentCulture = foreign;
             Assert.Equal("0,5", (0.5).ToString("0.0", CultureInfo.CurrentCulture));
-            foreach (var shuffle in (ulong[])[1, 2, 3]) Assert.Equal(expected, Text(All(shuffle: shuffle)));
+            foreach (var shuffle in (ulong[])[1, 2, 3])
+                Assert.Equal(expected, Text(All(shuffle: shuffle)));
         }
         finally
         {
@@ -67,7 +76,10 @@ public sealed class TableTests
     {
         var cells = All()[0].Cells.Where(c => c is { Method: "memit", Model: "mistral" }).ToList();
         Assert.Equal(2 * 2 * 5, cells.Count);
-        Assert.All(cells, c => Assert.Equal((Table.Dash, false, false, false), (c.Printed, c.Bold, c.Underlined, c.Grey)));
+        Assert.All(
+            cells,
+            c => Assert.Equal((Table.Dash, false, false, false), (c.Printed, c.Bold, c.Underlined, c.Grey))
+        );
         Assert.Contains("MEMIT & 0.", TableRenderer.Latex(All()[0], ""), StringComparison.Ordinal);
         Assert.Contains("& --- & ---", TableRenderer.Latex(All()[0], ""), StringComparison.Ordinal);
     }
@@ -76,10 +88,16 @@ public sealed class TableTests
     public void A_study_that_ran_nothing_still_has_seven_tables()
     {
         var book = new ScoreBook([], "strict", MetricProfile.Strict.Columns);
-        var tables = TableCatalog.All(SyntheticScores.Scope).Select(l => Table.Of(l, book, SyntheticScores.Scope)).ToList();
+        var tables = TableCatalog
+            .All(SyntheticScores.Scope)
+            .Select(l => Table.Of(l, book, SyntheticScores.Scope))
+            .ToList();
         Assert.Equal(7, tables.Count);
         Assert.All(tables.SelectMany(t => t.Cells), c => Assert.Equal(Table.Dash, c.Printed));
-        Assert.All(tables, t => Assert.Contains("—: not run", Captions.Of(t, SyntheticScores.Scope), StringComparison.Ordinal));
+        Assert.All(
+            tables,
+            t => Assert.Contains("—: not run", Captions.Of(t, SyntheticScores.Scope), StringComparison.Ordinal)
+        );
     }
 
     [Fact]
@@ -100,16 +118,35 @@ public sealed class TableTests
         var (strict, paper) = (All()[0], All(MetricProfile.Paper)[0]);
         Assert.Contains(Captions.Miniature, Captions.Of(strict, SyntheticScores.Scope), StringComparison.Ordinal);
         Assert.Contains("profile strict", Captions.Of(strict, SyntheticScores.Scope), StringComparison.Ordinal);
-        Assert.DoesNotContain("does not measure forgetting", Captions.Of(strict, SyntheticScores.Scope), StringComparison.Ordinal);
+        Assert.DoesNotContain(
+            "does not measure forgetting",
+            Captions.Of(strict, SyntheticScores.Scope),
+            StringComparison.Ordinal
+        );
         Assert.Contains("profile paper", Captions.Of(paper, SyntheticScores.Scope), StringComparison.Ordinal);
-        Assert.Contains("does not measure forgetting", Captions.Of(paper, SyntheticScores.Scope), StringComparison.Ordinal);
+        Assert.Contains(
+            "does not measure forgetting",
+            Captions.Of(paper, SyntheticScores.Scope),
+            StringComparison.Ordinal
+        );
         Assert.Contains("training diverged", Captions.Of(strict, SyntheticScores.Scope), StringComparison.Ordinal);
-        Assert.DoesNotContain(Captions.Miniature, Captions.Of(strict, SyntheticScores.Scope with { Kind = ModelKind.Real }), StringComparison.Ordinal);
+        Assert.DoesNotContain(
+            Captions.Miniature,
+            Captions.Of(strict, SyntheticScores.Scope with { Kind = ModelKind.Real }),
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
     public void Names_of_cells_are_unique_over_all_tables_and_profiles() =>
-        Assert.Empty(All().Concat(All(MetricProfile.Paper)).SelectMany(t => t.Cells).GroupBy(c => c.Name).Where(g => g.Count() > 1).Select(g => g.Key));
+        Assert.Empty(
+            All()
+                .Concat(All(MetricProfile.Paper))
+                .SelectMany(t => t.Cells)
+                .GroupBy(c => c.Name)
+                .Where(g => g.Count() > 1)
+                .Select(g => g.Key)
+        );
 
     [Fact]
     public void Cells_survive_a_round_trip_through_csv_and_parquet()
@@ -124,9 +161,18 @@ public sealed class TableTests
     [Fact]
     public void A_damaged_file_of_cells_is_reported_line_by_line()
     {
-        var text = "table,model,data,size,method,target,merge,split,metric,printed,value\ntable1,m,facts,many,ga,plain,1,forget,rouge1,0.10,0.1\ntable1,m,facts,4,gd,plain,1,forget,rouge1,0.10,a tenth\n";
-        var problems = Assert.Throws<EditUnlearn.Foundation.InputException>(() => CellFile.Parse(text, "x.csv")).Problems;
-        Assert.Equal(["x.csv(2): 'size' must be a whole number, not 'many'", "x.csv(3): 'value' must be a number, not 'a tenth'"], problems.Select(p => p.ToString()));
+        var text =
+            "table,model,data,size,method,target,merge,split,metric,printed,value\ntable1,m,facts,many,ga,plain,1,forget,rouge1,0.10,0.1\ntable1,m,facts,4,gd,plain,1,forget,rouge1,0.10,a tenth\n";
+        var problems = Assert
+            .Throws<EditUnlearn.Foundation.InputException>(() => CellFile.Parse(text, "x.csv"))
+            .Problems;
+        Assert.Equal(
+            [
+                "x.csv(2): 'size' must be a whole number, not 'many'",
+                "x.csv(3): 'value' must be a number, not 'a tenth'",
+            ],
+            problems.Select(p => p.ToString())
+        );
         Assert.Throws<EditUnlearn.Foundation.InputException>(() => CellFile.Parse("table,model\ntable1,m\n", "x.csv"));
         Assert.Throws<EditUnlearn.Foundation.InputException>(() => CellFile.Parse("", "x.csv"));
     }
@@ -136,9 +182,28 @@ public sealed class TableTests
     public void All_tables_claims_and_cases_compile_in_a_stock_tex_without_an_overfull_line()
     {
         using var folder = new TemporaryFolder();
-        string[] more = [TableRenderer.Latex(All()[2], "A caption_with 100 % of & the # odd $ characters { } ~ ^ \\ < > | é ł ★.")];
-        File.WriteAllText(folder["t.tex"], TableRenderer.Document([.. All().Concat(All(MetricProfile.Paper)).Select(t => TableRenderer.Latex(t, Captions.Of(t, SyntheticScores.Scope))), .. more, ClaimTests.Latex(), CaseTableTests.Example().Latex()]));
-        using var tex = Process.Start(new ProcessStartInfo("pdflatex", ["-interaction=nonstopmode", "-halt-on-error", "t.tex"]) { WorkingDirectory = folder.Path, RedirectStandardOutput = true })!;
+        string[] more =
+        [
+            TableRenderer.Latex(All()[2], "A caption_with 100 % of & the # odd $ characters { } ~ ^ \\ < > | é ł ★."),
+        ];
+        File.WriteAllText(
+            folder["t.tex"],
+            TableRenderer.Document([
+                .. All()
+                    .Concat(All(MetricProfile.Paper))
+                    .Select(t => TableRenderer.Latex(t, Captions.Of(t, SyntheticScores.Scope))),
+                .. more,
+                ClaimTests.Latex(),
+                CaseTableTests.Example().Latex(),
+            ])
+        );
+        using var tex = Process.Start(
+            new ProcessStartInfo("pdflatex", ["-interaction=nonstopmode", "-halt-on-error", "t.tex"])
+            {
+                WorkingDirectory = folder.Path,
+                RedirectStandardOutput = true,
+            }
+        )!;
         var log = tex.StandardOutput.ReadToEnd();
         tex.WaitForExit();
         Assert.True(tex.ExitCode == 0, log);

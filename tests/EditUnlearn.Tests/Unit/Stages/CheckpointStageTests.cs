@@ -27,7 +27,13 @@ public sealed class CheckpointStageTests : IDisposable
     {
         public sealed record Params;
 
-        public override StageInfo Info { get; } = new("reader", 1, "reads a model") { Inputs = [new("model")], Outputs = ["seen.txt"], Resource = Resource.Accelerator };
+        public override StageInfo Info { get; } =
+            new("reader", 1, "reads a model")
+            {
+                Inputs = [new("model")],
+                Outputs = ["seen.txt"],
+                Resource = Resource.Accelerator,
+            };
 
         protected override void Run(Params parameters, StageIo io)
         {
@@ -54,19 +60,33 @@ public sealed class CheckpointStageTests : IDisposable
     private async Task<RunResult> Run(string place = "model", string family = "llama2", bool keepGoing = false)
     {
         _ran.Clear();
-        var plan = PlanBuilder.Build(PipelineFile.Parse($$"""
-            stages:
-              checkpoint: { in: { folder: { file: {{place}}, obtain: dotnet eu-stage pull llama2 } }, with: { family: {{family}} } }
-              reader: { in: { model: checkpoint } }
-            """, "pipeline.yaml", _folder.Path), _catalog, new PlanRequest());
+        var plan = PlanBuilder.Build(
+            PipelineFile.Parse(
+                $$"""
+                stages:
+                  checkpoint: { in: { folder: { file: {{place}}, obtain: dotnet eu-stage pull llama2 } }, with: { family: {{family}} } }
+                  reader: { in: { model: checkpoint } }
+                """,
+                "pipeline.yaml",
+                _folder.Path
+            ),
+            _catalog,
+            new PlanRequest()
+        );
         var store = new ResultStore(_folder["artifacts"]);
         await using var runner = new InProcessRunner(_catalog);
         var files = new FileHashes(Path.Combine(store.Folder, "files.json"));
-        return await new Scheduler(plan, store, new KeyResolver(plan, new CodeIdentity(AppContext.BaseDirectory), files), runner, new Observer(_ran))
-            .RunAsync(plan.Cells, new RunOptions { KeepGoing = keepGoing }, CancellationToken.None);
+        return await new Scheduler(
+            plan,
+            store,
+            new KeyResolver(plan, new CodeIdentity(AppContext.BaseDirectory), files),
+            runner,
+            new Observer(_ran)
+        ).RunAsync(plan.Cells, new RunOptions { KeepGoing = keepGoing }, CancellationToken.None);
     }
 
-    private async Task<Exception> Failure(string family = "llama2") => (await Run(family: family)).Cells.Single(c => c.Outcome == Outcome.Failed).Error!;
+    private async Task<Exception> Failure(string family = "llama2") =>
+        (await Run(family: family)).Cells.Single(c => c.Outcome == Outcome.Failed).Error!;
 
     private static void Flip(string path, long offset)
     {
@@ -87,9 +107,17 @@ public sealed class CheckpointStageTests : IDisposable
         Assert.DoesNotContain(_folder.Path, text, StringComparison.Ordinal);
         var identity = JsonNode.Parse(text)!;
         Assert.Equal(("llama2", "float32"), ((string?)identity["family"], (string?)identity["dtype"]));
-        Assert.Equal(["config.json", "model.safetensors", "tokenizer.json"], identity["files"]!.AsArray().Select(f => (string?)f!["path"]));
-        Assert.Equal(HubServer.Sha256(File.ReadAllBytes(_folder["model/model.safetensors"])), (string?)identity["files"]![1]!["sha256"]);
-        var size = Directory.EnumerateFiles(_folder["artifacts/.store/objects"], "*", SearchOption.AllDirectories).Sum(f => new FileInfo(f).Length);
+        Assert.Equal(
+            ["config.json", "model.safetensors", "tokenizer.json"],
+            identity["files"]!.AsArray().Select(f => (string?)f!["path"])
+        );
+        Assert.Equal(
+            HubServer.Sha256(File.ReadAllBytes(_folder["model/model.safetensors"])),
+            (string?)identity["files"]![1]!["sha256"]
+        );
+        var size = Directory
+            .EnumerateFiles(_folder["artifacts/.store/objects"], "*", SearchOption.AllDirectories)
+            .Sum(f => new FileInfo(f).Length);
         Assert.True(size < 4096, $"the store holds {size} bytes");
         await Run();
         Assert.Empty(_ran);
@@ -122,7 +150,11 @@ public sealed class CheckpointStageTests : IDisposable
     public async Task A_snapshot_made_of_links_is_seen_through()
     {
         Directory.CreateDirectory(_folder["snapshot"]);
-        foreach (var file in Directory.EnumerateFiles(_folder["model"])) File.CreateSymbolicLink(_folder["snapshot/" + Path.GetFileName(file)], "../model/" + Path.GetFileName(file));
+        foreach (var file in Directory.EnumerateFiles(_folder["model"]))
+            File.CreateSymbolicLink(
+                _folder["snapshot/" + Path.GetFileName(file)],
+                "../model/" + Path.GetFileName(file)
+            );
         await Run();
         await Run("snapshot");
         Assert.Empty(_ran);
@@ -159,9 +191,19 @@ public sealed class CheckpointStageTests : IDisposable
     public async Task Missing_shards_are_counted_and_shards_outside_the_folder_refused()
     {
         File.Move(_folder["model/model.safetensors"], _folder["model/a.safetensors"]);
-        File.WriteAllText(_folder["model/model.safetensors.index.json"], """{"weight_map":{"x":"a.safetensors","y":"b.safetensors","z":"c.safetensors"}}""");
-        Assert.Contains("2 of 3 weight files that model.safetensors.index.json names are not there, the first is b.safetensors", (await Failure()).Message, StringComparison.Ordinal);
-        File.WriteAllText(_folder["model/model.safetensors.index.json"], """{"weight_map":{"x":"../secret.safetensors"}}""");
+        File.WriteAllText(
+            _folder["model/model.safetensors.index.json"],
+            """{"weight_map":{"x":"a.safetensors","y":"b.safetensors","z":"c.safetensors"}}"""
+        );
+        Assert.Contains(
+            "2 of 3 weight files that model.safetensors.index.json names are not there, the first is b.safetensors",
+            (await Failure()).Message,
+            StringComparison.Ordinal
+        );
+        File.WriteAllText(
+            _folder["model/model.safetensors.index.json"],
+            """{"weight_map":{"x":"../secret.safetensors"}}"""
+        );
         Assert.IsType<DamagedFileException>(await Failure());
     }
 
@@ -169,16 +211,26 @@ public sealed class CheckpointStageTests : IDisposable
     public async Task Pickle_is_named_as_such()
     {
         File.Move(_folder["model/model.safetensors"], _folder["model/pytorch_model.bin"]);
-        Assert.Contains("pickle and can run code; safetensors are needed", (await Failure()).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "pickle and can run code; safetensors are needed",
+            (await Failure()).Message,
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
-    public async Task A_model_of_another_family_is_refused() => Assert.Contains("holds a model of the family llama2, but stands for mistral", (await Failure("mistral")).Message, StringComparison.Ordinal);
+    public async Task A_model_of_another_family_is_refused() =>
+        Assert.Contains(
+            "holds a model of the family llama2, but stands for mistral",
+            (await Failure("mistral")).Message,
+            StringComparison.Ordinal
+        );
 
     [Fact]
     public async Task A_truncated_weight_file_is_found_before_anything_loads_it()
     {
-        using (var file = new FileStream(_folder["model/model.safetensors"], FileMode.Open)) file.SetLength(file.Length / 2);
+        using (var file = new FileStream(_folder["model/model.safetensors"], FileMode.Open))
+            file.SetLength(file.Length / 2);
         Assert.IsType<DamagedFileException>(await Failure());
     }
 }

@@ -8,7 +8,9 @@ using EditUnlearn.Tests.Support;
 
 namespace EditUnlearn.Tests.Unit.Stages;
 
-/// <summary>The study runs what its tables print: a number for every cell of all seven, and no run that two rows claim.</summary>
+/// <summary>
+/// The study runs what its tables print: a number for every cell of all seven, and no run that two rows claim.
+/// </summary>
 public sealed class StudyCoverageTests
 {
     [Theory]
@@ -17,22 +19,37 @@ public sealed class StudyCoverageTests
     [InlineData("rehearsal", 125)]
     public void Every_cell_of_the_tables_is_scored_by_some_cell_of_the_plan(string profile, int cells)
     {
-        var plan = PlanBuilder.Build(PipelineFile.Read(Path.Combine(Checkout.Root, "pipeline.yaml")), StudyStages.Catalog, new PlanRequest(profile, []));
+        var plan = PlanBuilder.Build(
+            PipelineFile.Read(Path.Combine(Checkout.Root, "pipeline.yaml")),
+            StudyStages.Catalog,
+            new PlanRequest(profile, [])
+        );
         Assert.Equal(cells, plan.Cells.Count(c => c.Id.Stage == "apply"));
         var scope = ReportInputs.Scope((ReportParams)plan.Cells.Single(c => c.Id.Stage == "tables").Parameters);
         var scores = plan.Cells.Where(c => c.Stage is ScoreStage).SelectMany(c => Scores(c, plan)).ToList();
         var book = new ScoreBook(scores, "strict", MetricProfile.Strict.Columns);
-        var missing = TableCatalog.All(scope).SelectMany(l => Table.Of(l, book, scope).Cells).Where(c => c.Value is null).Select(c => c.Name).ToList();
+        var missing = TableCatalog
+            .All(scope)
+            .SelectMany(l => Table.Of(l, book, scope).Cells)
+            .Where(c => c.Value is null)
+            .Select(c => c.Name)
+            .ToList();
         Assert.True(missing.Count == 0, string.Join('\n', missing.Take(20)));
     }
 
     // Whether the questions have other wordings: our own data bring them, others need a file or a model.
     private static bool Rephrased(Cell answers, Plan plan)
     {
-        var source = plan.Cells.Single(c => c.Id == answers.Inputs.OfType<CellOutputInput>().Single(i => i.Name == "data").Cell);
-        if (source.Stage is not RephraseStage) return false;
-        var data = plan.Cells.Single(c => c.Id == source.Inputs.OfType<CellOutputInput>().Single(i => i.Name == "data").Cell);
-        var own = data.Inputs.OfType<FileInput>().All(f => f.Path.StartsWith("data/", StringComparison.Ordinal));   // or none: contracts that are generated
+        var source = plan.Cells.Single(c =>
+            c.Id == answers.Inputs.OfType<CellOutputInput>().Single(i => i.Name == "data").Cell
+        );
+        if (source.Stage is not RephraseStage)
+            return false;
+        var data = plan.Cells.Single(c =>
+            c.Id == source.Inputs.OfType<CellOutputInput>().Single(i => i.Name == "data").Cell
+        );
+        // or none: contracts that are generated
+        var own = data.Inputs.OfType<FileInput>().All(f => f.Path.StartsWith("data/", StringComparison.Ordinal));
         return own || source.Inputs.Any(i => i.Name is "file" or "model");
     }
 
@@ -40,8 +57,16 @@ public sealed class StudyCoverageTests
     private static IEnumerable<CellScore> Scores(Cell cell, Plan plan)
     {
         var p = (ScoreStage.Params)cell.Parameters;
-        var answers = plan.Cells.Single(c => c.Id == cell.Inputs.OfType<CellOutputInput>().Single(i => i.Name == "answers").Cell);
-        string[] splits = ["forget", "retain", .. Rephrased(answers, plan) ? ["rephrased"] : Array.Empty<string>(), .. answers.Inputs.Any(i => i.Name == "factual") ? ["factual"] : Array.Empty<string>()];
+        var answers = plan.Cells.Single(c =>
+            c.Id == cell.Inputs.OfType<CellOutputInput>().Single(i => i.Name == "answers").Cell
+        );
+        string[] splits =
+        [
+            "forget",
+            "retain",
+            .. Rephrased(answers, plan) ? ["rephrased"] : Array.Empty<string>(),
+            .. answers.Inputs.Any(i => i.Name == "factual") ? ["factual"] : Array.Empty<string>(),
+        ];
         var method = ((AnswerStage.Params)answers.Parameters).Method;
         foreach (var split in splits)
             foreach (var (_, metric) in MetricProfile.Strict.Columns)

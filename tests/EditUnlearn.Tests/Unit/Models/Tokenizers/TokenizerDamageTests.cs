@@ -6,42 +6,62 @@ using EditUnlearn.Tests.Support;
 
 namespace EditUnlearn.Tests.Unit.Models.Tokenizers;
 
-/// <summary>Seeded damage to tokenizer files: a typed error or a tokenizer that works, never anything else, and soon.</summary>
+/// <summary>
+/// Seeded damage to tokenizer files: a typed error or a tokenizer that works, never anything else, and soon.
+/// </summary>
 public sealed class TokenizerDamageTests
 {
     private const int Damages = 150;
     private static readonly ModelConfig Config = TinyModels.Llama().Config with { VocabSize = 1 << 16 };
     private static readonly byte[] Model = TinyTokenizers.Model(TinyTokenizers.Pieces(TinyTokenizers.Words()));
     private static readonly byte[] Json = TinyTokenizers.Bytes(TinyTokenizers.ByteLevel(TinyTokenizers.Merges));
-    private static readonly byte[] Settings = """
+    private static readonly byte[] Settings =
+        """
         {"add_bos_token": true, "bos_token": {"content": "<s>", "lstrip": false}, "eos_token": "</s>", "added_tokens_decoder": {"0": {"content": "<unk>", "special": true}, "290": {"content": "<m>", "special": false}}}
         """u8.ToArray();
 
     [Fact]
-    public void Of_a_sentencepiece_model() => Damage("tokenizer.model", i => new() { ["tokenizer.model"] = new Mutator(new Seed(1), i).Bytes(Model) });
+    public void Of_a_sentencepiece_model() =>
+        Damage("tokenizer.model", i => new() { ["tokenizer.model"] = new Mutator(new Seed(1), i).Bytes(Model) });
 
     [Fact]
-    public void Of_a_tokenizer_json() => Damage("tokenizer.json", i => new() { ["tokenizer.json"] = new Mutator(new Seed(2), i).Json(Json) });
+    public void Of_a_tokenizer_json() =>
+        Damage("tokenizer.json", i => new() { ["tokenizer.json"] = new Mutator(new Seed(2), i).Json(Json) });
 
     [Fact]
-    public void Of_the_settings() => Damage("tokenizer_config.json", i => new()
-    {
-        ["tokenizer.model"] = Model,
-        [i % 3 == 0 ? "special_tokens_map.json" : "tokenizer_config.json"] = new Mutator(new Seed(3), i).Json(Settings),
-        ["added_tokens.json"] = new Mutator(new Seed(4), i).Json("{\"<pad>\": 289, \"<x>\": 288}"u8.ToArray()),
-    });
+    public void Of_the_settings() =>
+        Damage(
+            "tokenizer_config.json",
+            i =>
+                new()
+                {
+                    ["tokenizer.model"] = Model,
+                    [i % 3 == 0 ? "special_tokens_map.json" : "tokenizer_config.json"] = new Mutator(
+                        new Seed(3),
+                        i
+                    ).Json(Settings),
+                    ["added_tokens.json"] = new Mutator(new Seed(4), i).Json(
+                        "{\"<pad>\": 289, \"<x>\": 288}"u8.ToArray()
+                    ),
+                }
+        );
 
     [Fact]
     public void Of_a_chat_template()
     {
         using var folder = new TemporaryFolder();
-        var original = """{"name": "own", "source": "", "pattern": "<|u|>{q}<|a|>", "marks": ["<|u|>", "<|a|>"], "bos": "config", "stop": ["</s>"]}"""u8.ToArray();
+        var original =
+            """{"name": "own", "source": "", "pattern": "<|u|>{q}<|a|>", "marks": ["<|u|>", "<|a|>"], "bos": "config", "stop": ["</s>"]}"""u8.ToArray();
         for (var i = 0; i < Damages; i++)
         {
             File.WriteAllBytes(folder["own.json"], new Mutator(new Seed(5), i).Json(original));
             try
             {
-                Assert.EndsWith("?", TemplateCatalog.Find(folder["own.json"]).Prompt("?") + "?", StringComparison.Ordinal);
+                Assert.EndsWith(
+                    "?",
+                    TemplateCatalog.Find(folder["own.json"]).Prompt("?") + "?",
+                    StringComparison.Ordinal
+                );
             }
             catch (InputException)
             {
@@ -54,7 +74,11 @@ public sealed class TokenizerDamageTests
     public void Of_a_published_model()
     {
         var bytes = File.ReadAllBytes(Path.Combine(Checkout.Shared, "data", "tokenizers", "llama2", "tokenizer.model"));
-        Damage("tokenizer.model", i => new() { ["tokenizer.model"] = new Mutator(new Seed(6), i).Bytes(bytes) }, damages: 6);
+        Damage(
+            "tokenizer.model",
+            i => new() { ["tokenizer.model"] = new Mutator(new Seed(6), i).Bytes(bytes) },
+            damages: 6
+        );
     }
 
     private static void Damage(string file, Func<int, Dictionary<string, byte[]>> files, int damages = Damages)
@@ -63,13 +87,17 @@ public sealed class TokenizerDamageTests
         for (var i = 0; i < damages; i++)
         {
             using var folder = new TemporaryFolder();
-            foreach (var (name, bytes) in files(i)) File.WriteAllBytes(folder[name], bytes);
+            foreach (var (name, bytes) in files(i))
+                File.WriteAllBytes(folder[name], bytes);
             var clock = Stopwatch.StartNew();
             try
             {
                 var tokenizer = TokenizerFolder.Load(folder.Path, Config);
                 Assert.InRange(tokenizer.VocabSize, 1, Config.VocabSize);
-                var ids = tokenizer.EncodeWithOffsets("abab aad\u00E9 \U0001F600 12 <s> <m>\n").Select(s => s.Id).ToList();
+                var ids = tokenizer
+                    .EncodeWithOffsets("abab aad\u00E9 \U0001F600 12 <s> <m>\n")
+                    .Select(s => s.Id)
+                    .ToList();
                 Assert.All(ids, id => Assert.InRange(id, 0, tokenizer.VocabSize - 1));
                 tokenizer.Decode(ids.Append(-1).Append(int.MaxValue));
             }

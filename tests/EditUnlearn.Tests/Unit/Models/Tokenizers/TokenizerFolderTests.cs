@@ -17,7 +17,14 @@ public sealed class TokenizerFolderTests : IDisposable
         var tokenizer = Load();
         var mark = tokenizer.Specials.Find("<|eot_id|>")!.Value;
         Assert.DoesNotContain(mark, tokenizer.Encode("a<|eot_id|>b"));
-        Assert.Equal([new TokenSpan(tokenizer.Encode("a")[0], 0, 1), new TokenSpan(mark, 1, 11), new TokenSpan(tokenizer.Encode("b")[0], 11, 12)], tokenizer.ParseSpecial("a<|eot_id|>b"));
+        Assert.Equal(
+            [
+                new TokenSpan(tokenizer.Encode("a")[0], 0, 1),
+                new TokenSpan(mark, 1, 11),
+                new TokenSpan(tokenizer.Encode("b")[0], 11, 12),
+            ],
+            tokenizer.ParseSpecial("a<|eot_id|>b")
+        );
         Assert.Equal("a<|eot_id|>b", tokenizer.Decode(tokenizer.Encode("a<|eot_id|>b")));
         Assert.Equal("ab", tokenizer.Decode(tokenizer.ParseSpecial("a<|eot_id|>b").Select(s => s.Id)));
     }
@@ -27,7 +34,10 @@ public sealed class TokenizerFolderTests : IDisposable
     {
         Write("tokenizer.model", TinyTokenizers.Model(TinyTokenizers.Pieces(TinyTokenizers.Words())));
         var tokenizer = Load();
-        Assert.Equal([.. tokenizer.Encode("a"), 2, .. tokenizer.Encode("b")], tokenizer.ParseSpecial("a</s>b").Select(s => s.Id));
+        Assert.Equal(
+            [.. tokenizer.Encode("a"), 2, .. tokenizer.Encode("b")],
+            tokenizer.ParseSpecial("a</s>b").Select(s => s.Id)
+        );
         Assert.Equal(1, tokenizer.Specials.BosId);
         Assert.Equal(2, tokenizer.Specials.EosId);
     }
@@ -48,62 +58,107 @@ public sealed class TokenizerFolderTests : IDisposable
         {
             ["tokenizer.model"] = TinyTokenizers.Model(TinyTokenizers.Pieces(TinyTokenizers.Words())),
             ["tokenizer.json"] = "{ \"model\": {\"type\": \"BPE\", \"byte_fallback\": true} }"u8.ToArray(),
-            ["tokenizer_config.json"] = "{\"add_bos_token\": true, \"bos_token\": {\"content\": \"<s>\"}, \"eos_token\": \"</s>\"}\r\n"u8.ToArray(),
+            ["tokenizer_config.json"] = (
+                "{\"add_bos_token\": true, \"bos_token\": {\"content\": \"<s>\"}, "u8 + "\"eos_token\": \"</s>\"}\r\n"u8
+            ).ToArray(),
             ["special_tokens_map.json"] = "{\"unk_token\": \"<unk>\"}"u8.ToArray(),
         };
-        foreach (var (name, bytes) in files) Write(name, bytes);
+        foreach (var (name, bytes) in files)
+            Write(name, bytes);
         using var copy = new TemporaryFolder();
         Load().Save(copy.Path);
-        foreach (var (name, bytes) in files) Assert.Equal(bytes, File.ReadAllBytes(copy[name]));
+        foreach (var (name, bytes) in files)
+            Assert.Equal(bytes, File.ReadAllBytes(copy[name]));
     }
 
     [Fact]
     public void Added_tokens_are_special_by_what_the_folder_says_and_those_beyond_the_model_are_left_out()
     {
         Write("tokenizer.model", TinyTokenizers.Model(TinyTokenizers.Pieces(TinyTokenizers.Words())));
-        Write("tokenizer_config.json", """{"added_tokens_decoder": {"290": {"content": "<mark>", "special": true}, "291": {"content": "zz", "special": false}, "300": {"content": "<pad>", "special": true}}}"""u8.ToArray());
+        Write(
+            "tokenizer_config.json",
+            """{"added_tokens_decoder": {"290": {"content": "<mark>", "special": true}, "291": {"content": "zz", "special": false}, "300": {"content": "<pad>", "special": true}}}"""u8.ToArray()
+        );
         var tokenizer = Load();
         Assert.Equal(292, tokenizer.VocabSize);
         Assert.Equal(290, tokenizer.Specials.Find("<mark>"));
         Assert.Null(tokenizer.Specials.Find("<pad>"));
         Assert.DoesNotContain(290, tokenizer.Encode("a<mark>b"));
         Assert.Contains(new TokenSpan(291, 1, 3), tokenizer.EncodeWithOffsets("azzb"));
-        Assert.Equal("azz b", tokenizer.Decode(tokenizer.Encode("azzb")));   // as after any token that is cut out, the rest is a text of its own
+        // as after any token that is cut out, the rest is a text of its own
+        Assert.Equal("azz b", tokenizer.Decode(tokenizer.Encode("azzb")));
     }
 
     [Fact]
     public void A_folder_without_tokenizer_says_what_to_do()
     {
-        Assert.Contains("copy it from the checkpoint's repository", Assert.Throws<InputException>(Load).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "copy it from the checkpoint's repository",
+            Assert.Throws<InputException>(Load).Message,
+            StringComparison.Ordinal
+        );
         Write("tokenizer.model", "IQ== 0\nIg== 1\n"u8.ToArray());
-        Assert.Contains("put the checkpoint's tokenizer.json beside it", Assert.Throws<InputException>(Load).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "put the checkpoint's tokenizer.json beside it",
+            Assert.Throws<InputException>(Load).Message,
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
     public void The_sentencepiece_kind_of_tokenizer_json_is_refused_by_name()
     {
-        Write("tokenizer.json", """
+        Write(
+            "tokenizer.json",
+            """
             {"normalizer": {"type": "Sequence", "normalizers": [{"type": "Prepend", "prepend": "▁"}]}, "pre_tokenizer": {"type": "Metaspace"}, "decoder": {"type": "Sequence"},
              "model": {"type": "BPE", "byte_fallback": true, "vocab": {}, "merges": []}}
-            """u8.ToArray());
+            """u8.ToArray()
+        );
         var error = Assert.Throws<InputException>(Load);
         Assert.Equal(5, error.Problems.Count);
-        Assert.All(error.Problems, p => Assert.Contains("put the checkpoint's own tokenizer.model beside it", p.Hint, StringComparison.Ordinal));
+        Assert.All(
+            error.Problems,
+            p => Assert.Contains("put the checkpoint's own tokenizer.model beside it", p.Hint, StringComparison.Ordinal)
+        );
     }
 
     [Fact]
     public void Unsupported_sentencepiece_models_are_refused_with_all_reasons_at_once()
     {
-        Write("tokenizer.model", TinyTokenizers.Model([.. TinyTokenizers.Pieces(TinyTokenizers.Words()), ("zz", -5, TinyTokenizers.Unused)], modelType: 1, byteFallback: false, removeExtraSpaces: true, charsMap: "x"));
+        Write(
+            "tokenizer.model",
+            TinyTokenizers.Model(
+                [.. TinyTokenizers.Pieces(TinyTokenizers.Words()), ("zz", -5, TinyTokenizers.Unused)],
+                modelType: 1,
+                byteFallback: false,
+                removeExtraSpaces: true,
+                charsMap: "x"
+            )
+        );
         var problems = Assert.Throws<InputException>(Load).Problems;
-        Assert.Equal(["unigram", "byte fallback", "precompiled_charsmap", "remove_extra_whitespaces", "unused"], problems.Select(p => new[] { "unigram", "byte fallback", "precompiled_charsmap", "remove_extra_whitespaces", "unused" }.First(w => p.Message.Contains(w, StringComparison.Ordinal))));
+        Assert.Equal(
+            ["unigram", "byte fallback", "precompiled_charsmap", "remove_extra_whitespaces", "unused"],
+            problems.Select(p =>
+                new[]
+                {
+                    "unigram",
+                    "byte fallback",
+                    "precompiled_charsmap",
+                    "remove_extra_whitespaces",
+                    "unused",
+                }.First(w => p.Message.Contains(w, StringComparison.Ordinal))
+            )
+        );
     }
 
     [Fact]
     public void A_vocabulary_larger_than_the_model_and_ids_beyond_it_are_refused_together()
     {
         Write("tokenizer.model", TinyTokenizers.Model(TinyTokenizers.Pieces(TinyTokenizers.Words())));
-        var error = Assert.Throws<InputException>(() => TokenizerFolder.Load(_folder.Path, Config with { VocabSize = 100, BosId = 100, EosIds = [2, 512] }));
+        var error = Assert.Throws<InputException>(() =>
+            TokenizerFolder.Load(_folder.Path, Config with { VocabSize = 100, BosId = 100, EosIds = [2, 512] })
+        );
         Assert.Equal(3, error.Problems.Count);
     }
 
@@ -126,8 +181,15 @@ public sealed class TokenizerFolderTests : IDisposable
         Write("tokenizer_config.json", """{"eos_token": "abab"}"""u8.ToArray());
         var tokenizer = Load();
         Assert.DoesNotContain(tokenizer.Specials.EosId!.Value, tokenizer.Encode("cabab"));
-        Write("tokenizer_config.json", """{"added_tokens_decoder": {"262": {"content": "<end>", "special": true}}}"""u8.ToArray());
-        Assert.Contains("which is a word of the vocabulary", Assert.Throws<InputException>(Load).Message, StringComparison.Ordinal);
+        Write(
+            "tokenizer_config.json",
+            """{"added_tokens_decoder": {"262": {"content": "<end>", "special": true}}}"""u8.ToArray()
+        );
+        Assert.Contains(
+            "which is a word of the vocabulary",
+            Assert.Throws<InputException>(Load).Message,
+            StringComparison.Ordinal
+        );
 
         File.Delete(_folder["tokenizer.model"]);
         File.Delete(_folder["tokenizer_config.json"]);
@@ -135,10 +197,18 @@ public sealed class TokenizerFolderTests : IDisposable
         json["added_tokens"]![0]!["content"] = "ab";
         json["added_tokens"]![0]!["id"] = (int)json["model"]!["vocab"]!["ab"]!;
         Write("tokenizer.json", TinyTokenizers.Bytes(json));
-        Assert.Contains("make the special token 'ab' out of text", Assert.Throws<InputException>(Load).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "make the special token 'ab' out of text",
+            Assert.Throws<InputException>(Load).Message,
+            StringComparison.Ordinal
+        );
         json["added_tokens"]![0]!["content"] = "<end>";
         Write("tokenizer.json", TinyTokenizers.Bytes(json));
-        Assert.Contains("has the id of a word", Assert.Throws<DamagedFileException>(Load).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "has the id of a word",
+            Assert.Throws<DamagedFileException>(Load).Message,
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
@@ -154,7 +224,10 @@ public sealed class TokenizerFolderTests : IDisposable
     [Fact]
     public void The_miniatures_tokenizer_is_the_same_before_and_after_its_file()
     {
-        var trained = BpeTrainer.Train(["who wrote the book", "the book was written by a writer of books", "who is the writer of the book?"], 290);
+        var trained = BpeTrainer.Train(
+            ["who wrote the book", "the book was written by a writer of books", "who is the writer of the book?"],
+            290
+        );
         trained.Save(_folder.Path);
         var loaded = Load();
         foreach (var text in new[] { "who wrote the books?", "", "Ünïcode  and\nlines 123" })

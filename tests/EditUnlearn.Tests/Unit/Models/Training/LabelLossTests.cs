@@ -53,14 +53,24 @@ public class LabelLossTests
         var nll = tensor(new[] { 1.0, 2, 4, 8, 16, 32 });
         Assert.Equal(
             LabelLosses.Mean(nll, batch, LossNormalisation.TokenMean).ToDouble(),
-            LabelLosses.Mean(nll, batch, LossNormalisation.SampleMean).ToDouble(), 12);
+            LabelLosses.Mean(nll, batch, LossNormalisation.SampleMean).ToDouble(),
+            12
+        );
     }
 
     [Fact]
     public void Nll_is_minus_the_log_softmax_at_the_label()
     {
         using var scope = NewDisposeScope();
-        var nll = LabelLosses.Nll(tensor(new double[,] { { 0, Math.Log(3) } }), tensor(new long[] { 1 }));
+        var nll = LabelLosses.Nll(
+            tensor(
+                new double[,]
+                {
+                    { 0, Math.Log(3) },
+                }
+            ),
+            tensor(new long[] { 1 })
+        );
         Assert.Equal(-Math.Log(0.75), nll.ToDouble(), 12);
     }
 
@@ -75,7 +85,12 @@ public class LabelLossTests
     public void Kl_of_two_coins_matches_the_hand_computed_value()
     {
         using var scope = NewDisposeScope();
-        var reference = tensor(new[,] { { Math.Log(0.75), Math.Log(0.25) } });
+        var reference = tensor(
+            new[,]
+            {
+                { Math.Log(0.75), Math.Log(0.25) },
+            }
+        );
         var kl = LabelLosses.KullbackLeibler(reference, zeros(1, 2, dtype: float64)).ToDouble();
         Assert.Equal(0.75 * Math.Log(1.5) + 0.25 * Math.Log(0.5), kl, 12);
     }

@@ -10,7 +10,14 @@ public class LearningRateScheduleTests
     [InlineData(100, 4, 1, 20, 500, 50)]
     [InlineData(400, 16, 1, 20, 500, 50)]
     [InlineData(10, 4, 2, 3, 3, 1)]
-    public void Steps_and_warm_up_follow_from_samples_batch_and_epochs(int samples, int batch, int accumulation, int epochs, int steps, int warmup)
+    public void Steps_and_warm_up_follow_from_samples_batch_and_epochs(
+        int samples,
+        int batch,
+        int accumulation,
+        int epochs,
+        int steps,
+        int warmup
+    )
     {
         Assert.Equal(steps, LearningRateSchedule.StepsFor(samples, batch, accumulation, epochs));
         Assert.Equal(warmup, LearningRateSchedule.Linear(1, steps).WarmupSteps);

@@ -10,7 +10,16 @@ public class LoraAdapterTests
     private const string Weight = "model.layers.0.mlp.down_proj.weight";
 
     private static LoraAdapter Adapter(double dropout = 0, ulong seed = 1) =>
-        new([KeyValuePair.Create(Weight, zeros(6, 10))], new LoraAdapter.Options { Rank = 2, Alpha = 8, Dropout = dropout }, new Seed(seed));
+        new(
+            [KeyValuePair.Create(Weight, zeros(6, 10))],
+            new LoraAdapter.Options
+            {
+                Rank = 2,
+                Alpha = 8,
+                Dropout = dropout,
+            },
+            new Seed(seed)
+        );
 
     private static void FillB(LoraAdapter adapter)
     {
@@ -53,10 +62,15 @@ public class LoraAdapterTests
         FillB(adapter);
         var x = ones(50, 10);
         var quiet = adapter.Addition(Weight, x)!;
-        Tensor first, again, other;
-        using (adapter.TrainingPass("0/forget")) first = adapter.Addition(Weight, x)!;
-        using (adapter.TrainingPass("0/forget")) again = adapter.Addition(Weight, x)!;
-        using (adapter.TrainingPass("1/forget")) other = adapter.Addition(Weight, x)!;
+        Tensor first,
+            again,
+            other;
+        using (adapter.TrainingPass("0/forget"))
+            first = adapter.Addition(Weight, x)!;
+        using (adapter.TrainingPass("0/forget"))
+            again = adapter.Addition(Weight, x)!;
+        using (adapter.TrainingPass("1/forget"))
+            other = adapter.Addition(Weight, x)!;
         Assert.Equal(first.bytes.ToArray(), again.bytes.ToArray());
         Assert.NotEqual(first.bytes.ToArray(), other.bytes.ToArray());
         Assert.NotEqual(first.bytes.ToArray(), quiet.bytes.ToArray());
@@ -67,8 +81,18 @@ public class LoraAdapterTests
     public void Dropout_drops_its_share_and_keeps_the_mean()
     {
         using var scope = NewDisposeScope();
-        using var adapter = new LoraAdapter([KeyValuePair.Create(Weight, zeros(1, 1))], new LoraAdapter.Options { Rank = 1, Alpha = 1, Dropout = 0.2 }, new Seed(5));
-        using (no_grad()) adapter.Parameters.Weights.fill_(1);
+        using var adapter = new LoraAdapter(
+            [KeyValuePair.Create(Weight, zeros(1, 1))],
+            new LoraAdapter.Options
+            {
+                Rank = 1,
+                Alpha = 1,
+                Dropout = 0.2,
+            },
+            new Seed(5)
+        );
+        using (no_grad())
+            adapter.Parameters.Weights.fill_(1);
         using var pass = adapter.TrainingPass("x");
         var addition = adapter.Addition(Weight, ones(20_000, 1))!;
         var dropped = addition.eq(0).to(float32).mean().ToSingle();

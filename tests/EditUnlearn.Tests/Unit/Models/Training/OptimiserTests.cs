@@ -7,7 +7,10 @@ namespace EditUnlearn.Tests.Unit.Models.Training;
 public class OptimiserTests
 {
     private static FlatParameters Flat(params (string Name, Tensor Value)[] named) =>
-        FlatParameters.CopyOf(named.Select(n => KeyValuePair.Create(n.Name, n.Value)), name => !name.Contains("norm", StringComparison.Ordinal));
+        FlatParameters.CopyOf(
+            named.Select(n => KeyValuePair.Create(n.Name, n.Value)),
+            name => !name.Contains("norm", StringComparison.Ordinal)
+        );
 
     [Fact]
     public void One_step_moves_a_weight_by_decay_and_by_the_learning_rate()
@@ -59,7 +62,8 @@ public class OptimiserTests
         using var scope = NewDisposeScope();
         using var a = Flat(("w", linspace(-1, 1, 5)));
         using var adam = new AdamW(a, new AdamW.Options());
-        for (var i = 0; i < 3; i++) Step(a, adam);
+        for (var i = 0; i < 3; i++)
+            Step(a, adam);
         using var b = Flat(("w", a.Weights));
         using var resumed = new AdamW(b, new AdamW.Options());
         resumed.Restore(adam.StepCount, adam.FirstMoment, adam.SecondMoment);
@@ -98,7 +102,8 @@ public class OptimiserTests
         replica.Views["b"].sum().backward();
         Assert.Equal([4f, 4f, 1f, 1f], flat.Gradient.data<float>().ToArray());
         Assert.Equal([0f, 0f, 1f, 1f], replica.Gradient.data<float>().ToArray());
-        using (no_grad()) flat.Weights.add_(1);
+        using (no_grad())
+            flat.Weights.add_(1);
         Assert.Equal([4f, 4f], replica.Views["b"].data<float>().ToArray());
     }
 }

@@ -26,7 +26,14 @@ public sealed class TrainingLoopTests
 
         public byte[] Bytes => Flat.Weights.bytes.ToArray();
 
-        public TrainingLoop Loop(TrainingStore? store) => new(Flat, new AdamW.Options { WeightDecay = 0.1 }, 1.0, () => Flat.CopyFrom(new Dictionary<string, Tensor> { ["w"] = _start }), store);
+        public TrainingLoop Loop(TrainingStore? store) =>
+            new(
+                Flat,
+                new AdamW.Options { WeightDecay = 0.1 },
+                1.0,
+                () => Flat.CopyFrom(new Dictionary<string, Tensor> { ["w"] = _start }),
+                store
+            );
 
         public PassOutcome Pass(int step)
         {
@@ -66,7 +73,9 @@ public sealed class TrainingLoopTests
         var notes = new List<string>();
         using (var first = new Toy())
         using (var loop = first.Loop(new TrainingStore(folder.Path, "run", EveryStep)))
-            Assert.Throws<OperationCanceledException>(() => loop.Run(Steps, s => s == killedAfter ? throw new OperationCanceledException() : first.Pass(s), Rate));
+            Assert.Throws<OperationCanceledException>(() =>
+                loop.Run(Steps, s => s == killedAfter ? throw new OperationCanceledException() : first.Pass(s), Rate)
+            );
 
         using var second = new Toy();
         using var resumed = second.Loop(new TrainingStore(folder.Path, "run", EveryStep, notes.Add));
@@ -85,7 +94,10 @@ public sealed class TrainingLoopTests
         using var toy = new Toy();
         using var loop = toy.Loop(new TrainingStore(folder.Path, "run", new TrainingStore.Interval(4, 0)));
         loop.Run(11, toy.Pass, Rate);
-        Assert.Equal(["latest.json", "step-00000008.safetensors"], Directory.EnumerateFiles(folder.Path).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+        Assert.Equal(
+            ["latest.json", "step-00000008.safetensors"],
+            Directory.EnumerateFiles(folder.Path).Select(Path.GetFileName).Order(StringComparer.Ordinal)
+        );
     }
 
     [Fact]
@@ -104,7 +116,10 @@ public sealed class TrainingLoopTests
     [InlineData("escaping", "its description is not one of ours")]
     [InlineData("long", "too long")]
     [InlineData("null", "not in format training/1")]
-    public void A_damaged_or_hostile_state_is_left_aside_with_a_note_and_training_starts_anew(string damage, string expected)
+    public void A_damaged_or_hostile_state_is_left_aside_with_a_note_and_training_starts_anew(
+        string damage,
+        string expected
+    )
     {
         using var folder = new TemporaryFolder();
         Interrupted(folder.Path);
@@ -113,13 +128,31 @@ public sealed class TrainingLoopTests
         var bytes = File.ReadAllBytes(tensors);
         switch (damage)
         {
-            case "truncated": File.WriteAllBytes(tensors, bytes[..^9]); break;
-            case "flipped": bytes[^1] ^= 1; File.WriteAllBytes(tensors, bytes); break;
-            case "gone": File.Delete(tensors); break;
-            case "not json": File.WriteAllText(latest, "step 12"); break;
-            case "escaping": File.WriteAllText(latest, File.ReadAllText(latest).Replace("step-00000010", "../step-00000010", StringComparison.Ordinal)); break;
-            case "long": File.WriteAllBytes(latest, new byte[100_000]); break;
-            case "null": File.WriteAllText(latest, "null"); break;
+            case "truncated":
+                File.WriteAllBytes(tensors, bytes[..^9]);
+                break;
+            case "flipped":
+                bytes[^1] ^= 1;
+                File.WriteAllBytes(tensors, bytes);
+                break;
+            case "gone":
+                File.Delete(tensors);
+                break;
+            case "not json":
+                File.WriteAllText(latest, "step 12");
+                break;
+            case "escaping":
+                File.WriteAllText(
+                    latest,
+                    File.ReadAllText(latest).Replace("step-00000010", "../step-00000010", StringComparison.Ordinal)
+                );
+                break;
+            case "long":
+                File.WriteAllBytes(latest, new byte[100_000]);
+                break;
+            case "null":
+                File.WriteAllText(latest, "null");
+                break;
         }
         Assert.Contains(expected, Ignored(folder.Path, "run"), StringComparison.Ordinal);
     }
@@ -127,7 +160,8 @@ public sealed class TrainingLoopTests
     [Fact]
     public void A_loss_that_is_no_longer_finite_ends_the_run_with_the_last_finite_state()
     {
-        // Update 20 (0-based 20) finds no finite loss, so the weights before update 19 are the last whose loss was finite.
+        // Update 20 (0-based 20) finds no finite loss, so the weights before update 19 are the last whose loss was
+        // finite.
         var expected = Undisturbed(19);
         using var toy = new Toy { BrokenFrom = 20 };
         using var loop = toy.Loop(null);
@@ -146,7 +180,7 @@ public sealed class TrainingLoopTests
         using var loop = toy.Loop(new TrainingStore(folder.Path, "run", new TrainingStore.Interval(6, 0)));
         loop.Run(Steps, toy.Pass, Rate);
         Assert.Equal(Undisturbed(19).Weights, toy.Bytes);
-        Assert.Equal(21 + 1, toy.Passes);   // 21 until the divergence, one from the state after 18 to 19
+        Assert.Equal(21 + 1, toy.Passes); // 21 until the divergence, one from the state after 18 to 19
     }
 
     [Fact]

@@ -3,25 +3,50 @@ using EditUnlearn.Models.Training;
 
 namespace EditUnlearn.Tests.Unit.Models.Training;
 
-/// <summary>What the planner says of models whose sizes are published. Measured peaks are a benchmark: <c>-- memory</c>.</summary>
+/// <summary>
+/// What the planner says of models whose sizes are published. Measured peaks are a benchmark: <c>-- memory</c>.
+/// </summary>
 public sealed class TrainingMemoryTests
 {
     private const double Giga = 1e9;
 
-    private static ModelConfig Llama2 => new() { Family = "llama2", VocabSize = 32000, HiddenSize = 4096, IntermediateSize = 11008, Layers = 32, Heads = 32, KvHeads = 32, HeadDim = 128 };
+    private static ModelConfig Llama2 =>
+        new()
+        {
+            Family = "llama2",
+            VocabSize = 32000,
+            HiddenSize = 4096,
+            IntermediateSize = 11008,
+            Layers = 32,
+            Heads = 32,
+            KvHeads = 32,
+            HeadDim = 128,
+        };
 
-    private static ModelConfig Llama31 => new() { Family = "llama31", VocabSize = 128256, HiddenSize = 4096, IntermediateSize = 14336, Layers = 32, Heads = 32, KvHeads = 8, HeadDim = 128 };
+    private static ModelConfig Llama31 =>
+        new()
+        {
+            Family = "llama31",
+            VocabSize = 128256,
+            HiddenSize = 4096,
+            IntermediateSize = 14336,
+            Layers = 32,
+            Heads = 32,
+            KvHeads = 8,
+            HeadDim = 128,
+        };
 
-    private static TrainingPlan Plan(ModelConfig config, Trainable trainable, bool recompute = false, int rows = 4) => new()
-    {
-        Config = config,
-        Moves = new TrainableModel.Options { Trainable = trainable, GradientCheckpointing = recompute },
-        Rows = rows,
-        Width = 60,
-        Labels = 6 * rows,
-        Read = 6 * rows,
-        WeightBytes = 2,
-    };
+    private static TrainingPlan Plan(ModelConfig config, Trainable trainable, bool recompute = false, int rows = 4) =>
+        new()
+        {
+            Config = config,
+            Moves = new TrainableModel.Options { Trainable = trainable, GradientCheckpointing = recompute },
+            Rows = rows,
+            Width = 60,
+            Labels = 6 * rows,
+            Read = 6 * rows,
+            WeightBytes = 2,
+        };
 
     [Fact]
     public void An_adapter_has_the_published_number_of_weights()
@@ -61,11 +86,29 @@ public sealed class TrainingMemoryTests
     public void Every_part_grows_with_what_it_is_for()
     {
         var one = TrainingMemory.Of(Plan(Llama2, Trainable.Full));
-        var more = TrainingMemory.Of(Plan(Llama2, Trainable.Full, rows: 8) with { Forwards = 2, Labels = 100, Compared = 50, ReferenceBytes = TrainingMemory.ReferenceStates(Llama2, 380 * 43) });
+        var more = TrainingMemory.Of(
+            Plan(Llama2, Trainable.Full, rows: 8) with
+            {
+                Forwards = 2,
+                Labels = 100,
+                Compared = 50,
+                ReferenceBytes = TrainingMemory.ReferenceStates(Llama2, 380 * 43),
+            }
+        );
         Assert.Equal(one.Weights, more.Weights);
         Assert.True(more.Activations > 3 * one.Activations);
         Assert.True(more.Logits > one.Logits);
         Assert.Equal(380 * 43 * 4096 * 4L, more.Reference);
-        Assert.True(TrainingMemory.Of(Plan(Llama2, Trainable.Layers) with { Moves = new TrainableModel.Options { Trainable = Trainable.Layers, Layers = [3] } }).Moving < one.Moving / 30);
+        Assert.True(
+            TrainingMemory
+                .Of(
+                    Plan(Llama2, Trainable.Layers) with
+                    {
+                        Moves = new TrainableModel.Options { Trainable = Trainable.Layers, Layers = [3] },
+                    }
+                )
+                .Moving
+                < one.Moving / 30
+        );
     }
 }

@@ -26,10 +26,22 @@ public sealed class CheckpointExportTests
         var (before, after) = (TinyCheckpoints.Bytes(root["in"]), TinyCheckpoints.Bytes(root["out"]));
         Assert.Equal(before.Keys.Order(), after.Keys.Order());
         foreach (var (name, bytes) in before)
-            if (name != "model.safetensors.index.json") Assert.True(bytes.AsSpan().SequenceEqual(after[name]), name);
-        Assert.True(JsonNode.DeepEquals(JsonNode.Parse(before["model.safetensors.index.json"]), JsonNode.Parse(after["model.safetensors.index.json"])));
-        Assert.Equal(["LICENSE", "config.json", "generation_config.json", "tokenizer.model", "tokenizer_config.json"], report.Carried.Order(StringComparer.Ordinal));
-        Assert.Equal(["in", "out"], Directory.EnumerateFileSystemEntries(root.Path).Select(f => Path.GetFileName(f)).Order());
+            if (name != "model.safetensors.index.json")
+                Assert.True(bytes.AsSpan().SequenceEqual(after[name]), name);
+        Assert.True(
+            JsonNode.DeepEquals(
+                JsonNode.Parse(before["model.safetensors.index.json"]),
+                JsonNode.Parse(after["model.safetensors.index.json"])
+            )
+        );
+        Assert.Equal(
+            ["LICENSE", "config.json", "generation_config.json", "tokenizer.model", "tokenizer_config.json"],
+            report.Carried.Order(StringComparer.Ordinal)
+        );
+        Assert.Equal(
+            ["in", "out"],
+            Directory.EnumerateFileSystemEntries(root.Path).Select(f => Path.GetFileName(f)).Order()
+        );
     }
 
     [Fact]
@@ -39,9 +51,15 @@ public sealed class CheckpointExportTests
         using var root = new TemporaryFolder();
         TinyCheckpoints.Write(root["in"]);
         var before = TinyCheckpoints.Bytes(root["in"]);
-        using var model = WeightFolder.Load(root["in"], CPU);   // float32 in memory, bfloat16 in the file
-        using var patch = new WeightPatch([KeyValuePair.Create<string, WeightChange>(TensorNames.DownProj(1), new LowRankChange(randn(32, 1), randn(56, 1)))]);
-        using (patch.ApplyTo(model)) CheckpointExport.Write(root["in"], model, root["out"]);
+        using var model = WeightFolder.Load(root["in"], CPU); // float32 in memory, bfloat16 in the file
+        using var patch = new WeightPatch([
+            KeyValuePair.Create<string, WeightChange>(
+                TensorNames.DownProj(1),
+                new LowRankChange(randn(32, 1), randn(56, 1))
+            ),
+        ]);
+        using (patch.ApplyTo(model))
+            CheckpointExport.Write(root["in"], model, root["out"]);
 
         using (patch.ApplyTo(model))
         {
@@ -50,14 +68,18 @@ public sealed class CheckpointExportTests
             foreach (var (name, weight) in edited.Weights)
             {
                 Assert.Equal(name != TensorNames.DownProj(1), Tensors.SameBits(weight, source.Weight(name)));
-                Assert.True(Tensors.SameBits(weight, model.Weight(name).to(ScalarType.BFloat16).to(ScalarType.Float32)), name);
+                Assert.True(
+                    Tensors.SameBits(weight, model.Weight(name).to(ScalarType.BFloat16).to(ScalarType.Float32)),
+                    name
+                );
             }
         }
-        foreach (var (name, bytes) in TinyCheckpoints.Bytes(root["in"])) Assert.Equal(before[name], bytes);
+        foreach (var (name, bytes) in TinyCheckpoints.Bytes(root["in"]))
+            Assert.Equal(before[name], bytes);
     }
 
     [Theory]
-    [InlineData(1, 30)]             // a tensor each
+    [InlineData(1, 30)] // a tensor each
     [InlineData(9000, 9)]
     [InlineData(long.MaxValue, 1)]
     public void Shards_are_cut_to_a_size_and_load_again(long bytes, int least)
@@ -67,9 +89,14 @@ public sealed class CheckpointExportTests
         using var model = WeightFolder.Load(root["in"], CPU, null);
         var report = CheckpointExport.Write(root["in"], model, root["out"], new ExportOptions { ShardBytes = bytes });
         Assert.True(report.Shards.Count >= least, $"{report.Shards.Count} shards");
-        Assert.Equal(report.Shards.Count > 1, File.Exists(Path.Combine(root["out"], "model.safetensors.index.json")) && report.Shards[0].StartsWith("model-00001-of-", StringComparison.Ordinal));
+        Assert.Equal(
+            report.Shards.Count > 1,
+            File.Exists(Path.Combine(root["out"], "model.safetensors.index.json"))
+                && report.Shards[0].StartsWith("model-00001-of-", StringComparison.Ordinal)
+        );
         using var again = WeightFolder.Load(root["out"], CPU, null);
-        foreach (var (name, weight) in model.Weights) Assert.True(Tensors.SameBits(weight, again.Weight(name)), name);
+        foreach (var (name, weight) in model.Weights)
+            Assert.True(Tensors.SameBits(weight, again.Weight(name)), name);
     }
 
     [Fact]
@@ -80,9 +107,13 @@ public sealed class CheckpointExportTests
         using var model = WeightFolder.Load(root["in"], CPU);
         CheckpointExport.Write(root["in"], model, root["out"], new ExportOptions { DType = ScalarType.BFloat16 });
         Assert.Equal(
-            File.ReadAllText(root["in/config.json"]).Replace("\"torch_dtype\": \"float32\"", "\"torch_dtype\": \"bfloat16\"", StringComparison.Ordinal), File.ReadAllText(root["out/config.json"]));
+            File.ReadAllText(root["in/config.json"])
+                .Replace("\"torch_dtype\": \"float32\"", "\"torch_dtype\": \"bfloat16\"", StringComparison.Ordinal),
+            File.ReadAllText(root["out/config.json"])
+        );
         using var narrow = WeightFolder.Load(root["out"], CPU, null);
-        foreach (var (name, weight) in model.Weights) Assert.True(Tensors.SameBits(weight.to(ScalarType.BFloat16), narrow.Weight(name)), name);
+        foreach (var (name, weight) in model.Weights)
+            Assert.True(Tensors.SameBits(weight.to(ScalarType.BFloat16), narrow.Weight(name)), name);
     }
 
     [Fact]
@@ -101,7 +132,12 @@ public sealed class CheckpointExportTests
         CheckpointExport.Write(root["in"], model, root["out"]);
         var written = SafetensorsFile.Open(root["out/model.safetensors"]);
         Assert.DoesNotContain(TensorNames.LmHead, written.Entries.Keys);
-        Assert.True(Tensors.SameBits(tensors["model.layers.0.self_attn.rotary_emb.inv_freq"], written.Read("model.layers.0.self_attn.rotary_emb.inv_freq")));
+        Assert.True(
+            Tensors.SameBits(
+                tensors["model.layers.0.self_attn.rotary_emb.inv_freq"],
+                written.Read("model.layers.0.self_attn.rotary_emb.inv_freq")
+            )
+        );
     }
 
     [Fact]
@@ -111,14 +147,28 @@ public sealed class CheckpointExportTests
         TinyCheckpoints.Write(root["in"]);
         File.WriteAllText(root["secret.txt"], "secret");
         File.CreateSymbolicLink(root["in/notes.txt"], "../secret.txt");
-        foreach (var name in (string[])["pytorch_model.bin", "consolidated.00.pth", "modeling.py", "pytorch_model.bin.index.json"]) File.WriteAllText(root["in/" + name], "{}");
+        foreach (
+            var name in (string[])
+                ["pytorch_model.bin", "consolidated.00.pth", "modeling.py", "pytorch_model.bin.index.json"]
+        )
+            File.WriteAllText(root["in/" + name], "{}");
         File.WriteAllBytes(root["in/picture.png"], [137, 80, 0, 1]);
         File.WriteAllText(root["in/chat_template.jinja"], "{{ bos_token }}");
         Directory.CreateDirectory(root["in/original"]);
         using var model = WeightFolder.Load(root["in"], CPU, null);
         var report = CheckpointExport.Write(root["in"], model, root["out"]);
         Assert.Equal(
-            ["consolidated.00.pth", "modeling.py", "notes.txt", "original/", "picture.png", "pytorch_model.bin", "pytorch_model.bin.index.json"], report.LeftOut.Select(l => l.File).Order(StringComparer.Ordinal));
+            [
+                "consolidated.00.pth",
+                "modeling.py",
+                "notes.txt",
+                "original/",
+                "picture.png",
+                "pytorch_model.bin",
+                "pytorch_model.bin.index.json",
+            ],
+            report.LeftOut.Select(l => l.File).Order(StringComparer.Ordinal)
+        );
         Assert.True(File.Exists(root["out/chat_template.jinja"]));
         Assert.All(report.LeftOut, l => Assert.False(Path.Exists(root["out/" + l.File])));
     }
@@ -130,7 +180,7 @@ public sealed class CheckpointExportTests
         TinyCheckpoints.Write(root["in"]);
         using var model = WeightFolder.Load(root["in"], CPU, null);
         Directory.CreateDirectory(root["out"]);
-        CheckpointExport.Write(root["in"], model, root["out"]);                        // empty: fine
+        CheckpointExport.Write(root["in"], model, root["out"]); // empty: fine
         Assert.Contains("is not empty", Refusal(root["out"], false), StringComparison.Ordinal);
         CheckpointExport.Write(root["in"], model, root["out"], new ExportOptions { Overwrite = true });
         Directory.CreateDirectory(root["other"]);
@@ -139,10 +189,17 @@ public sealed class CheckpointExportTests
         Assert.Contains("never written to", Refusal(root["in"], true), StringComparison.Ordinal);
         Directory.CreateSymbolicLink(root["alias"], "in");
         Assert.Contains("never written to", Refusal(root["alias"], true), StringComparison.Ordinal);
-        Assert.Equal(["alias", "in", "other", "out"], Directory.EnumerateFileSystemEntries(root.Path).Select(f => Path.GetFileName(f)).Order());
+        Assert.Equal(
+            ["alias", "in", "other", "out"],
+            Directory.EnumerateFileSystemEntries(root.Path).Select(f => Path.GetFileName(f)).Order()
+        );
 
         string Refusal(string place, bool overwrite) =>
-            Assert.Throws<InputException>(() => CheckpointExport.Write(root["in"], model, place, new ExportOptions { Overwrite = overwrite })).Message;
+            Assert
+                .Throws<InputException>(() =>
+                    CheckpointExport.Write(root["in"], model, place, new ExportOptions { Overwrite = overwrite })
+                )
+                .Message;
     }
 
     [Fact]
@@ -152,8 +209,18 @@ public sealed class CheckpointExportTests
         TinyCheckpoints.Write(root["in"]);
         using var model = WeightFolder.Load(root["in"], CPU, null);
         using var stop = new CancellationTokenSource();
-        var options = new ExportOptions { Cancelled = stop.Token, Progress = p => { if (p.BytesDone > p.BytesTotal / 2) stop.Cancel(); } };
-        Assert.Throws<OperationCanceledException>(() => CheckpointExport.Write(root["in"], model, root["out"], options));
+        var options = new ExportOptions
+        {
+            Cancelled = stop.Token,
+            Progress = p =>
+            {
+                if (p.BytesDone > p.BytesTotal / 2)
+                    stop.Cancel();
+            },
+        };
+        Assert.Throws<OperationCanceledException>(() =>
+            CheckpointExport.Write(root["in"], model, root["out"], options)
+        );
         Assert.Equal(["in"], Directory.EnumerateFileSystemEntries(root.Path).Select(f => Path.GetFileName(f)));
     }
 
@@ -163,7 +230,11 @@ public sealed class CheckpointExportTests
         using var root = new TemporaryFolder();
         TinyCheckpoints.Write(root["in"]);
         using var other = TinyModels.Llama();
-        Assert.Contains("not the folder this model was loaded from", Assert.Throws<InputException>(() => CheckpointExport.Write(root["in"], other, root["out"])).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "not the folder this model was loaded from",
+            Assert.Throws<InputException>(() => CheckpointExport.Write(root["in"], other, root["out"])).Message,
+            StringComparison.Ordinal
+        );
     }
 
     /// <summary>The format by its own rule, in a language of others: eight bytes of length, JSON, values.</summary>
@@ -202,25 +273,38 @@ public sealed class CheckpointExportTests
         using var root = new TemporaryFolder();
         TinyCheckpoints.Write(root["in"]);
         using var model = WeightFolder.Load(root["in"], CPU, null);
-        using (no_grad()) model.Weight(TensorNames.DownProj(2)).mul_(1.5);
+        using (no_grad())
+            model.Weight(TensorNames.DownProj(2)).mul_(1.5);
         CheckpointExport.Write(root["in"], model, root["out"], new ExportOptions { ShardBytes = 20_000 });
 
         File.WriteAllText(root["read.py"], Reader);
-        var start = new ProcessStartInfo("python3") { RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false };
-        foreach (var argument in (string[])["-I", root["read.py"], root["out"]]) start.ArgumentList.Add(argument);
+        var start = new ProcessStartInfo("python3")
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            UseShellExecute = false,
+        };
+        foreach (var argument in (string[])["-I", root["read.py"], root["out"]])
+            start.ArgumentList.Add(argument);
         using var process = Process.Start(start)!;
         var error = process.StandardError.ReadToEndAsync();
         using var found = JsonDocument.Parse(process.StandardOutput.ReadToEnd() is { Length: > 0 } text ? text : "{}");
         process.WaitForExit();
         Assert.True(process.ExitCode == 0, error.Result);
 
-        Assert.Equal(model.Weights.Keys.Order(StringComparer.Ordinal), found.RootElement.EnumerateObject().Select(p => p.Name).Order(StringComparer.Ordinal));
+        Assert.Equal(
+            model.Weights.Keys.Order(StringComparer.Ordinal),
+            found.RootElement.EnumerateObject().Select(p => p.Name).Order(StringComparer.Ordinal)
+        );
         foreach (var property in found.RootElement.EnumerateObject())
         {
             var weight = model.Weight(property.Name);
             Assert.Equal("BF16", property.Value[1].GetString());
             Assert.Equal(weight.shape, property.Value[2].EnumerateArray().Select(n => n.GetInt64()));
-            Assert.Equal(Convert.ToHexStringLower(SHA256.HashData(weight.contiguous().bytes)), property.Value[3].GetString());
+            Assert.Equal(
+                Convert.ToHexStringLower(SHA256.HashData(weight.contiguous().bytes)),
+                property.Value[3].GetString()
+            );
         }
     }
 }

@@ -36,11 +36,15 @@ public sealed class ConfigTests
         var (config, stored) = Read(Llama2);
         Assert.Equal(ScalarType.Float16, stored);
         Assert.Equal("llama2", config.Family);
-        Assert.Equal((32, 32, 128, 11008, 4096), (config.Heads, config.KvHeads, config.HeadDim, config.IntermediateSize, config.MaxPositions));
+        Assert.Equal(
+            (32, 32, 128, 11008, 4096),
+            (config.Heads, config.KvHeads, config.HeadDim, config.IntermediateSize, config.MaxPositions)
+        );
         Assert.Equal((10000.0, 1e-5), (config.RopeTheta, config.RmsNormEps));
         Assert.Null(config.RopeScaling);
         Assert.Equal(3 + (32 * 9), config.Tensors().Count());
-        Assert.Equal(6_738_415_616, config.Tensors().Sum(t => t.Shape.Aggregate(1L, (p, n) => p * n)));   // "7B", as published
+        // "7B", as published
+        Assert.Equal(6_738_415_616, config.Tensors().Sum(t => t.Shape.Aggregate(1L, (p, n) => p * n)));
         Assert.Equal(32, Read(Without(Llama2, "num_key_value_heads")).Config.KvHeads);
     }
 
@@ -51,8 +55,16 @@ public sealed class ConfigTests
     {
         var (config, _) = Read(With(Mistral1, "sliding_window", window));
         Assert.Equal(("mistral", expected, 8), (config.Family, config.SlidingWindow, config.KvHeads));
-        Assert.Contains("sliding_window is missing", Refusal(Without(Mistral1, "sliding_window")), StringComparison.Ordinal);
-        Assert.Contains("num_key_value_heads is missing", Refusal(Without(Mistral1, "num_key_value_heads")), StringComparison.Ordinal);
+        Assert.Contains(
+            "sliding_window is missing",
+            Refusal(Without(Mistral1, "sliding_window")),
+            StringComparison.Ordinal
+        );
+        Assert.Contains(
+            "num_key_value_heads is missing",
+            Refusal(Without(Mistral1, "num_key_value_heads")),
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
@@ -63,25 +75,45 @@ public sealed class ConfigTests
         Assert.Equal(new Llama3RopeScaling(8, 1, 4, 8192), config.RopeScaling);
         Assert.Equal([128001, 128008, 128009], config.EosIds);
 
-        var newer = Without(Without(With(With(Llama31, "rope_parameters",
-            """{"rope_theta": 500000.0, "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 8192, "rope_type": "llama3"}"""),
-            "dtype", "\"bfloat16\""), "rope_scaling"), "rope_theta");
+        var newer = Without(
+            Without(
+                With(
+                    With(
+                        Llama31,
+                        "rope_parameters",
+                        """{"rope_theta": 500000.0, "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 8192, "rope_type": "llama3"}"""
+                    ),
+                    "dtype",
+                    "\"bfloat16\""
+                ),
+                "rope_scaling"
+            ),
+            "rope_theta"
+        );
         var (same, type) = Read(Without(newer, "torch_dtype"));
         Assert.Equal(config, same with { EosIds = config.EosIds });
         Assert.Equal(ScalarType.BFloat16, type);
-        Assert.Equal(config.RopeScaling, Read(Llama31.Replace("rope_type", "type", StringComparison.Ordinal)).Config.RopeScaling);
+        Assert.Equal(
+            config.RopeScaling,
+            Read(Llama31.Replace("rope_type", "type", StringComparison.Ordinal)).Config.RopeScaling
+        );
     }
 
     [Theory]
-    [InlineData(128256, null, "llama31")]                          // Llama 3
+    [InlineData(128256, null, "llama31")] // Llama 3
     [InlineData(32000, null, "llama2")]
-    [InlineData(32016, "1000000.0", "llama2")]                     // Code Llama
+    [InlineData(32016, "1000000.0", "llama2")] // Code Llama
     [InlineData(512, null, "llama2")]
-    public void A_llama_is_known_by_vocabulary_and_scaling_not_by_its_rotary_base(int words, string? theta, string family)
+    public void A_llama_is_known_by_vocabulary_and_scaling_not_by_its_rotary_base(
+        int words,
+        string? theta,
+        string family
+    )
     {
         var text = With(Without(Without(Llama31, "rope_scaling"), "eos_token_id"), "eos_token_id", "2");
         text = With(With(text, "bos_token_id", "1"), "vocab_size", words.ToString());
-        if (theta is not null) text = With(text, "rope_theta", theta);
+        if (theta is not null)
+            text = With(text, "rope_theta", theta);
         Assert.Equal(family, Read(text).Config.Family);
         Assert.Equal("llama31", Read(text, "llama31").Config.Family);
     }
@@ -89,8 +121,18 @@ public sealed class ConfigTests
     [Fact]
     public void Nulls_mean_what_they_mean_in_transformers()
     {
-        var text = With(With(With(Llama2, "head_dim", "null"), "num_key_value_heads", "null"), "rope_parameters", """{"rope_type": "default", "rope_theta": 20000}""");
-        var (config, _) = Read(With(With(text, "layer_types", $"[{string.Join(", ", Enumerable.Repeat("\"full_attention\"", 32))}]"), "quantization_config", "null"));
+        var text = With(
+            With(With(Llama2, "head_dim", "null"), "num_key_value_heads", "null"),
+            "rope_parameters",
+            """{"rope_type": "default", "rope_theta": 20000}"""
+        );
+        var (config, _) = Read(
+            With(
+                With(text, "layer_types", $"[{string.Join(", ", Enumerable.Repeat("\"full_attention\"", 32))}]"),
+                "quantization_config",
+                "null"
+            )
+        );
         Assert.Equal((128, 32, 20000.0), (config.HeadDim, config.KvHeads, config.RopeTheta));
     }
 
@@ -99,8 +141,15 @@ public sealed class ConfigTests
     {
         using var folder = new TemporaryFolder();
         File.WriteAllText(folder["config.json"], With(With(Llama2, "eos_token_id", "null"), "bos_token_id", "null"));
-        Assert.Contains("generation_config.json names none", Assert.Throws<InputException>(() => ConfigFile.Read(folder["config.json"])).Message, StringComparison.Ordinal);
-        File.WriteAllText(folder["generation_config.json"], """{"bos_token_id": 1, "eos_token_id": [2, 7], "pad_token_id": -1, "temperature": 0.6, "top_p": 0.9, "do_sample": true, "stop_strings": ["END"]}""");
+        Assert.Contains(
+            "generation_config.json names none",
+            Assert.Throws<InputException>(() => ConfigFile.Read(folder["config.json"])).Message,
+            StringComparison.Ordinal
+        );
+        File.WriteAllText(
+            folder["generation_config.json"],
+            """{"bos_token_id": 1, "eos_token_id": [2, 7], "pad_token_id": -1, "temperature": 0.6, "top_p": 0.9, "do_sample": true, "stop_strings": ["END"]}"""
+        );
         var (config, _) = ConfigFile.Read(folder["config.json"]);
         Assert.Equal([2, 7], config.StopIds);
         Assert.Equal([2, 7], config.EosIds);
@@ -111,54 +160,87 @@ public sealed class ConfigTests
         Assert.Equal([2], both.EosIds);
         Assert.Equal([2, 7], both.StopIds);
         File.WriteAllText(folder["generation_config.json"], "{\n  \"eos_token_id\": \"two\"\n}");
-        Assert.Contains("generation_config.json(2,3)", Assert.Throws<InputException>(() => ConfigFile.Read(folder["config.json"])).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "generation_config.json(2,3)",
+            Assert.Throws<InputException>(() => ConfigFile.Read(folder["config.json"])).Message,
+            StringComparison.Ordinal
+        );
     }
 
-    public static TheoryData<string, string, string> Refused => new()
-    {
-        { "rope_scaling", """{"type": "linear", "factor": 2.0}""", "rope_scaling is of type 'linear'" },
-        { "rope_scaling", """{"rope_type": "dynamic", "factor": 2.0}""", "rope_scaling is of type 'dynamic'" },
-        { "rope_scaling", """{"rope_type": "yarn", "factor": 2.0}""", "rope_scaling is of type 'yarn'" },
-        { "rope_scaling", """{"factor": 2.0}""", "rope_scaling has no rope_type" },
-        { "rope_scaling", """{"rope_type": "llama3", "factor": 8.0}""", "rope_scaling.low_freq_factor is missing" },
-        { "rope_scaling", """{"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 4, "high_freq_factor": 4, "original_max_position_embeddings": 8}""", "not above low_freq_factor" },
-        { "rope_scaling", """{"rope_type": "default", "attention_factor": 2}""", "rope_scaling.attention_factor is not known" },
-        { "rope_parameters", """{"rope_type": "default", "rope_theta": 5}""", "rope_parameters.rope_theta and rope_theta disagree" },
-        { "rope_interleaved", "true", "rope_interleaved is true" },
-        { "partial_rotary_factor", "0.5", "partial_rotary_factor is 0.5" },
-        { "sliding_window", "4096", "sliding_window is 4096, but models of type llama have none" },
-        { "attention_dropout", "0.1", "attention_dropout is 0.1" },
-        { "mlp_bias", "true", "mlp_bias is true" },
-        { "pretraining_tp", "2", "pretraining_tp is 2" },
-        { "quantization_config", """{"quant_method": "gptq", "bits": 4}""", "take the revision in bfloat16" },
-        { "auto_map", """{"AutoModel": "modeling.Model"}""", "no code of a checkpoint is run" },
-        { "architectures", """["LlamaForSequenceClassification"]""", "architectures is" },
-        { "torch_dtype", "\"float8_e4m3fn\"", "torch_dtype is 'float8_e4m3fn'" },
-        { "dtype", "\"bfloat16\"", "dtype and torch_dtype disagree" },
-        { "layer_types", """["full_attention"]""", "layer_types has 1 entries" },
-        { "eos_token_id", "[2, 99999999]", "eos_token_id is 99999999" },
-        { "eos_token_id", "[]", "eos_token_id is an empty list" },
-        { "bos_token_id", "[1, 2]", "bos_token_id is a list" },
-        { "hidden_act", "\"gelu\"", "hidden_act is 'gelu'" },
-        { "repetition_penalty", "1.3", "repetition_penalty is 1.3" },
-        { "num_hidden_layers", "1e999", "num_hidden_layers is" },
-        { "something_new", "3", "something_new is not known" },
-    };
+    public static TheoryData<string, string, string> Refused =>
+        new()
+        {
+            { "rope_scaling", """{"type": "linear", "factor": 2.0}""", "rope_scaling is of type 'linear'" },
+            { "rope_scaling", """{"rope_type": "dynamic", "factor": 2.0}""", "rope_scaling is of type 'dynamic'" },
+            { "rope_scaling", """{"rope_type": "yarn", "factor": 2.0}""", "rope_scaling is of type 'yarn'" },
+            { "rope_scaling", """{"factor": 2.0}""", "rope_scaling has no rope_type" },
+            { "rope_scaling", """{"rope_type": "llama3", "factor": 8.0}""", "rope_scaling.low_freq_factor is missing" },
+            {
+                "rope_scaling",
+                """{"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 4, "high_freq_factor": 4, "original_max_position_embeddings": 8}""",
+                "not above low_freq_factor"
+            },
+            {
+                "rope_scaling",
+                """{"rope_type": "default", "attention_factor": 2}""",
+                "rope_scaling.attention_factor is not known"
+            },
+            {
+                "rope_parameters",
+                """{"rope_type": "default", "rope_theta": 5}""",
+                "rope_parameters.rope_theta and rope_theta disagree"
+            },
+            { "rope_interleaved", "true", "rope_interleaved is true" },
+            { "partial_rotary_factor", "0.5", "partial_rotary_factor is 0.5" },
+            { "sliding_window", "4096", "sliding_window is 4096, but models of type llama have none" },
+            { "attention_dropout", "0.1", "attention_dropout is 0.1" },
+            { "mlp_bias", "true", "mlp_bias is true" },
+            { "pretraining_tp", "2", "pretraining_tp is 2" },
+            { "quantization_config", """{"quant_method": "gptq", "bits": 4}""", "take the revision in bfloat16" },
+            { "auto_map", """{"AutoModel": "modeling.Model"}""", "no code of a checkpoint is run" },
+            { "architectures", """["LlamaForSequenceClassification"]""", "architectures is" },
+            { "torch_dtype", "\"float8_e4m3fn\"", "torch_dtype is 'float8_e4m3fn'" },
+            { "dtype", "\"bfloat16\"", "dtype and torch_dtype disagree" },
+            { "layer_types", """["full_attention"]""", "layer_types has 1 entries" },
+            { "eos_token_id", "[2, 99999999]", "eos_token_id is 99999999" },
+            { "eos_token_id", "[]", "eos_token_id is an empty list" },
+            { "bos_token_id", "[1, 2]", "bos_token_id is a list" },
+            { "hidden_act", "\"gelu\"", "hidden_act is 'gelu'" },
+            { "repetition_penalty", "1.3", "repetition_penalty is 1.3" },
+            { "num_hidden_layers", "1e999", "num_hidden_layers is" },
+            { "something_new", "3", "something_new is not known" },
+        };
 
     [Theory]
     [MemberData(nameof(Refused))]
     public void What_is_not_honoured_is_refused_by_name(string key, string value, string expected) =>
-        Assert.Contains(expected, Refusal(With(With(Llama2, "rope_theta", "10000"), key, value)), StringComparison.Ordinal);
+        Assert.Contains(
+            expected,
+            Refusal(With(With(Llama2, "rope_theta", "10000"), key, value)),
+            StringComparison.Ordinal
+        );
 
     [Fact]
     public void Neutral_values_of_foreign_fields_are_accepted() =>
-        Read(With(With(With(With(Llama2, "pruned_heads", "{}"), "repetition_penalty", "1.0"), "is_encoder_decoder", "false"), "temperature", "0.6"));
+        Read(
+            With(
+                With(
+                    With(With(Llama2, "pruned_heads", "{}"), "repetition_penalty", "1.0"),
+                    "is_encoder_decoder",
+                    "false"
+                ),
+                "temperature",
+                "0.6"
+            )
+        );
 
     [Fact]
     public void All_problems_are_shown_at_once_with_their_lines()
     {
         using var folder = new TemporaryFolder();
-        File.WriteAllText(folder["config.json"], """
+        File.WriteAllText(
+            folder["config.json"],
+            """
             {
               "model_type": "gpt2", "vocab_size": "many",
               "hidden_size": 30, "intermediate_size": 64, "num_hidden_layers": 2,
@@ -170,7 +252,8 @@ public sealed class ConfigTests
               },
               "quantization_config": {"bits": 4}
             }
-            """);
+            """
+        );
         var e = Assert.Throws<InputException>(() => ConfigFile.Read(folder["config.json"]));
         Snapshot.Matches(e.Message.Replace(folder.Path + "/", "", StringComparison.Ordinal) + "\n", "bad-config.txt");
     }
@@ -180,7 +263,8 @@ public sealed class ConfigTests
     [InlineData("{\"a\": 1,\n \"a\": 2}", "not valid JSON")]
     [InlineData("{\"model_type\": \"\\ud800\"}", "no valid Unicode")]
     [InlineData("{\n\"model_type\": }", "config.json(2,")]
-    public void A_text_that_is_no_config_is_refused(string text, string expected) => Assert.Contains(expected, Refusal(text), StringComparison.Ordinal);
+    public void A_text_that_is_no_config_is_refused(string text, string expected) =>
+        Assert.Contains(expected, Refusal(text), StringComparison.Ordinal);
 
     private static string With(string json, string key, string value)
     {

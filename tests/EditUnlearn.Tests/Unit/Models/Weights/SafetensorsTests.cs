@@ -17,37 +17,63 @@ public sealed class SafetensorsTests
         using var folder = new TemporaryFolder();
         KeyValuePair<string, Tensor>[] tensors =
         [
-            new("f32", randn(3, 4)), new("bf16", randn(5).to(ScalarType.BFloat16)), new("i64", arange(7)), new("f64", randn(2, 2, 2, dtype: ScalarType.Float64)),
-            new("u8", ones(3, dtype: ScalarType.Byte)), new("empty", zeros(0, 4)), new("scalar", tensor(2.5f)), new("view", randn(4, 6).t()),
+            new("f32", randn(3, 4)),
+            new("bf16", randn(5).to(ScalarType.BFloat16)),
+            new("i64", arange(7)),
+            new("f64", randn(2, 2, 2, dtype: ScalarType.Float64)),
+            new("u8", ones(3, dtype: ScalarType.Byte)),
+            new("empty", zeros(0, 4)),
+            new("scalar", tensor(2.5f)),
+            new("view", randn(4, 6).t()),
         ];
         SafetensorsWriter.Write(folder["t.safetensors"], tensors);
         var file = SafetensorsFile.Open(folder["t.safetensors"]);
-        foreach (var (name, expected) in tensors) Assert.True(Tensors.SameBits(expected.contiguous(), file.Read(name)), name);
+        foreach (var (name, expected) in tensors)
+            Assert.True(Tensors.SameBits(expected.contiguous(), file.Read(name)), name);
     }
 
-    public static TheoryData<string, string> Hostile => new()
-    {
-        { "not JSON", "not valid JSON" },
-        { "[1]", "not a JSON object" },
-        { """{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,400]}}""", "outside the file" },
-        { """{"a":{"dtype":"F32","shape":[2],"data_offsets":[8,0]}}""", "outside the file" },
-        { """{"a":{"dtype":"F32","shape":[3],"data_offsets":[0,8]}}""", "takes 8 bytes" },
-        { """{"a":{"dtype":"Q4","shape":[2],"data_offsets":[0,8]}}""", "unknown dtype" },
-        { """{"a":{"dtype":"F32","shape":[-2],"data_offsets":[0,8]}}""", "whole numbers" },
-        { """{"a":{"dtype":"F32","shape":[4611686018427387904,4],"data_offsets":[0,8]}}""", "too large" },
-        { """{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F32","shape":[2],"data_offsets":[4,12]}}""", "overlaps" },
-        { """{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"a":{"dtype":"F32","shape":[2],"data_offsets":[8,16]}}""", "not valid JSON" },
-        { """{"a":{"shape":[2]}}""", "needs dtype" },
-        { """{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F32","shape":[1],"data_offsets":[12,16]}}""", "belong to no tensor" },
-        { """{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}""", "bytes at the end belong to no tensor" },
-        { """{"a":{"dtype":"F32","shape":[1152921504606846976],"data_offsets":[0,16]}}""", "takes 16 bytes" },
-        { """{"a":{"dtype":"F32","shape":[0,1152921504606846976,1152921504606846976],"data_offsets":[0,0]}}""", "too large" },
-        { """{"a":{"dtype":"F32","shape":[1e3],"data_offsets":[0,16]}}""", "whole numbers" },
-        { """{"a":{"dtype":"F32","shape":[4],"data_offsets":[0,18446744073709551632]}}""", "outside the file" },
-        { """{"\ud800":{"dtype":"F32","shape":[4],"data_offsets":[0,16]}}""", "no valid Unicode" },
-        { """{"__metadata__":{"format":1},"a":{"dtype":"F32","shape":[4],"data_offsets":[0,16]}}""", "is not text" },
-        { """{"a":{"dtype":"F32","shape":[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,4],"data_offsets":[0,16]}}""", "17 dimensions" },
-    };
+    public static TheoryData<string, string> Hostile =>
+        new()
+        {
+            { "not JSON", "not valid JSON" },
+            { "[1]", "not a JSON object" },
+            { """{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,400]}}""", "outside the file" },
+            { """{"a":{"dtype":"F32","shape":[2],"data_offsets":[8,0]}}""", "outside the file" },
+            { """{"a":{"dtype":"F32","shape":[3],"data_offsets":[0,8]}}""", "takes 8 bytes" },
+            { """{"a":{"dtype":"Q4","shape":[2],"data_offsets":[0,8]}}""", "unknown dtype" },
+            { """{"a":{"dtype":"F32","shape":[-2],"data_offsets":[0,8]}}""", "whole numbers" },
+            { """{"a":{"dtype":"F32","shape":[4611686018427387904,4],"data_offsets":[0,8]}}""", "too large" },
+            {
+                """{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F32","shape":[2],"data_offsets":[4,12]}}""",
+                "overlaps"
+            },
+            {
+                """{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"a":{"dtype":"F32","shape":[2],"data_offsets":[8,16]}}""",
+                "not valid JSON"
+            },
+            { """{"a":{"shape":[2]}}""", "needs dtype" },
+            {
+                """{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F32","shape":[1],"data_offsets":[12,16]}}""",
+                "belong to no tensor"
+            },
+            { """{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}""", "bytes at the end belong to no tensor" },
+            { """{"a":{"dtype":"F32","shape":[1152921504606846976],"data_offsets":[0,16]}}""", "takes 16 bytes" },
+            {
+                """{"a":{"dtype":"F32","shape":[0,1152921504606846976,1152921504606846976],"data_offsets":[0,0]}}""",
+                "too large"
+            },
+            { """{"a":{"dtype":"F32","shape":[1e3],"data_offsets":[0,16]}}""", "whole numbers" },
+            { """{"a":{"dtype":"F32","shape":[4],"data_offsets":[0,18446744073709551632]}}""", "outside the file" },
+            { """{"\ud800":{"dtype":"F32","shape":[4],"data_offsets":[0,16]}}""", "no valid Unicode" },
+            {
+                """{"__metadata__":{"format":1},"a":{"dtype":"F32","shape":[4],"data_offsets":[0,16]}}""",
+                "is not text"
+            },
+            {
+                """{"a":{"dtype":"F32","shape":[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,4],"data_offsets":[0,16]}}""",
+                "17 dimensions"
+            },
+        };
 
     [Theory]
     [MemberData(nameof(Hostile))]
@@ -74,7 +100,11 @@ public sealed class SafetensorsTests
         var prefix = new byte[8];
         BinaryPrimitives.WriteUInt64LittleEndian(prefix, length);
         File.WriteAllBytes(folder["h.safetensors"], [.. prefix, .. new byte[16]]);
-        Assert.Contains(expected, Assert.Throws<DamagedFileException>(() => SafetensorsFile.Open(folder["h.safetensors"])).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            expected,
+            Assert.Throws<DamagedFileException>(() => SafetensorsFile.Open(folder["h.safetensors"])).Message,
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
@@ -97,7 +127,15 @@ public sealed class SafetensorsTests
         using var scope = NewDisposeScope();
         using var folder = new TemporaryFolder();
         // A single byte in front pushes the others off their alignment; those are copied.
-        SafetensorsWriter.Write(folder["t.safetensors"], [new("a", randn(3, 5)), new("byte", ones(1, dtype: ScalarType.Byte)), new("b", randn(4).to(ScalarType.BFloat16)), new("none", zeros(0, 2))]);
+        SafetensorsWriter.Write(
+            folder["t.safetensors"],
+            [
+                new("a", randn(3, 5)),
+                new("byte", ones(1, dtype: ScalarType.Byte)),
+                new("b", randn(4).to(ScalarType.BFloat16)),
+                new("none", zeros(0, 2)),
+            ]
+        );
         var file = SafetensorsFile.Open(folder["t.safetensors"]);
         Assert.Equal(0, file.Entries["a"].Offset % 64);
         Assert.True(Tensors.SameBits(file.Read("a"), file.Map("a")!));
@@ -115,12 +153,13 @@ public sealed class SafetensorsTests
         SafetensorsWriter.Write(folder["t.safetensors"], [new("a", randn(64, 64))]);
         var before = File.ReadAllBytes(folder["t.safetensors"]);
         var file = SafetensorsFile.Open(folder["t.safetensors"]);
-        using (var mapped = file.Map("a")!) mapped.add_(1);
+        using (var mapped = file.Map("a")!)
+            mapped.add_(1);
         Assert.Equal(before, File.ReadAllBytes(folder["t.safetensors"]));
 
         var other = file.Map("a")!;
         other.zero_();
-        Assert.NotEqual(0, file.Map("a")!.abs().sum().ToDouble());   // each mapping sees the file, not another's changes
+        Assert.NotEqual(0, file.Map("a")!.abs().sum().ToDouble()); // each mapping sees the file, not another's changes
         Assert.Equal(before, File.ReadAllBytes(folder["t.safetensors"]));
     }
 
@@ -143,7 +182,9 @@ public sealed class SafetensorsTests
         using var folder = new TemporaryFolder();
         SafetensorsWriter.Write(folder["t.safetensors"], [new("a", ones(3))]);
         var before = File.ReadAllBytes(folder["t.safetensors"]);
-        Assert.Throws<NotSupportedException>(() => SafetensorsWriter.Write(folder["t.safetensors"], [new("a", zeros(3, dtype: ScalarType.ComplexFloat32))]));
+        Assert.Throws<NotSupportedException>(() =>
+            SafetensorsWriter.Write(folder["t.safetensors"], [new("a", zeros(3, dtype: ScalarType.ComplexFloat32))])
+        );
         Assert.Equal(before, File.ReadAllBytes(folder["t.safetensors"]));
         Assert.Single(Directory.EnumerateFiles(folder.Path));
     }
@@ -153,10 +194,17 @@ public sealed class SafetensorsTests
     {
         using var scope = NewDisposeScope();
         using var folder = new TemporaryFolder();
-        var values = randn(3000, 1000).to(ScalarType.BFloat16);   // more than one piece in float32
+        var values = randn(3000, 1000).to(ScalarType.BFloat16); // more than one piece in float32
         SafetensorsWriter.Write(folder["t.safetensors"], [new("a", values), new("f", values.to(ScalarType.Float64))]);
         var file = SafetensorsFile.Open(folder["t.safetensors"]);
-        foreach (var (name, type) in new[] { ("a", ScalarType.Float32), ("f", ScalarType.BFloat16), ("f", ScalarType.Float64) })
+        foreach (
+            var (name, type) in new[]
+            {
+                ("a", ScalarType.Float32),
+                ("f", ScalarType.BFloat16),
+                ("f", ScalarType.Float64),
+            }
+        )
         {
             var target = empty(values.shape, dtype: type);
             file.ReadInto(name, target);

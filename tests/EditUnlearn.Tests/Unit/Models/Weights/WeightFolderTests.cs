@@ -39,9 +39,11 @@ public sealed class WeightFolderTests
         using (var model = WeightFolder.Load(folder.Path, CPU, null))
         {
             using var quiet = no_grad();
-            foreach (var weight in model.Weights.Values) weight.mul_(-3);
+            foreach (var weight in model.Weights.Values)
+                weight.mul_(-3);
         }
-        foreach (var (name, bytes) in TinyCheckpoints.Bytes(folder.Path)) Assert.Equal(before[name], bytes);
+        foreach (var (name, bytes) in TinyCheckpoints.Bytes(folder.Path))
+            Assert.Equal(before[name], bytes);
     }
 
     [Fact]
@@ -55,21 +57,53 @@ public sealed class WeightFolderTests
         using var wide = WeightFolder.Load(folder.Path, CPU);
         var ids = Tensors.Ids([1, 5, 9, 14, 20, 33]);
         // Every map rounds its result to 8 bits; float32 from the same weights is the reference.
-        using (no_grad()) Tensors.Near(wide.Forward(ids), narrow.Forward(ids).to(ScalarType.Float32), 3e-2, "bfloat16 logits");
+        using (no_grad())
+            Tensors.Near(wide.Forward(ids), narrow.Forward(ids).to(ScalarType.Float32), 3e-2, "bfloat16 logits");
 
         var request = new EditRequest("one", [1, 5, 9, 14, 20], 4, [33, 40], [1, 5, 9, 7], 2);
         // Its MLP writes next to nothing into the stream: without decay and bound, the offset alone counts.
-        var free = new ValueOptions { Steps = 16, LearningRate = 0.1, ClampNormFactor = 1e6, WeightDecay = 0 };
+        var free = new ValueOptions
+        {
+            Steps = 16,
+            LearningRate = 0.1,
+            ClampNormFactor = 1e6,
+            WeightDecay = 0,
+        };
         double Fallen(CausalLm model)
         {
-            var losses = TargetValues.Optimise(model, [request], [[]], 1, ValueSite.MlpOut, free)[0].Losses;
+            var losses = TargetValues
+                .Optimise(
+                    model,
+                    [request],
+                    [
+                        [],
+                    ],
+                    1,
+                    ValueSite.MlpOut,
+                    free
+                )[0]
+                .Losses;
             return losses[0].Nll - losses[^1].Nll;
         }
         Assert.True(Fallen(wide) > 0.1);
         Assert.InRange(Fallen(narrow), 0.9 * Fallen(wide), 1.1 * Fallen(wide));
-        using var patch = new Rome(new Rome.Options { Layers = [1], Contexts = 0, Value = free }).Edit(narrow, new MethodInputs { Edits = [request] }, new Seed(1));
-        using (patch.ApplyTo(narrow)) Assert.False(Tensors.SameBits(narrow.Weight(TensorNames.DownProj(1)), wide.Weight(TensorNames.DownProj(1)).to(ScalarType.BFloat16)));
-        foreach (var (name, bytes) in TinyCheckpoints.Bytes(folder.Path)) Assert.Equal(before[name], bytes);
+        using var patch = new Rome(
+            new Rome.Options
+            {
+                Layers = [1],
+                Contexts = 0,
+                Value = free,
+            }
+        ).Edit(narrow, new MethodInputs { Edits = [request] }, new Seed(1));
+        using (patch.ApplyTo(narrow))
+            Assert.False(
+                Tensors.SameBits(
+                    narrow.Weight(TensorNames.DownProj(1)),
+                    wide.Weight(TensorNames.DownProj(1)).to(ScalarType.BFloat16)
+                )
+            );
+        foreach (var (name, bytes) in TinyCheckpoints.Bytes(folder.Path))
+            Assert.Equal(before[name], bytes);
     }
 
     [Fact]
@@ -84,7 +118,9 @@ public sealed class WeightFolderTests
         Assert.Equal(model.Weights.Values.Sum(w => w.numel() * 2), seen[^1].BytesTotal);
         using var stop = new CancellationTokenSource();
         stop.Cancel();
-        Assert.Throws<OperationCanceledException>(() => WeightFolder.Load(folder.Path, CPU, options: new LoadOptions { Cancelled = stop.Token }));
+        Assert.Throws<OperationCanceledException>(() =>
+            WeightFolder.Load(folder.Path, CPU, options: new LoadOptions { Cancelled = stop.Token })
+        );
     }
 
     [Theory]
@@ -104,7 +140,12 @@ public sealed class WeightFolderTests
         }
         SafetensorsWriter.Write(folder["model.safetensors"], tensors);
         var warnings = new List<string>();
-        using var model = WeightFolder.Load(folder.Path, CPU, null, new LoadOptions { Warn = warnings.Add, Mapped = mapped });
+        using var model = WeightFolder.Load(
+            folder.Path,
+            CPU,
+            null,
+            new LoadOptions { Warn = warnings.Add, Mapped = mapped }
+        );
         Assert.Equal([$"{TensorNames.DownProj(1)} holds 2 values that are NaN or infinite"], warnings);
     }
 
@@ -121,7 +162,13 @@ public sealed class WeightFolderTests
         {
             var values = zeros(length, dtype: type) + 65504;
             var places = Enumerable.Range(0, 3).Select(_ => draw.Below(length)).Distinct().ToList();
-            foreach (var (i, place) in places.Index()) values[place] = (i % 3) switch { 0 => double.NaN, 1 => double.PositiveInfinity, _ => double.NegativeInfinity };
+            foreach (var (i, place) in places.Index())
+                values[place] = (i % 3) switch
+                {
+                    0 => double.NaN,
+                    1 => double.PositiveInfinity,
+                    _ => double.NegativeInfinity,
+                };
             Assert.Equal(places.Count, FiniteCheck.CountNotFinite(values));
         }
     }
@@ -130,7 +177,10 @@ public sealed class WeightFolderTests
     public void A_hub_cache_of_links_loads()
     {
         using var root = new TemporaryFolder();
-        var (blobs, snapshot) = (Directory.CreateDirectory(root["models--a--b/blobs"]).FullName, Directory.CreateDirectory(root["models--a--b/snapshots/0123abcd"]).FullName);
+        var (blobs, snapshot) = (
+            Directory.CreateDirectory(root["models--a--b/blobs"]).FullName,
+            Directory.CreateDirectory(root["models--a--b/snapshots/0123abcd"]).FullName
+        );
         TinyCheckpoints.Write(snapshot);
         foreach (var (i, file) in Directory.EnumerateFiles(snapshot).Order().Index().ToList())
         {
@@ -157,7 +207,11 @@ public sealed class WeightFolderTests
         using var folder = new TemporaryFolder();
         TinyCheckpoints.Write(folder.Path);
         ChangeIndex(folder, map => map[TensorNames.FinalNorm] = shard);
-        Assert.Contains("not the name of a .safetensors file inside the folder", Refusal(folder), StringComparison.Ordinal);
+        Assert.Contains(
+            "not the name of a .safetensors file inside the folder",
+            Refusal(folder),
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
@@ -165,14 +219,17 @@ public sealed class WeightFolderTests
     {
         using var folder = new TemporaryFolder();
         TinyCheckpoints.Write(folder.Path);
-        ChangeIndex(folder, map =>
-        {
-            var last = map.Last().Value!.GetValue<string>();
-            map[TensorNames.Embedding] = last;                   // lies in the first
-            map["invented"] = last;
-            map["lost"] = "model-00009-of-00009.safetensors";
-            map.Remove(TensorNames.FinalNorm);
-        });
+        ChangeIndex(
+            folder,
+            map =>
+            {
+                var last = map.Last().Value!.GetValue<string>();
+                map[TensorNames.Embedding] = last; // lies in the first
+                map["invented"] = last;
+                map["lost"] = "model-00009-of-00009.safetensors";
+                map.Remove(TensorNames.FinalNorm);
+            }
+        );
         var message = Refusal(folder);
         Assert.Contains($"'{TensorNames.Embedding}' is not in model-", message, StringComparison.Ordinal);
         Assert.Contains($"'{TensorNames.Embedding}' is in model-00001", message, StringComparison.Ordinal);
@@ -215,11 +272,14 @@ public sealed class WeightFolderTests
         tensors[TensorNames.LmHead] = zeros(3, 3);
         tensors["surplus"] = zeros(1);
         tensors[TensorNames.DownProj(0)] = zeros(32, 56, dtype: ScalarType.Int8);
-        tensors["model.layers.0.self_attn.rotary_emb.inv_freq"] = zeros(4);   // old exports; not counted
+        tensors["model.layers.0.self_attn.rotary_emb.inv_freq"] = zeros(4); // old exports; not counted
         SafetensorsWriter.Write(folder["model.safetensors"], tensors);
         var problems = Assert.Throws<InputException>(() => WeightFolder.Load(folder.Path, CPU)).Problems;
         Assert.Equal(4, problems.Count);
-        Assert.All((string[])[TensorNames.FinalNorm, TensorNames.LmHead, "surplus", TensorNames.DownProj(0)], name => Assert.Contains(problems, p => p.Message.Contains(name, StringComparison.Ordinal)));
+        Assert.All(
+            (string[])[TensorNames.FinalNorm, TensorNames.LmHead, "surplus", TensorNames.DownProj(0)],
+            name => Assert.Contains(problems, p => p.Message.Contains(name, StringComparison.Ordinal))
+        );
     }
 
     [Fact]
@@ -227,13 +287,18 @@ public sealed class WeightFolderTests
     {
         using var folder = new TemporaryFolder();
         TinyCheckpoints.Write(folder.Path);
-        File.WriteAllText(folder["config.json"], File.ReadAllText(folder["config.json"]).Replace("\"num_hidden_layers\": 3", "\"num_hidden_layers\": 1000", StringComparison.Ordinal));
+        File.WriteAllText(
+            folder["config.json"],
+            File.ReadAllText(folder["config.json"])
+                .Replace("\"num_hidden_layers\": 3", "\"num_hidden_layers\": 1000", StringComparison.Ordinal)
+        );
         var problems = Assert.Throws<InputException>(() => WeightFolder.Load(folder.Path, CPU)).Problems;
         Assert.Equal(401, problems.Count);
         Assert.Equal($"and {(997 * 9) - 400} more of the kind", problems[^1].Message);
     }
 
-    private static string Refusal(TemporaryFolder folder) => Assert.Throws<InputException>(() => WeightFolder.Load(folder.Path, CPU)).Message;
+    private static string Refusal(TemporaryFolder folder) =>
+        Assert.Throws<InputException>(() => WeightFolder.Load(folder.Path, CPU)).Message;
 
     private static void ChangeIndex(TemporaryFolder folder, Action<JsonObject> change)
     {
