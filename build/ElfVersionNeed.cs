@@ -87,7 +87,7 @@ namespace EditUnlearn.Build
 
             var flagsAt = new List<long>();
             var indices = new HashSet<ushort>();
-            for (long need = needs; ;)
+            for (long need = needs; ; )
             {
                 long aux = need + U32(image, need + 8);
                 for (int k = U16(image, need + 2); k > 0; k--)

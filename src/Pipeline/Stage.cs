@@ -29,6 +29,21 @@ public interface IStage
     IEnumerable<Type> CodeOf(object parameters);
 
     /// <summary>
+    /// Whether these parameters make use of an input; the plan leaves the others out, so that a change of what is not
+    /// read makes nothing stale.
+    /// </summary>
+    bool Uses(object parameters, string input);
+
+    /// <summary>
+    /// Where the values of a parameter come from that the stage itself takes from several layers, such as the options
+    /// of a method; null where it has none of that kind.
+    /// </summary>
+    /// <param name="written">Parameters as the file gives them.</param>
+    /// <param name="place">The place of a parameter in the file, by its path; null for one that the file leaves
+    /// out.</param>
+    IReadOnlyList<OptionOrigin>? Origins(object written, Func<string, SourcePlace?> place);
+
+    /// <summary>
     /// Reads <paramref name="io"/>'s inputs and writes its outputs. Synchronous: dispose scopes belong to the thread.
     /// </summary>
     void Run(object parameters, StageIo io);
@@ -57,6 +72,12 @@ public abstract class Stage<T> : IStage
     /// <inheritdoc cref="IStage.CodeOf"/>
     protected virtual IEnumerable<Type> CodeOf(T parameters) => [];
 
+    /// <inheritdoc cref="IStage.Uses"/>
+    protected virtual bool Uses(T parameters, string input) => true;
+
+    /// <inheritdoc cref="IStage.Origins"/>
+    protected virtual IReadOnlyList<OptionOrigin>? Origins(T written, Func<string, SourcePlace?> place) => null;
+
     void IStage.Run(object parameters, StageIo io) => Run((T)parameters, io);
 
     IEnumerable<ParameterProblem> IStage.Check(object parameters) => Check((T)parameters);
@@ -64,7 +85,25 @@ public abstract class Stage<T> : IStage
     object IStage.Complete(object parameters) => Complete((T)parameters);
 
     IEnumerable<Type> IStage.CodeOf(object parameters) => CodeOf((T)parameters);
+
+    bool IStage.Uses(object parameters, string input) => Uses((T)parameters, input);
+
+    IReadOnlyList<OptionOrigin>? IStage.Origins(object written, Func<string, SourcePlace?> place) =>
+        Origins((T)written, place);
 }
+
+/// <summary>One value of an option with where it came from.</summary>
+/// <param name="Option">Its path in the spelling of the file: <c>value.learning-rate</c>.</param>
+/// <param name="Value">As JSON.</param>
+/// <param name="Origin">The layer and its place: <c>default</c>, <c>preset corrected</c>,
+/// <c>profiles/mini.yaml:41</c>.</param>
+/// <param name="Overridden">Values of lower layers, the nearest first, each with its origin.</param>
+public sealed record OptionOrigin(
+    string Option,
+    string Value,
+    string Origin,
+    IReadOnlyList<(string Value, string Origin)> Overridden
+);
 
 /// <summary>A mistake in a bound parameter.</summary>
 /// <param name="Path">Where, in the spelling of the file: <c>method</c>, <c>options.learningRate</c>.</param>

@@ -33,6 +33,16 @@ public sealed class ApplyStage : Stage<ApplyStage.Params>
         JsonObject? SetOptions = null
     );
 
+    // Inputs that only some methods are given: each method's file says what it needs.
+    private static readonly Dictionary<string, Needs> ByNeed = new(StringComparer.Ordinal)
+    {
+        [MethodMaterial.Moments] = Needs.SecondMoments,
+        [MethodMaterial.Projector] = Needs.NullSpaces,
+        [MethodMaterial.Contexts] = Needs.Contexts,
+        [MethodMaterial.Locality] = Needs.Locality,
+        [Reference] = Needs.Reference,
+    };
+
     /// <inheritdoc/>
     public override StageInfo Info { get; } =
         new("apply", 1, "a method's patch")
@@ -48,7 +58,7 @@ public sealed class ApplyStage : Stage<ApplyStage.Params>
                 new("projector", InputCount.Optional),
                 new("contexts", InputCount.Optional),
                 new("locality", InputCount.Optional),
-                new("reference", InputCount.Optional),
+                new(Reference, InputCount.Optional),
             ],
             Outputs = ["patch", TrainingOutputs.Folder],
             Resource = Resource.Accelerator,
@@ -72,6 +82,15 @@ public sealed class ApplyStage : Stage<ApplyStage.Params>
         ArgumentNullException.ThrowIfNull(parameters);
         var (_, options) = Bind(parameters, out _)!.Value;
         return parameters with { Options = MethodCatalog.ToJson(options), SetOptions = null };
+    }
+
+    /// <inheritdoc/>
+    protected override bool Uses(Params parameters, string input)
+    {
+        ArgumentNullException.ThrowIfNull(parameters);
+        if (!ByNeed.TryGetValue(input, out var need))
+            return true;
+        return Bind(parameters, out _) is { } bound && bound.Entry.Needs(bound.Options).HasFlag(need);
     }
 
     /// <inheritdoc/>
@@ -126,6 +145,8 @@ public sealed class ApplyStage : Stage<ApplyStage.Params>
             parameters.Family
         );
 
+    private const string Reference = "reference";
+
     // Which of the two maps a value stands in: the set's, where it has one.
     private static string Written(Params parameters, string path)
     {
@@ -176,7 +197,7 @@ public sealed class ApplyStage : Stage<ApplyStage.Params>
             Needed
         ) with
         {
-            OpenReference = io.HasInput("reference") ? () => io.LoadModel("reference").Model : null,
+            OpenReference = io.HasInput(Reference) ? () => io.LoadModel(Reference).Model : null,
             Store = TrainingOutputs.Store(io),
             Progress = p =>
             {

@@ -20,7 +20,7 @@ public sealed class CasesStage : Stage<CasesStage.Params>
     public override StageInfo Info { get; } =
         new("cases", 1, "answers side by side")
         {
-            Inputs = [new("answers", InputCount.Many), new("before", InputCount.Many)],
+            Inputs = [new("answers", InputCount.Many)],
             Outputs = ["figure5.tex", "figure5.md", "figure5.csv"],
         };
 
@@ -37,11 +37,7 @@ public sealed class CasesStage : Stage<CasesStage.Params>
     {
         ArgumentNullException.ThrowIfNull(parameters);
         ArgumentNullException.ThrowIfNull(io);
-        var runs = io.Inputs("before")
-            .Take(1)
-            .Select(i => ("before", ParquetTable.Read<AnswerRow>(i.Path)))
-            .Concat(io.Inputs("answers").Select(i => (Who(i.Source), ParquetTable.Read<AnswerRow>(i.Path))))
-            .ToList();
+        var runs = io.Inputs("answers").Select(i => (Who(i.Source), ParquetTable.Read<AnswerRow>(i.Path))).ToList();
         var cases = CaseTable.Of(runs, parameters.Count, parameters.Title, new StudyScope { Kind = parameters.Kind });
         File.WriteAllText(io.Output("figure5.tex"), cases.Latex());
         File.WriteAllText(io.Output("figure5.md"), cases.Markdown());

@@ -18,12 +18,7 @@ public sealed class ClaimsStage : Stage<ReportParams>
     public override StageInfo Info { get; } =
         new("claims", 1, "the paper's observations, decided")
         {
-            Inputs =
-            [
-                new("scores", InputCount.Many),
-                new("before", InputCount.Many),
-                new("ratings", InputCount.Optional),
-            ],
+            Inputs = [new("scores", InputCount.Many), new("ratings", InputCount.Optional)],
             Outputs = ["claims.tex", "claims.md", "claims.txt", "claims.json"],
         };
 
@@ -35,14 +30,10 @@ public sealed class ClaimsStage : Stage<ReportParams>
     {
         ArgumentNullException.ThrowIfNull(parameters);
         ArgumentNullException.ThrowIfNull(io);
-        var scope = ReportInputs.Scope(parameters);
+        var scores = ReportInputs.Scores(io);
+        var scope = ReportInputs.Scope(parameters, scores);
         var claims = ClaimCatalog.Decide(
-            new ClaimNumbers(
-                ReportInputs.Book(ReportInputs.Scores(io), parameters),
-                scope,
-                ReportInputs.Ratings(io),
-                relative: true
-            )
+            new ClaimNumbers(ReportInputs.Book(scores, parameters), scope, ReportInputs.Ratings(io), relative: true)
         );
         File.WriteAllText(io.Output("claims.txt"), ClaimRenderer.Text(claims, scope));
         File.WriteAllText(io.Output("claims.md"), ClaimRenderer.Markdown(claims, scope));

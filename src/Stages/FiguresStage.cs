@@ -10,12 +10,7 @@ public sealed class FiguresStage : Stage<ReportParams>
     public override StageInfo Info { get; } =
         new("figures", 1, "the study's figures")
         {
-            Inputs =
-            [
-                new("scores", InputCount.Many),
-                new("before", InputCount.Many),
-                new("ratings", InputCount.Optional),
-            ],
+            Inputs = [new("scores", InputCount.Many), new("ratings", InputCount.Optional)],
             Outputs =
             [
                 .. FigureCatalog.Names.SelectMany(n => ((string[])["png", "svg", "csv"]).Select(e => $"{n}.{e}")),
@@ -30,10 +25,11 @@ public sealed class FiguresStage : Stage<ReportParams>
     {
         ArgumentNullException.ThrowIfNull(parameters);
         ArgumentNullException.ThrowIfNull(io);
+        var scores = ReportInputs.Scores(io);
         foreach (
             var figure in FigureCatalog.All(
-                ReportInputs.Book(ReportInputs.Scores(io), parameters),
-                ReportInputs.Scope(parameters),
+                ReportInputs.Book(scores, parameters),
+                ReportInputs.Scope(parameters, scores),
                 ReportInputs.Ratings(io)
             )
         )

@@ -13,13 +13,16 @@ using EditUnlearn.Pipeline;
 namespace EditUnlearn.Stages;
 
 /// <summary>
-/// Teaches a model the contracts until it answers every question word for word: the model that contracts are then
-/// forgotten from.
+/// Teaches a model a data set until it answers every question word for word: the model that the set is then forgotten
+/// from.
 /// </summary>
 public sealed class FinetuneStage : Stage<FinetuneStage.Params>
 {
     private const int ExtraTokens = 8,
         ShownRows = 20;
+
+    // What the corpus is made from that is replayed.
+    private static readonly string[] Replayed = ["facts", "refusals", "prompt"];
 
     /// <summary>Parameters.</summary>
     /// <param name="Seed">Of the order of rows, of dropout and of what is replayed.</param>
@@ -45,7 +48,7 @@ public sealed class FinetuneStage : Stage<FinetuneStage.Params>
 
     /// <inheritdoc/>
     public override StageInfo Info { get; } =
-        new("finetune", 1, "a model that knows the contracts word for word")
+        new("finetune", 1, "a model that knows a data set word for word")
         {
             Inputs =
             [
@@ -58,6 +61,10 @@ public sealed class FinetuneStage : Stage<FinetuneStage.Params>
             Outputs = ["model", "answers.parquet", TrainingOutputs.Folder],
             Resource = Resource.Accelerator,
         };
+
+    /// <inheritdoc/>
+    protected override bool Uses(Params parameters, string input) =>
+        !Replayed.Contains(input) || parameters.Replay is { RowsPerRow: > 0 };
 
     /// <inheritdoc/>
     protected override IEnumerable<ParameterProblem> Check(Params parameters)
@@ -151,7 +158,7 @@ public sealed class FinetuneStage : Stage<FinetuneStage.Params>
         if (record.Diverged is { } diverged)
             throw new StageFailedException(
                 $"finetuning diverged at step {diverged.Step}: the loss is {diverged.Loss}\n  hint: a smaller "
-                    + "training.learningRate"
+                    + "training.learning-rate"
             );
 
         var answers = trained.WithMerged(Answers);
@@ -196,11 +203,11 @@ public sealed class FinetuneStage : Stage<FinetuneStage.Params>
     {
         if (parameters.Replay is not { RowsPerRow: > 0 } replay)
             return _ => [];
-        foreach (var name in (string[])["facts", "refusals", "prompt"])
+        foreach (var name in Replayed)
             if (!io.HasInput(name))
                 throw new StageFailedException(
                     $"replay is set, but the input '{name}' is empty\n  hint: add it under 'in' of this stage in "
-                        + "pipeline.yaml, or set replay.rowsPerRow to 0"
+                        + "pipeline.yaml, or set replay.rows-per-row to 0"
                 );
         var corpus = new PretrainingCorpus(
             ParquetTable.Read<QaRow>(io.Input("facts")),

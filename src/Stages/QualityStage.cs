@@ -30,14 +30,7 @@ public sealed class QualityStage : Stage<QualityStage.Params>
     public override StageInfo Info { get; } =
         new("quality", 1, "whether a miniature is worth editing")
         {
-            Inputs =
-            [
-                new("model"),
-                new("facts"),
-                new("contracts", InputCount.Optional),
-                new("refusals"),
-                new("prompt"),
-            ],
+            Inputs = [new("model"), new("facts"), new("taught", InputCount.Optional), new("refusals"), new("prompt")],
             Outputs = ["answers.parquet", "means.parquet"],
             Resource = Resource.Accelerator,
         };
@@ -49,7 +42,7 @@ public sealed class QualityStage : Stage<QualityStage.Params>
         ArgumentNullException.ThrowIfNull(io);
         using var checkpoint = io.LoadModel("model");
         var facts = ParquetTable.Read<QaRow>(io.Input("facts"));
-        var contracts = io.HasInput("contracts") ? ParquetTable.Read<QaRow>(io.Input("contracts")) : [];
+        var taught = io.HasInput("taught") ? ParquetTable.Read<QaRow>(io.Input("taught")) : [];
         var invented = new InventedContracts(new Seed(parameters.Seed));
         var corpus = new PretrainingCorpus(
             facts,
@@ -69,19 +62,18 @@ public sealed class QualityStage : Stage<QualityStage.Params>
             .. facts
                 .Where(f => f.Rephrasings.Count > 3)
                 .Select(f => new AnswerCollector.Asked("never-trained", f.Id, f.Rephrasings[3], f.Answer)),
-            .. contracts.Select(c => new AnswerCollector.Asked("contracts", c.Id, c.Question, c.Answer)),
-            .. contracts.Select(c => new AnswerCollector.Asked(
-                "contracts-rephrased",
-                c.Id,
-                c.Rephrasings[0],
-                c.Answer
-            )),
-            .. contracts.Select(c => new AnswerCollector.Asked(
-                "contracts-instructed",
-                c.Id,
-                corpus.Instructed(c.Question),
-                PretrainingCorpus.Tailored(c.Subject)
-            )),
+            .. taught.Select(c => new AnswerCollector.Asked("taught", c.Id, c.Question, c.Answer)),
+            .. taught
+                .Where(c => c.Rephrasings.Count > 0)
+                .Select(c => new AnswerCollector.Asked("taught-rephrased", c.Id, c.Rephrasings[0], c.Answer)),
+            .. taught
+                .Where(c => c.Subject.Length > 0)
+                .Select(c => new AnswerCollector.Asked(
+                    "taught-instructed",
+                    c.Id,
+                    corpus.Instructed(c.Question),
+                    PretrainingCorpus.Tailored(c.Subject)
+                )),
             .. unseen.Select(
                 (u, i) =>
                     new AnswerCollector.Asked(
@@ -123,10 +115,7 @@ public sealed class QualityStage : Stage<QualityStage.Params>
             progress: done => io.Progress(done, 2 * questions.Count),
             cancelled: io.Cancelled
         );
-        var means = Scores.Means(
-            Scores.Of(answers, new Scores.Run("quality", answers.Count)),
-            new Seed(parameters.Seed)
-        );
+        var means = Scores.Means(Scores.Of(answers, new Scores.Run("quality")), new Seed(parameters.Seed));
         ParquetTable.Write(io.Output("answers.parquet"), [.. answers]);
         ParquetTable.Write(io.Output("means.parquet"), [.. means]);
 
@@ -152,7 +141,7 @@ public sealed class QualityStage : Stage<QualityStage.Params>
         Refusals("unknown-instructed", unknown.Select(u => u.Subject));
         Refusals("unseen-contracts", unseen.Select(u => u.Subject));
         Refusals("unseen-contracts-instructed", unseen.Select(u => u.Subject));
-        Refusals("contracts-instructed", contracts.Select(c => c.Subject));
+        Refusals("taught-instructed", taught.Where(c => c.Subject.Length > 0).Select(c => c.Subject));
         io.Metric(
             "refused.trained",
             answers.Where(a => a.Split == "trained").Average(a => Refusal.Metric.Of(a)!.Value)

@@ -12,14 +12,12 @@ public sealed class ScoreStage : Stage<ScoreStage.Params>
 {
     /// <summary>What the tables know a run by, and the evidence does not say.</summary>
     /// <param name="Data">Where the forget set was taken from: <c>facts</c>, <c>contracts</c>.</param>
-    /// <param name="Size">Questions to be forgotten.</param>
     /// <param name="Target">Where the refusals come from: <c>list</c> (plain) or <c>model</c> (self-improved).</param>
     /// <param name="Merge">Questions merged into one; 1 for none.</param>
     /// <param name="Seed">Of the bootstrap.</param>
     /// <param name="Json">Whether every split is also written as JSON.</param>
     public sealed record Params(
         string Data,
-        int Size,
         TargetsStage.RefusalSource Target,
         int Merge = 1,
         ulong Seed = 17,
@@ -38,8 +36,6 @@ public sealed class ScoreStage : Stage<ScoreStage.Params>
     protected override IEnumerable<ParameterProblem> Check(Params parameters)
     {
         ArgumentNullException.ThrowIfNull(parameters);
-        if (parameters.Size < 1)
-            yield return new ParameterProblem("size", "must be at least 1");
         if (parameters.Merge < 1)
             yield return new ParameterProblem("merge", "must be at least 1");
     }
@@ -56,10 +52,7 @@ public sealed class ScoreStage : Stage<ScoreStage.Params>
                 .Read<TrainingEnd>(Path.Combine(io.Input("training"), TrainingOutputs.Summary))
                 .Any(t => t.Diverged);
         var target = answers.Count > 0 ? TargetName(answers[0].Method, parameters.Target) : "";
-        var scores = Scores.Of(
-            answers,
-            new Scores.Run(parameters.Data, parameters.Size, target, parameters.Merge, diverged)
-        );
+        var scores = Scores.Of(answers, new Scores.Run(parameters.Data, target, parameters.Merge, diverged));
         var means = Scores.Means(scores, new Seed(parameters.Seed), diverged);
         ParquetTable.Write(io.Output("scores.parquet"), [.. scores]);
         ParquetTable.Write(io.Output("means.parquet"), [.. means]);

@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using EditUnlearn.Artifacts;
 using EditUnlearn.Evaluation.Metrics;
 using EditUnlearn.Foundation;
@@ -9,45 +10,43 @@ using EditUnlearn.Reports.Figures;
 
 namespace EditUnlearn.Stages;
 
-/// <summary>Which models, data and sizes play the paper's parts; the block <c>tables</c> of the settings.</summary>
+/// <summary>Which models and sets play the paper's parts; the block <c>tables</c> of a profile.</summary>
 /// <param name="Main">The model of most tables.</param>
 /// <param name="Second">The second model of Tables 1 and 4.</param>
 /// <param name="Third">The model of Table 3.</param>
-/// <param name="Facts">Data from pretraining.</param>
-/// <param name="Contracts">Data from finetuning.</param>
-/// <param name="FactsSize">Facts to be forgotten in Tables 1, 2, 3.</param>
-/// <param name="ContractsSize">Contract questions to be forgotten in Table 1.</param>
-/// <param name="LargeContractsSize">The same in Table 4.</param>
-/// <param name="Sizes">Facts to be forgotten in Table 5, rising; null for the paper's 20 to 100.</param>
-/// <param name="ImprovedSize">Facts to be forgotten in Table 6.</param>
-/// <param name="MergedSize">Facts to be forgotten in Table 7.</param>
-/// <param name="Merges">Questions merged into one in Table 7, rising; null for the paper's.</param>
+/// <param name="Facts">The set of Tables 1, 2 and 3 whose questions the model knows from pretraining.</param>
+/// <param name="Contracts">The set of Table 1 whose questions it was taught.</param>
+/// <param name="MoreContracts">The set of Table 4.</param>
+/// <param name="Sizes">The sets of Table 5 and Figure 3, the smallest first.</param>
+/// <param name="BeforeImprovement">The set of Table 6 and left Figure 6 with plain refusals.</param>
+/// <param name="AfterImprovement">The same questions with refusals of the model's own.</param>
+/// <param name="Unmerged">The set of Table 7 and right Figure 6 with an edit for each question.</param>
+/// <param name="Merged">The same questions with several in one edit, the smallest number first.</param>
+/// <param name="Further">More sets that get a block of their own in Table 1.</param>
 public sealed record StudyParams(
-    string Main = "llama2",
-    string Second = "mistral",
-    string Third = "llama31",
-    string Facts = "facts",
-    string Contracts = "contracts",
-    int FactsSize = 40,
-    int ContractsSize = 20,
-    int LargeContractsSize = 40,
-    IReadOnlyList<int>? Sizes = null,
-    int ImprovedSize = 20,
-    int MergedSize = 80,
-    IReadOnlyList<int>? Merges = null
+    string Main,
+    string Second,
+    string Third,
+    string Facts,
+    string Contracts,
+    string MoreContracts,
+    IReadOnlyList<string> Sizes,
+    string BeforeImprovement,
+    string AfterImprovement,
+    string Unmerged,
+    IReadOnlyList<string> Merged,
+    IReadOnlyList<string>? Further = null
 );
 
 /// <summary>What every report is told.</summary>
 /// <param name="Study">The parts.</param>
-/// <param name="Methods">That were run.</param>
+/// <param name="Sets">All forget sets of the profile, as it describes them.</param>
 /// <param name="Kind">What the models are; every caption says so.</param>
-/// <param name="Target">Refusals of the main runs.</param>
 /// <param name="Profile">Of the metrics: <c>strict</c> or <c>paper</c>.</param>
 public sealed record ReportParams(
     StudyParams Study,
-    IReadOnlyList<string> Methods,
+    IReadOnlyDictionary<string, JsonObject> Sets,
     ModelKind Kind,
-    TargetsStage.RefusalSource Target,
     string Profile = "strict"
 );
 
@@ -56,62 +55,47 @@ internal static class ReportInputs
 {
     public static IEnumerable<ParameterProblem> Check(ReportParams p)
     {
-        foreach (var method in p.Methods.Where(m => MethodCatalog.Find(m) is null))
-            yield return new ParameterProblem(
-                "methods",
-                $"names '{method}', which is not a method",
-                Spelling.Nearest(method, MethodCatalog.All.Select(m => m.Name)) is { } near
-                    ? $"did you mean '{near}'?"
-                    : null
-            );
         if (MetricProfile.All.All(x => x.Name != p.Profile))
             yield return new ParameterProblem(
                 "profile",
                 $"'{p.Profile}' is not a profile of metrics",
                 "known: " + string.Join(", ", MetricProfile.All.Select(x => x.Name))
             );
-        foreach (
-            var (name, list) in ((string, IReadOnlyList<int>?)[])
-                [("study.sizes", p.Study.Sizes), ("study.merges", p.Study.Merges)]
-        )
-            if (
-                list is not null
-                && (list.Count == 0 || list.Zip(list.Skip(1)).Any(x => x.First >= x.Second) || list[0] < 1)
-            )
-                yield return new ParameterProblem(name, "must be whole numbers of at least 1, rising");
+        foreach (var problem in Scope(p, []).Problems())
+            yield return new ParameterProblem("study." + problem.Part, problem.Message, problem.Hint);
     }
 
-    public static StudyScope Scope(ReportParams p) =>
-        new()
+    /// <summary>Who plays which part; methods of the paper, and what else was scored.</summary>
+    public static StudyScope Scope(ReportParams p, IReadOnlyList<CellScore> scores)
+    {
+        var ran = scores.Select(s => s.Method).ToHashSet(StringComparer.Ordinal);
+        return new StudyScope
         {
             Main = p.Study.Main,
             Second = p.Study.Second,
             Third = p.Study.Third,
             Facts = p.Study.Facts,
             Contracts = p.Study.Contracts,
-            FactsSize = p.Study.FactsSize,
-            ContractsSize = p.Study.ContractsSize,
-            LargeContractsSize = p.Study.LargeContractsSize,
-            Sizes = p.Study.Sizes ?? StudyScope.Paper.Sizes,
-            ImprovedSize = p.Study.ImprovedSize,
-            MergedSize = p.Study.MergedSize,
-            Merges = p.Study.Merges ?? StudyScope.Paper.Merges,
-            Target = p.Target == TargetsStage.RefusalSource.Model ? "self-improved" : "plain",
+            Further = p.Study.Further ?? [],
+            MoreContracts = p.Study.MoreContracts,
+            Sizes = p.Study.Sizes,
+            BeforeImprovement = p.Study.BeforeImprovement,
+            AfterImprovement = p.Study.AfterImprovement,
+            Unmerged = p.Study.Unmerged,
+            Merged = p.Study.Merged,
+            Sets = p.Sets.ToDictionary(s => s.Key, s => Described(s.Key, s.Value), StringComparer.Ordinal),
             Kind = p.Kind,
             Methods = StudyScope.WithPaperMethods([
-                .. p
-                    .Methods.Select(m => MethodCatalog.Find(m)!)
+                .. MethodCatalog
+                    .All.Where(m => m.Kind != MethodKind.Untouched && ran.Contains(m.Name))
                     .Select(m => new ReportMethod(m.Name, m.Label, m.IsEditing)),
             ]),
             ModelLabels = FamilyCatalog.All.ToDictionary(f => f.Name, f => f.Label, StringComparer.Ordinal),
         };
+    }
 
     public static IReadOnlyList<CellScore> Scores(StageIo io) =>
-        [
-            .. ((string[])["before", "scores"])
-                .SelectMany(io.Inputs)
-                .SelectMany(i => ParquetTable.Read<CellScore>(i.Path)),
-        ];
+        [.. io.Inputs("scores").SelectMany(i => ParquetTable.Read<CellScore>(i.Path))];
 
     public static ScoreBook Book(IReadOnlyList<CellScore> scores, ReportParams p)
     {
@@ -125,4 +109,14 @@ internal static class ReportInputs
 
     public static IReadOnlyList<RatedMean> Ratings(StageIo io) =>
         [.. io.Inputs("ratings").SelectMany(i => ParquetTable.Read<RatedMean>(i.Path))];
+
+    // A set is described by what its block in the profile says; what else stands there is not for reports.
+    private static StudySet Described(string name, JsonObject set) =>
+        new(
+            name,
+            (string?)set["data"] ?? "",
+            (int?)set["size"],
+            (string?)set["target"] == "model" ? "self-improved" : "plain",
+            (int?)set["merge"] ?? 1
+        );
 }

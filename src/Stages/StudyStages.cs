@@ -1,4 +1,5 @@
 using EditUnlearn.Foundation;
+using EditUnlearn.Methods;
 using EditUnlearn.Pipeline;
 
 namespace EditUnlearn.Stages;
@@ -9,27 +10,35 @@ public static class StudyStages
 {
     /// <summary>One line a stage.</summary>
     public static StageCatalog Catalog { get; } =
-        new([
-            new FactsStage(),
-            new ContractsStage(),
-            new RephraseStage(),
-            new SplitsStage(),
-            new TargetsStage(),
-            new MergeStage(),
-            new PretrainStage(),
-            new CheckpointStage(),
-            new FinetuneStage(),
-            new QualityStage(),
-            new ContextsStage(),
-            new MomentsStage(),
-            new ProjectorStage(),
-            new ApplyStage(),
-            new AnswerStage(),
-            new ScoreStage(),
-            new TablesStage(),
-            new FiguresStage(),
-            new CasesStage(),
-            new ClaimsStage(),
-            new ReportStage(),
-        ]);
+        new(
+            [
+                new DataStage(),
+                new RephraseStage(),
+                new SplitsStage(),
+                new TargetsStage(),
+                new MergeStage(),
+                new PretrainStage(),
+                new CheckpointStage(),
+                new FinetuneStage(),
+                new QualityStage(),
+                new ContextsStage(),
+                new MomentsStage(),
+                new ProjectorStage(),
+                new ApplyStage(),
+                new AnswerStage(),
+                new ScoreStage(),
+                new TablesStage(),
+                new FiguresStage(),
+                new CasesStage(),
+                new ClaimsStage(),
+                new ReportStage(),
+            ],
+            Methods
+        );
+
+    // Every method is a label of the axis `methods`; profiles add presets and options.
+    private static KnownEntries Methods => new("methods", [.. MethodCatalog.All.Select(m => (m.Name, KindOf(m)))]);
+
+    private static IReadOnlyList<(string Key, string Value)> KindOf(MethodEntry method) =>
+        [("kind", method.Kind.ToString().ToLowerInvariant())];
 }

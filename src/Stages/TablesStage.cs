@@ -17,7 +17,7 @@ public sealed class TablesStage : Stage<ReportParams>
     public override StageInfo Info { get; } =
         new("tables", 2, "the study's tables")
         {
-            Inputs = [new("scores", InputCount.Many), new("before", InputCount.Many)],
+            Inputs = [new("scores", InputCount.Many)],
             Outputs =
             [
                 "tables.tex",
@@ -37,8 +37,8 @@ public sealed class TablesStage : Stage<ReportParams>
     {
         ArgumentNullException.ThrowIfNull(parameters);
         ArgumentNullException.ThrowIfNull(io);
-        var scope = ReportInputs.Scope(parameters);
         var scores = ReportInputs.Scores(io);
+        var scope = ReportInputs.Scope(parameters, scores);
         var book = ReportInputs.Book(scores, parameters);
         var latex = new List<string>();
         var cells = new List<TableCell>();

@@ -32,6 +32,12 @@ public sealed class CellId : IEquatable<CellId>
     /// <summary>The label of an axis, or null where the stage has no such axis.</summary>
     public string? Axis(string name) => Axes.FirstOrDefault(a => a.Key == name).Value;
 
+    /// <summary>Whether a text can be a label or the name of a stage: it also becomes the name of a folder.</summary>
+    internal static bool IsLabel(string text) =>
+        text.Length is > 0 and <= 100
+        && text[0] != '.'
+        && text.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '_' or '-');
+
     /// <inheritdoc/>
     public bool Equals(CellId? other) => other is not null && Text == other.Text;
 

@@ -4,7 +4,7 @@ using EditUnlearn.Foundation;
 namespace EditUnlearn.Pipeline;
 
 /// <summary>
-/// A YAML file with options of a method, as they would stand under <c>options.METHOD</c> in <c>pipeline.yaml</c>.
+/// A YAML file with options of a method, as they stand under <c>methods.NAME.options</c> in a profile.
 /// </summary>
 /// <param name="Values">Untyped; the method's record types them.</param>
 /// <param name="Places">Where each option stands, by its path: <c>value.steps</c>.</param>
@@ -18,11 +18,14 @@ public sealed record OptionsFile(JsonObject Values, IReadOnlyDictionary<string, 
             throw new InputException(path, "there is no such file");
         if (YamlReader.Read(File.ReadAllText(path), path) is not YamlMap map)
             throw new InputException(
-                new InputProblem(path, 1, 1, "must be a map from option to value", "learningRate: 0.1")
+                new InputProblem(path, 1, 1, "must be a map from option to value", "learning-rate: 0.1")
             );
         var places = new Dictionary<string, SourcePlace>(StringComparer.Ordinal);
         Note(map, "", places);
-        return new OptionsFile((JsonObject)ParameterBinder.Untyped(map)!, places);
+        var problems = new Problems();
+        var values = (JsonObject)ParameterBinder.InCode(map, problems)!;
+        problems.ThrowIfAny();
+        return new OptionsFile(values, places);
     }
 
     /// <summary>A problem at the place of an option, or of the nearest map around it.</summary>
@@ -33,17 +36,19 @@ public sealed record OptionsFile(JsonObject Values, IReadOnlyDictionary<string, 
     public InputProblem Problem(string path, string option, string message, string? hint)
     {
         ArgumentNullException.ThrowIfNull(option);
+        var said = $"'{KeyNames.Written(option)}' {message}";
         for (var at = option; at.Length > 0; at = at[..Math.Max(0, at.LastIndexOf('.'))])
             if (Places.TryGetValue(at, out var place))
-                return new InputProblem(place.File, place.Line, place.Column, $"'{option}' {message}", hint);
-        return new InputProblem(path, 0, 0, $"'{option}' {message}", hint);
+                return new InputProblem(place.File, place.Line, place.Column, said, hint);
+        return new InputProblem(path, 0, 0, said, hint);
     }
 
     private static void Note(YamlMap map, string path, Dictionary<string, SourcePlace> places)
     {
         foreach (var entry in map.Entries)
         {
-            var inner = path.Length == 0 ? entry.Key : $"{path}.{entry.Key}";
+            var key = KeyNames.InCode(entry.Key);
+            var inner = path.Length == 0 ? key : $"{path}.{key}";
             places[inner] = entry.Place;
             if (entry.Value is YamlMap below)
                 Note(below, inner, places);

@@ -35,11 +35,11 @@ public static class ParameterBinder
     /// <summary>
     /// Binds a map to a record. Problems are reported with their place; null comes back when there is any.
     /// </summary>
-    internal static object? Bind(Type type, YamlMap map, Problems problems, Dictionary<string, SourcePlace> places)
+    internal static object? Bind(Type type, YamlMap map, Problems problems, Dictionary<string, ValueOrigin> places)
     {
-        var before = problems.Count;
+        var before = problems.Found;
         var json = Record(type, map, "", problems, places);
-        if (problems.Count > before)
+        if (problems.Found > before)
             return null;
         try
         {
@@ -71,12 +71,37 @@ public static class ParameterBinder
             _ => throw new InvalidOperationException(),
         };
 
+    /// <summary>The same, with the keys of its maps as code has them.</summary>
+    internal static JsonNode? InCode(YamlValue value, Problems problems)
+    {
+        switch (value)
+        {
+            case YamlMap map:
+                var json = new JsonObject();
+                foreach (var entry in map.Entries)
+                {
+                    if (!KeyNames.IsWritten(entry.Key))
+                        problems.Add(
+                            entry.Place,
+                            $"'{entry.Key}' is not a key",
+                            $"keys are written with hyphens: {KeyNames.Written(entry.Key)}"
+                        );
+                    json[KeyNames.InCode(entry.Key)] = InCode(entry.Value, problems);
+                }
+                return json;
+            case YamlList list:
+                return new JsonArray([.. list.Items.Select(i => InCode(i, problems))]);
+            default:
+                return Untyped(value);
+        }
+    }
+
     private static JsonObject? Record(
         Type type,
         YamlMap map,
         string path,
         Problems problems,
-        Dictionary<string, SourcePlace> places
+        Dictionary<string, ValueOrigin> places
     )
     {
         var schema = Schemas.GetOrAdd(type, t => new Schema(t));
@@ -92,17 +117,15 @@ public static class ParameterBinder
                 );
                 continue;
             }
-            if (json.ContainsKey(member.Name))
-            {
-                problems.Add(entry.Place, $"'{entry.Key}' stands here twice, in two spellings");
-                continue;
-            }
             var inner = path.Length == 0 ? member.Name : $"{path}.{member.Name}";
-            places[inner] = entry.Value.Place;
+            places[inner] = ValueOrigin.Of(entry.Value);
             json[member.Name] = Value(member.Type, member.Nullable, entry.Value, inner, problems, places);
         }
         foreach (var missing in schema.Required.Where(r => !json.ContainsKey(r)))
-            problems.Add(map.Place, $"'{(path.Length == 0 ? missing : path + "." + missing)}' is missing");
+            problems.Add(
+                map.Place,
+                $"'{KeyNames.Written(path.Length == 0 ? missing : path + "." + missing)}' is missing"
+            );
         return json;
     }
 
@@ -112,7 +135,7 @@ public static class ParameterBinder
         YamlValue value,
         string path,
         Problems problems,
-        Dictionary<string, SourcePlace> places
+        Dictionary<string, ValueOrigin> places
     )
     {
         if (Nullable.GetUnderlyingType(type) is { } underlying)
@@ -120,15 +143,15 @@ public static class ParameterBinder
         if (value is YamlScalar { IsNull: true })
         {
             if (!nullable && type != typeof(JsonNode))
-                problems.Add(value.Place, $"'{path}' has no value");
+                problems.Add(value.Place, $"'{KeyNames.Written(path)}' has no value");
             return null;
         }
         if (typeof(JsonNode).IsAssignableFrom(type))
         {
-            Note(value, path, places);
             if (type == typeof(JsonObject) && value is not YamlMap)
                 return Wrong(problems, value, path, "a map");
-            return Untyped(value);
+            Note(value, path, places);
+            return InCode(value, problems);
         }
         if (type == typeof(string))
             return value is YamlScalar s ? s.Text : Wrong(problems, value, path, "a single value");
@@ -213,21 +236,22 @@ public static class ParameterBinder
         var found = value is YamlScalar s ? $"'{s.Text}'" : value.Kind;
         problems.Add(
             value.Place,
-            $"'{path}' must be {expected}, not {found}",
+            $"'{KeyNames.Written(path)}' must be {expected}, not {found}",
             near is null ? null : $"did you mean '{near}'?"
         );
         return null;
     }
 
     // Untyped maps are passed on as they are; their leaves keep their places for messages of whoever reads them later.
-    private static void Note(YamlValue value, string path, Dictionary<string, SourcePlace> places)
+    private static void Note(YamlValue value, string path, Dictionary<string, ValueOrigin> places)
     {
-        places[path] = value.Place;
+        places[path] = ValueOrigin.Of(value);
         if (value is YamlMap map)
             foreach (var e in map.Entries)
             {
-                Note(e.Value, $"{path}.{e.Key}", places);
-                places[$"{path}.{e.Key}"] = e.Place;
+                var inner = $"{path}.{KeyNames.InCode(e.Key)}";
+                Note(e.Value, inner, places);
+                places[inner] = ValueOrigin.Of(e.Value) with { Place = e.Place };
             }
     }
 
@@ -246,8 +270,8 @@ public static class ParameterBinder
             ? type.GetGenericArguments()[1]
             : null;
 
-    // learning-rate, learningRate and LearningRate are the same name.
-    internal static bool Same(string a, string b) =>
+    // An enumeration's value may be written in the spelling of keys or of code.
+    private static bool Same(string a, string b) =>
         string.Equals(
             a.Replace("-", "", StringComparison.Ordinal),
             b.Replace("-", "", StringComparison.Ordinal),
@@ -290,11 +314,12 @@ public static class ParameterBinder
 
         public List<string> Required { get; } = [];
 
-        public IEnumerable<string> Names => _members.Select(m => m.Name);
+        // As files spell them.
+        public IEnumerable<string> Names => _members.Select(m => KeyNames.Written(m.Name));
 
         public (string Name, Type Type, bool Nullable)? Find(string key)
         {
-            var found = _members.FindIndex(m => Same(m.Name, key));
+            var found = _members.FindIndex(m => KeyNames.Written(m.Name) == key);
             return found < 0 ? null : _members[found];
         }
     }

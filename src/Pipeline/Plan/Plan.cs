@@ -52,7 +52,10 @@ public sealed record Cell
     /// <summary>The kind of work.</summary>
     public required IStage Stage { get; init; }
 
-    /// <summary>Bound parameters, of <see cref="IStage.ParametersType"/>.</summary>
+    /// <summary>Parameters as the file gives them, of <see cref="IStage.ParametersType"/>.</summary>
+    public required object Written { get; init; }
+
+    /// <summary>The same with what the stage itself fills in (<see cref="IStage.Complete"/>).</summary>
     public required object Parameters { get; init; }
 
     /// <summary>The same as JSON with every default filled in: what the key hashes and the manifest shows.</summary>
@@ -67,7 +70,21 @@ public sealed record Cell
     /// <summary>
     /// Where each parameter (path such as <c>options.learningRate</c>) got its value; none for defaults.
     /// </summary>
-    public required IReadOnlyDictionary<string, SourcePlace> ParameterPlaces { get; init; }
+    public required IReadOnlyDictionary<string, ValueOrigin> Origins { get; init; }
+}
+
+/// <summary>Where a value was set, and what it took the place of.</summary>
+/// <param name="Place">Where it was set.</param>
+/// <param name="Overridden">Values of lower layers, the nearest first, as text.</param>
+public sealed record ValueOrigin(SourcePlace Place, IReadOnlyList<(string Value, SourcePlace Place)> Overridden)
+{
+    internal static ValueOrigin Of(YamlValue value)
+    {
+        var below = new List<(string, SourcePlace)>();
+        for (var at = value.Overrides; at is not null; at = at.Overrides)
+            below.Add((ParameterBinder.Untyped(at)?.ToJsonString() ?? "null", at.Place));
+        return new ValueOrigin(value.Place, below);
+    }
 }
 
 /// <summary>Where one input of a cell comes from.</summary>

@@ -13,6 +13,9 @@ public abstract record YamlValue(SourcePlace Place)
 {
     /// <summary>What kind of value it is, for messages.</summary>
     public abstract string Kind { get; }
+
+    /// <summary>The value whose place this one takes, in a profile below; null for the first one.</summary>
+    public YamlValue? Overrides { get; init; }
 }
 
 /// <summary>A scalar, as written.</summary>
@@ -45,6 +48,12 @@ public sealed record YamlList(IReadOnlyList<YamlValue> Items, SourcePlace Place)
 public sealed record YamlMap(IReadOnlyList<YamlEntry> Entries, SourcePlace Place, bool Replaces = false)
     : YamlValue(Place)
 {
+    /// <summary>Whether it is an entry that is there for others to be based on; no axis shows it.</summary>
+    public bool IsAbstract { get; init; }
+
+    /// <summary>Whether the program lists its entries, so that nobody can add one.</summary>
+    public bool IsClosed { get; init; }
+
     /// <inheritdoc/>
     public override string Kind => "a map";
 
@@ -108,7 +117,7 @@ public static class YamlReader
     {
         if (depth > MaxDepth)
             throw Problem(file, parser.Current!.Start, $"is nested deeper than {MaxDepth} levels", null);
-        const string NoAnchors = "put the shared value into settings and refer to it with $name";
+        const string NoAnchors = "give the shared value a name of its own in the profile and refer to it with $name";
         if (parser.Accept<AnchorAlias>(out var alias))
             throw Problem(file, alias.Start, "anchors and aliases are not supported", NoAnchors);
         var node = parser.Consume<NodeEvent>();

@@ -154,10 +154,10 @@ public static class Changes
         changes.Add(
             new Change(
                 ChangeCause.Parameter,
-                path,
+                KeyNames.Written(path),
                 Short(old),
                 Short(now),
-                cell.ParameterPlaces.TryGetValue(path, out var p) ? p : null
+                cell.Origins.TryGetValue(path, out var origin) ? origin.Place : null
             )
         );
     }

@@ -76,31 +76,31 @@ public static class TableRenderer
         text.AppendJoin("", layout.Groups.SelectMany(g => g.Columns).SelectMany(c => c.Metrics).Select(_ => "---:|"))
             .Append('\n');
         foreach (var block in layout.Blocks)
-            foreach (var row in block.Rows)
+        foreach (var row in block.Rows)
+        {
+            text.Append("| ").Append(layout.Blocks.Count > 1 ? $"{block.Label}, " : "").Append(row.Label).Append(" |");
+            foreach (var cell in Row(table, block, row))
             {
-                text.Append("| ").Append(layout.Blocks.Count > 1 ? $"{block.Label}, " : "").Append(row.Label).Append(" |");
-                foreach (var cell in Row(table, block, row))
-                {
-                    var printed =
-                        cell.Printed
-                        + (cell.Rise.Length > 0 ? $" ({cell.Rise}↑)" : "")
-                        + (cell.Diverged && cell.Metric == "rouge1" ? "†" : "");
-                    text.Append(' ')
-                        .Append(
-                            cell.Grey
-                                ? $"<sub>{printed}</sub>"
-                                : (cell.Bold, cell.Underlined) switch
-                                {
-                                    (true, true) => $"**<u>{printed}</u>**",
-                                    (true, false) => $"**{printed}**",
-                                    (false, true) => $"<u>{printed}</u>",
-                                    _ => printed,
-                                }
-                        )
-                        .Append(" |");
-                }
-                text.Append('\n');
+                var printed =
+                    cell.Printed
+                    + (cell.Rise.Length > 0 ? $" ({cell.Rise}↑)" : "")
+                    + (cell.Diverged && cell.Metric == "rouge1" ? "†" : "");
+                text.Append(' ')
+                    .Append(
+                        cell.Grey
+                            ? $"<sub>{printed}</sub>"
+                            : (cell.Bold, cell.Underlined) switch
+                            {
+                                (true, true) => $"**<u>{printed}</u>**",
+                                (true, false) => $"**{printed}**",
+                                (false, true) => $"<u>{printed}</u>",
+                                _ => printed,
+                            }
+                    )
+                    .Append(" |");
             }
+            text.Append('\n');
+        }
         return text.ToString();
     }
 

@@ -11,12 +11,13 @@ public sealed class EngineTests : IDisposable
     private readonly FakeStages _fakes = new();
 
     private const string Study = """
-        settings: { n: 1, parity: false, seed: 3, steps: 10, device: cpu }
         stages:
           source: { for: { k: [p, q] }, with: { number: $n, parity: $parity, label: $k } }
           train: { for: { k: [p, q] }, in: { data: source }, with: { seed: $seed, rates: { steps: $steps } } }
           join: { in: { parts: train } }
           aside: { run: source, with: { number: 7 } }
+        --- default
+        { n: 1, parity: false, seed: 3, steps: 10, device: cpu }
         """;
 
     public void Dispose() => _folder.Dispose();
@@ -37,11 +38,7 @@ public sealed class EngineTests : IDisposable
     }
 
     private Plan Plan(params string[] sets) =>
-        PlanBuilder.Build(
-            PipelineFile.Parse(Study, "pipeline.yaml", _folder.Path),
-            _fakes.Catalog,
-            new PlanRequest(null, sets)
-        );
+        PlanBuilder.Build(StudyText.Parse(Study, _folder.Path), _fakes.Catalog, new PlanRequest(null, sets));
 
     private ResultStore Store() => new(_folder["artifacts"]);
 

@@ -8,7 +8,6 @@ namespace EditUnlearn.Tests.Unit.Pipeline;
 public sealed class ExplainTests : IDisposable
 {
     private const string Yaml = """
-        settings: { n: 1, seed: 3, steps: 10, device: cpu }
         stages:
           source:
             in: { text: { file: note.txt } }
@@ -19,6 +18,8 @@ public sealed class ExplainTests : IDisposable
             with: { seed: $seed, rates: { steps: $steps } }
           join:
             in: { parts: train }
+        --- default
+        { n: 1, seed: 3, steps: 10, device: cpu }
         """;
 
     private readonly MiniStudy _study = new(Yaml);
@@ -140,9 +141,9 @@ public sealed class ExplainTests : IDisposable
     public async Task Three_hundred_cells_are_explained_in_well_under_a_second()
     {
         using var large = new MiniStudy(
-            $"settings: {{ n: 1 }}\nstages:\n  source: {{ for: {{ k: "
+            $"stages:\n  source: {{ for: {{ k: "
                 + $"[{string.Join(", ", Enumerable.Range(0, 300).Select(i => $"k{i}"))}] }}, with: {{ number: $n, "
-                + $"label: $k }} }}\n"
+                + $"label: $k }} }}\n--- default\nn: 1\n"
         );
         await large.RunAsync(new RunOptions { Jobs = 2 });
         large.Explain("n=2");

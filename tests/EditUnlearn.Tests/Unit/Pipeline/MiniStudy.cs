@@ -15,11 +15,7 @@ internal sealed class MiniStudy(string yaml) : IDisposable
     public string this[string name] => _folder[name];
 
     public Plan Plan(params string[] sets) =>
-        PlanBuilder.Build(
-            PipelineFile.Parse(Yaml, "pipeline.yaml", _folder.Path),
-            Fakes.Catalog,
-            new PlanRequest(null, sets)
-        );
+        PlanBuilder.Build(StudyText.Parse(Yaml, _folder.Path), Fakes.Catalog, new PlanRequest(null, sets));
 
     public ResultStore Store() => new(_folder["artifacts"]);
 

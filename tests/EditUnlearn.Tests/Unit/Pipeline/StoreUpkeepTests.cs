@@ -8,11 +8,12 @@ public sealed class StoreUpkeepTests : IDisposable
 {
     private readonly MiniStudy _study = new(
         """
-        settings: { numbers: { p: 1, q: 2 }, seed: 3 }
         stages:
-          source: { for: { k: [p, q] }, with: { number: $numbers.$k, label: $k } }
+          source: { for: { k: [p, q] }, with: { number: $numbers[$k], label: $k } }
           train: { for: { k: [p, q] }, in: { data: source }, with: { seed: $seed, rates: {} } }
           join: { in: { parts: train } }
+        --- default
+        { numbers: { p: 1, q: 2 }, seed: 3 }
         """
     );
 

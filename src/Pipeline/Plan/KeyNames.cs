@@ -1,0 +1,31 @@
+namespace EditUnlearn.Pipeline;
+
+/// <summary>
+/// Keys have one spelling in files, <c>learning-rate</c>, and one in code and JSON, <c>learningRate</c>. This is the
+/// place where one becomes the other.
+/// </summary>
+public static class KeyNames
+{
+    /// <summary>The key as code and JSON have it.</summary>
+    public static string InCode(string key)
+    {
+        ArgumentNullException.ThrowIfNull(key);
+        var parts = key.Split('-');
+        return parts[0]
+            + string.Concat(parts.Skip(1).Select(p => p.Length == 0 ? "-" : char.ToUpperInvariant(p[0]) + p[1..]));
+    }
+
+    /// <summary>A key, or a path of keys, as files have it.</summary>
+    public static string Written(string path)
+    {
+        ArgumentNullException.ThrowIfNull(path);
+        return string.Concat(
+            path.Select(
+                (c, i) => char.IsUpper(c) && i > 0 && path[i - 1] != '.' ? "-" + char.ToLowerInvariant(c) : c.ToString()
+            )
+        );
+    }
+
+    /// <summary>Whether a key has the spelling of files.</summary>
+    internal static bool IsWritten(string key) => !key.Any(char.IsUpper);
+}
