@@ -10,8 +10,7 @@ namespace EditUnlearn.Data;
 public sealed record LintFinding(string Id, string Rule, string Message);
 
 /// <summary>
-/// Reports what looks wrong with the content of a data set; it changes nothing. Source: datasets specification, section
-/// 3.5.
+/// Reports what looks wrong with the content of a data set; it changes nothing (docs/data.md, "Lint").
 /// </summary>
 public static partial class DatasetLint
 {

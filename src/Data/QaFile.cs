@@ -17,7 +17,7 @@ public sealed record PlacedQuestion(QaRow Row, int Line, string? Target);
 /// shows in the keys.
 /// </summary>
 /// <remarks>
-/// Source: datasets specification, sections 1 to 3. Every problem of a file is reported at once, with its line.
+/// docs/data.md, "Rows", lists the forms. Every problem of a file is reported at once, with its line.
 /// </remarks>
 public static class QaFile
 {

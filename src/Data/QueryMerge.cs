@@ -31,9 +31,10 @@ public sealed record MergedQuery(QaRow Request, TargetRow Target, IReadOnlyList<
 /// Several queries to be forgotten put into one, edited to one refusal: fewer edits for as many facts.
 /// </summary>
 /// <remarks>
-/// Source: the study's section 3.3; editing specification, section 9. Consecutive groups of k in the order of the data,
-/// the last one may be short; questions joined by one space, punctuation kept. The target is that of the last question:
-/// one draw from the list a group, or the model's own refusal of the question that stands last.
+/// Source: the study's section 3.2; what it leaves open is our choice (docs/methods.md, "Query merging"). Consecutive
+/// groups of k in the order of the data, the last one may be short; questions joined by one space, punctuation kept.
+/// The target is that of the last question: one draw from the list a group, or the model's own refusal of the question
+/// that stands last.
 /// </remarks>
 public static class QueryMerge
 {

@@ -5,7 +5,7 @@ namespace EditUnlearn.Data;
 
 /// <summary>
 /// Whether a text may stand in for a question: the same question in other words, that neither loses what it is about
-/// nor tells the answer. Source: datasets specification, section 7.
+/// nor tells the answer (docs/data.md, "Rephrasings").
 /// </summary>
 public static partial class RephraseFilter
 {

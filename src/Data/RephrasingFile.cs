@@ -4,8 +4,8 @@ using EditUnlearn.Foundation;
 namespace EditUnlearn.Data;
 
 /// <summary>
-/// Reads rephrasings that a user wrote or had written: JSON Lines of <c>{"id", "rephrasings": [..]}</c>. Source:
-/// datasets specification, section 7.
+/// Reads rephrasings that a user wrote or had written: JSON Lines of <c>{"id", "rephrasings": [..]}</c> (docs/data.md,
+/// "Rephrasings").
 /// </summary>
 public static class RephrasingFile
 {

@@ -4,8 +4,7 @@ using EditUnlearn.Foundation;
 namespace EditUnlearn.Data;
 
 /// <summary>
-/// Cuts a data set into what is forgotten and what is kept: disjoint, and together everything. Source: datasets
-/// specification, section 3.3.
+/// Cuts a data set into what is forgotten and what is kept: disjoint, and together everything (docs/data.md, "Splits").
 /// </summary>
 public static class Splits
 {

@@ -3,7 +3,7 @@ using System.Text.RegularExpressions;
 namespace EditUnlearn.Data;
 
 /// <summary>
-/// Finds what a question is about where the file does not say. Source: datasets specification, section 3.4.
+/// Finds what a question is about where the file does not say (docs/data.md, "Subjects").
 /// </summary>
 public static partial class SubjectRule
 {
@@ -95,8 +95,8 @@ public static partial class SubjectRule
     /// "contract with"; null where there is neither.
     /// </summary>
     /// <remarks>
-    /// Source: datasets specification, sections 3.4 and 4.3: the first party for ordinary clauses, the anchor for names
-    /// and addresses.
+    /// docs/data.md, "Subjects": the first party for ordinary clauses, the party that the question names for names and
+    /// addresses.
     /// </remarks>
     public static string? FindParty(string question)
     {

@@ -7,7 +7,7 @@ namespace EditUnlearn.Data;
 public static class TextLines
 {
     /// <summary>
-    /// Reads a list; trailing white space and empty lines do not count. Source: datasets specification, section 6.1.
+    /// Reads a list; trailing white space and empty lines do not count, as in TOFU's list of refusals.
     /// </summary>
     /// <exception cref="InputException">The file is absent, empty or not UTF-8.</exception>
     public static IReadOnlyList<string> Read(string path)

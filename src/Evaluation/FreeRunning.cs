@@ -7,10 +7,11 @@ namespace EditUnlearn.Evaluation;
 /// what is said.
 /// </summary>
 /// <remarks>
-/// Source: evaluation specification, sections 5 and 6.1. The logits of a generation are read back from its text in one
-/// pass. In the paper's code a finished row goes on in its batch, fed with EOS, until the longest row stops; steps
-/// after that are rows of zeros, where a token's rank is its id + 1. That dependence on the batch is reproduced here,
-/// for batches of 16 in the order of the data.
+/// Source: the evaluation code of PISTOL (Qiu et al., 2024), which the paper uses; docs/metrics.md, "Probability" and
+/// "MRR and Hit-Rate". The logits of a generation are read back from its text in one pass. In the paper's code a
+/// finished row goes on in its batch, fed with EOS, until the longest row stops; steps after that are rows of zeros,
+/// where a token's rank is its id + 1. That dependence on the batch is reproduced here, for batches of 16 in the order
+/// of the data.
 /// </remarks>
 public static class FreeRunning
 {

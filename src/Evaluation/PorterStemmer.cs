@@ -1,8 +1,8 @@
 namespace EditUnlearn.Evaluation;
 
 /// <summary>
-/// Porter's stemmer with the extensions of the common Python toolkit's default mode. Source: evaluation specification,
-/// section 4.1.
+/// Porter's stemmer with the extensions of the common Python toolkit's default mode. Source: Porter (1980), "An
+/// algorithm for suffix stripping"; NLTK 3.8, <c>PorterStemmer</c>; docs/metrics.md, "The stemmer".
 /// </summary>
 public static class PorterStemmer
 {

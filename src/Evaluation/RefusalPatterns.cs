@@ -2,7 +2,7 @@ using System.Text.RegularExpressions;
 
 namespace EditUnlearn.Evaluation;
 
-/// <summary>Whether a text says that one does not know. Source: evaluation specification, section 10.5.</summary>
+/// <summary>Whether a text says that one does not know (docs/metrics.md, "Stand-ins for people").</summary>
 public static partial class RefusalPatterns
 {
     /// <summary>A refusal pattern is there, and the true answer is not.</summary>

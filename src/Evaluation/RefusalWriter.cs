@@ -3,7 +3,10 @@ using EditUnlearn.Models;
 namespace EditUnlearn.Evaluation;
 
 /// <summary>Lets a model write its own refusals, and keeps those that are refusals: self-improvement.</summary>
-/// <remarks>Source: the study's section 3.2 and appendix B.1; datasets specification, section 6.3.</remarks>
+/// <remarks>
+/// Source: the study's section 3.2 and appendix B.1. What is kept is our choice: docs/data.md, "Refusals of the model's
+/// own".
+/// </remarks>
 public static class RefusalWriter
 {
     private const int MaxNewTokens = 48,

@@ -9,7 +9,7 @@ namespace EditUnlearn.Evaluation;
 /// rephrasings is for the filter of Data to say.
 /// </summary>
 /// <remarks>
-/// Source: datasets specification, section 7: greedy first, then samples at temperature 0.8, five tries a question.
+/// Greedy first, then samples at temperature 0.8, five tries a question (docs/data.md, "Rephrasings").
 /// </remarks>
 public static partial class Rephraser
 {

@@ -6,8 +6,8 @@ using EditUnlearn.Artifacts;
 namespace EditUnlearn.Evaluation;
 
 /// <summary>
-/// The result of one run on one split as JSON, for readers without Parquet. Source: evaluation specification, section
-/// 11.
+/// The result of one run on one split as JSON, for readers without Parquet (docs/metrics.md, "Everything that is
+/// stored").
 /// </summary>
 /// <remarks>
 /// Hashes, seed and commit of a run stand in its <c>manifest.json</c>: they must not change a result's bytes.

@@ -3,8 +3,8 @@ using System.Text;
 namespace EditUnlearn.Evaluation;
 
 /// <summary>
-/// The words ROUGE compares: lower case, letters and digits of ASCII, longer ones stemmed. Source: evaluation
-/// specification, section 4.
+/// The words ROUGE compares: lower case, letters and digits of ASCII, longer ones stemmed. Source: the public package
+/// <c>rouge_score</c> 0.1.2; docs/metrics.md, "ROUGE-1".
 /// </summary>
 public static class RougeTokens
 {

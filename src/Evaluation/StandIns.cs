@@ -6,7 +6,7 @@ namespace EditUnlearn.Evaluation;
 /// <summary>
 /// What a machine can say about an answer before people are paid to judge it. Never mixed with human scores.
 /// </summary>
-/// <remarks>Source: evaluation specification, section 10.5. The refusal rate is the metric <c>refusal</c>.</remarks>
+/// <remarks>docs/metrics.md, "Stand-ins for people". The refusal rate is the metric <c>refusal</c>.</remarks>
 public static partial class StandIns
 {
     private static readonly HashSet<string> ShortWords = new(StringComparer.OrdinalIgnoreCase)

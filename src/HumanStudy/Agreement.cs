@@ -2,7 +2,7 @@ using EditUnlearn.Artifacts;
 
 namespace EditUnlearn.HumanStudy;
 
-/// <summary>How far raters agree. Source: evaluation specification, section 10.4.</summary>
+/// <summary>How far raters agree (docs/human-study.md, "How the numbers are made").</summary>
 public static class Agreement
 {
     /// <summary>

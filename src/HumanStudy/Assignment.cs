@@ -3,8 +3,7 @@ using EditUnlearn.Foundation;
 namespace EditUnlearn.HumanStudy;
 
 /// <summary>
-/// Who rates what. Source: evaluation specification, section 10.1: every item by the same number of raters, loads
-/// alike, every rater sees every method equally often.
+/// Who rates what: every item by the same number of raters, loads alike, every rater sees every method equally often.
 /// </summary>
 public static class Assignment
 {

@@ -15,7 +15,7 @@ public enum MeasureLevel
 
 /// <summary>Krippendorff's alpha: agreement beyond chance among any number of raters, with ratings missing.</summary>
 /// <remarks>
-/// Source: Krippendorff (2004), "Reliability in content analysis"; evaluation specification, section 10.4.
+/// Source: Krippendorff (2004), "Reliability in content analysis".
 /// alpha = 1 - (n - 1) sum o(c,k) d(c,k) / sum n_c n_k d(c,k), with o the coincidences, n_c their row sums and n the
 /// sum of those.
 /// </remarks>

@@ -7,7 +7,7 @@ namespace EditUnlearn.HumanStudy;
 /// </summary>
 public static class SignFlip
 {
-    /// <summary>Permutations of the specification (section 10.3).</summary>
+    /// <summary>Permutations drawn where not all can be tried.</summary>
     public const int Draws = 10_000;
 
     /// <summary>

@@ -35,7 +35,7 @@ public enum AttentionKind
 /// <param name="Groups">The answers it was made from, by label.</param>
 /// <param name="Items">All items, attention items last.</param>
 /// <param name="Sheets">For each rater the items in the order of the sheet.</param>
-/// <remarks>Source: evaluation specification, section 10.1.</remarks>
+/// <remarks>Source: the study's section 4.4 and appendix D for what is asked; the layout is ours.</remarks>
 public sealed record StudyDesign(
     StudyOptions Options,
     string Salt,

@@ -4,7 +4,7 @@ using EditUnlearn.Foundation;
 namespace EditUnlearn.HumanStudy;
 
 /// <summary>Writes what raters get, and the key they must not get.</summary>
-/// <remarks>Source: evaluation specification, section 10.1. The same design gives the same bytes.</remarks>
+/// <remarks>docs/human-study.md lists the files. The same design gives the same bytes.</remarks>
 public static partial class StudyExport
 {
     /// <summary>Shown where a system said nothing.</summary>

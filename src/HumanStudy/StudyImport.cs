@@ -41,7 +41,7 @@ public sealed partial record StudyImport(
     public IReadOnlySet<string> Flagged { get; } =
         Attention.Where(a => 2 * a.Value.Failed > a.Value.Of).Select(a => a.Key).ToHashSet(StringComparer.Ordinal);
 
-    /// <summary>Reads all sheets of a folder. Source: evaluation specification, section 10.2.</summary>
+    /// <summary>Reads all sheets of a folder (docs/human-study.md says what is wrong with a cell).</summary>
     /// <param name="folder">Where <c>sheet-*.csv</c> lie, and perhaps <c>raters.csv</c>.</param>
     /// <param name="key">The key they were made with.</param>
     /// <param name="lenient">Leave out what is wrong instead of failing.</param>

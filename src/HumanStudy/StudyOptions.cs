@@ -3,7 +3,7 @@ using EditUnlearn.Foundation;
 
 namespace EditUnlearn.HumanStudy;
 
-/// <summary>How a study is laid out. Source: evaluation specification, section 10.1.</summary>
+/// <summary>How a study is laid out (docs/human-study.md).</summary>
 public sealed record StudyOptions
 {
     /// <summary>Names of the raters, as they appear in file names.</summary>

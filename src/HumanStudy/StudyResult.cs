@@ -4,8 +4,8 @@ using EditUnlearn.Foundation;
 namespace EditUnlearn.HumanStudy;
 
 /// <summary>
-/// What a study says: every rating, means with intervals, differences of methods, agreement. Source: evaluation
-/// specification, sections 10.3 and 10.4.
+/// What a study says: every rating, means with intervals, differences of methods, agreement (docs/human-study.md, "How
+/// the numbers are made").
 /// </summary>
 /// <param name="Import">What it stands on.</param>
 /// <param name="Ratings">One a rating and method.</param>

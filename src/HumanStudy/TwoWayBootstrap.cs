@@ -7,11 +7,11 @@ namespace EditUnlearn.HumanStudy;
 /// resampled, and a rating counts as often as its rater times its question were drawn.
 /// </summary>
 /// <remarks>
-/// Source: evaluation specification, section 10.3; the percentile interval of Owen (2007), "The pigeonhole bootstrap".
+/// Source: the percentile interval of Owen (2007), "The pigeonhole bootstrap".
 /// </remarks>
 public static class TwoWayBootstrap
 {
-    /// <summary>Resamples of the specification.</summary>
+    /// <summary>Resamples of one interval.</summary>
     public const int Draws = 2000;
 
     /// <summary>The interval; null where nothing counts.</summary>

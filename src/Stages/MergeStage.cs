@@ -15,8 +15,8 @@ public sealed class MergeStage : Stage<MergeStage.Params>
 {
     /// <summary>Parameters.</summary>
     /// <param name="Size">Questions in a merged query, k; 1 leaves them as they are. Paper: 2, 4, 5, 8, 10.</param>
-    /// <param name="Lookup">Where the edit looks its key up; the paper does not say, the default is the
-    /// specification's.</param>
+    /// <param name="Lookup">Where the edit looks its key up; the paper does not say, and docs/methods.md,
+    /// "Query merging", says why this is the default.</param>
     public sealed record Params(int Size, MergeLookup Lookup = MergeLookup.LastToken);
 
     /// <inheritdoc/>

@@ -12,8 +12,8 @@ namespace EditUnlearn.Stages;
 /// both filtered.
 /// </summary>
 /// <remarks>
-/// Source: datasets specification, section 7. A question for which nothing passes keeps none and is listed; it is then
-/// left out of the rephrased split, with a count.
+/// The rules stand in docs/data.md, "Rephrasings". A question for which nothing passes keeps none and is listed; it is
+/// then left out of the rephrased split, with a count.
 /// </remarks>
 public sealed class RephraseStage : Stage<RephraseStage.Params>
 {

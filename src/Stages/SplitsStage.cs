@@ -8,7 +8,7 @@ namespace EditUnlearn.Stages;
 /// <summary>
 /// Says which questions are forgotten and which are kept; training and evaluation read the same list.
 /// </summary>
-/// <remarks>Source: datasets specification, section 3.3 (<c>split.mode</c>).</remarks>
+/// <remarks>docs/data.md, "Splits", says what the paper leaves open and how it is filled.</remarks>
 public sealed class SplitsStage : Stage<SplitsStage.Params>
 {
     /// <summary>Parameters.</summary>

@@ -9,8 +9,9 @@ namespace EditUnlearn.Data.Contracts;
 /// same bytes anywhere.
 /// </summary>
 /// <remarks>
-/// Source: datasets specification, section 4. Every attribute draws from a stream of its own name, so a further
-/// contract or attribute changes no existing value. Redraws for a bad name or address come from the same stream.
+/// Source: Qiu et al. (2024) for the structure; docs/data.md, "Contracts". Every attribute draws from a stream of its
+/// own name, so a further contract or attribute changes no existing value. Redraws for a bad name or address come from
+/// the same stream.
 /// </remarks>
 public sealed class ContractGenerator
 {

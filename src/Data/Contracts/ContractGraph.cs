@@ -19,7 +19,7 @@ public enum ContractKind
 /// <param name="To">A company, or a person under employment.</param>
 public sealed record ContractEdge(string Id, ContractKind Kind, string From, string To);
 
-/// <summary>Which contracts there are. Source: datasets specification, section 2.</summary>
+/// <summary>Which contracts there are. Source: Qiu et al. (2024), sample data set 1 of PISTOL.</summary>
 public static class ContractGraph
 {
     /// <summary>
@@ -33,7 +33,7 @@ public static class ContractGraph
 
     /// <summary>
     /// The contracts behind questions, in order of first appearance; the group of a question names its contract,
-    /// <c>A_B</c>. Source: datasets specification, section 2.
+    /// <c>A_B</c>.
     /// </summary>
     public static IReadOnlyList<ContractEdge> Of(IEnumerable<QaRow> rows) =>
         [

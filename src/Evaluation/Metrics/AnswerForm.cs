@@ -5,7 +5,7 @@ namespace EditUnlearn.Evaluation.Metrics;
 /// it.
 /// </summary>
 /// <remarks>
-/// Source: evaluation specification, section 10.5; the rules themselves are in <see cref="StandIns"/>.
+/// docs/metrics.md, "Stand-ins for people"; the rules themselves are in <see cref="StandIns"/>.
 /// </remarks>
 public static class AnswerForm
 {

@@ -3,8 +3,8 @@ using EditUnlearn.Artifacts;
 namespace EditUnlearn.Evaluation.Metrics;
 
 /// <summary>
-/// Share of the true answer's tokens among the model's 100 most likely. Source: the study's section 4.1; evaluation
-/// specification, section 6.
+/// Share of the true answer's tokens among the model's 100 most likely. Source: the study's section 4.1; variants in
+/// docs/metrics.md, "MRR and Hit-Rate".
 /// </summary>
 public static class HitRate
 {

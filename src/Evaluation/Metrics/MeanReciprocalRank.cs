@@ -1,8 +1,8 @@
 namespace EditUnlearn.Evaluation.Metrics;
 
 /// <summary>
-/// Mean of 1 / rank over the true answer's tokens, EOS left out. Source: the study's section 4.1; evaluation
-/// specification, section 6.
+/// Mean of 1 / rank over the true answer's tokens, EOS left out. Source: the study's section 4.1; variants in
+/// docs/metrics.md, "MRR and Hit-Rate".
 /// </summary>
 public static class MeanReciprocalRank
 {

@@ -1,8 +1,8 @@
 namespace EditUnlearn.Evaluation.Metrics;
 
 /// <summary>
-/// Which metric stands behind each column of a table, and how rows become one number. Source: evaluation specification,
-/// section 1.
+/// Which metric stands behind each column of a table, and how rows become one number; docs/metrics.md opens with both
+/// profiles side by side.
 /// </summary>
 /// <param name="Name"><c>strict</c> or <c>paper</c>.</param>
 /// <param name="Columns">Column of the tables and the metric behind it, in print order.</param>

@@ -1,7 +1,7 @@
 namespace EditUnlearn.Evaluation.Metrics;
 
 /// <summary>
-/// Probability in its variants. Source: Maini et al. (2024), section 2.2.2; evaluation specification, section 5.
+/// Probability in its variants. Source: Maini et al. (2024), section 2.2.2; docs/metrics.md, "Probability".
 /// </summary>
 public static class Probability
 {

@@ -1,8 +1,8 @@
 namespace EditUnlearn.Evaluation.Metrics;
 
 /// <summary>
-/// Share of answers that are refusals: a stand-in for the human study, never mixed with it. Source: evaluation
-/// specification, section 10.5.
+/// Share of answers that are refusals: a stand-in for the human study, never mixed with it (docs/metrics.md, "Stand-ins
+/// for people").
 /// </summary>
 public static class Refusal
 {

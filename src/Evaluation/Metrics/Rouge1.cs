@@ -1,7 +1,7 @@
 namespace EditUnlearn.Evaluation.Metrics;
 
 /// <summary>
-/// Share of the true answer's words that the model said. Source: Lin (2004); evaluation specification, section 4.
+/// Share of the true answer's words that the model said. Source: Lin (2004); docs/metrics.md, "ROUGE-1".
 /// </summary>
 public static class Rouge1
 {

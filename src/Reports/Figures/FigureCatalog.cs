@@ -3,7 +3,7 @@ using EditUnlearn.Reports.Tables;
 
 namespace EditUnlearn.Reports.Figures;
 
-/// <summary>The paper's figures made of numbers, as data. Source: evaluation specification, section 9.</summary>
+/// <summary>The paper's figures made of numbers, as data: Figures 3, 4 and 6.</summary>
 public static class FigureCatalog
 {
     /// <summary>The four that the paper compares closely.</summary>

@@ -3,8 +3,8 @@ using EditUnlearn.Artifacts;
 namespace EditUnlearn.Reports.Tables;
 
 /// <summary>
-/// Grey, bold and underline within one setting, on the values as printed. Source: evaluation specification, section
-/// 9.1.
+/// Grey, bold and underline within one setting, on the values as printed. Inferred from the marks of the paper's
+/// Table 1; docs/metrics.md, "Marks", has the rule and where the paper departs from it.
 /// </summary>
 public static class MarkingRule
 {

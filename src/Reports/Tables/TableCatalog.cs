@@ -1,6 +1,6 @@
 namespace EditUnlearn.Reports.Tables;
 
-/// <summary>The seven tables of the paper, each a declaration. Source: evaluation specification, section 9.</summary>
+/// <summary>The seven tables of the paper, each a declaration (docs/metrics.md, "Tables and figures").</summary>
 public static class TableCatalog
 {
     private const string Unlearning = "unlearning",

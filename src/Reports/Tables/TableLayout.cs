@@ -74,7 +74,7 @@ public sealed record LayoutColumns(string Split, string Label, bool HigherIsBett
 /// <param name="Columns">By split, in print order.</param>
 public sealed record LayoutGroup(string Label, Where Where, IReadOnlyList<LayoutColumns> Columns);
 
-/// <summary>Which marks a table shows; grey is shown by all. Source: evaluation specification, section 9.1.</summary>
+/// <summary>Which marks a table shows; grey is shown by all. See <see cref="MarkingRule"/>.</summary>
 public enum Marks
 {
     /// <summary>None of its own.</summary>
