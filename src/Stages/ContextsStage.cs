@@ -31,7 +31,7 @@ public sealed class ContextsStage : Stage<ContextsStage.Params>
             io.Output(ModelStatistics.ContextsFile),
             checkpoint,
             new Seed(parameters.Seed),
-            ModelStatistics.Of(io)
+            io.Listener()
         );
     }
 }

@@ -189,14 +189,4 @@ public static class ModelStatistics
                 space.Dispose();
         }
     }
-
-    internal static Listener Of(Pipeline.StageIo io) =>
-        new()
-        {
-            Progress = (done, total) => io.Progress(done, total),
-            Log = io.Log,
-            Warn = io.Warn,
-            Metric = io.Metric,
-            Cancelled = io.Cancelled,
-        };
 }

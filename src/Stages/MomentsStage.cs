@@ -47,7 +47,7 @@ public sealed class MomentsStage : Stage<MomentsStage.Params>
             rows,
             parameters.Layers,
             parameters.Truncation,
-            ModelStatistics.Of(io)
+            io.Listener()
         );
     }
 }

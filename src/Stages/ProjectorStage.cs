@@ -50,7 +50,7 @@ public sealed class ProjectorStage : Stage<ProjectorStage.Params>
             parameters.Threshold,
             parameters.Unit,
             device(io.Device),
-            ModelStatistics.Of(io)
+            io.Listener()
         );
     }
 }
