@@ -1,5 +1,6 @@
 using EditUnlearn.Foundation;
 using EditUnlearn.Pipeline;
+using EditUnlearn.Workbench;
 
 namespace EditUnlearn.Stages;
 

@@ -1,5 +1,6 @@
 using EditUnlearn.Models;
 using EditUnlearn.Pipeline;
+using EditUnlearn.Workbench;
 
 namespace EditUnlearn.Stages;
 

@@ -1,5 +1,6 @@
 using EditUnlearn.Methods.Shared;
 using EditUnlearn.Pipeline;
+using EditUnlearn.Workbench;
 using static TorchSharp.torch;
 
 namespace EditUnlearn.Stages;

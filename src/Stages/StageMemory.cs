@@ -2,6 +2,7 @@ using EditUnlearn.Methods;
 using EditUnlearn.Models;
 using EditUnlearn.Models.Estimates;
 using EditUnlearn.Pipeline;
+using EditUnlearn.Workbench;
 
 namespace EditUnlearn.Stages;
 

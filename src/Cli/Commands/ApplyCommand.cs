@@ -4,7 +4,7 @@ using EditUnlearn.Foundation;
 using EditUnlearn.Models;
 using EditUnlearn.Models.Estimates;
 using EditUnlearn.Pipeline;
-using EditUnlearn.Stages.OwnModel;
+using EditUnlearn.Workbench.OwnModel;
 
 namespace EditUnlearn.Cli.Commands;
 

@@ -7,6 +7,7 @@ using EditUnlearn.Models.Estimates;
 using EditUnlearn.Models.Weights;
 using EditUnlearn.Pipeline;
 using EditUnlearn.Stages;
+using EditUnlearn.Workbench;
 
 namespace EditUnlearn.Cli.Doctor;
 

@@ -3,8 +3,8 @@ using EditUnlearn.Methods;
 using EditUnlearn.Models;
 using EditUnlearn.Models.Estimates;
 using EditUnlearn.Models.Training;
-using EditUnlearn.Stages;
 using EditUnlearn.Tests.Support;
+using EditUnlearn.Workbench;
 
 namespace EditUnlearn.Tests.Unit.Stages;
 

@@ -3,7 +3,7 @@ using EditUnlearn.Methods.Shared;
 using EditUnlearn.Models;
 using EditUnlearn.Models.Estimates;
 
-namespace EditUnlearn.Stages.OwnModel;
+namespace EditUnlearn.Workbench.OwnModel;
 
 /// <summary>How much there is of what costs time and memory.</summary>
 /// <param name="Edits">Requests, or rows to forget.</param>

@@ -7,7 +7,7 @@ using EditUnlearn.Models.Weights;
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace EditUnlearn.Stages;
+namespace EditUnlearn.Workbench;
 
 /// <summary>
 /// Measures what editing methods must know of an untouched model, and writes it as files: once for stages of the study

@@ -15,7 +15,7 @@ using EditUnlearn.Models.Training;
 using EditUnlearn.Models.Weights;
 using static TorchSharp.torch;
 
-namespace EditUnlearn.Stages.OwnModel;
+namespace EditUnlearn.Workbench.OwnModel;
 
 /// <summary>
 /// Makes a user's own model forget: reads what is asked, checks all of it before a weight is read, then asks, edits,

@@ -4,7 +4,7 @@ using EditUnlearn.Methods.Shared;
 using EditUnlearn.Models;
 using EditUnlearn.Models.Estimates;
 
-namespace EditUnlearn.Stages;
+namespace EditUnlearn.Workbench;
 
 /// <summary>
 /// What a method takes in memory and time, before any row is read: its options in the terms of

@@ -2,7 +2,7 @@ using System.Text.Json.Nodes;
 using EditUnlearn.Foundation;
 using EditUnlearn.Models;
 
-namespace EditUnlearn.Stages.OwnModel;
+namespace EditUnlearn.Workbench.OwnModel;
 
 /// <summary>What somebody wants done to a model of their own. Paths are theirs; nothing is checked yet.</summary>
 public sealed record ApplyRequest
