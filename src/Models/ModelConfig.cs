@@ -72,6 +72,11 @@ public sealed record ModelConfig
     /// Name and shape of every tensor a checkpoint of this shape holds, in the order of the forward pass.
     /// </summary>
     public IEnumerable<(string Name, long[] Shape)> Tensors() => FamilyCatalog.Get(Family).Tensors(this);
+
+    /// <summary>P: the numbers in all tensors of a checkpoint of this shape, or in some of them.</summary>
+    /// <param name="which">Chooses tensors by name; null for all.</param>
+    public long ParameterCount(Func<string, bool>? which = null) =>
+        Tensors().Where(t => which?.Invoke(t.Name) ?? true).Sum(t => t.Shape.Aggregate(1L, (a, b) => a * b));
 }
 
 /// <summary>

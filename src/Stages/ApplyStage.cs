@@ -9,6 +9,7 @@ using EditUnlearn.Methods.Shared;
 using EditUnlearn.Models;
 using EditUnlearn.Models.Training;
 using EditUnlearn.Pipeline;
+using EditUnlearn.Workbench;
 using static TorchSharp.torch;
 
 namespace EditUnlearn.Stages;

@@ -6,6 +6,7 @@ using EditUnlearn.Foundation;
 using EditUnlearn.Models.Families;
 using EditUnlearn.Models.Weights;
 using EditUnlearn.Pipeline;
+using EditUnlearn.Workbench;
 
 namespace EditUnlearn.Stages;
 

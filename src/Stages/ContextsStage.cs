@@ -1,5 +1,6 @@
 using EditUnlearn.Foundation;
 using EditUnlearn.Pipeline;
+using EditUnlearn.Workbench;
 
 namespace EditUnlearn.Stages;
 
@@ -31,7 +32,7 @@ public sealed class ContextsStage : Stage<ContextsStage.Params>
             io.Output(ModelStatistics.ContextsFile),
             checkpoint,
             new Seed(parameters.Seed),
-            ModelStatistics.Of(io)
+            io.Listener()
         );
     }
 }

@@ -7,6 +7,7 @@ using EditUnlearn.Evaluation;
 using EditUnlearn.Evaluation.Metrics;
 using EditUnlearn.Foundation;
 using EditUnlearn.Models;
+using EditUnlearn.Models.Estimates;
 using EditUnlearn.Models.Training;
 using EditUnlearn.Pipeline;
 

@@ -1,4 +1,5 @@
 using EditUnlearn.Pipeline;
+using EditUnlearn.Workbench;
 
 namespace EditUnlearn.Stages;
 
@@ -47,7 +48,7 @@ public sealed class MomentsStage : Stage<MomentsStage.Params>
             rows,
             parameters.Layers,
             parameters.Truncation,
-            ModelStatistics.Of(io)
+            io.Listener()
         );
     }
 }

@@ -1,5 +1,6 @@
 using EditUnlearn.Methods.Shared;
 using EditUnlearn.Pipeline;
+using EditUnlearn.Workbench;
 using static TorchSharp.torch;
 
 namespace EditUnlearn.Stages;
@@ -50,7 +51,7 @@ public sealed class ProjectorStage : Stage<ProjectorStage.Params>
             parameters.Threshold,
             parameters.Unit,
             device(io.Device),
-            ModelStatistics.Of(io)
+            io.Listener()
         );
     }
 }

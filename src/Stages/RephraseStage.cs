@@ -3,7 +3,7 @@ using EditUnlearn.Data;
 using EditUnlearn.Evaluation;
 using EditUnlearn.Foundation;
 using EditUnlearn.Pipeline;
-using EditUnlearn.Stages.OwnModel;
+using EditUnlearn.Workbench.OwnModel;
 
 namespace EditUnlearn.Stages;
 

@@ -49,27 +49,13 @@ public sealed class TargetsStage : Stage<TargetsStage.Params>
         var targets =
             parameters.From == RefusalSource.Model
                 ? Written(forget, io)
-                : Draw([.. forget.Select(q => q.Id)], TextLines.Read(io.Input("refusals")), new Seed(parameters.Seed));
+                : RefusalList.Draw(
+                    [.. forget.Select(q => q.Id)],
+                    TextLines.Read(io.Input("refusals")),
+                    new Seed(parameters.Seed)
+                );
         ParquetTable.Write(io.Output("targets.parquet"), targets);
         io.Metric("fallback-share", targets.Average(t => t.Source == "fallback" ? 1.0 : 0));
-    }
-
-    /// <summary>A refusal of a list for every question, each equally likely.</summary>
-    /// <param name="ids">Of the questions, in order.</param>
-    /// <param name="refusals">The list.</param>
-    /// <param name="seed">Of the draws.</param>
-    public static List<TargetRow> Draw(IReadOnlyList<string> ids, IReadOnlyList<string> refusals, Seed seed)
-    {
-        var draw = seed.Stream("refusal");
-        return
-        [
-            .. ids.Select(id => new TargetRow
-            {
-                Id = id,
-                Target = draw.Pick(refusals),
-                Source = "list",
-            }),
-        ];
     }
 
     private static List<TargetRow> Written(IReadOnlyList<QaRow> forget, StageIo io)

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using EditUnlearn.Artifacts;
+using EditUnlearn.Models.Estimates;
 using EditUnlearn.Models.Training;
 using EditUnlearn.Pipeline;
 using EditUnlearn.Reports;

@@ -2,7 +2,9 @@ using Cocona;
 using EditUnlearn.Cli.Terminal;
 using EditUnlearn.Foundation;
 using EditUnlearn.Models;
-using EditUnlearn.Stages.OwnModel;
+using EditUnlearn.Models.Estimates;
+using EditUnlearn.Pipeline;
+using EditUnlearn.Workbench.OwnModel;
 
 namespace EditUnlearn.Cli.Commands;
 
@@ -116,7 +118,7 @@ internal sealed class ApplyCommand(Stopping stopping)
                 PatchOnly = patchOnly,
                 Report = report,
                 Preset = preset,
-                OptionsFile = methodOptions,
+                ReadOptions = methodOptions is null ? null : () => Given(methodOptions),
                 Family = family,
                 Targets = targets ?? Study.Shipped(Refusals),
                 Moments = moments,
@@ -134,7 +136,7 @@ internal sealed class ApplyCommand(Stopping stopping)
         );
         if (dryRun)
         {
-            var plan = edit.Plan(WorkEstimate.Measure(compute));
+            var plan = edit.Plan(TimeModel.Measure(compute));
             if (json)
                 InspectCommands.PrintJson(ApplyView.Json(plan));
             else
@@ -147,6 +149,12 @@ internal sealed class ApplyCommand(Stopping stopping)
         else
             ApplyView.Write(Screen.Out, result, report);
         return ExitCodes.Done;
+    }
+
+    private static GivenOptions Given(string path)
+    {
+        var file = OptionsFile.Read(path);
+        return new GivenOptions(file.Values, (option, message, hint) => file.Problem(path, option, message, hint));
     }
 
     private ApplyReport Run(OwnModelEdit edit, string model, Compute compute, string? template)

@@ -7,7 +7,7 @@ using EditUnlearn.Data.Contracts;
 using EditUnlearn.Evaluation;
 using EditUnlearn.Foundation;
 using EditUnlearn.Models;
-using EditUnlearn.Stages.OwnModel;
+using EditUnlearn.Workbench.OwnModel;
 
 namespace EditUnlearn.Cli.Commands;
 

@@ -7,7 +7,7 @@ using EditUnlearn.Data;
 using EditUnlearn.Foundation;
 using EditUnlearn.Models;
 using EditUnlearn.Models.Patches;
-using EditUnlearn.Stages.OwnModel;
+using EditUnlearn.Workbench.OwnModel;
 
 namespace EditUnlearn.Cli.Commands;
 

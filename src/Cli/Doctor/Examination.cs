@@ -3,9 +3,11 @@ using EditUnlearn.Cli.Terminal;
 using EditUnlearn.Foundation;
 using EditUnlearn.Hub;
 using EditUnlearn.Models;
+using EditUnlearn.Models.Estimates;
 using EditUnlearn.Models.Weights;
 using EditUnlearn.Pipeline;
 using EditUnlearn.Stages;
+using EditUnlearn.Workbench;
 
 namespace EditUnlearn.Cli.Doctor;
 
@@ -214,7 +216,7 @@ internal sealed class Examination(Plan plan, MachineFacts machine, SourceCatalog
         : machine.Gpus.Count > 0 ? (machine.Gpus.Max(g => g.TotalBytes), machine.Gpus.Max(g => g.FreeBytes))
         : (0, 0);
 
-    private long Loaded(ModelConfig shape) => StageMemory.Parameters(shape) * TypeBytes;
+    private long Loaded(ModelConfig shape) => shape.ParameterCount() * TypeBytes;
 
     private static ModelConfig ShapeOf(PretrainStage.Params p) =>
         new()

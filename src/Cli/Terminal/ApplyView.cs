@@ -2,7 +2,7 @@ using System.Globalization;
 using System.Text.Json.Nodes;
 using EditUnlearn.Models;
 using EditUnlearn.Models.Patches;
-using EditUnlearn.Stages.OwnModel;
+using EditUnlearn.Workbench.OwnModel;
 using Spectre.Console;
 
 namespace EditUnlearn.Cli.Terminal;

@@ -2,6 +2,7 @@ using System.Globalization;
 using EditUnlearn.Foundation;
 using EditUnlearn.Models;
 using EditUnlearn.Models.Patches;
+using EditUnlearn.Models.Estimates;
 using EditUnlearn.Models.Training;
 using TorchSharp;
 using static TorchSharp.torch;

@@ -5,8 +5,8 @@ using EditUnlearn.Methods;
 using EditUnlearn.Methods.Shared;
 using EditUnlearn.Models;
 using EditUnlearn.Models.Tokenizers;
-using EditUnlearn.Stages;
 using EditUnlearn.Tests.Support;
+using EditUnlearn.Workbench;
 
 namespace EditUnlearn.Tests.Unit.Methods;
 

@@ -3,6 +3,7 @@ using EditUnlearn.Foundation;
 using EditUnlearn.Pipeline;
 using EditUnlearn.Stages;
 using EditUnlearn.Tests.Support;
+using EditUnlearn.Workbench;
 
 namespace EditUnlearn.Tests.Unit.Stages;
 

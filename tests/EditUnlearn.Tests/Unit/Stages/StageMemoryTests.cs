@@ -1,9 +1,10 @@
 using EditUnlearn.Hub;
 using EditUnlearn.Methods;
 using EditUnlearn.Models;
+using EditUnlearn.Models.Estimates;
 using EditUnlearn.Models.Training;
-using EditUnlearn.Stages;
 using EditUnlearn.Tests.Support;
+using EditUnlearn.Workbench;
 
 namespace EditUnlearn.Tests.Unit.Stages;
 
@@ -34,7 +35,7 @@ public sealed class StageMemoryTests
         var (entry, bound) = MethodCatalog
             .Bind(method, "reference", System.Text.Json.Nodes.JsonNode.Parse(options)!.AsObject(), out _)!
             .Value;
-        return StageMemory.Apply(config, bytes, entry, bound)!;
+        return MethodEstimates.Memory(config, bytes, entry, bound)!;
     }
 
     [Theory]
@@ -46,36 +47,34 @@ public sealed class StageMemoryTests
         var s = SourceCatalog.Read(Path.Combine(Checkout.Root, SourceCatalog.FileName)).Find(name)!.Shape!;
         Assert.Equal(
             expected,
-            StageMemory.Parameters(
-                new ModelConfig
-                {
-                    Family = name,
-                    VocabSize = s.Vocabulary,
-                    HiddenSize = s.Width,
-                    IntermediateSize = s.MlpWidth,
-                    Layers = s.Layers,
-                    Heads = s.Heads,
-                    KvHeads = s.KvHeads,
-                    HeadDim = s.Width / s.Heads,
-                }
-            )
+            new ModelConfig
+            {
+                Family = name,
+                VocabSize = s.Vocabulary,
+                HiddenSize = s.Width,
+                IntermediateSize = s.MlpWidth,
+                Layers = s.Layers,
+                Heads = s.Heads,
+                KvHeads = s.KvHeads,
+                HeadDim = s.Width / s.Heads,
+            }.ParameterCount()
         );
     }
 
     [Fact]
     public void Answers_hold_weights_and_the_cache_of_64_rows()
     {
-        var estimate = StageMemory.Answer(Tiny, 4, 1936); // 2000 places a row
+        var estimate = MemoryModel.Answers(Tiny, 4, 1936); // 2000 places a row
         Assert.Equal(TinyParameters * 4, Part(estimate, "weights"));
         Assert.Equal(2 * 2 * 1 * 4 * 4 * 64 * 2000, Part(estimate, "cache"));
         Assert.Equal(64 * 64 * TinyPerToken, Part(estimate, "activations"));
         Assert.Equal(
-            StageMemory.RuntimeBytes + TinyParameters * 4 + 8_192_000 + 64 * 64 * TinyPerToken,
+            MemoryModel.RuntimeBytes + TinyParameters * 4 + 8_192_000 + 64 * 64 * TinyPerToken,
             estimate.Bytes
         );
         Assert.Equal(
             3L * 64 * 16 * 50_000 * 4,
-            Part(StageMemory.Answer(Tiny with { VocabSize = 50_000 }, 4, 1), "logits")
+            Part(MemoryModel.Answers(Tiny with { VocabSize = 50_000 }, 4, 1), "logits")
         );
     }
 
@@ -136,7 +135,7 @@ public sealed class StageMemoryTests
     [Fact]
     public void Moments_are_squares_of_the_MLP_width_in_float64()
     {
-        Assert.Equal(20 * 20 * (16 * 3 + 12), Part(StageMemory.Moments(Tiny, 2, 3), "moments"));
+        Assert.Equal(20 * 20 * (16 * 3 + 12), Part(MemoryModel.Moments(Tiny, 2, 3), "moments"));
         var without = Apply(Tiny, 4, "rome", """{"layers":[1]}""");
         Assert.Equal((0, 8 * 20 * 4), (Part(without, "moments"), Part(without, "edited maps")));
         // 20 contexts, the bare prompt, the essence; one block above
@@ -150,7 +149,7 @@ public sealed class StageMemoryTests
     [Fact]
     public void The_largest_part_is_named()
     {
-        Assert.Equal("runtime", StageMemory.Answer(Tiny, 4, 10).Largest.Name);
+        Assert.Equal("runtime", MemoryModel.Answers(Tiny, 4, 10).Largest.Name);
         var large = Tiny with
         {
             VocabSize = 32_000,

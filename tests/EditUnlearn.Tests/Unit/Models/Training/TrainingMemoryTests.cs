@@ -1,4 +1,5 @@
 using EditUnlearn.Models;
+using EditUnlearn.Models.Estimates;
 using EditUnlearn.Models.Training;
 
 namespace EditUnlearn.Tests.Unit.Models.Training;

@@ -4,7 +4,7 @@ using EditUnlearn.Evaluation;
 using EditUnlearn.Foundation;
 using EditUnlearn.Models;
 
-namespace EditUnlearn.Stages.OwnModel;
+namespace EditUnlearn.Workbench.OwnModel;
 
 /// <summary>
 /// A model's rephrasings that pass the filter: for the study's stage and for a question file of the user's.

@@ -3,7 +3,7 @@ using EditUnlearn.Methods;
 using EditUnlearn.Methods.Shared;
 using EditUnlearn.Models;
 
-namespace EditUnlearn.Stages.OwnModel;
+namespace EditUnlearn.Workbench.OwnModel;
 
 /// <summary>
 /// The statistics one method needs of one user's model: files that are there are used, others are made, and kept where

@@ -7,7 +7,7 @@ using EditUnlearn.Models;
 using EditUnlearn.Models.Training;
 using EditUnlearn.Models.Weights;
 
-namespace EditUnlearn.Stages;
+namespace EditUnlearn.Workbench;
 
 /// <summary>The questions a method works with, before they are tokens.</summary>
 public sealed record MethodRows

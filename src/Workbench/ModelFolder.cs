@@ -2,7 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using EditUnlearn.Foundation;
 
-namespace EditUnlearn.Stages;
+namespace EditUnlearn.Workbench;
 
 /// <summary>One file of a model folder that matters to a result.</summary>
 /// <param name="Name">Inside the folder.</param>

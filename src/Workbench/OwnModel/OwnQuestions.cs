@@ -5,7 +5,7 @@ using EditUnlearn.Evaluation.Metrics;
 using EditUnlearn.Foundation;
 using EditUnlearn.Models;
 
-namespace EditUnlearn.Stages.OwnModel;
+namespace EditUnlearn.Workbench.OwnModel;
 
 /// <summary>One column of the metrics over one split.</summary>
 /// <param name="Name">rouge1, prob, mrr, hit, refusal: the columns of the strict profile.</param>

@@ -7,7 +7,7 @@ using EditUnlearn.Models.Weights;
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace EditUnlearn.Stages;
+namespace EditUnlearn.Workbench;
 
 /// <summary>
 /// Measures what editing methods must know of an untouched model, and writes it as files: once for stages of the study
@@ -189,14 +189,4 @@ public static class ModelStatistics
                 space.Dispose();
         }
     }
-
-    internal static Listener Of(Pipeline.StageIo io) =>
-        new()
-        {
-            Progress = (done, total) => io.Progress(done, total),
-            Log = io.Log,
-            Warn = io.Warn,
-            Metric = io.Metric,
-            Cancelled = io.Cancelled,
-        };
 }

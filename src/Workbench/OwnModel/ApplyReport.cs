@@ -4,7 +4,7 @@ using EditUnlearn.Artifacts;
 using EditUnlearn.Foundation;
 using EditUnlearn.Models.Patches;
 
-namespace EditUnlearn.Stages.OwnModel;
+namespace EditUnlearn.Workbench.OwnModel;
 
 /// <summary>One token request before and after.</summary>
 /// <param name="Id">Of the request.</param>

@@ -1,4 +1,6 @@
-namespace EditUnlearn.Models.Training;
+using EditUnlearn.Models.Training;
+
+namespace EditUnlearn.Models.Estimates;
 
 /// <summary>What a training run will look like, as far as memory goes.</summary>
 public sealed record TrainingPlan
@@ -82,14 +84,13 @@ public sealed record TrainingMemory(
     {
         ArgumentNullException.ThrowIfNull(plan);
         var config = plan.Config;
-        var all = Count(config, _ => true);
+        var all = config.ParameterCount();
         var lora = plan.Moves.Trainable == Trainable.Lora;
         var moving =
             lora ? AdapterParameters(config, plan.Moves.Lora)
             : plan.Moves.Trainable == Trainable.Full ? all
-            : Count(
-                config,
-                name => plan.Moves.Layers.Any(l => name.StartsWith($"model.layers.{l}.", StringComparison.Ordinal))
+            : config.ParameterCount(name =>
+                plan.Moves.Layers.Any(l => name.StartsWith($"model.layers.{l}.", StringComparison.Ordinal))
             );
         // Factors are float32 whatever the model is; moments have the type of what they belong to.
         var movingBytes = lora ? Float : plan.WeightBytes;
@@ -187,7 +188,4 @@ public sealed record TrainingMemory(
         Float
         * (long)plan.Config.VocabSize
         * (plan.Labels + 3L * plan.Compared + 2L * Math.Max(plan.Labels / Math.Max(1, plan.Forwards), plan.Compared));
-
-    private static long Count(ModelConfig config, Func<string, bool> which) =>
-        config.Tensors().Where(t => which(t.Name)).Sum(t => t.Shape.Aggregate(1L, (a, b) => a * b));
 }

@@ -6,7 +6,7 @@ using EditUnlearn.Methods;
 using EditUnlearn.Models.Weights;
 using static TorchSharp.torch;
 
-namespace EditUnlearn.Stages.OwnModel;
+namespace EditUnlearn.Workbench.OwnModel;
 
 /// <summary>
 /// Edit requests as token ids, for exact work without a tokenizer: what the reference's runs were given can be given

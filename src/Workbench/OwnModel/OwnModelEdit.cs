@@ -9,13 +9,13 @@ using EditUnlearn.Foundation;
 using EditUnlearn.Methods;
 using EditUnlearn.Methods.Shared;
 using EditUnlearn.Models;
+using EditUnlearn.Models.Estimates;
 using EditUnlearn.Models.Patches;
 using EditUnlearn.Models.Training;
 using EditUnlearn.Models.Weights;
-using EditUnlearn.Pipeline;
 using static TorchSharp.torch;
 
-namespace EditUnlearn.Stages.OwnModel;
+namespace EditUnlearn.Workbench.OwnModel;
 
 /// <summary>
 /// Makes a user's own model forget: reads what is asked, checks all of it before a weight is read, then asks, edits,
@@ -119,10 +119,10 @@ public sealed class OwnModelEdit
                 PatchExport.Check(request.Model, request.Out, request.Overwrite);
                 return "";
             });
-        var file = request.OptionsFile is null ? null : Tried(() => OptionsFile.Read(request.OptionsFile));
+        var given = request.ReadOptions is null ? null : Tried(request.ReadOptions);
         var family = request.Family ?? config?.Family;
-        var bound = MethodCatalog.Bind(request.Method, request.Preset, file?.Values, out var wrong, family);
-        problems.AddRange(wrong.Select(p => Placed(p, file, request.OptionsFile)));
+        var bound = MethodCatalog.Bind(request.Method, request.Preset, given?.Values, out var wrong, family);
+        problems.AddRange(wrong.Select(p => Placed(p, given)));
 
         var tokens = request.TokenRequests is null
             ? null
@@ -166,8 +166,7 @@ public sealed class OwnModelEdit
                                 + $"{config.Layers - 1}",
                             "other blocks in --method-options FILE.yaml"
                         ),
-                        file,
-                        request.OptionsFile
+                        given
                     )
                 );
             if (request.TokenRequests is null || tokens is not null)
@@ -209,24 +208,15 @@ public sealed class OwnModelEdit
     /// <summary>
     /// What the run would do, hold in memory and take in time; nothing is loaded but libtorch, to measure the machine.
     /// </summary>
-    /// <param name="rate">Operations a second; see <see cref="WorkEstimate.Measure"/>.</param>
+    /// <param name="rate">Operations a second; see <see cref="TimeModel.Measure"/>.</param>
     public ApplyPlan Plan(double rate)
     {
         var asked = Asked().Count;
         var typeBytes = _request.Compute.DType == ScalarType.Float32 ? 4 : 2;
         var made = _statistics.ToMake(_needed);
-        var layers = (_options as IEditingOptions)?.Layers.Count ?? 0;
-        // Phases follow one another; the largest counts.
-        MemoryEstimate?[] phases =
-        [
-            StageMemory.Apply(_config, typeBytes, _entry, _options),
-            asked > 0 ? StageMemory.Answer(_config, typeBytes, _request.MaxNewTokens) : null,
-            made.Contains(MethodMaterial.Moments) ? StageMemory.Moments(_config, typeBytes, layers) : null,
-            made.Contains(MethodMaterial.Projector) ? StageMemory.Projectors(_config, layers) : null,
-        ];
         var weights = ModelFolder.Look(_request.Model, "").WeightBytes;
         var edits = _tokens?.Edits.Count ?? _rows.Requests.Count;
-        var work = WorkEstimate.Of(
+        var estimate = new ApplyEstimate(
             _config,
             _entry,
             _options,
@@ -248,8 +238,8 @@ public sealed class OwnModelEdit
             edits,
             asked,
             made,
-            phases.OfType<MemoryEstimate>().MaxBy(m => m.Bytes)!,
-            [.. work.Select(w => (w.Name, WorkEstimate.Seconds(w, rate)))],
+            estimate.Memory(typeBytes),
+            [.. estimate.Parts().Select(w => (w.Name, TimeModel.Seconds(w, rate)))],
             rate,
             weights
         );
@@ -518,22 +508,22 @@ public sealed class OwnModelEdit
         }
         if (problems.Count > 0)
             throw new InputException(problems);
-        var drawn = TargetsStage
+        var drawn = RefusalList
             .Draw(open, refusals, new Seed(request.Seed))
             .ToDictionary(t => t.Id, t => t.Target, StringComparer.Ordinal);
         return asked.ToDictionary(q => q.Row.Id, q => q.Target ?? drawn[q.Row.Id], StringComparer.Ordinal);
     }
 
-    private static InputProblem Placed(OptionProblem problem, OptionsFile? file, string? path)
+    private static InputProblem Placed(OptionProblem problem, GivenOptions? given)
     {
         var option = problem.Path.StartsWith("options.", StringComparison.Ordinal)
             ? problem.Path["options.".Length..]
             : null;
         if (option is null)
             return new InputProblem("--" + problem.Path, 0, 0, problem.Message, problem.Hint);
-        return file is null
+        return given is null
             ? new InputProblem(problem.Path, 0, 0, problem.Message, problem.Hint)
-            : file.Problem(path!, option, problem.Message, problem.Hint);
+            : given.Placed(option, problem.Message, problem.Hint);
     }
 
     // One run: who is told, what was noted, how long it took. Removes its scratch folder.

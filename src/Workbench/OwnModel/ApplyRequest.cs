@@ -1,6 +1,8 @@
+using System.Text.Json.Nodes;
+using EditUnlearn.Foundation;
 using EditUnlearn.Models;
 
-namespace EditUnlearn.Stages.OwnModel;
+namespace EditUnlearn.Workbench.OwnModel;
 
 /// <summary>What somebody wants done to a model of their own. Paths are theirs; nothing is checked yet.</summary>
 public sealed record ApplyRequest
@@ -14,8 +16,10 @@ public sealed record ApplyRequest
     /// <summary>Whose hyperparameters stand under the preset; null for the family of the checkpoint.</summary>
     public string? Family { get; init; }
 
-    /// <summary>A YAML file with options that differ from both; null for none.</summary>
-    public string? OptionsFile { get; init; }
+    /// <summary>
+    /// Reads the options that differ from both; null for none. What is wrong with them is reported with all the rest.
+    /// </summary>
+    public Func<GivenOptions>? ReadOptions { get; init; }
 
     /// <summary>The model folder, which is only read.</summary>
     public required string Model { get; init; }
@@ -82,6 +86,12 @@ public sealed record ApplyRequest
     /// <summary>The file the requests stand in, whichever it is.</summary>
     public string Asked => Forget ?? Requests ?? TokenRequests ?? "";
 }
+
+/// <summary>Options of a method that somebody wrote down.</summary>
+/// <param name="Values">Untyped, by the documented names.</param>
+/// <param name="Placed">A problem of an option (<c>value.steps</c>), its message and its hint, at the place where the
+/// option was written.</param>
+public sealed record GivenOptions(JsonObject Values, Func<string, string, string?, InputProblem> Placed);
 
 /// <summary>Whom to tell how the work goes.</summary>
 public sealed record ApplyListener
