@@ -39,9 +39,9 @@ public interface IStage
     /// of a method; null where it has none of that kind.
     /// </summary>
     /// <param name="written">Parameters as the file gives them.</param>
-    /// <param name="place">The place of a parameter in the file, by its path; null for one that the file leaves
+    /// <param name="origin">Where a parameter was set, by its path; null for one that the profile leaves
     /// out.</param>
-    IReadOnlyList<OptionOrigin>? Origins(object written, Func<string, SourcePlace?> place);
+    IReadOnlyList<OptionOrigin>? Origins(object written, Func<string, ValueOrigin?> origin);
 
     /// <summary>
     /// Reads <paramref name="io"/>'s inputs and writes its outputs. Synchronous: dispose scopes belong to the thread.
@@ -76,7 +76,7 @@ public abstract class Stage<T> : IStage
     protected virtual bool Uses(T parameters, string input) => true;
 
     /// <inheritdoc cref="IStage.Origins"/>
-    protected virtual IReadOnlyList<OptionOrigin>? Origins(T written, Func<string, SourcePlace?> place) => null;
+    protected virtual IReadOnlyList<OptionOrigin>? Origins(T written, Func<string, ValueOrigin?> origin) => null;
 
     void IStage.Run(object parameters, StageIo io) => Run((T)parameters, io);
 
@@ -88,8 +88,8 @@ public abstract class Stage<T> : IStage
 
     bool IStage.Uses(object parameters, string input) => Uses((T)parameters, input);
 
-    IReadOnlyList<OptionOrigin>? IStage.Origins(object written, Func<string, SourcePlace?> place) =>
-        Origins((T)written, place);
+    IReadOnlyList<OptionOrigin>? IStage.Origins(object written, Func<string, ValueOrigin?> origin) =>
+        Origins((T)written, origin);
 }
 
 /// <summary>One value of an option with where it came from.</summary>

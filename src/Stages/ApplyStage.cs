@@ -70,7 +70,11 @@ public sealed class ApplyStage : Stage<ApplyStage.Params>
     {
         ArgumentNullException.ThrowIfNull(parameters);
         Bind(parameters, out var problems);
-        return problems.Select(p => new ParameterProblem(Written(parameters, p.Path), p.Message, p.Hint));
+        return problems.Select(p => new ParameterProblem(
+            Written(parameters, p.Path),
+            p.Message,
+            p.Hint is null ? null : KeyNames.WrittenIn(p.Hint)
+        ));
     }
 
     /// <inheritdoc/>
@@ -92,6 +96,26 @@ public sealed class ApplyStage : Stage<ApplyStage.Params>
         if (!ByNeed.TryGetValue(input, out var need))
             return true;
         return Bind(parameters, out _) is { } bound && bound.Entry.Needs(bound.Options).HasFlag(need);
+    }
+
+    /// <inheritdoc/>
+    protected override IReadOnlyList<OptionOrigin>? Origins(Params written, Func<string, ValueOrigin?> origin)
+    {
+        ArgumentNullException.ThrowIfNull(written);
+        return MethodCatalog.Find(written.Method) is { } entry
+            ? OptionOrigins.Of(
+                OptionStack.Of(
+                    entry,
+                    written.Preset,
+                    written.Family,
+                    [
+                        OptionOrigins.Layer("options", written.Options, origin),
+                        OptionOrigins.Layer("setOptions", written.SetOptions, origin),
+                    ]
+                ),
+                origin
+            )
+            : null;
     }
 
     /// <inheritdoc/>

@@ -260,6 +260,6 @@ public sealed class FinetuneStage : Stage<FinetuneStage.Params>
                     + $"{training.StopAtRouge:0.####}; {last.Wrong.Count} of {answers.Count} rows are still wrong:\n"
             )
             + string.Join('\n', lines)
-            + "\n  hint: more training.maxEpochs, another training.learningRate, or training.moves.trainable: full";
+            + "\n  hint: more training.max-epochs, another training.learning-rate, or training.moves.trainable: full";
     }
 }

@@ -36,7 +36,7 @@ internal sealed class AskCommand(Stopping stopping)
             bool official = false,
         [Option("device", Description = "auto, cpu, cuda, cuda:<number>")] string device = DeviceNames.Auto,
         [Option("dtype", Description = "auto, float32, bfloat16, float16")] string dtype = DeviceNames.Auto,
-        [Option("profile", Description = "With --cell: a profile of pipeline.yaml")] string? profile = null,
+        [Option("profile", Description = "With --cell: a profile, a file of profiles/")] string? profile = null,
         [Option("set", Description = "With --cell: change a setting")] string[]? set = null,
         [Option("json", Description = "Print one JSON object on stdout")] bool json = false
     )

@@ -26,7 +26,7 @@ internal sealed class CheckCommand
             string[]? accept = null,
         [Option("markdown", Description = "Also write the outcome as Markdown")] string? markdown = null,
         [Option("junit", Description = "Also write the outcome as JUnit XML")] string? junit = null,
-        [Option("profile", Description = "A profile of pipeline.yaml")] string? profile = null,
+        [Option("profile", Description = "A profile: a file of profiles/")] string? profile = null,
         [Option("set", Description = "Change a setting")] string[]? set = null,
         [Option("json", Description = "Print one JSON object on stdout")] bool json = false
     )

@@ -18,7 +18,7 @@ internal sealed class ClaimsCommand
     public int Claims(
         [Option("of", Description = "study, or paper for the paper's own numbers")] string of = "study",
         [Option("format", Description = "text, markdown or latex")] string format = "text",
-        [Option("profile", Description = "A profile of pipeline.yaml")] string? profile = null,
+        [Option("profile", Description = "A profile: a file of profiles/")] string? profile = null,
         [Option("set", Description = "Change a setting")] string[]? set = null,
         [Option("json", Description = "Print one JSON object on stdout")] bool json = false
     )

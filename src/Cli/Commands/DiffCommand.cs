@@ -30,7 +30,7 @@ internal sealed class DiffCommand
         )]
             string? metrics = null,
         [Option("csv", Description = "Print CSV")] bool csv = false,
-        [Option("profile", Description = "A profile of pipeline.yaml")] string? profile = null,
+        [Option("profile", Description = "A profile: a file of profiles/")] string? profile = null,
         [Option("set", Description = "Change a setting")] string[]? set = null,
         [Option("json", Description = "Print one JSON object on stdout")] bool json = false
     )

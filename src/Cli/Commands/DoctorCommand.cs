@@ -17,7 +17,7 @@ internal sealed class DoctorCommand
         Description = "What is missing before a profile can run, and how much memory its stages will need"
     )]
     public int Doctor(
-        [Option("profile", Description = "A profile of pipeline.yaml")] string? profile = null,
+        [Option("profile", Description = "A profile: a file of profiles/")] string? profile = null,
         [Option("set", Description = "Change a setting")] string[]? set = null,
         [Option("json", Description = "Print one JSON object on stdout")] bool json = false
     )

@@ -14,7 +14,7 @@ internal sealed class ExplainCommand
     [Command("explain", Description = "Why a stage is stale: one line a reason, old -> new, file:line")]
     public int Explain(
         [Argument(Description = "Stages or cells")] string[] targets,
-        [Option("profile", Description = "A profile of pipeline.yaml")] string? profile = null,
+        [Option("profile", Description = "A profile: a file of profiles/")] string? profile = null,
         [Option("set", Description = "Change a setting")] string[]? set = null,
         [Option("json", Description = "Print one JSON object on stdout")] bool json = false
     )

@@ -26,7 +26,7 @@ internal sealed class InspectCommands
     [Command("status", Description = "What is stale, and why")]
     public int StatusOf(
         [Argument(Description = "Stages or cells; all when none is named")] string[]? targets = null,
-        [Option("profile", Description = "A profile of pipeline.yaml")] string? profile = null,
+        [Option("profile", Description = "A profile: a file of profiles/")] string? profile = null,
         [Option("set", Description = "Change a setting")] string[]? set = null,
         [Option("json", Description = "Print one JSON object on stdout")] bool json = false
     )
@@ -49,7 +49,7 @@ internal sealed class InspectCommands
     [Command("plan", Description = "What would run, in order, and how long it should take")]
     public int PlanOf(
         [Argument(Description = "Stages or cells; all when none is named")] string[]? targets = null,
-        [Option("profile", Description = "A profile of pipeline.yaml")] string? profile = null,
+        [Option("profile", Description = "A profile: a file of profiles/")] string? profile = null,
         [Option("set", Description = "Change a setting")] string[]? set = null,
         [Option("json", Description = "Print one JSON object on stdout")] bool json = false
     )
@@ -76,7 +76,7 @@ internal sealed class InspectCommands
     public int Graph(
         [Option("format", Description = "text, mermaid or dot")] string format = "text",
         [Option("full", Description = "One node a cell instead of one a stage")] bool full = false,
-        [Option("profile", Description = "A profile of pipeline.yaml")] string? profile = null,
+        [Option("profile", Description = "A profile: a file of profiles/")] string? profile = null,
         [Option("set", Description = "Change a setting")] string[]? set = null
     )
     {
@@ -98,7 +98,9 @@ internal sealed class InspectCommands
     public int Show(
         [Argument(Description = "A cell, or a cell and one of its files")] string target,
         [Option("rows", Description = "Rows of a table to print")] int rows = 20,
-        [Option("profile", Description = "A profile of pipeline.yaml")] string? profile = null,
+        [Option("origin", Description = "Every parameter and option of the cell, and where its value comes from")]
+            bool origin = false,
+        [Option("profile", Description = "A profile: a file of profiles/")] string? profile = null,
         [Option("set", Description = "Change a setting")] string[]? set = null,
         [Option("json", Description = "Print one JSON object on stdout")] bool json = false
     )
@@ -113,6 +115,11 @@ internal sealed class InspectCommands
                 $"means {cells.Count} cells",
                 "name one: " + string.Join(", ", cells.Take(4).Select(c => c.Id))
             );
+        if (origin)
+        {
+            OriginView.Print(cells[0], json);
+            return ExitCodes.Done;
+        }
         var status = Status.Of(study.Plan, study.Store, study.Keys).Single(s => s.Cell.Id.Equals(cells[0].Id));
         if (status.State != CellState.UpToDate)
             throw new InputException(
@@ -148,7 +155,7 @@ internal sealed class InspectCommands
     [Command("log", Description = "What a stage printed when it last ran")]
     public int Log(
         [Argument(Description = "A cell")] string target,
-        [Option("profile", Description = "A profile of pipeline.yaml")] string? profile = null,
+        [Option("profile", Description = "A profile: a file of profiles/")] string? profile = null,
         [Option("set", Description = "Change a setting")] string[]? set = null
     )
     {

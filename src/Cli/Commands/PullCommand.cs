@@ -127,11 +127,8 @@ internal sealed class PullCommand(Stopping stopping)
     private static string Inputs(string root) =>
         Path.Combine(
             root,
-            (PipelineFile.Read(Path.Combine(root, PipelineFile.FileName)).Content["settings"] as YamlMap)?[
-                InputsSetting
-            ]
-                is YamlScalar { Text.Length: > 0 } folder
-                ? folder.Text
+            PipelineFile.Read(Path.Combine(root, PipelineFile.FileName)).Value(InputsSetting) is { Length: > 0 } folder
+                ? folder
                 : InputsSetting
         );
 

@@ -15,7 +15,7 @@ internal sealed class ReproCommand(Stopping stopping)
     public async Task<int> Repro(
         [Argument(Description = "Stages or cells, such as tables or apply[rome]; all when none is named")]
             string[]? targets = null,
-        [Option("profile", Description = "A profile of pipeline.yaml")] string? profile = null,
+        [Option("profile", Description = "A profile: a file of profiles/")] string? profile = null,
         [Option("set", Description = "Change a setting: pretrain.steps=200")] string[]? set = null,
         [Option('j', Description = "Threads that may be busy at once; 0 for one a core")] int jobs = 0,
         [Option('n', Description = "Say what would run, and run nothing")] bool dryRun = false,

@@ -34,7 +34,7 @@ internal sealed class StudyCommand
         [Option("attention", Description = "Attention items a sheet")] int attention = 2,
         [Option("seed", Description = "Of all draws")] long seed = 17,
         [Option("salt", Description = "Of the item codes; drawn when left out")] string? salt = null,
-        [Option("profile", Description = "A profile of pipeline.yaml")] string? profile = null,
+        [Option("profile", Description = "A profile: a file of profiles/")] string? profile = null,
         [Option("set", Description = "Change a setting")] string[]? set = null,
         [Option("json", Description = "Print one JSON object on stdout")] bool json = false
     )

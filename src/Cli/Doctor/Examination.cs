@@ -202,11 +202,11 @@ internal sealed class Examination(Plan plan, MachineFacts machine, SourceCatalog
         var repro = $"dotnet eu-stage repro --profile {plan.Profile} --set ";
         return estimate.Largest.Name switch
         {
-            "training state" => repro + $"options.{cell.Id.Axis("method")}.trainable=lora",
+            "training state" => repro + $"methods.{cell.Id.Axis("method")}.options.trainable=lora",
             "activations" when cell.Id.Axis("method") is { } method && cell.Parameters is ApplyStage.Params => repro
-                + $"options.{method}.gradientCheckpointing=true",
+                + $"methods.{method}.options.gradient-checkpointing=true",
             _ when plan.DType == "float32" => repro + "dtype=bfloat16",
-            _ => repro + "'models=[llama2]' on a machine with more memory",
+            _ => "run it on a machine with more memory",
         };
     }
 

@@ -1,10 +1,12 @@
+using System.Text.RegularExpressions;
+
 namespace EditUnlearn.Pipeline;
 
 /// <summary>
 /// Keys have one spelling in files, <c>learning-rate</c>, and one in code and JSON, <c>learningRate</c>. This is the
 /// place where one becomes the other.
 /// </summary>
-public static class KeyNames
+public static partial class KeyNames
 {
     /// <summary>The key as code and JSON have it.</summary>
     public static string InCode(string key)
@@ -26,6 +28,12 @@ public static class KeyNames
         );
     }
 
+    /// <summary>A text with every key in it, such as <c>learningRate</c>, as files have it.</summary>
+    public static string WrittenIn(string text) => Key().Replace(text, m => Written(m.Value));
+
     /// <summary>Whether a key has the spelling of files.</summary>
     internal static bool IsWritten(string key) => !key.Any(char.IsUpper);
+
+    [GeneratedRegex(@"\b[a-z]+(?:[A-Z][a-z0-9]*)+\b")]
+    private static partial Regex Key();
 }

@@ -77,6 +77,7 @@ public sealed class PlanBuilder
         var cells = drafts
             .Values.Where(d => d.Run is not null)
             .ToDictionary(d => d.Name, d => completer.Cells(d), StringComparer.Ordinal);
+        _resolver.ReportMisspeltKeys();
         var device = Device();
         var type = OneOf("dtype", DeviceNames.F32, DeviceNames.Types.Contains, DeviceNames.Types);
         var order = new StageOrder(drafts, cells, _problems).Names;

@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using EditUnlearn.Foundation;
 
 namespace EditUnlearn.Pipeline;
 
@@ -16,10 +17,8 @@ internal sealed record AxisLabel(string Axis, string Label, YamlMap? Carried);
 internal sealed partial class Resolver(YamlMap settings, Problems problems)
 {
     private const int MaxDepth = 8; // settings of a study refer to each other once or twice
+    private readonly Dictionary<YamlMap, HashSet<string>> _asked = new(ReferenceEqualityComparer.Instance);
     private int _depth;
-
-    /// <summary>The settings in force.</summary>
-    public YamlMap Settings => settings;
 
     /// <summary>
     /// A value with every reference replaced; keys whose optional reference finds nothing are left out, and so are
@@ -107,11 +106,28 @@ internal sealed partial class Resolver(YamlMap settings, Problems problems)
                 return All(map, string.Join('.', segments.Skip(i + 2).Select(s => s.ToString())), place);
             if (KeyOf(segments[i + 1], axes, place) is not { } key)
                 return null;
+            if (segments[i + 1].IsReference)
+                Asked(map).Add(key);
             segments[i + 1] = new SettingPath.Segment(key, false);
             known = map.Entries.Select(e => e.Key);
             at = map[key];
         }
     }
+
+    /// <summary>
+    /// Reports keys that look like one that a cell looked up in vain, as in <c>on: { contrcts: .. }</c>. To be called
+    /// when all cells are complete.
+    /// </summary>
+    public void ReportMisspeltKeys()
+    {
+        foreach (var (map, asked) in _asked)
+        foreach (var entry in map.Entries.Where(e => !asked.Contains(e.Key)))
+            if (Spelling.Nearest(entry.Key, asked.Where(a => map[a] is null)) is { } near)
+                problems.Add(entry.Place, $"no cell reads '{entry.Key}'", $"did you mean '{near}'?");
+    }
+
+    private HashSet<string> Asked(YamlMap map) =>
+        _asked.TryGetValue(map, out var keys) ? keys : _asked[map] = new HashSet<string>(StringComparer.Ordinal);
 
     // The label of an axis, what it carries, or a setting of the top level.
     private YamlValue? First(List<SettingPath.Segment> segments, IReadOnlyList<AxisLabel> axes, SourcePlace place)

@@ -11,6 +11,9 @@ internal sealed class SettingsUse
 {
     private const string Any = "*";
 
+    // What the program itself reads of a profile.
+    private static readonly string[] Program = ["device", "dtype", "inputs"];
+
     private readonly YamlMap _settings;
     private readonly Problems _problems;
     private readonly ILookup<string, string> _maps;
@@ -42,6 +45,7 @@ internal sealed class SettingsUse
             use.Read(stage.Value, AxisReader.MapsOf(stage.Value).ToLookup(m => m.Axis, m => m.Map));
         }
         use.Read(settings, use._maps);
+        use._read.AddRange(Program.Select(p => (string[])[p]));
         use.Report();
     }
 

@@ -1,0 +1,143 @@
+using System.Text.RegularExpressions;
+using EditUnlearn.Foundation;
+using EditUnlearn.Pipeline;
+using EditUnlearn.Stages;
+using EditUnlearn.Tests.Support;
+
+namespace EditUnlearn.Tests.Properties.Pipeline;
+
+/// <summary>
+/// The files of the study, each key of each of them deleted or misspelt: what comes out is a plan or a list of messages
+/// with places, never anything else.
+/// </summary>
+public sealed partial class ShippedFilesTests
+{
+    private static readonly string[] Profiles = ["mini", "smoke", "paper", "rehearsal"];
+
+    // Names of entries: another name is another set, not a mistake.
+    private static readonly string[] Named = ["forget-sets"];
+
+    [Fact]
+    public void They_are_block_style_with_one_key_a_line_within_120_columns()
+    {
+        foreach (var (file, text) in Files())
+        foreach (var (line, number) in text.Split('\n').Select((l, i) => (l, i + 1)))
+        {
+            Assert.True(line.Length <= 120, $"{file}:{number} has {line.Length} columns");
+            Assert.False(line.Contains('{', StringComparison.Ordinal), $"{file}:{number} holds a map in a line");
+        }
+    }
+
+    [Fact]
+    public void They_make_plans()
+    {
+        foreach (var profile in Profiles)
+            Assert.NotEmpty(Build(Files(), profile).Cells);
+    }
+
+    [Fact]
+    public void Any_deleted_key_leaves_a_plan_or_messages() => Try(Without, mustBeFound: false);
+
+    [Fact]
+    public void Any_misspelt_key_is_found() => Try(Misspelt, mustBeFound: true);
+
+    private static void Try(Func<string[], int, string> change, bool mustBeFound)
+    {
+        var files = Files();
+        var missed = new List<string>();
+        foreach (var (file, text) in files)
+        {
+            var lines = text.Split('\n');
+            for (var i = 0; i < lines.Length; i++)
+                if (Key().IsMatch(lines[i]))
+                {
+                    var changed = new Dictionary<string, string>(files) { [file] = change(lines, i) };
+                    var found = Profiles
+                        .Where(p => Uses(p, file))
+                        .Select(p => Found(changed, p, $"{file}:{i + 1}"))
+                        .ToList();
+                    if (mustBeFound && found.All(f => !f) && !IsName(lines, i))
+                        missed.Add($"{file}:{i + 1} {lines[i].Trim()}");
+                }
+        }
+        Assert.Empty(missed);
+    }
+
+    // Whether the change was found; every message has a place.
+    private static bool Found(Dictionary<string, string> files, string profile, string place)
+    {
+        try
+        {
+            Build(files, profile);
+            return false;
+        }
+        catch (InputException e)
+        {
+            Assert.All(e.Problems, p => Assert.False(string.IsNullOrEmpty(p.File), $"{place}: {p}"));
+            return true;
+        }
+    }
+
+    private static Plan Build(Dictionary<string, string> files, string profile) =>
+        PlanBuilder.Build(
+            PipelineFile.Parse(
+                files["pipeline.yaml"],
+                "pipeline.yaml",
+                Checkout.Root,
+                [
+                    .. files
+                        .Where(f => f.Key != "pipeline.yaml")
+                        .Select(f => new ProfileSource(Path.GetFileNameWithoutExtension(f.Key), f.Key, f.Value)),
+                ]
+            ),
+            StudyStages.Catalog,
+            new PlanRequest(profile)
+        );
+
+    private static Dictionary<string, string> Files() =>
+        Directory
+            .EnumerateFiles(Path.Combine(Checkout.Root, "profiles"), "*.yaml")
+            .Order(StringComparer.Ordinal)
+            .Select(f => (Name: "profiles/" + Path.GetFileName(f), Text: File.ReadAllText(f)))
+            .Prepend(("pipeline.yaml", File.ReadAllText(Path.Combine(Checkout.Root, "pipeline.yaml"))))
+            .ToDictionary(f => f.Item1, f => f.Item2);
+
+    // One profile for each file is enough, but for those that several kinds of models read.
+    private static bool Uses(string profile, string file) =>
+        file switch
+        {
+            "pipeline.yaml" or "profiles/base.yaml" => profile is "mini" or "paper",
+            "profiles/mini.yaml" => profile == "mini",
+            _ => file == $"profiles/{profile}.yaml",
+        };
+
+    // The line and everything below it that is indented more.
+    private static string Without(string[] lines, int at)
+    {
+        var indent = Indent(lines[at]);
+        var end = at + 1;
+        while (end < lines.Length && (lines[end].Trim().Length == 0 || Indent(lines[end]) > indent))
+            end++;
+        return string.Join('\n', lines[..at].Concat(lines[end..]));
+    }
+
+    private static string Misspelt(string[] lines, int at)
+    {
+        var copy = (string[])lines.Clone();
+        copy[at] = Key().Replace(lines[at], m => m.Groups[1].Value + m.Groups[2].Value + "q:");
+        return string.Join('\n', copy);
+    }
+
+    private static bool IsName(string[] lines, int at)
+    {
+        if (Indent(lines[at]) != 2)
+            return false;
+        var above = Array.FindLastIndex(lines, at, l => l.Length > 0 && l[0] is not (' ' or '#'));
+        return Named.Contains(lines[above].TrimEnd(':'));
+    }
+
+    private static int Indent(string line) => line.Length - line.TrimStart().Length;
+
+    [GeneratedRegex(@"^( *)([\w-]+):")]
+    private static partial Regex Key();
+}
