@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.Json.Nodes;
 using EditUnlearn.Foundation;
 using EditUnlearn.Methods.Shared;
 using EditUnlearn.Models;
@@ -66,7 +67,7 @@ public sealed class AlphaEdit(AlphaEdit.Options options) : IMethod
         /// <inheritdoc/>
         public ContextRecipe ContextRecipe => ContextRecipe.Memit;
 
-        IEnumerable<OptionProblem> IEditingOptions.Check() =>
+        IEnumerable<OptionProblem> ICheckedOptions.Check() =>
             EditingOptions.Problems(
                 this,
                 Value,
@@ -75,6 +76,49 @@ public sealed class AlphaEdit(AlphaEdit.Options options) : IMethod
                 ("ridge", Ridge)
             );
     }
+
+    /// <summary>The line in the catalogue.</summary>
+    [CodeBoundary]
+    public static class Declaration
+    {
+        /// <summary>Names and presets; the options' defaults stand at their properties.</summary>
+        public static MethodEntry Entry { get; } =
+            MethodEntry.Of<AlphaEdit, Options>("alphaedit", "AlphaEdit", MethodKind.Editing, o => new AlphaEdit(o)) with
+            {
+                Presets =
+                [
+                    new(
+                        MethodPreset.Corrected,
+                        "target ids as they stand in text, and an end",
+                        new JsonObject { ["targetIds"] = "offsets", ["appendEos"] = true }
+                    ),
+                ],
+                // Source: editing specification, section 7. Where the reference has no file, the numbers are ours.
+                Families =
+                [
+                    new(
+                        "llama2",
+                        "ours: MEMIT's value optimisation, bound and ridge kept, as the toolkit's maintainers advise; "
+                            + "a ridge of 1 is to be reported too",
+                        []
+                    ),
+                    new("mistral", "ours: as Llama-2-7B; the reference cannot run this family (defect A2)", []),
+                    new(
+                        "llama3",
+                        "reference file for Llama-3-8B",
+                        new JsonObject { ["ridge"] = 1, ["value"] = ValuePresets.Llama3 }
+                    ),
+                    new(
+                        "llama31",
+                        "reference file for Llama-3.1-8B",
+                        new JsonObject { ["value"] = ValuePresets.Llama3 }
+                    ),
+                ],
+            };
+    }
+
+    /// <inheritdoc/>
+    public Needs Needs => Needs.NullSpaces | (options.Contexts > 0 ? Needs.Contexts : Needs.None);
 
     /// <inheritdoc/>
     public ModelPatch Edit(CausalLm model, MethodInputs inputs, Seed seed)

@@ -102,6 +102,47 @@ public sealed class Grace(Grace.Options options) : IMethod
     /// <summary>Told of every edit once its value is trained; edits of one training batch in their order.</summary>
     public Action<Edited>? Observer { get; init; }
 
+    /// <summary>The line in the catalogue.</summary>
+    [CodeBoundary]
+    public static class Declaration
+    {
+        /// <summary>Names and presets; the options' defaults stand at their properties.</summary>
+        public static MethodEntry Entry { get; } =
+            MethodEntry.Of<Grace, Options>("grace", "GRACE", MethodKind.Editing, o => new Grace(o)) with
+            {
+                Presets =
+                [
+                    new(
+                        MethodPreset.Corrected,
+                        "without defects G1 to G3, a second edit of a prompt wins, and the target has an end",
+                        new JsonObject
+                        {
+                            ["labels"] = "sequence",
+                            ["labelOrder"] = "aligned",
+                            ["duplicates"] = "replace",
+                            ["query"] = "promptEnd",
+                            ["appendEos"] = true,
+                        }
+                    ),
+                ],
+                // Source: editing specification, section 7. Where the reference has no file, the numbers are ours.
+                Families =
+                [
+                    new("llama2", "reference file for Llama-2-7B", []),
+                    new("mistral", NoFile, []),
+                    new("llama3", NoFile, []),
+                    new("llama31", NoFile, []),
+                ],
+            };
+
+        private const string NoFile =
+            "ours: there is no reference file; the one for Llama-2-7B, whose layer the reference's other layer adapter "
+            + "also has for Mistral";
+    }
+
+    /// <inheritdoc/>
+    public Needs Needs => Needs.None;
+
     /// <inheritdoc/>
     public ModelPatch Edit(CausalLm model, MethodInputs inputs, Seed seed)
     {

@@ -1,3 +1,4 @@
+using EditUnlearn.Foundation;
 using EditUnlearn.Methods.Gradient;
 using static TorchSharp.torch;
 
@@ -12,6 +13,27 @@ public sealed class GradientAscent(GradientAscent.Options options) : GradientMet
 {
     /// <summary>Nothing beyond what all gradient methods have.</summary>
     public sealed record Options : TrainingOptions;
+
+    /// <summary>The line in the catalogue.</summary>
+    [CodeBoundary]
+    public static class Declaration
+    {
+        /// <summary>Names and presets; the options' defaults stand at their properties.</summary>
+        public static MethodEntry Entry { get; } =
+            MethodEntry.Of<GradientAscent, Options>("ga", "GA", MethodKind.Unlearning, o => new GradientAscent(o)) with
+            {
+                Presets =
+                [
+                    TrainerPresets.Equations,
+                    TrainerPresets.PistolCompat(),
+                    TrainerPresets.Tofu(),
+                    TrainerPresets.OpenUnlearning(),
+                ],
+            };
+    }
+
+    /// <inheritdoc/>
+    public override Needs Needs => Needs.ForgetAnswers;
 
     /// <inheritdoc/>
     protected override Tensor Loss(TrainedModel model, UnlearnBatch batch)

@@ -1,3 +1,4 @@
+using EditUnlearn.Foundation;
 using EditUnlearn.Methods.Gradient;
 using static TorchSharp.torch;
 
@@ -21,8 +22,31 @@ public sealed class GradientDifference(GradientDifference.Options options) : Gra
         public double RetainWeight { get; init; } = 1;
     }
 
+    /// <summary>The line in the catalogue.</summary>
+    [CodeBoundary]
+    public static class Declaration
+    {
+        /// <summary>Names and presets; the options' defaults stand at their properties.</summary>
+        public static MethodEntry Entry { get; } =
+            MethodEntry.Of<GradientDifference, Options>(
+                "gd",
+                "GD",
+                MethodKind.Unlearning,
+                o => new GradientDifference(o)
+            ) with
+            {
+                Presets =
+                [
+                    TrainerPresets.Equations,
+                    TrainerPresets.PistolCompat(),
+                    TrainerPresets.Tofu(),
+                    TrainerPresets.OpenUnlearning(),
+                ],
+            };
+    }
+
     /// <inheritdoc/>
-    protected override bool UsesRetain => true;
+    public override Needs Needs => Needs.ForgetAnswers | Needs.RetainSet;
 
     /// <inheritdoc/>
     protected override Tensor Loss(TrainedModel model, UnlearnBatch batch)

@@ -13,6 +13,11 @@ namespace EditUnlearn.Methods;
 /// </remarks>
 public interface IMethod
 {
+    /// <summary>
+    /// What it must be given under its options: the one place that says so. Whoever gathers inputs asks here.
+    /// </summary>
+    Needs Needs { get; }
+
     /// <summary>Finds the change.</summary>
     /// <param name="model">Is written on while the method works, and restored.</param>
     /// <param name="inputs">What the method's <see cref="Needs"/> ask for.</param>
@@ -22,11 +27,11 @@ public interface IMethod
     ModelPatch Edit(CausalLm model, MethodInputs inputs, Seed seed);
 }
 
-/// <summary>What a method must be given besides the forget set.</summary>
+/// <summary>What a method must be given besides the questions to forget.</summary>
 [Flags]
 public enum Needs
 {
-    /// <summary>The forget set alone.</summary>
+    /// <summary>The questions alone.</summary>
     None = 0,
 
     /// <summary>Rows to hold on to.</summary>
@@ -46,6 +51,12 @@ public enum Needs
 
     /// <summary>Texts that must not change.</summary>
     Locality = 32,
+
+    /// <summary>A second model to be compared with, other than the one it starts from.</summary>
+    Reference = 64,
+
+    /// <summary>The true answers to the forget questions, to train on.</summary>
+    ForgetAnswers = 128,
 }
 
 /// <summary>Everything methods read, as tokens.</summary>
@@ -86,7 +97,8 @@ public sealed record MethodInputs
     public IReadOnlyDictionary<string, Tensor> Draws { get; init; } = new Dictionary<string, Tensor>();
 
     /// <summary>
-    /// Opens the reference model that is not the start model; the method owns what it gets. Null where there is none.
+    /// Opens the model that <see cref="Needs.Reference"/> asks for; the method owns what it gets. Null where there is
+    /// none.
     /// </summary>
     public Func<CausalLm>? OpenReference { get; init; }
 

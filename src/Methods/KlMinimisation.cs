@@ -1,3 +1,5 @@
+using System.Text.Json.Nodes;
+using EditUnlearn.Foundation;
 using EditUnlearn.Methods.Gradient;
 using static TorchSharp.torch;
 
@@ -51,8 +53,37 @@ public sealed class KlMinimisation(KlMinimisation.Options options) : GradientMet
         public int? PaddedLength { get; init; }
     }
 
+    /// <summary>The line in the catalogue.</summary>
+    [CodeBoundary]
+    public static class Declaration
+    {
+        /// <summary>Names and presets; the options' defaults stand at their properties.</summary>
+        public static MethodEntry Entry { get; } =
+            MethodEntry.Of<KlMinimisation, Options>("kl", "KL", MethodKind.Unlearning, o => new KlMinimisation(o)) with
+            {
+                Presets =
+                [
+                    TrainerPresets.Equations,
+                    TrainerPresets.PistolCompat(Term(TrainerPresets.PublishedLength, ReferenceSource.Pretrained)),
+                    TrainerPresets.Tofu(Term(TrainerPresets.PublishedLength)),
+                    TrainerPresets.OpenUnlearning(Term()),
+                ],
+            };
+
+        // All three compare at every position of the padded tensor.
+        private static JsonObject Term(int? paddedLength = null, ReferenceSource reference = ReferenceSource.Start)
+        {
+            var term = new JsonObject { ["positions"] = "paddedCompat" };
+            if (paddedLength is { } length)
+                term["paddedLength"] = length;
+            if (reference != ReferenceSource.Start)
+                term["reference"] = "pretrained";
+            return new JsonObject { ["kl"] = term };
+        }
+    }
+
     /// <inheritdoc/>
-    protected override bool UsesRetain => true;
+    public override Needs Needs => Needs.ForgetAnswers | Needs.RetainSet | options.Kl.Reference.Needed();
 
     /// <inheritdoc/>
     protected override ReferenceSource? Reference => options.Kl.Reference;

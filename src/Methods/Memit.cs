@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using EditUnlearn.Foundation;
 using EditUnlearn.Methods.Shared;
 using EditUnlearn.Models;
@@ -54,9 +55,47 @@ public sealed class Memit(Memit.Options options) : IMethod
         /// <inheritdoc/>
         public ContextRecipe ContextRecipe => ContextRecipe.Memit;
 
-        IEnumerable<OptionProblem> IEditingOptions.Check() =>
+        IEnumerable<OptionProblem> ICheckedOptions.Check() =>
             EditingOptions.Problems(this, Value, BatchSize, ("lambda", Lambda));
     }
+
+    /// <summary>The line in the catalogue.</summary>
+    [CodeBoundary]
+    public static class Declaration
+    {
+        /// <summary>Names and presets; the options' defaults stand at their properties.</summary>
+        public static MethodEntry Entry { get; } =
+            MethodEntry.Of<Memit, Options>("memit", "MEMIT", MethodKind.Editing, o => new Memit(o)) with
+            {
+                Presets =
+                [
+                    new(
+                        MethodPreset.Corrected,
+                        "target ids as they stand in text, and an end",
+                        new JsonObject { ["targetIds"] = "offsets", ["appendEos"] = true }
+                    ),
+                ],
+                // Source: editing specification, section 7. Where the reference has no file, the numbers are ours.
+                Families =
+                [
+                    new("llama2", "reference file for Llama-2-7B", []),
+                    new("mistral", "reference file for Mistral-7B", []),
+                    new(
+                        "llama3",
+                        "ours: value optimisation as in the method authors' file for Llama-3; the reference has no file",
+                        new JsonObject { ["value"] = ValuePresets.Llama3 }
+                    ),
+                    new(
+                        "llama31",
+                        "ours: as Llama-3-8B; the reference has no file",
+                        new JsonObject { ["value"] = ValuePresets.Llama3 }
+                    ),
+                ],
+            };
+    }
+
+    /// <inheritdoc/>
+    public Needs Needs => Needs.SecondMoments | (options.Contexts > 0 ? Needs.Contexts : Needs.None);
 
     /// <inheritdoc/>
     public ModelPatch Edit(CausalLm model, MethodInputs inputs, Seed seed)

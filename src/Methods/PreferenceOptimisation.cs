@@ -1,3 +1,5 @@
+using System.Text.Json.Nodes;
+using EditUnlearn.Foundation;
 using EditUnlearn.Methods.Gradient;
 using EditUnlearn.Models.Training;
 using static TorchSharp.torch;
@@ -36,11 +38,36 @@ public sealed class PreferenceOptimisation(PreferenceOptimisation.Options option
         public ReferenceSource Reference { get; init; } = ReferenceSource.Start;
     }
 
-    /// <inheritdoc/>
-    protected override bool UsesRetain => options.RetainWeight != 0;
+    /// <summary>The line in the catalogue.</summary>
+    [CodeBoundary]
+    public static class Declaration
+    {
+        /// <summary>Names and presets; the options' defaults stand at their properties.</summary>
+        public static MethodEntry Entry { get; } =
+            MethodEntry.Of<PreferenceOptimisation, Options>(
+                "dpo",
+                "DPO",
+                MethodKind.Unlearning,
+                o => new PreferenceOptimisation(o)
+            ) with
+            {
+                Presets =
+                [
+                    TrainerPresets.Equations,
+                    TrainerPresets.PistolCompat(new JsonObject { ["reference"] = "pretrained" }),
+                    TrainerPresets.Tofu(),
+                    // The scale is 2 / beta.
+                    TrainerPresets.OpenUnlearning(new JsonObject { ["scale"] = 20, ["retainWeight"] = 1 }),
+                ],
+            };
+    }
 
     /// <inheritdoc/>
-    protected override bool UsesRefusals => true;
+    public override Needs Needs =>
+        Needs.ForgetAnswers
+        | Needs.Refusals
+        | (options.RetainWeight != 0 ? Needs.RetainSet : Needs.None)
+        | options.Reference.Needed();
 
     /// <inheritdoc/>
     protected override ReferenceSource? Reference => options.Reference;

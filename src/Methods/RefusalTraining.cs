@@ -1,3 +1,5 @@
+using System.Text.Json.Nodes;
+using EditUnlearn.Foundation;
 using EditUnlearn.Methods.Gradient;
 using static TorchSharp.torch;
 
@@ -31,14 +33,32 @@ public sealed class RefusalTraining(RefusalTraining.Options options) : GradientM
         public double RetainWeight { get; init; } = 1;
     }
 
-    /// <inheritdoc/>
-    protected override bool UsesForget => false;
+    /// <summary>The line in the catalogue.</summary>
+    [CodeBoundary]
+    public static class Declaration
+    {
+        /// <summary>Names and presets; the options' defaults stand at their properties.</summary>
+        public static MethodEntry Entry { get; } =
+            MethodEntry.Of<RefusalTraining, Options>(
+                "idk",
+                "IDK",
+                MethodKind.Unlearning,
+                o => new RefusalTraining(o)
+            ) with
+            {
+                Presets =
+                [
+                    TrainerPresets.Equations,
+                    TrainerPresets.PistolCompat(),
+                    TrainerPresets.Tofu(new JsonObject { ["union"] = true }),
+                    TrainerPresets.OpenUnlearning(),
+                ],
+                InPaper = false,
+            };
+    }
 
     /// <inheritdoc/>
-    protected override bool UsesRetain => true;
-
-    /// <inheritdoc/>
-    protected override bool UsesRefusals => true;
+    public override Needs Needs => Needs.RetainSet | Needs.Refusals;
 
     /// <inheritdoc/>
     protected override Tensor Loss(TrainedModel model, UnlearnBatch batch)

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.Json.Nodes;
 using EditUnlearn.Foundation;
 using EditUnlearn.Methods.Shared;
 using EditUnlearn.Models;
@@ -57,9 +58,46 @@ public sealed class Rome(Rome.Options options) : IMethod
         /// <inheritdoc/>
         public ContextRecipe ContextRecipe => ContextRecipe.Rome;
 
-        IEnumerable<OptionProblem> IEditingOptions.Check() =>
+        IEnumerable<OptionProblem> ICheckedOptions.Check() =>
             EditingOptions.Problems(this, Value, 1, Ridge == 0 ? [] : [("ridge", Ridge)]);
     }
+
+    /// <summary>The line in the catalogue.</summary>
+    [CodeBoundary]
+    public static class Declaration
+    {
+        /// <summary>Names and presets; the options' defaults stand at their properties.</summary>
+        public static MethodEntry Entry { get; } =
+            MethodEntry.Of<Rome, Options>("rome", "ROME", MethodKind.Editing, o => new Rome(o)) with
+            {
+                Presets =
+                [
+                    new(
+                        MethodPreset.Corrected,
+                        "one key in direction and denominator (r-ROME), target ids as they stand in text, and an end",
+                        new JsonObject
+                        {
+                            ["key"] = "averaged",
+                            ["targetIds"] = "offsets",
+                            ["appendEos"] = true,
+                        }
+                    ),
+                ],
+                // Source: editing specification, section 7. Where the reference has no file, the numbers are ours.
+                Families =
+                [
+                    new("llama2", "reference file for Llama-2-7B", []),
+                    new("mistral", "reference file for Mistral-7B", []),
+                    new("llama3", "reference file for Llama-3-8B, which runs the model in float16", []),
+                    new("llama31", "ours: as Llama-3-8B, in float32; the reference has no file", []),
+                ],
+            };
+    }
+
+    /// <inheritdoc/>
+    public Needs Needs =>
+        (options.SecondMoments ? Needs.SecondMoments : Needs.None)
+        | (options.Contexts > 0 ? Needs.Contexts : Needs.None);
 
     /// <inheritdoc/>
     public ModelPatch Edit(CausalLm model, MethodInputs inputs, Seed seed)

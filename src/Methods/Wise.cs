@@ -160,6 +160,63 @@ public sealed class Wise(Wise.Options options) : IMethod
     /// <summary>Told edit and step, W' before the step and the masked gradient.</summary>
     public Action<int, int, Tensor, Tensor>? StepObserver { get; init; }
 
+    /// <summary>The line in the catalogue.</summary>
+    [CodeBoundary]
+    public static class Declaration
+    {
+        /// <summary>Names and presets; the options' defaults stand at their properties.</summary>
+        public static MethodEntry Entry { get; } =
+            MethodEntry.Of<Wise, Options>("wise", "WISE", MethodKind.Editing, o => new Wise(o)) with
+            {
+                Presets =
+                [
+                    new(
+                        MethodPreset.Corrected,
+                        "without defects W1 to W4, late edits are merged too, and the target has an end",
+                        new JsonObject
+                        {
+                            ["maskDecay"] = true,
+                            ["window"] = "exact",
+                            ["pooling"] = "promptTokens",
+                            ["scope"] = "stickyPerRow",
+                            ["maxBeyond"] = null,
+                            ["mergeRemainder"] = true,
+                            ["appendEos"] = true,
+                        }
+                    ),
+                ],
+                // Source: editing specification, section 7. Where the reference has no file, the numbers are ours.
+                Families =
+                [
+                    new("llama2", "reference file for Llama-2-7B", []),
+                    new("mistral", "reference file for Mistral-7B", []),
+                    new(
+                        "llama3",
+                        "reference file for Llama-3-8B",
+                        Llama3(new JsonObject { ["alpha"] = 2, ["actRatio"] = 0.5 })
+                    ),
+                    new("llama31", "reference file for Llama-3.1-8B", Llama3(new JsonObject { ["beta"] = 10 })),
+                ],
+            };
+
+        // What both of the reference's files for Llama 3 say.
+        private static JsonObject Llama3(JsonObject own) =>
+            OptionStack.Overlay(
+                new JsonObject
+                {
+                    ["layer"] = 29,
+                    ["learningRate"] = 0.9,
+                    ["steps"] = 30,
+                },
+                own
+            );
+    }
+
+    /// <inheritdoc/>
+    public Needs Needs =>
+        (options.Locality == LocalitySource.Retain ? Needs.RetainSet : Needs.Locality)
+        | (options.Contexts > 0 ? Needs.Contexts : Needs.None);
+
     /// <inheritdoc/>
     public ModelPatch Edit(CausalLm model, MethodInputs inputs, Seed seed)
     {

@@ -30,11 +30,8 @@ public abstract class GradientMethod(string label, TrainingOptions options) : IM
     /// </summary>
     public IReadOnlyList<PairedRow>? Places { get; init; }
 
-    /// <summary>Whether the method reads retain rows.</summary>
-    protected virtual bool UsesRetain => false;
-
-    /// <summary>Whether the method reads refusals.</summary>
-    protected virtual bool UsesRefusals => false;
+    /// <inheritdoc/>
+    public abstract Needs Needs { get; }
 
     /// <summary>The model it is compared with; null for none.</summary>
     protected virtual ReferenceSource? Reference => null;
@@ -66,9 +63,9 @@ public abstract class GradientMethod(string label, TrainingOptions options) : IM
         ArgumentNullException.ThrowIfNull(inputs);
         if (inputs.Forget.Count == 0)
             throw new ArgumentException("There is nothing to forget.", nameof(inputs));
-        if (UsesRetain && inputs.Retain.Count == 0)
+        if (Asks(Needs.RetainSet) && inputs.Retain.Count == 0)
             throw new ArgumentException($"{label} needs retain rows.", nameof(inputs));
-        if (UsesRefusals && inputs.Refusals.Count != inputs.Forget.Count)
+        if (Asks(Needs.Refusals) && inputs.Refusals.Count != inputs.Forget.Count)
             throw new ArgumentException($"{label} needs refusals for every forget row.", nameof(inputs));
         var schedule = options.ScheduleFor(inputs.Forget.Count);
         var perUpdate = options.BatchSize * options.Accumulation;
@@ -77,8 +74,8 @@ public abstract class GradientMethod(string label, TrainingOptions options) : IM
             ?? Pairing.Draw(
                 seed,
                 inputs.Forget.Count,
-                UsesRetain ? inputs.Retain.Count : 0,
-                UsesRefusals ? [.. inputs.Refusals.Select(r => r.Count)] : [],
+                Asks(Needs.RetainSet) ? inputs.Retain.Count : 0,
+                Asks(Needs.Refusals) ? [.. inputs.Refusals.Select(r => r.Count)] : [],
                 schedule.TotalSteps * perUpdate
             );
 
@@ -133,11 +130,11 @@ public abstract class GradientMethod(string label, TrainingOptions options) : IM
         ArgumentNullException.ThrowIfNull(config);
         ArgumentNullException.ThrowIfNull(inputs);
         List<IReadOnlyList<TokenRow>> sets = [];
-        if (UsesForget)
+        if (Asks(Needs.ForgetAnswers))
             sets.Add(inputs.Forget);
-        if (UsesRetain)
+        if (Asks(Needs.RetainSet))
             sets.Add(inputs.Retain);
-        if (UsesRefusals)
+        if (Asks(Needs.Refusals))
             sets.Add([.. inputs.Refusals.SelectMany(r => r)]);
         var compared = Compared(inputs);
         var labels = sets.Sum(s => options.BatchSize * s.Max(r => r.LabelCount));
@@ -161,11 +158,10 @@ public abstract class GradientMethod(string label, TrainingOptions options) : IM
         );
     }
 
-    /// <summary>Whether the true forget answers go through the model.</summary>
-    protected virtual bool UsesForget => true;
-
     /// <summary>Positions compared with a reference: in one pass at most, and all that are kept.</summary>
     protected virtual (long AtOnce, long Kept) Compared(MethodInputs inputs) => (0, 0);
+
+    private bool Asks(Needs need) => Needs.HasFlag(need);
 
     private bool IsWithin(CurvePoint point) => options.MaxForgetLoss is not { } limit || !(point.ForgetLoss > limit);
 
@@ -173,7 +169,7 @@ public abstract class GradientMethod(string label, TrainingOptions options) : IM
     {
         if (Reference is not { } source)
             return null;
-        var own = source != ReferenceSource.Start;
+        var own = source.Needed() != Needs.None;
         if (own && inputs.OpenReference is null)
             throw new ArgumentException(
                 $"{label} is compared with a model that is not the one it starts from, but none was given.",

@@ -19,6 +19,14 @@ public enum ReferenceSource
     Folder,
 }
 
+/// <summary>What a reference means for a method's needs.</summary>
+public static class ReferenceSources
+{
+    /// <summary><see cref="Needs.Reference"/> where a second model is compared with.</summary>
+    public static Needs Needed(this ReferenceSource source) =>
+        source == ReferenceSource.Start ? Needs.None : Needs.Reference;
+}
+
 /// <summary>
 /// A model that does not move. What is asked of it is computed once, before training, and kept; a second model then
 /// need not be.

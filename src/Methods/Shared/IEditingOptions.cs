@@ -4,7 +4,7 @@ namespace EditUnlearn.Methods.Shared;
 /// What must be known of any editing method's options before its inputs can be gathered: a new method is one file and
 /// one line, no stage names it.
 /// </summary>
-public interface IEditingOptions
+public interface IEditingOptions : ICheckedOptions
 {
     /// <summary>Edited blocks, 0-based, in ascending order.</summary>
     IReadOnlyList<int> Layers { get; }
@@ -24,8 +24,7 @@ public interface IEditingOptions
     /// <summary>How many of them are used besides the empty one; 0 for none.</summary>
     int Contexts { get; }
 
-    /// <summary>What is wrong with the values beyond their types.</summary>
-    IEnumerable<OptionProblem> Check() => EditingOptions.Problems(this, null, 1);
+    IEnumerable<OptionProblem> ICheckedOptions.Check() => EditingOptions.Problems(this, null, 1);
 }
 
 /// <summary>

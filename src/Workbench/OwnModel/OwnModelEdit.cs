@@ -146,15 +146,10 @@ public sealed class OwnModelEdit
                     $"is missing: {entry.Label} trains on what shall be kept",
                     "a question file in the form of --forget"
                 );
-            if (
-                MethodCatalog.ToJson(options)["reference"] is JsonValue source
-                && source.TryGetValue<string>(out var compared)
-                && compared is "pretrained" or "folder"
-                && request.Reference is null
-            )
+            if (entry.Needs(options).HasFlag(Needs.Reference) && request.Reference is null)
                 Wrong(
                     "--reference",
-                    $"is missing: the options compare with another model (reference: {compared})",
+                    "is missing: the options compare with a model other than the one to change",
                     "a model folder of the same shape"
                 );
             if (config is not null && options is IEditingOptions editing && editing.Layers.Any(l => l >= config.Layers))
