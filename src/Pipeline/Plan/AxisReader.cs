@@ -51,10 +51,7 @@ internal sealed class AxisReader(Resolver resolver, Problems problems)
         ];
         foreach (var axis in axes.Entries)
         {
-            var before = problems.Found;
             var labels = cells.Select(c => Labels(axis, c)).ToList();
-            if (problems.Found > before)
-                continue; // the rest of the stage is checked without this axis
             all.Add(new Axis(axis.Key, [.. labels.SelectMany(l => l).Select(l => l.Label).Distinct()]));
             cells =
             [

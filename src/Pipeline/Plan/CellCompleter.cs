@@ -56,7 +56,8 @@ internal sealed class CellCompleter(Resolver resolver, StageReader reader, Input
                 problems.Add(with.Place, $"'with' must be a map, not {with.Kind}");
             return null;
         }
-        var parameters = ParameterBinder.Bind(draft.Run!.ParametersType, map, problems, places);
+        var isComplete = problems.Found == before;
+        var parameters = ParameterBinder.Bind(draft.Run!.ParametersType, map, problems, places, isComplete);
         if (parameters is null || problems.Found > before)
             return null;
         foreach (var p in draft.Run.Check(parameters))

@@ -88,6 +88,8 @@ internal sealed partial class InputReader(
                 problems.Add(written.Place, $"there is no stage '{stage}'", Problems.DidYouMean(stage, drafts.Keys));
             return null;
         }
+        if (producer.IsBroken)
+            return null;
         var chosen = match.Groups["labels"].Success
             ? Labelled(producer, match.Groups["labels"].Value, count, written.Place)
             : [.. producer.Cells.Where(c => Agrees(c, reader))];

@@ -35,10 +35,24 @@ public static class ParameterBinder
     /// <summary>
     /// Binds a map to a record. Problems are reported with their place; null comes back when there is any.
     /// </summary>
-    internal static object? Bind(Type type, YamlMap map, Problems problems, Dictionary<string, ValueOrigin> places)
+    /// <param name="type">Of the record.</param>
+    /// <param name="map">The values.</param>
+    /// <param name="problems">Takes what is wrong.</param>
+    /// <param name="places">Takes where each value stands.</param>
+    /// <param name="isComplete">Whether every value could be resolved; otherwise none is called missing.</param>
+    internal static object? Bind(
+        Type type,
+        YamlMap map,
+        Problems problems,
+        Dictionary<string, ValueOrigin> places,
+        bool isComplete = true
+    )
     {
         var before = problems.Found;
+        problems.Overlooks = !isComplete;
         var json = Record(type, map, "", problems, places);
+        problems.Overlooks = false;
+
         if (problems.Found > before)
             return null;
         try
@@ -122,7 +136,7 @@ public static class ParameterBinder
             json[member.Name] = Value(member.Type, member.Nullable, entry.Value, inner, problems, places);
         }
         foreach (var missing in schema.Required.Where(r => !json.ContainsKey(r)))
-            problems.Add(
+            problems.Lacks(
                 map.Place,
                 $"'{KeyNames.Written(path.Length == 0 ? missing : path + "." + missing)}' is missing"
             );

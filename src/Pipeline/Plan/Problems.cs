@@ -18,6 +18,20 @@ internal sealed class Problems
     public void Add(SourcePlace place, string message, string? hint = null) =>
         Add(new InputProblem(place.File ?? "", place.Line, place.Column, message, hint));
 
+    /// <summary>
+    /// Whether what is missing is overlooked for the moment: it was written, but its value has a mistake of its own.
+    /// </summary>
+    public bool Overlooks { get; set; }
+
+    /// <summary>Takes a value that is missing.</summary>
+    public void Lacks(SourcePlace place, string message)
+    {
+        if (Overlooks)
+            Found++;
+        else
+            Add(place, message);
+    }
+
     /// <summary>Takes the mistakes of a reader.</summary>
     public void Add(InputException exception)
     {

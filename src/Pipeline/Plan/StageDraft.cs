@@ -7,13 +7,15 @@ namespace EditUnlearn.Pipeline;
 /// <param name="Place">Where it stands.</param>
 /// <param name="Axes">With all labels.</param>
 /// <param name="Cells">The labels of each cell.</param>
+/// <param name="IsBroken">Whether a mistake in an axis has left it without cells: what reads it has no mistake.</param>
 internal sealed record StageDraft(
     string Name,
     IStage? Run,
     YamlMap Body,
     SourcePlace Place,
     IReadOnlyList<Axis> Axes,
-    IReadOnlyList<IReadOnlyList<AxisLabel>> Cells
+    IReadOnlyList<IReadOnlyList<AxisLabel>> Cells,
+    bool IsBroken
 )
 {
     /// <summary>The name of a cell.</summary>
@@ -55,8 +57,10 @@ internal sealed class StageReader(StageCatalog catalog, Resolver resolver, Probl
             problems.Add(entry.Place, $"the stage name '{entry.Key}' may hold letters, digits, '.', '_' and '-' only");
         if (!Kind(entry, body, out var stage))
             return null;
+        var before = problems.Found;
         var (axes, cells) = new AxisReader(resolver, problems).Product(Map(body[For], body.Place, For));
-        return new StageDraft(entry.Key, stage, body, entry.Place, axes, cells);
+        var broken = problems.Found > before && cells.Count == 0;
+        return new StageDraft(entry.Key, stage, body, entry.Place, axes, cells, broken);
     }
 
     /// <summary>A value that must be a map; an empty one where there is none, or after a problem.</summary>

@@ -8,40 +8,64 @@ namespace EditUnlearn.Tests.EndToEnd;
 public sealed class CommandTests
 {
     [Theory]
-    [InlineData("\n    steps: ", "\n    stepz: ", "'stepz' is not a parameter here\n  hint: did you mean 'steps'?")]
-    [InlineData("\n    steps: ", "\n    steps: many # ", "'size.steps' must be a whole number, not 'many'")]
-    [InlineData("idk, rome, memit", "idk, roma, memit", "'roma' is not a method\n  hint: did you mean 'rome'?")]
     [InlineData(
+        "profiles/mini.yaml",
+        "\n  steps: 750",
+        "\n  stepz: 750",
+        "'stepz' is not a parameter here\n  hint: did you mean 'steps'?"
+    )]
+    [InlineData(
+        "profiles/mini.yaml",
+        "\n  steps: 750",
+        "\n  steps: many",
+        "'size.steps' must be a whole number, not 'many'"
+    )]
+    [InlineData(
+        "profiles/mini.yaml",
+        "\n  rome:",
+        "\n  roma:",
+        "there is no setting 'methods.roma' to change\n  hint: did you mean 'rome'?"
+    )]
+    [InlineData(
+        "profiles/base.yaml",
         "data/facts-own.jsonl",
         "data/facts-owm.jsonl",
         "there is no file 'data/facts-owm.jsonl'\n  hint: did you mean 'facts-own.jsonl'?"
     )]
     [InlineData(
-        "    ga: { learningRate:",
-        "    ga: { lerningRate:",
-        "'options.lerningRate' is not an option of this method\n  hint: did you mean 'learningRate'?"
+        "profiles/mini.yaml",
+        "learning-rate: 7.0e-6",
+        "lerning-rate: 7.0e-6",
+        "'options.lerning-rate' is not an option of this method\n  hint: did you mean 'learning-rate'?"
     )]
-    [InlineData("trainable: full", "trainable: some", "has a value of the wrong type for ga")]
     [InlineData(
-        "in: { answers: before }",
-        "in: { answers: score-before }",
-        "the stages read each other in a circle: score-before -> score-before"
+        "profiles/mini.yaml",
+        "trainable: full\n      learning-rate: 7.0e-6",
+        "trainable: some\n      learning-rate: 7.0e-6",
+        "has a value of the wrong type for ga"
     )]
-    public void A_mistake_in_the_pipeline_is_reported_with_its_place_and_exit_code_2(
+    [InlineData(
+        "pipeline.yaml",
+        "answers: answer\n",
+        "answers: score\n",
+        "the stages read each other in a circle: score -> score"
+    )]
+    public void A_mistake_in_the_study_is_reported_with_its_place_and_exit_code_2(
+        string file,
         string right,
         string wrong,
         string expected
     )
     {
         using var tool = new Tool();
-        var yaml = File.ReadAllText(tool["pipeline.yaml"]);
+        var yaml = File.ReadAllText(tool[file]);
         Assert.Contains(right, yaml, StringComparison.Ordinal);
-        File.WriteAllText(tool["pipeline.yaml"], yaml.Replace(right, wrong, StringComparison.Ordinal));
+        File.WriteAllText(tool[file], yaml.Replace(right, wrong, StringComparison.Ordinal));
         var (code, output, error) = tool.Run("repro");
         Assert.Equal(2, code);
         Assert.Empty(output);
         Assert.Contains(expected, error, StringComparison.Ordinal);
-        Assert.Matches(@"pipeline\.yaml\(\d+,\d+\): ", error);
+        Assert.Matches($@"{file.Replace(".", @"\.", StringComparison.Ordinal)}\(\d+,\d+\): ", error);
         Assert.False(Directory.Exists(tool["artifacts/pretrain"]));
     }
 
@@ -52,7 +76,7 @@ public sealed class CommandTests
         var lines = File.ReadAllLines(tool["data/facts-own.jsonl"]);
         lines[3] = lines[3].Replace("\"answer\"", "\"anser\"", StringComparison.Ordinal);
         File.WriteAllLines(tool["data/facts-own.jsonl"], lines);
-        var (code, _, error) = tool.Run("repro", "--profile", "smoke", "facts");
+        var (code, _, error) = tool.Run("repro", "--profile", "smoke", "data[facts]");
         Assert.Equal(2, code);
         Assert.Contains(
             "facts-own.jsonl(4): anser is not a field of a question\n  hint: did you mean 'answer'?",
@@ -121,6 +145,6 @@ public sealed class CommandTests
         Assert.True(process.WaitForExit(10_000), "it did not stop");
         Assert.Equal(130, process.ExitCode);
         Assert.True(clock.Elapsed < TimeSpan.FromSeconds(5));
-        Assert.Equal(0, tool.Run("repro", "--profile", "smoke", "facts").ExitCode);
+        Assert.Equal(0, tool.Run("repro", "--profile", "smoke", "data[facts]").ExitCode);
     }
 }

@@ -115,9 +115,12 @@ public sealed class PullTests : IDisposable
         // the same host as the hub here
         Assert.All(_server.Requests, r => Assert.Equal("Bearer hf_secret", r.Header("Authorization")));
         var plan = _tool.Run("plan", "--profile", "paper").Out;
-        Assert.Contains("facts: never run", plan, StringComparison.Ordinal);
+        Assert.Contains("data[facts]: never run", plan, StringComparison.Ordinal);
         Assert.Matches(@"\n  inputs/checkpoints/mistral +dotnet eu-stage pull mistral\n", plan);
-        Assert.Equal(0, _tool.Run("repro", "--profile", "paper", "facts", "--set", "facts.rows=2").ExitCode);
+        Assert.Equal(
+            0,
+            _tool.Run("repro", "--profile", "paper", "data[facts]", "--set", "data-sets.facts.rows=2").ExitCode
+        );
         var doctor = JsonNode.Parse(_tool.Run("doctor", "--profile", "paper", "--json").Out)!;
         Assert.Equal(6, (int)doctor["exitCode"]!);
         Assert.Equal(

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Text.Json.Nodes;
 using EditUnlearn.Artifacts;
+using EditUnlearn.Methods;
 using EditUnlearn.Tests.Support;
 
 namespace EditUnlearn.Tests.EndToEnd;
@@ -25,10 +26,10 @@ public sealed class SmokeTests
         // Two models and two kinds of data stand in the table; the profile has one of each.
         string[] methods =
         [
-            "none",
             .. ran.Where(c => c.StartsWith("answer[llama2,facts-4,", StringComparison.Ordinal))
                 .Select(c => c.Split(',', ']')[2]),
         ];
+        Assert.Equal(["ga", "none", "rome"], methods.Order(StringComparer.Ordinal));
         var own = cells.Where(c => c is { Model: "llama2", Data: "facts" } && methods.Contains(c.Method)).ToList();
         Assert.Equal(methods.Length * 2 * 5, own.Count);
         Assert.All(own, c => Assert.NotNull(c.Value));
@@ -41,11 +42,11 @@ public sealed class SmokeTests
         Assert.True((double)second["timings"]!["plannerMilliseconds"]! > 0);
         Assert.Equal(0, tool.Run("repro", "--profile", "smoke", "--frozen").ExitCode);
 
-        string[] change = ["--set", "options.ga.learningRate=1e-4"];
+        string[] change = ["--set", "methods.ga.options.learning-rate=1e-4"];
         var frozen = tool.Run(["repro", "--profile", "smoke", "--frozen", .. change]);
         Assert.Equal(3, frozen.ExitCode);
         Assert.Contains(
-            "options.learningRate 7E-06 -> 0.0001 (--set options.ga.learningRate=1e-4)",
+            "options.learning-rate 7E-06 -> 0.0001 (--set methods.ga.options.learning-rate=1e-4)",
             frozen.Out,
             StringComparison.Ordinal
         );
@@ -64,15 +65,17 @@ public sealed class SmokeTests
 
         Assert.Empty(tool.Repro().Ran); // back again: all from the store
         Assert.Equal(table, File.ReadAllBytes(tool["artifacts/tables/table1.tex"]));
-        string[] added = tool.Repro("--set", "methods=[ga, gd, kl, dpo, idk, rome, memit, grace, wise, alphaedit]").Ran;
-        Assert.Equal(8 * 3 + 6, added.Length); // apply, answer and score of each further method, and the reports
+        string[] added = tool.Repro("--set", "run-methods=null").Ran;
+        // apply, answer and score of each further method, and the reports; context prefixes, moments and projectors were
+        // there already
+        Assert.Equal((MethodCatalog.All.Count - 3) * 3 + 6, added.Length);
         Assert.DoesNotContain(
             added,
             c => c.Contains(",ga]", StringComparison.Ordinal) || c.Contains(",rome]", StringComparison.Ordinal)
         );
         Assert.Equal(
             ["answer[llama2,facts-4,rome]", "apply[llama2,facts-4,rome]", .. Reports("score[llama2,facts-4,rome]")],
-            tool.Repro("--set", "options.rome.value.steps=2").Ran
+            tool.Repro("--set", "methods.rome.options.value.steps=2").Ran
         );
     }
 
@@ -232,7 +235,7 @@ public sealed class SmokeTests
     public void A_run_that_diverges_is_a_result_with_a_mark_in_the_tables()
     {
         using var tool = new Tool();
-        string[] study = ["tables", "--set", "methods=[ga, rome]", "--set", "options.ga.learningRate=1e15"];
+        string[] study = ["tables", "--set", "methods.ga.options.learning-rate=1e15"];
         var (_, ran) = tool.Repro(study);
         Assert.Contains("apply[llama2,facts-4,ga]", ran);
         var end = Assert.Single(
@@ -263,7 +266,7 @@ public sealed class SmokeTests
         Assert.Equal(0, tool.Run("cache", "verify").ExitCode);
         Assert.Empty(tool.Repro(study).Ran);
         // With a rate that stays finite the mark goes.
-        tool.Repro("tables", "--set", "methods=[ga, rome]");
+        tool.Repro("tables");
         Assert.DoesNotContain(@"\dag", File.ReadAllText(tool["artifacts/tables/table1.tex"]), StringComparison.Ordinal);
     }
 

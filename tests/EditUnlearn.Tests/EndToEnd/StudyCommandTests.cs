@@ -85,9 +85,9 @@ public sealed class StudyCommandTests
         Assert.Equal(0, tool.Run(["repro", "splits", .. smoke]).ExitCode);
         Assert.Equal(0, tool.Run(["repro", "splits", .. smoke, "--set", "forget-sets.facts-4.size=3"]).ExitCode);
         var listed = JsonNode.Parse(tool.Run("cache", "ls", "--json").Out)!["results"]!.AsArray();
-        Assert.Equal(["facts", "splits[facts-4]", "splits[facts-4]"], listed.Select(r => (string)r!["cell"]!));
+        Assert.Equal(["data[facts]", "splits[facts-4]", "splits[facts-4]"], listed.Select(r => (string)r!["cell"]!));
         Assert.Matches(
-            @"^\* [0-9a-f]{12}  facts +\S+ k?B  just now\n. [0-9a-f]{12}  splits\[facts-4\] .*\n.*\n3 results, .* on disk, 3 in use\.\n$",
+            @"^\* [0-9a-f]{12}  data\[facts\] +\S+ k?B  just now\n. [0-9a-f]{12}  splits\[facts-4\] .*\n.*\n3 results, .* on disk, 3 in use\.\n$",
             tool.Run("cache", "ls").Out
         );
         Assert.Contains("3 results, ", tool.Run("cache", "verify").Out, StringComparison.Ordinal);
@@ -95,12 +95,20 @@ public sealed class StudyCommandTests
         var explained = tool.Run(["explain", "splits", .. smoke, "--set", "forget-sets.facts-4.size=2"]);
         Assert.Equal("splits[facts-4]: parameter size 3 -> 2 (--set forget-sets.facts-4.size=2)\n", explained.Out);
         var json = JsonNode.Parse(
-            tool.Run(["explain", "splits", "facts", .. smoke, "--set", "forget-sets.facts-4.size=2", "--json"]).Out
+            tool.Run([
+                "explain",
+                "splits",
+                "data[facts]",
+                .. smoke,
+                "--set",
+                "forget-sets.facts-4.size=2",
+                "--json",
+            ]).Out
         )!["cells"]!.AsArray();
         Assert.Equal(("upToDate", "stale"), ((string)json[0]!["state"]!, (string)json[1]!["state"]!));
         Assert.Equal("size", (string)json[1]!["reasons"]![0]!["change"]!["name"]!);
 
-        var file = tool["artifacts/facts/questions.parquet"];
+        var file = tool["artifacts/data/facts/questions.parquet"];
         if (!OperatingSystem.IsWindows())
             File.SetUnixFileMode(file, UnixFileMode.UserRead | UnixFileMode.UserWrite);
         using (var stream = new FileStream(file, FileMode.Open, FileAccess.ReadWrite))
@@ -108,11 +116,11 @@ public sealed class StudyCommandTests
         var verify = tool.Run("cache", "verify");
         Assert.Equal(5, verify.ExitCode);
         Assert.Contains(
-            "facts/questions.parquet: holds other bytes than were written",
+            "facts]/questions.parquet: holds other bytes than were written",
             verify.Error,
             StringComparison.Ordinal
         );
-        Assert.Equal(["facts"], tool.Repro("splits").Ran); // the same bytes again: the split stands
+        Assert.Equal(["data[facts]"], tool.Repro("splits").Ran); // the same bytes again: the split stands
         Assert.Equal(0, tool.Run("cache", "verify").ExitCode);
 
         Assert.Contains("0 results would go", tool.Run("cache", "gc", "--dry-run").Out, StringComparison.Ordinal);
@@ -120,8 +128,8 @@ public sealed class StudyCommandTests
         Assert.Contains("splits[facts-4]", tool.Run("cache", "gc", "--keep-days", "0").Out, StringComparison.Ordinal);
         var all = JsonNode.Parse(tool.Run("cache", "gc", "--keep-days", "0", "--everything", "--json").Out)!;
         Assert.Equal((2, 0), (all["removed"]!.AsArray().Count, (int)all["kept"]!));
-        Assert.False(Path.Exists(tool["artifacts/facts"]));
-        Assert.Equal(["facts", "splits[facts-4]"], tool.Repro("splits").Ran);
+        Assert.False(Path.Exists(tool["artifacts/data/facts"]));
+        Assert.Equal(["data[facts]", "splits[facts-4]"], tool.Repro("splits").Ran);
     }
 
     [Theory]

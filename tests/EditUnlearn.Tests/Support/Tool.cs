@@ -8,13 +8,14 @@ public sealed class Tool : IDisposable
 {
     private readonly TemporaryFolder _folder = new();
 
-    /// <summary>Copies pipeline.yaml, the data, the paper's numbers and the tolerances.</summary>
+    /// <summary>Copies pipeline.yaml, the profiles, the data, the paper's numbers and the tolerances.</summary>
     public Tool()
     {
         File.Copy(Path.Combine(Checkout.Root, "pipeline.yaml"), this["pipeline.yaml"]);
         string[] shipped =
         [
             .. Directory.EnumerateFiles(Path.Combine(Checkout.Root, "data"), "*", SearchOption.AllDirectories),
+            .. Directory.EnumerateFiles(Path.Combine(Checkout.Root, "profiles")),
             .. Directory.EnumerateFiles(Path.Combine(Checkout.Root, "paper")),
             Path.Combine(Checkout.Root, "accepted", "tolerances.csv"),
         ];

@@ -86,7 +86,7 @@ public sealed class DoctorTests : IDisposable
     [Fact]
     public void A_server_and_the_paper_as_accepted() =>
         Snapshot.Matches(
-            Text(Examine(Server, "paper", "models=[llama2]", "finetuned=[llama2]")),
+            Text(Examine(Server, "paper", "models.mistral.abstract=true", "models.llama31.abstract=true")),
             "doctor-paper-server.txt"
         );
 
@@ -143,11 +143,17 @@ public sealed class DoctorTests : IDisposable
     [Fact]
     public void Full_training_that_does_not_fit_is_told_to_train_an_adapter()
     {
-        var diagnosis = Examine(Server, "paper", "options.ga.trainable=full", "methods=[ga]", "dtype=float32");
+        var diagnosis = Examine(
+            Server,
+            "paper",
+            "methods.ga.options.trainable=full",
+            "run-methods=[ga]",
+            "dtype=float32"
+        );
         Assert.Equal(Verdict.TooMuch, diagnosis.Stages.First(s => s.Stage == "apply ga").Verdict);
         Assert.Contains(
             diagnosis.Advice,
-            a => a.Command.Contains("options.ga.trainable=lora", StringComparison.Ordinal)
+            a => a.Command.Contains("methods.ga.options.trainable=lora", StringComparison.Ordinal)
         );
     }
 }

@@ -101,7 +101,7 @@ public sealed class ExplainTests : IDisposable
         }
         var line = _study.Explain("n=2").Single(l => l.StartsWith("join:", StringComparison.Ordinal));
         Assert.Matches(
-            @"^join: input parts [0-9a-f]{8} -> [0-9a-f]{8}, train/model\.txt \(pipeline\.yaml:10\), root source: parameter number 1 -> 2 \(--set n=2\)$",
+            @"^join: input parts [0-9a-f]{8} -> [0-9a-f]{8}, train/model\.txt \(pipeline\.yaml:9\), root source: parameter number 1 -> 2 \(--set n=2\)$",
             line
         );
     }

@@ -223,7 +223,7 @@ public sealed class PlanTests
             Uneven.Replace("small: { based-on: any }", "small: { based-on: anny }", StringComparison.Ordinal)
         );
         Says(
-            "'any' is based on itself",
+            "'large' is based on itself",
             Uneven.Replace(
                 "any: { abstract: true,",
                 "any: { abstract: true, based-on: third,",
@@ -276,8 +276,8 @@ public sealed class PlanTests
         Assert.Equal(["large[b]/number.txt"], InputsOf(plan, "train[b,taught]"));
         Assert.Equal(["small/more", "large[b]/more"], InputsOf(plan, "more"));
         Says(
-            "there is no cell ready[c,plain]\n  hint: model: known: a, b",
-            Names.Replace("data: ready }", "data: \"ready[c, plain]\" }", StringComparison.Ordinal)
+            "there is no cell ready[xyzzy,plain]\n  hint: model: known: a, b",
+            Names.Replace("data: ready }", "data: \"ready[xyzzy, plain]\" }", StringComparison.Ordinal)
         );
         Says(
             "'ready[b]' has 1 label(s) where the stage has 2 axes\n  hint: ready[model, version]",
@@ -575,7 +575,7 @@ public sealed class PlanTests
         Assert.Equal(["a.txt", "b.txt"], InputsOf(Build(TwoWays), "join"));
         Says("2 cells stand behind the input 'text'", TwoWays, null, "models.b.folder=[a.txt, b.txt]");
         Assert.Empty(
-            InputsOf(Build(TwoWays.Replace("file: $files", "file: $fils?", StringComparison.Ordinal)), "join")
+            InputsOf(Build(TwoWays.Replace("file: $files", "file: $nothing?", StringComparison.Ordinal)), "join")
         );
     }
 
@@ -585,7 +585,11 @@ public sealed class PlanTests
         const string study = """
             stages:
               source: { with: { number: 1 } }
-              picky: { for: { k: [p, q] }, in: { wanted: source }, with: { use: $uses[$k] } }
+              picky:
+                for: { k: [p, q] }
+                in: { wanted: source }
+                with:
+                  use: $uses[$k]
             --- default
             uses: { p: true, q: false }
             """;
@@ -629,13 +633,14 @@ public sealed class PlanTests
             --- default
             methods: { y: { size: 5 }, x: { size: 4 } }
             --- wrong
-            methods: { z: { size: 5 } }
+            based-on: default
+            methods: { other: { size: 5 } }
             """;
         var plan = PlanBuilder.Build(StudyText.Parse(study, Checkout.Root), catalog, new PlanRequest());
         Assert.Equal(["source[x]", "source[y]"], CellsOf(plan));
         Assert.Equal([4, 5], plan.Cells.Select(c => ((FakeStages.Source.Params)c.Parameters).Number));
         Assert.Contains(
-            "profiles/wrong.yaml(1,12): there is no setting 'methods.z' to change\n  hint: known: x, y",
+            "profiles/wrong.yaml(2,12): there is no setting 'methods.other' to change\n  hint: known: x, y",
             Assert
                 .Throws<InputException>(() =>
                     PlanBuilder.Build(StudyText.Parse(study, Checkout.Root), catalog, new PlanRequest("wrong"))

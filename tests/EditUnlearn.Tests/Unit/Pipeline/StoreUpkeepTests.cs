@@ -9,7 +9,11 @@ public sealed class StoreUpkeepTests : IDisposable
     private readonly MiniStudy _study = new(
         """
         stages:
-          source: { for: { k: [p, q] }, with: { number: $numbers[$k], label: $k } }
+          source:
+            for: { k: [p, q] }
+            with:
+              number: $numbers[$k]
+              label: $k
           train: { for: { k: [p, q] }, in: { data: source }, with: { seed: $seed, rates: {} } }
           join: { in: { parts: train } }
         --- default

@@ -62,13 +62,14 @@ public sealed class CheckpointStageTests : IDisposable
     {
         _ran.Clear();
         var plan = PlanBuilder.Build(
-            PipelineFile.Parse(
+            StudyText.Parse(
                 $$"""
                 stages:
-                  checkpoint: { in: { folder: { file: {{place}}, obtain: dotnet eu-stage pull llama2 } }, with: { family: {{family}} } }
+                  checkpoint:
+                    in: { folder: { file: {{place}}, obtain: dotnet eu-stage pull llama2 } }
+                    with: { family: {{family}} }
                   reader: { in: { model: checkpoint } }
                 """,
-                "pipeline.yaml",
                 _folder.Path
             ),
             _catalog,

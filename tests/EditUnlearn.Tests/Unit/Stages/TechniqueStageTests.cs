@@ -202,8 +202,8 @@ public sealed class TechniqueStageTests : IDisposable
     }
 
     [Theory]
-    [InlineData("contracts", """{"seed":17,"edges":3}""", 3)]
-    [InlineData("contracts", """{"seed":17,"edges":null}""", 20)]
+    [InlineData("data", """{"name":"contracts","seed":17,"edges":3}""", 3)]
+    [InlineData("data", """{"name":"contracts","seed":17,"edges":20}""", 20)]
     public async Task Contracts_come_with_their_graph(string stage, string parameters, int edges)
     {
         await Run(stage, parameters);
