@@ -149,8 +149,8 @@ public sealed record StudyResult(
                 for (var a = 0; a < values.Count; a++)
                     for (var b = a + 1; b < values.Count; b++)
                     {
-                        // Only what the same rater said about both methods' answers to the same question, and only where
-                        // both count.
+                        // Only what the same rater said about both methods' answers to the same question, and only
+                        // where both count.
                         var differences = values[a]
                             .Of.Where(p => p.Value is not null && values[b].Of.GetValueOrDefault(p.Key) is not null)
                             .OrderBy(p => p.Key.Rater, StringComparer.Ordinal)

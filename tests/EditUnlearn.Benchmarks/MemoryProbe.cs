@@ -81,10 +81,11 @@ internal static class MemoryProbe
                 var parts = output.Split(' ').Select(p => double.Parse(p, CultureInfo.InvariantCulture)).ToArray();
                 var s = Sizes[i];
                 worst = Math.Max(worst, Math.Abs(parts[1] / parts[0] - 1));
+                var shape = $"{s.Width}, {s.Mlp}, {s.Layers}, {s.Vocabulary}; {s.Batch} x {s.Tokens}";
                 Console.WriteLine(
                     string.Create(
                         CultureInfo.InvariantCulture,
-                        $"| {s.Width}, {s.Mlp}, {s.Layers}, {s.Vocabulary}; {s.Batch} x {s.Tokens} | {name} | {moves} | "
+                        $"| {shape} | {name} | {moves} | "
                             + $"{(again ? "recomputed" : "kept")} | {parts[0]:0} | {parts[1]:0} | "
                             + $"{parts[1] / parts[0]:0.00} | {parts[2]:0} |"
                     )

@@ -78,7 +78,8 @@ public static class TableRenderer
         foreach (var block in layout.Blocks)
             foreach (var row in block.Rows)
             {
-                text.Append("| ").Append(layout.Blocks.Count > 1 ? $"{block.Label}, " : "").Append(row.Label).Append(" |");
+                var model = layout.Blocks.Count > 1 ? $"{block.Label}, " : "";
+                text.Append($"| {model}{row.Label} |");
                 foreach (var cell in Row(table, block, row))
                 {
                     var printed =
