@@ -23,10 +23,13 @@ public static partial class RefusalPatterns
 
     // A refusal denies, and what it denies is knowing or telling; either may come first.
     private const string Negation =
-        @"\b(no|not|nothing|never|none|too little|lacks?|lacking|without|beyond|outside|past|gap|end|escapes|missing|unaware|unfamiliar|uninformed|uncertain|unclear|(?:do|does|did|have|has|is|are|was|could|ca|would)n't)\b";
+        @"\b(no|not|nothing|never|none|too little|lacks?|lacking|without|beyond|outside|past|gap|end|escapes|missing"
+        + @"|unaware|unfamiliar|uninformed|uncertain|unclear"
+        + @"|(?:do|does|did|have|has|is|are|was|could|ca|would)n't)\b";
 
     private const string Knowing =
-        @"\b(know|knows|knew|known|knowledge|information|informed|idea|answers?|records?|details|data|clue|memory|remember|recall|aware|sure|familiar|tell|facts?|mind|offer|learned|subject|question|matter|what the)\b";
+        @"\b(know|knows|knew|known|knowledge|information|informed|idea|answers?|records?|details|data|clue|memory"
+        + @"|remember|recall|aware|sure|familiar|tell|facts?|mind|offer|learned|subject|question|matter|what the)\b";
 
     [GeneratedRegex(
         Negation

@@ -36,8 +36,8 @@ internal static class HubErrors
             (_, "EntryNotFound") => new InputException(subject, "has no such file at this revision"),
             (HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden, _) when page is not null =>
                 new ResourceUnavailableException(
-                    $"{subject}: access is restricted ({(int)response.StatusCode})\n  hint: accept the licence on "
-                        + $"{page}, then {token}"
+                    $"{subject}: access is restricted ({(int)response.StatusCode})"
+                        + $"\n  hint: accept the licence on {page}, then {token}"
                 ),
             (HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden, _) => new ResourceUnavailableException(
                 $"{subject}: the server refuses it ({(int)response.StatusCode})"
@@ -50,8 +50,8 @@ internal static class HubErrors
             _ => new ResourceUnavailableException(
                 string.Create(
                     CultureInfo.InvariantCulture,
-                    $"{subject}: the server answered {(int)response.StatusCode} {response.ReasonPhrase}\n  hint: "
-                        + $"{NetworkHint}"
+                    $"{subject}: the server answered "
+                        + $"{(int)response.StatusCode} {response.ReasonPhrase}\n  hint: {NetworkHint}"
                 )
             ),
         };
@@ -94,8 +94,8 @@ internal static class HubErrors
 
     public static ResourceUnavailableException CannotWrite(string path, Exception cause) =>
         new(
-            $"{path}: cannot be written: {cause.Message}\n  hint: free space or set HF_HOME to another folder; what "
-                + "has arrived is kept",
+            $"{path}: cannot be written: {cause.Message}\n  hint: free space or set HF_HOME to another folder; "
+                + "what has arrived is kept",
             cause
         );
 }

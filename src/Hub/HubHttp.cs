@@ -98,8 +98,8 @@ internal sealed class HubHttp : IDisposable
             var next = location.IsAbsoluteUri ? location : new Uri(uri, location);
             if (next.Scheme is not ("http" or "https") || (uri.Scheme == "https" && next.Scheme == "http"))
                 throw new ResourceUnavailableException(
-                    $"{subject}: {uri.Host} redirects to {next.Scheme}://{next.Host}, which is not followed\n  "
-                        + "hint: check HF_ENDPOINT"
+                    $"{subject}: {uri.Host} redirects to {next.Scheme}://{next.Host}, which is not followed"
+                        + "\n  hint: check HF_ENDPOINT"
                 );
             uri = next;
         }

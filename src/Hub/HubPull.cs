@@ -300,8 +300,8 @@ public sealed class HubPull : IDisposable
             if (hashes.TryGetValue(file.Path, out var now) && now != file.Sha256)
                 throw new DamagedFileException(
                     $"{repository}/{file.Path}",
-                    $"hashes to {now[..12]}... at commit {listing.Commit[..12]}, but {PullLock.FileName} pins "
-                        + $"{file.Sha256[..12]}...",
+                    $"hashes to {now[..12]}... "
+                        + $"at commit {listing.Commit[..12]}, but {PullLock.FileName} pins {file.Sha256[..12]}...",
                     "a commit never changes: do not trust this source"
                 );
     }

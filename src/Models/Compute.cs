@@ -92,16 +92,19 @@ public sealed record Compute(Device Device, ScalarType DType)
             _ => type.ToString(),
         };
 
-    private static ResourceUnavailableException Unavailable(string device, int gpus) =>
-        new(
-            $"the device '{device}' is not there: libtorch sees "
-                + $"{(gpus == 0 ? "no GPU" : gpus == 1 ? "one GPU, cuda:0" : $"{gpus} GPUs, cuda:0 to cuda:{gpus - 1}")}\n "
-                + " hint: "
-                + (
-                    gpus == 0
-                        ? "use the device cpu, or a build with EU_TORCH=cuda, or EU_LIBTORCH=<folder> with a "
-                            + "libtorch that knows CUDA; and see that the driver is loaded"
-                        : "name one of these"
-                )
-        );
+    private static ResourceUnavailableException Unavailable(string device, int gpus)
+    {
+        var seen = gpus switch
+        {
+            0 => "no GPU",
+            1 => "one GPU, cuda:0",
+            _ => $"{gpus} GPUs, cuda:0 to cuda:{gpus - 1}",
+        };
+        var hint =
+            gpus == 0
+                ? "use the device cpu, or a build with EU_TORCH=cuda, or EU_LIBTORCH=<folder> with a "
+                    + "libtorch that knows CUDA; and see that the driver is loaded"
+                : "name one of these";
+        return new($"the device '{device}' is not there: libtorch sees {seen}\n  hint: {hint}");
+    }
 }

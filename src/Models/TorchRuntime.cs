@@ -50,9 +50,9 @@ public static class TorchRuntime
             // TorchSharp tells its whole search; the first line says what was sought.
             var cause = (e.InnerException?.Message ?? e.Message).Split('\n')[0].Trim();
             throw new ResourceUnavailableException(
-                $"libtorch could not be loaded: {cause}\n  hint: build with the default -p:Torch=cpu, or set "
-                    + $"{LibTorchFolder.Variable} to a folder with libtorch {LibTorchFolder.BuiltFor}, for example "
-                    + "<site-packages>/torch/lib",
+                $"libtorch could not be loaded: {cause}\n  hint: build with the default -p:Torch=cpu, "
+                    + $"or set {LibTorchFolder.Variable} to a folder with libtorch {LibTorchFolder.BuiltFor}, "
+                    + "for example <site-packages>/torch/lib",
                 e
             );
         }

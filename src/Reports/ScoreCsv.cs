@@ -52,7 +52,8 @@ public static class ScoreCsv
     {
         ArgumentNullException.ThrowIfNull(scores);
         var csv = new StringBuilder(
-            "model,data,size,method,target,merge,score,distance_to_ideal,refusal_forget,refusal_retain,rouge1_heldout,rouge1_f1_forget,rouge1_f1_retain,length_forget,length_retain,diverged\n"
+            "model,data,size,method,target,merge,score,distance_to_ideal,refusal_forget,refusal_retain,rouge1_heldout,"
+                + "rouge1_f1_forget,rouge1_f1_retain,length_forget,length_retain,diverged\n"
         );
         foreach (
             var run in Ordered(scores.Where(s => s.Profile == profile))

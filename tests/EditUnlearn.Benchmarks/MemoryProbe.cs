@@ -88,8 +88,28 @@ internal static class MemoryProbe
                         + $"{(again ? "recomputed" : "kept")} | {parts[0]:0} | {parts[1]:0} | "
                         + $"{parts[1] / parts[0]:0.00} | {parts[2]:0} |"
                 )
-            );
-        }
+                {
+                    RedirectStandardOutput = true,
+                };
+                WorkerPool.Prepare(start, 1);
+                using var process = Process.Start(start)!;
+                var output = process.StandardOutput.ReadToEnd().Trim();
+                process.WaitForExit();
+                if (process.ExitCode != 0)
+                    return process.ExitCode;
+                var parts = output.Split(' ').Select(p => double.Parse(p, CultureInfo.InvariantCulture)).ToArray();
+                var s = Sizes[i];
+                worst = Math.Max(worst, Math.Abs(parts[1] / parts[0] - 1));
+                var shape = $"{s.Width}, {s.Mlp}, {s.Layers}, {s.Vocabulary}; {s.Batch} x {s.Tokens}";
+                Console.WriteLine(
+                    string.Create(
+                        CultureInfo.InvariantCulture,
+                        $"| {shape} | {name} | {moves} | "
+                            + $"{(again ? "recomputed" : "kept")} | {parts[0]:0} | {parts[1]:0} | "
+                            + $"{parts[1] / parts[0]:0.00} | {parts[2]:0} |"
+                    )
+                );
+            }
         return worst <= Allowed ? 0 : 1;
     }
 

@@ -11,8 +11,8 @@ var checkout = Checkout.Around(Directory.GetCurrentDirectory());
 if (checkout is null)
 {
     Console.Error.WriteLine(
-        "eu-stage: no EditUnlearn checkout here or in a folder above\n  hint: change into the folder that holds "
-            + "EditUnlearn.sln"
+        "eu-stage: no EditUnlearn checkout here or in a folder above"
+            + "\n  hint: change into the folder that holds EditUnlearn.sln"
     );
     return UsageError;
 }

@@ -66,8 +66,8 @@ internal sealed class CacheCommands(Stopping stopping)
     /// <summary>Reads everything again.</summary>
     [Command(
         "verify",
-        Description = "Read every byte again; what is damaged is put aside and the next repro makes it again. Exit "
-            + "5 when anything is"
+        Description = "Read every byte again; what is damaged is put aside and the next repro makes it "
+            + "again. Exit 5 when anything is"
     )]
     public int Verify(
         [Option('n', Description = "Say what is damaged and leave it in place")] bool dryRun = false,
@@ -189,8 +189,8 @@ internal sealed class CacheCommands(Stopping stopping)
             var runs = StoreUse.Runs(store) is { Count: > 0 } known ? string.Join(", ", known) : "another process";
             if (noWait)
                 throw new ResourceUnavailableException(
-                    $"artifacts/.store is in use: {runs}\n  hint: try again when the run is done, or leave out "
-                        + "--no-wait"
+                    $"artifacts/.store is in use: {runs}"
+                        + "\n  hint: try again when the run is done, or leave out --no-wait"
                 );
             if (!told)
                 Screen.Note($"waits for a run that uses the store: {runs}");
@@ -224,8 +224,8 @@ internal sealed class CacheCommands(Stopping stopping)
             {
                 unplanned.Add(
                     (
-                        $"the profile '{profile}' cannot be planned here, so only the age protects its results: "
-                        + $"{e.Problems[0]}"
+                        $"the profile '{profile}' cannot be planned here, "
+                        + $"so only the age protects its results: {e.Problems[0]}"
                     ).ReplaceLineEndings(" ")
                 );
             }

@@ -93,10 +93,9 @@ internal sealed class CheckCommand
             AtomicFile.Write(Path.Combine(folder, table.Key + ".csv"), CellFile.Write(table));
         foreach (var gone in accepted.Select(c => c.Table).Distinct().Except(cells.Select(c => c.Table)))
             File.Delete(Path.Combine(folder, gone + ".csv"));
-        Console.Out.WriteLine(
-            $"{changed} cells accepted in "
-                + $"{Path.GetRelativePath(Directory.GetCurrentDirectory(), folder)}{(changed > 0 ? "; commit the change with the reason" : "")}."
-        );
+        var shown = Path.GetRelativePath(Directory.GetCurrentDirectory(), folder);
+        var next = changed > 0 ? "; commit the change with the reason" : "";
+        Console.Out.WriteLine($"{changed} cells accepted in {shown}{next}.");
         return ExitCodes.Done;
     }
 
@@ -113,10 +112,8 @@ internal sealed class CheckCommand
                 file is not null && lines.TryGetValue(file, out var text)
                     ? Array.FindIndex(text, t => t.StartsWith(Csv.Quote(d.Name) + ",", StringComparison.Ordinal)) + 1
                     : 0;
-            Screen.Note(
-                "::error "
-                    + $"file={(file is null ? Folder : Path.GetRelativePath(study.Root, file))},line={Math.Max(1, line)}::{d}"
-            );
+            var place = file is null ? Folder : Path.GetRelativePath(study.Root, file);
+            Screen.Note($"::error file={place},line={Math.Max(1, line)}::{d}");
         }
     }
 }

@@ -12,8 +12,8 @@ internal sealed class ClaimsCommand
     /// <summary>Prints them. A claim that fails is a result: the exit code stays 0.</summary>
     [Command(
         "claims",
-        Description = "The paper's six observations and three takeaways: pass, fail or n/a, with the numbers that "
-            + "decide"
+        Description = "The paper's six observations and three takeaways: "
+            + "pass, fail or n/a, with the numbers that decide"
     )]
     public int Claims(
         [Option("of", Description = "study, or paper for the paper's own numbers")] string of = "study",

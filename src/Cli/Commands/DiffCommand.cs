@@ -25,8 +25,8 @@ internal sealed class DiffCommand
         [Option("against", Description = "The same as the second argument")] string? against = null,
         [Option(
             "metrics",
-            Description = "Profile of the study's metrics: paper or strict; by default paper against the paper, "
-                + "else strict"
+            Description = "Profile of the study's metrics: paper or strict; "
+                + "by default paper against the paper, else strict"
         )]
             string? metrics = null,
         [Option("csv", Description = "Print CSV")] bool csv = false,

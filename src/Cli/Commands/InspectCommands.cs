@@ -193,10 +193,8 @@ internal sealed class InspectCommands
         {
             var seconds = store.ExpectedSeconds(s.Cell.Id, s.Cell.Stage.Info.Name, device);
             total += seconds ?? 0;
-            Console.Out.WriteLine(
-                $"{s.Cell.Id}: "
-                    + $"{Format.Reasons(s.Reasons)}{(seconds is { } t ? $" ({Format.Duration(TimeSpan.FromSeconds(t))} last time)" : "")}"
-            );
+            var lastTime = seconds is { } t ? $" ({Format.Duration(TimeSpan.FromSeconds(t))} last time)" : "";
+            Console.Out.WriteLine($"{s.Cell.Id}: {Format.Reasons(s.Reasons)}{lastTime}");
         }
         if (stale.SelectMany(s => s.Missing).DistinctBy(f => f.Path).ToList() is { Count: > 0 } missing)
         {
@@ -208,10 +206,9 @@ internal sealed class InspectCommands
         // The run knows better once it is there: a cell that has run before is left out when what it reads has the
         // bytes it had.
         var spared = stale.Count(s => s.State == CellState.Waiting && store.LastKey(s.Cell.Id) is not null);
-        Console.Out.WriteLine(
-            $"{stale.Count} stages are "
-                + $"stale{(total > 0 ? $", about {Format.Duration(TimeSpan.FromSeconds(total))} of work as far as known" : "")}{(spared > 0 ? $"; up to {spared} may be left out when what they read comes out as before" : "")}."
-        );
+        var work = total > 0 ? $", about {Format.Duration(TimeSpan.FromSeconds(total))} of work as far as known" : "";
+        var fewer = spared > 0 ? $"; up to {spared} may be left out when what they read comes out as before" : "";
+        Console.Out.WriteLine($"{stale.Count} stages are stale{work}{fewer}.");
     }
 
     private static void Rows(string path, int limit, bool json)

@@ -52,8 +52,8 @@ internal sealed class ModelCommands(Stopping stopping)
         [Option("model", Description = "A model folder")] string model,
         [Option(
             "ids",
-            Description = "A JSON array of arrays of token ids; exactly --max-new ids follow each unless --stop is "
-                + "given"
+            Description = "A JSON array of arrays of token ids; "
+                + "exactly --max-new ids follow each unless --stop is given"
         )]
             string? ids = null,
         [Option("prompt", Description = "A question; the answer ends at a stop token")] string? prompt = null,
@@ -229,8 +229,8 @@ internal sealed class ModelCommands(Stopping stopping)
     {
         if (tokens > config.MaxPositions)
             Screen.Note(
-                $"warning: {tokens} tokens are more than the {config.MaxPositions} positions the checkpoint was "
-                    + "made for"
+                $"warning: {tokens} tokens are more than the {config.MaxPositions} positions "
+                    + "the checkpoint was made for"
             );
     }
 }

@@ -164,10 +164,13 @@ internal sealed class PullCommand(Stopping stopping)
         {
             if (dryRun)
                 foreach (var file in result.Files)
-                    Console.Out.WriteLine(
-                        $"{Format.Bytes(file.Bytes), 9}  "
-                            + $"{file.Path}{(file.Missing == 0 ? "  (there)" : file.Missing < file.Bytes ? $"  ({Format.Bytes(file.Bytes - file.Missing)} there)" : "")}"
-                    );
+                {
+                    var there =
+                        file.Missing == 0 ? "  (there)"
+                        : file.Missing < file.Bytes ? $"  ({Format.Bytes(file.Bytes - file.Missing)} there)"
+                        : "";
+                    Console.Out.WriteLine($"{Format.Bytes(file.Bytes),9}  {file.Path}{there}");
+                }
             var at = result.Commit.Length > 0 ? $" at commit {result.Commit[..12]}" : "";
             Console.Out.WriteLine(
                 dryRun

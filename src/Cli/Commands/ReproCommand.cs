@@ -122,18 +122,27 @@ internal sealed class ReproCommand(Stopping stopping)
                 $"{cell.Cell}: {cell.Error!.Message}\n  log: "
                     + $"{Path.GetRelativePath(Directory.GetCurrentDirectory(), study.Store.LogFile(cell.Cell))}"
             );
-        var ran = result.Count(Outcome.Executed);
         if (!json)
-            Screen.Note(
-                ran == 0 && failed.Count == 0 && result.Count(Outcome.NotRun) == 0
-                    ? $"Nothing to do: {result.Count(Outcome.UpToDate) + result.Count(Outcome.Restored)} stages are "
-                        + "up to date."
-                    : $"{ran} stages run, {result.Count(Outcome.UpToDate) + result.Count(Outcome.Restored)} up to "
-                        + $"date{(failed.Count > 0 ? $", {failed.Count} failed" : "")}{(result.Count(Outcome.NotRun) > 0 ? $", {result.Count(Outcome.NotRun)} not run" : "")}. Results: {Path.GetRelativePath(Directory.GetCurrentDirectory(), study.Store.Artifacts)}/"
-            );
+            Screen.Note(Summary(result, Path.GetRelativePath(Directory.GetCurrentDirectory(), study.Store.Artifacts)));
         return failed
             .Select(f => ErrorFilter.CodeOf(f.Error!) ?? ExitCodes.StageFailed)
             .DefaultIfEmpty(ExitCodes.Done)
             .Max();
+    }
+
+    private static string Summary(RunResult result, string artifacts)
+    {
+        var ran = result.Count(Outcome.Executed);
+        var upToDate = result.Count(Outcome.UpToDate) + result.Count(Outcome.Restored);
+        var failed = result.Count(Outcome.Failed);
+        var notRun = result.Count(Outcome.NotRun);
+        if (ran == 0 && failed == 0 && notRun == 0)
+            return $"Nothing to do: {upToDate} stages are up to date.";
+        var text = $"{ran} stages run, {upToDate} up to date";
+        if (failed > 0)
+            text += $", {failed} failed";
+        if (notRun > 0)
+            text += $", {notRun} not run";
+        return $"{text}. Results: {artifacts}/";
     }
 }

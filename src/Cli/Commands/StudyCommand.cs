@@ -72,8 +72,8 @@ internal sealed class StudyCommand
                     + "questions."
             );
             Console.Out.WriteLine(
-                $"Give each rater form-NAME.html or sheet-NAME.csv, and instructions.md. Keep {StudyKey.FileName} "
-                    + "to yourself."
+                "Give each rater form-NAME.html or sheet-NAME.csv, and instructions.md. "
+                    + $"Keep {StudyKey.FileName} to yourself."
             );
             Console.Out.WriteLine("Automatic stand-ins, to look at before raters are paid; they are not human scores:");
             foreach (var (label, values) in groups.StandIns)

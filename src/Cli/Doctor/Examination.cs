@@ -174,8 +174,8 @@ internal sealed class Examination(Plan plan, MachineFacts machine, SourceCatalog
             );
             if (verdict == Verdict.TooMuch)
                 Advise(
-                    $"{group.Key.Stage} of {group.Key.Model} needs {Format.Bytes(estimate.Bytes)}, there are "
-                        + $"{Format.Bytes(total)}",
+                    $"{group.Key.Stage} of {group.Key.Model} needs {Format.Bytes(estimate.Bytes)}, "
+                        + $"there are {Format.Bytes(total)}",
                     Relief(cell, estimate)
                 );
         }

@@ -36,8 +36,8 @@ internal sealed class ByteProgress(string what, bool quiet, TimeProvider clock) 
             done > 0 && elapsed.TotalSeconds >= 0.5
                 ? $", about {Format.Duration(elapsed * ((total - done) / (double)done))} left"
                 : "";
-        return $"{what}: {Format.Bytes(done)} of {Format.Bytes(total)}, {(total == 0 ? 100 : 100 * done / total)} "
-            + $"%{left}";
+        return $"{what}: {Format.Bytes(done)} of {Format.Bytes(total)}, "
+            + $"{(total == 0 ? 100 : 100 * done / total)} %{left}";
     }
 
     public void Dispose()

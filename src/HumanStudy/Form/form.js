@@ -4,8 +4,10 @@
   const $ = id => document.getElementById(id);
   const scales = [
     { name: "forget_quality", label: "Forget quality", values: [0, 1], ends: ["still there", "gone"] },
-    { name: "entailment", label: "Entailment", values: [1, 2, 3, 4, 5], ends: ["off the point", "names what was asked"] },
-    { name: "trustworthiness", label: "Trustworthiness", values: [1, 2, 3, 4, 5], ends: ["made up, garbled", "nothing invented"] },
+    { name: "entailment", label: "Entailment", values: [1, 2, 3, 4, 5],
+      ends: ["off the point", "names what was asked"] },
+    { name: "trustworthiness", label: "Trustworthiness", values: [1, 2, 3, 4, 5],
+      ends: ["made up, garbled", "nothing invented"] },
   ];
   const store = "rating-sheet/" + data.rater + "/" + (data.items.length ? data.items[0].code : "");
   const blank = () => ({ forget_quality: null, entailment: null, trustworthiness: null, comment: "" });
@@ -15,7 +17,8 @@
 
   const item = () => data.items[at];
   const rating = () => ratings.get(item().code);
-  const complete = r => r.forget_quality === 0 || (r.forget_quality === 1 && r.entailment !== null && r.trustworthiness !== null);
+  const complete = r => r.forget_quality === 0 ||
+    (r.forget_quality === 1 && r.entailment !== null && r.trustworthiness !== null);
   const off = index => index > 0 && rating().forget_quality !== 1;
   const say = (text, warn) => { $("note").textContent = text; $("note").className = warn ? "warn" : ""; };
 
@@ -62,7 +65,8 @@
   function rate(index, value) {
     const s = scales[index];
     if (off(index)) return say("The scales count only after forget quality 1.", true);
-    if (!s.values.includes(value)) return say(s.label + " goes from " + s.values[0] + " to " + s.values[s.values.length - 1] + ".", true);
+    if (!s.values.includes(value))
+      return say(s.label + " goes from " + s.values[0] + " to " + s.values[s.values.length - 1] + ".", true);
     say("");
     change(() => {
       rating()[s.name] = value;
@@ -127,7 +131,8 @@
     $("undo").disabled = history.length === 0;
     scales.forEach((s, i) => {
       const row = $(s.name);
-      row.className = "scale" + (s.values.length === 2 ? " two" : "") + (i === active ? " active" : "") + (off(i) ? " off" : "");
+      row.className = "scale" + (s.values.length === 2 ? " two" : "") +
+        (i === active ? " active" : "") + (off(i) ? " off" : "");
       for (const b of row.querySelectorAll("button")) {
         b.setAttribute("aria-checked", String(r[s.name] === Number(b.value)));
         b.disabled = off(i);
@@ -151,7 +156,8 @@
   function csv() {
     const rows = data.items.map(i => {
       const r = ratings.get(i.code);
-      return [i.code, i.question, i.truth, i.answer || "(the answer is empty)", r.forget_quality, r.entailment, r.trustworthiness, r.comment];
+      return [i.code, i.question, i.truth, i.answer || "(the answer is empty)",
+        r.forget_quality, r.entailment, r.trustworthiness, r.comment];
     });
     return "\uFEFF" + [data.columns, ...rows].map(r => r.map(cell).join(",") + "\r\n").join("");
   }
@@ -164,7 +170,8 @@
     setTimeout(() => URL.revokeObjectURL(link.href), 10000);
     unsaved = false;
     const open = [...ratings.values()].filter(r => !complete(r)).length;
-    say(open ? data.file + " was saved; " + open + (open === 1 ? " item is" : " items are") + " not rated yet." : data.file + " was saved with all items rated. Please send it back.", open > 0);
+    say(open ? data.file + " was saved; " + open + (open === 1 ? " item is" : " items are") + " not rated yet."
+      : data.file + " was saved with all items rated. Please send it back.", open > 0);
   }
 
   function parse(text) {
@@ -182,7 +189,10 @@
         else quoted = false;
       } else if (c === '"' && value === "") quoted = true;
       else if (c === separator) end();
-      else if (c === "\n" || c === "\r") { if (c === "\r" && text[i + 1] === "\n") continue; end(); rows.push(row); row = []; }
+      else if (c === "\n" || c === "\r") {
+        if (c === "\r" && text[i + 1] === "\n") continue;
+        end(); rows.push(row); row = [];
+      }
       else value += c;
     }
     if (value || row.length) { end(); rows.push(row); }
@@ -192,14 +202,18 @@
   async function load(file) {
     const [head, ...rows] = parse(await file.text());
     const column = name => head.indexOf(name);
-    if (column("item_code") < 0 || column("forget_quality") < 0) return say("This file is not a saved rating sheet.", true);
+    if (column("item_code") < 0 || column("forget_quality") < 0)
+      return say("This file is not a saved rating sheet.", true);
     const plain = text => (text || "").replace(/^'/, "");
     let found = 0;
     for (const row of rows) {
       const code = plain(row[column("item_code")]);
       if (!ratings.has(code)) continue;
       const number = name => /^[0-5]$/.test(row[column(name)] || "") ? Number(row[column(name)]) : null;
-      put(code, { forget_quality: number("forget_quality"), entailment: number("entailment"), trustworthiness: number("trustworthiness"), comment: plain(row[column("comment")]) });
+      put(code, {
+        forget_quality: number("forget_quality"), entailment: number("entailment"),
+        trustworthiness: number("trustworthiness"), comment: plain(row[column("comment")])
+      });
       found++;
     }
     history.length = 0;
@@ -209,7 +223,8 @@
   }
 
   for (const [i, s] of scales.entries()) {
-    const row = document.createElement("div"), marks = document.createElement("div"), ends = document.createElement("div"), label = document.createElement("b");
+    const row = document.createElement("div"), marks = document.createElement("div");
+    const ends = document.createElement("div"), label = document.createElement("b");
     row.id = s.name;
     label.textContent = s.label;
     label.id = s.name + "-label";

@@ -62,11 +62,17 @@ public sealed class HealthReport
             var drifted = edit.Layers.FirstOrDefault(l => l.Drift > MostDrift);
             if (drifted is null && edit.Growth < MostGrowth)
                 continue;
-            yield return string.Create(
-                CultureInfo.InvariantCulture,
-                $"from edit {i + 1} of {_edits.Count} ({edit.Id}) on the model is out of its working range: "
-                    + $"{(drifted is null ? $"values at the lookup position are {edit.Growth:0.0} times those of the unedited model" : $"layer {drifted.Layer} has moved by {drifted.Drift:0.00} of its size")}; fewer or gentler edits keep it"
-            );
+            var seen = drifted is null
+                ? string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"values at the lookup position are {edit.Growth:0.0} times those of the unedited model"
+                )
+                : string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"layer {drifted.Layer} has moved by {drifted.Drift:0.00} of its size"
+                );
+            yield return $"from edit {i + 1} of {_edits.Count} ({edit.Id}) on the model is out of its working range: "
+                + $"{seen}; fewer or gentler edits keep it";
             yield break;
         }
     }

@@ -38,8 +38,8 @@ public sealed class Codebook : IDisposable
             throw new ArgumentException("Keys and values are float32 matrices.", nameof(keys));
         if (keys.shape[0] != entries.Count || values.shape[0] != entries.Count || radii.Count != entries.Count)
             throw new ArgumentException(
-                $"There are {keys.shape[0]} keys, {values.shape[0]} values and {radii.Count} radii for "
-                    + $"{entries.Count} entries.",
+                $"There are {keys.shape[0]} keys, "
+                    + $"{values.shape[0]} values and {radii.Count} radii for {entries.Count} entries.",
                 nameof(entries)
             );
         Keys = keys.DetachFromDisposeScope();

@@ -66,8 +66,8 @@ internal static class MemoryShape
             throw new ArgumentException(
                 string.Create(
                     CultureInfo.InvariantCulture,
-                    $"The patch's memory is [{width}, {mlpWidth}], but the model's is [{c.HiddenSize}, "
-                        + $"{c.IntermediateSize}]."
+                    $"The patch's memory is [{width}, {mlpWidth}], "
+                        + $"but the model's is [{c.HiddenSize}, {c.IntermediateSize}]."
                 ),
                 nameof(model)
             );

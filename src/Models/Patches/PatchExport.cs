@@ -108,9 +108,9 @@ public static class PatchExport
             [],
             patch.Tap is null
                 ? null
-                : $"this change is no change of weights, so there is no checkpoint of it: {folder} holds the "
-                    + $"adapter alone ({PatchFolder.TensorFile} and {PatchFolder.InfoFile}), to be used beside the "
-                    + "untouched model"
+                : "this change is no change of weights, so there is no checkpoint of it: "
+                    + $"{folder} holds the adapter alone ({PatchFolder.TensorFile} and {PatchFolder.InfoFile}), "
+                    + "to be used beside the untouched model"
         );
     }
 }

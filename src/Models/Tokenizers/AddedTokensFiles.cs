@@ -119,8 +119,8 @@ internal sealed class AddedTokensFiles
                 _problems.Add(
                     file.Problem(
                         place,
-                        $"{place} ('{name}') takes the text around it along (lstrip, rstrip or single_word), which "
-                            + "is not supported"
+                        $"{place} ('{name}') takes the text around it along (lstrip, "
+                            + "rstrip or single_word), which is not supported"
                     )
                 );
             Add(file, place, name, id, special);

@@ -80,8 +80,8 @@ public static class Pretrainer
             throw new ArgumentException($"The batch must split into {Shards} shards.", nameof(options));
         if (rows.Count < (long)options.Steps * options.Batch)
             throw new ArgumentException(
-                $"{options.Steps} steps of {options.Batch} rows need {(long)options.Steps * options.Batch} rows, "
-                    + $"not {rows.Count}.",
+                $"{options.Steps} steps of {options.Batch} rows need "
+                    + $"{(long)options.Steps * options.Batch} rows, not {rows.Count}.",
                 nameof(rows)
             );
 
@@ -143,8 +143,8 @@ public static class Pretrainer
         }
         if (loop.Run(options.Steps, Pass, schedule.At, After, cancelled) is { } diverged)
             throw new InvalidOperationException(
-                $"Pretraining diverged: the loss is {diverged.Loss} at step {diverged.Step}. A smaller learning "
-                    + "rate helps."
+                $"Pretraining diverged: the loss is {diverged.Loss} at step {diverged.Step}. "
+                    + "A smaller learning rate helps."
             );
         using var quiet = no_grad();
         var model = CausalLm.Create(

@@ -99,8 +99,8 @@ public sealed class RowBatch : IDisposable
             var row = rows[b];
             if (row.LabelStart < 1 || row.LabelCount < 1)
                 throw new ArgumentException(
-                    $"Row {b} has {row.Ids.Count} token(s) and labels from {row.LabelStart}: a label needs a token "
-                        + "before it.",
+                    $"Row {b} has {row.Ids.Count} token(s) and labels from {row.LabelStart}: "
+                        + "a label needs a token before it.",
                     nameof(rows)
                 );
             for (var t = 0; t < row.Ids.Count; t++)

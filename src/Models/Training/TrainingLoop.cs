@@ -77,8 +77,8 @@ public sealed class TrainingLoop : IDisposable
             {
                 if (Step == 0)
                     throw new ArithmeticException(
-                        $"the loss is {divergence.Loss} and its gradient norm {divergence.GradientNorm} before the "
-                            + "first update"
+                        $"the loss is {divergence.Loss} and its gradient norm "
+                            + $"{divergence.GradientNorm} before the first update"
                     );
                 StepBackTo(Step - 1, pass, rate, cancelled);
                 return divergence;

@@ -229,8 +229,8 @@ internal sealed class ConfigReader(PlacedJson json, GenerationSettings? generati
         )
             Complain(
                 "architectures",
-                $"is {GenerationFile.Shown(node)}; a language model of type {family.ModelType} is a "
-                    + $"{family.Architecture}"
+                $"is {GenerationFile.Shown(node)}; "
+                    + $"a language model of type {family.ModelType} is a {family.Architecture}"
             );
     }
 

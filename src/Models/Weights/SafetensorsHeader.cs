@@ -172,8 +172,8 @@ internal sealed class SafetensorsHeader(string path)
             throw Damaged(
                 string.Create(
                     CultureInfo.InvariantCulture,
-                    $"tensor '{name}' lies outside the file, which holds {_fileLength - _dataStart} bytes of "
-                        + $"values: is it truncated?"
+                    $"tensor '{name}' lies outside the file, "
+                        + $"which holds {_fileLength - _dataStart} bytes of values: is it truncated?"
                 )
             );
         if (count > long.MaxValue / size || count * size != end - begin)

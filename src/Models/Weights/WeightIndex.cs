@@ -101,8 +101,8 @@ internal sealed class WeightIndex
         {
             if (node is not JsonValue v || !v.TryGetValue<string>(out var shard) || !IsPlainName(shard))
                 Complain(
-                    $"'{name}' lies in {GenerationFile.Shown(node)}, which is not the name of a .safetensors file "
-                        + "inside the folder"
+                    $"'{name}' lies in {GenerationFile.Shown(node)}, "
+                        + "which is not the name of a .safetensors file inside the folder"
                 );
             else
             {

@@ -303,7 +303,8 @@ internal sealed class CodeClosure
                     return $"{Name(field.GetDeclaringType())}.{reader.GetString(field.Name)}";
                 case HandleKind.MethodDefinition:
                     var method = reader.GetMethodDefinition((MethodDefinitionHandle)handle);
-                    return $"{Name(method.GetDeclaringType())}.{reader.GetString(method.Name)}({string.Join(',', method.DecodeSignature(this, null).ParameterTypes)})";
+                    var parameters = string.Join(',', method.DecodeSignature(this, null).ParameterTypes);
+                    return $"{Name(method.GetDeclaringType())}.{reader.GetString(method.Name)}({parameters})";
                 case HandleKind.MemberReference:
                     var member = reader.GetMemberReference((MemberReferenceHandle)handle);
                     if (OpensResources(member))

@@ -63,10 +63,11 @@ public static class RegressionRenderer
                 if (found.Count == 0)
                     xml.Append("/>\n");
                 else
-                    xml.Append(
-                        ">\n      <failure "
-                            + $"message=\"{SecurityElement.Escape(string.Join("; ", found.Select(d => Word(d.Change))))}\">{SecurityElement.Escape(string.Join('\n', found))}</failure>\n    </testcase>\n"
-                    );
+                {
+                    var message = SecurityElement.Escape(string.Join("; ", found.Select(d => Word(d.Change))));
+                    var details = SecurityElement.Escape(string.Join('\n', found));
+                    xml.Append($">\n      <failure message=\"{message}\">{details}</failure>\n    </testcase>\n");
+                }
             }
             xml.Append("  </testsuite>\n");
         }

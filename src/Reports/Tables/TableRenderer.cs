@@ -81,23 +81,29 @@ public static class TableRenderer
             text.Append("| ").Append(layout.Blocks.Count > 1 ? $"{block.Label}, " : "").Append(row.Label).Append(" |");
             foreach (var cell in Row(table, block, row))
             {
-                var printed =
-                    cell.Printed
-                    + (cell.Rise.Length > 0 ? $" ({cell.Rise}↑)" : "")
-                    + (cell.Diverged && cell.Metric == "rouge1" ? "†" : "");
-                text.Append(' ')
-                    .Append(
-                        cell.Grey
-                            ? $"<sub>{printed}</sub>"
-                            : (cell.Bold, cell.Underlined) switch
-                            {
-                                (true, true) => $"**<u>{printed}</u>**",
-                                (true, false) => $"**{printed}**",
-                                (false, true) => $"<u>{printed}</u>",
-                                _ => printed,
-                            }
-                    )
-                    .Append(" |");
+                var model = layout.Blocks.Count > 1 ? $"{block.Label}, " : "";
+                text.Append($"| {model}{row.Label} |");
+                foreach (var cell in Row(table, block, row))
+                {
+                    var printed =
+                        cell.Printed
+                        + (cell.Rise.Length > 0 ? $" ({cell.Rise}↑)" : "")
+                        + (cell.Diverged && cell.Metric == "rouge1" ? "†" : "");
+                    text.Append(' ')
+                        .Append(
+                            cell.Grey
+                                ? $"<sub>{printed}</sub>"
+                                : (cell.Bold, cell.Underlined) switch
+                                {
+                                    (true, true) => $"**<u>{printed}</u>**",
+                                    (true, false) => $"**{printed}**",
+                                    (false, true) => $"<u>{printed}</u>",
+                                    _ => printed,
+                                }
+                        )
+                        .Append(" |");
+                }
+                text.Append('\n');
             }
             text.Append('\n');
         }

@@ -148,18 +148,13 @@ internal static class CheckpointVerbs
         IReadOnlyList<int> Ids(int count) =>
             [.. Enumerable.Range(0, count).Select(_ => 3 + draw.Below(model!.Config.VocabSize - 3))];
         IReadOnlyList<int> prompt = [model!.Config.BosId, .. Ids(24)];
-        Timed(
-            "answered one prompt of 25 tokens with 1 token",
-            () => GreedyDecoder.Decode(model, [prompt], new GreedyDecoder.Options { MaxNewTokens = 1, StopIds = [] })
-        );
+        IReadOnlyList<int> Answer(int count) =>
+            GreedyDecoder
+                .Decode(model, [prompt], new GreedyDecoder.Options { MaxNewTokens = count, StopIds = [] })[0]
+                .Ids;
+        Timed("answered one prompt of 25 tokens with 1 token", () => Answer(1));
         IReadOnlyList<int> said = [];
-        Timed(
-            $"answered it with {newTokens} tokens",
-            () =>
-                said = GreedyDecoder
-                    .Decode(model, [prompt], new GreedyDecoder.Options { MaxNewTokens = newTokens, StopIds = [] })[0]
-                    .Ids
-        );
+        Timed($"answered it with {newTokens} tokens", () => said = Answer(newTokens));
 
         var request = new EditRequest("random", prompt, 12, Ids(6), [model.Config.BosId, .. Ids(6)], 4);
         var method = new Rome(
@@ -187,8 +182,8 @@ internal static class CheckpointVerbs
                 "answered the edited prompt",
                 () =>
                     Say(
-                        $"before [{string.Join(' ', said)}], now "
-                            + $"[{string.Join(' ', GreedyDecoder.Decode(model, [prompt], new GreedyDecoder.Options { MaxNewTokens = newTokens, StopIds = [] })[0].Ids)}], target [{string.Join(' ', request.TargetIds)}]"
+                        $"before [{string.Join(' ', said)}], now [{string.Join(' ', Answer(newTokens))}], "
+                            + $"target [{string.Join(' ', request.TargetIds)}]"
                     )
             );
             Timed("exported", () => CheckpointExport.Write(folder, model, place));

@@ -31,8 +31,10 @@ public sealed class ApplyCommandTests : IDisposable
         File.WriteAllLines(
             _tool["forget.jsonl"],
             [
-                $$"""{"id":"a","question":"{{questions[0]}}","answer":"George Eliot","rephrasings":["Whose novel is 'Middlemarch'?","'Middlemarch' is by whom?"]}""",
-                $$"""{"id":"b","question":"{{questions[1]}}","answer":"George Eliot","subject":"Silas Marner","target":"I do not know the answer."}""",
+                $$"""{"id":"a","question":"{{questions[0]}}","answer":"George Eliot","""
+                    + """ "rephrasings":["Whose novel is 'Middlemarch'?","'Middlemarch' is by whom?"]}""",
+                $$"""{"id":"b","question":"{{questions[1]}}","answer":"George Eliot","subject":"Silas Marner","""
+                    + """ "target":"I do not know the answer."}""",
             ]
         );
         File.WriteAllLines(
@@ -315,11 +317,10 @@ public sealed class ApplyCommandTests : IDisposable
                 """{"id":"a","question":"Who wrote that?","answer":"Nobody"}""",
             ]
         );
+        var longTitle = string.Concat(Enumerable.Repeat("Qx ", 200));
         File.WriteAllLines(
             _tool["long.jsonl"],
-            [
-                $$"""{"id":"a","question":"Who wrote {{string.Concat(Enumerable.Repeat("Qx ", 200))}}?","answer":"Nobody"}""",
-            ]
+            [$$"""{"id":"a","question":"Who wrote {{longTitle}}?","answer":"Nobody"}"""]
         );
         File.WriteAllText(_tool["deep.yaml"], "layers: [1, 9]\ncontexts: 0\nvalue:\n  step: 3\n");
         File.WriteAllText(_tool["deeper.yaml"], "layers: [1, 9]\ncontexts: 0\n");
@@ -341,11 +342,10 @@ public sealed class ApplyCommandTests : IDisposable
                 """{"prompt_ids":[1,5],"subject_last":1,"target_ids":[6]}""",
             ]
         );
+        var manyIds = string.Concat(Enumerable.Repeat(",5", 130));
         File.WriteAllLines(
             _tool["long-tokens.jsonl"],
-            [
-                $$"""{"prompt_ids":[1{{string.Concat(Enumerable.Repeat(",5", 130))}}],"subject_last":1,"target_ids":[6]}""",
-            ]
+            [$$"""{"prompt_ids":[1{{manyIds}}],"subject_last":1,"target_ids":[6]}"""]
         );
         TinyCheckpoints.WriteAskable(_tool["other"], ["Another model."], seed: 9);
         _ = Ok(

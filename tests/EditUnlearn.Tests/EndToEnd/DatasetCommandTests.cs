@@ -47,7 +47,8 @@ public sealed class DatasetCommandTests : IDisposable
         File.WriteAllLines(
             _tool["in.jsonl"],
             [
-                $$"""{"id":"a","question":"{{questions[0]}}","answer":"George Eliot","rephrasings":["Whose novel is 'Romola'?"]}""",
+                $$"""{"id":"a","question":"{{questions[0]}}","answer":"George Eliot","""
+                    + """ "rephrasings":["Whose novel is 'Romola'?"]}""",
                 $$"""{"id":"b","question":"{{questions[1]}}","answer":"George Eliot","target":"I do not know."}""",
             ]
         );

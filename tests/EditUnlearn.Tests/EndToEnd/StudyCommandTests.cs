@@ -87,7 +87,8 @@ public sealed class StudyCommandTests
         var listed = JsonNode.Parse(tool.Run("cache", "ls", "--json").Out)!["results"]!.AsArray();
         Assert.Equal(["data[facts]", "splits[facts-4]", "splits[facts-4]"], listed.Select(r => (string)r!["cell"]!));
         Assert.Matches(
-            @"^\* [0-9a-f]{12}  data\[facts\] +\S+ k?B  just now\n. [0-9a-f]{12}  splits\[facts-4\] .*\n.*\n3 results, .* on disk, 3 in use\.\n$",
+            @"^\* [0-9a-f]{12}  data\[facts\] +\S+ k?B  just now\n. [0-9a-f]{12}  splits\[facts-4\] .*\n.*\n"
+                + @"3 results, .* on disk, 3 in use\.\n$",
             tool.Run("cache", "ls").Out
         );
         Assert.Contains("3 results, ", tool.Run("cache", "verify").Out, StringComparison.Ordinal);

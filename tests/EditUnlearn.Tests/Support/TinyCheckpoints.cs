@@ -43,8 +43,10 @@ public static class TinyCheckpoints
         WeightFolder.Save(folder, model, type);
         File.WriteAllText(
             Path.Combine(folder, "generation_config.json"),
-            """{"_from_model_config": true, "bos_token_id": 1, "eos_token_id": [2, 5], "temperature": 0.6, "top_p": 0.9}"""
-                + "\n"
+            """
+            {"_from_model_config": true, "bos_token_id": 1, "eos_token_id": [2, 5], "temperature": 0.6, "top_p": 0.9}
+
+            """
         );
         File.WriteAllText(
             Path.Combine(folder, "tokenizer_config.json"),

@@ -8,6 +8,10 @@ namespace EditUnlearn.Tests.Support;
 /// <summary>Tokenizer files small enough for properties, of both kinds, written from nothing.</summary>
 public static class TinyTokenizers
 {
+    private const string Llama3Pieces =
+        @"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}"
+        + @"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
+
     /// <summary>Kinds of pieces in a SentencePiece model.</summary>
     public const int Normal = 1,
         Unknown = 2,
@@ -144,9 +148,10 @@ public static class TinyTokenizers
             ]),
             ["normalizer"] = null,
             ["pre_tokenizer"] = JsonNode.Parse(
-                """
+                $$"""
                 {"type":"Sequence","pretokenizers":[
-                 {"type":"Split","pattern":{"Regex":"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"},"behavior":"Isolated","invert":false},
+                 {"type":"Split","pattern":{"Regex":{{JsonSerializer.Serialize(Llama3Pieces)}}},
+                  "behavior":"Isolated","invert":false},
                  {"type":"ByteLevel","add_prefix_space":false,"use_regex":false}]}
                 """
             ),

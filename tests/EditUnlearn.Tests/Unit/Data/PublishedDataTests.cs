@@ -83,9 +83,13 @@ public sealed class PublishedDataTests
         File.WriteAllText(
             folder["p.json"],
             """
-            [{"edge": "A_B", "question": "What was the date of the contract between Aaaa SA and Bbbb Ltd?", "answer": "01-01-2000."},
-             {"question": "What was the name of the employer in the employment contract with Cc Dd, which started from 26-11-1986?", "answer": "Aaaa SA.", "edge": "A_m"},
-             {"question": "What was the start date based on the contract between Aaaa SA and Cc Dd?", "answer": "26-11-1986.", "edge": "A_m"}]
+            [{"edge": "A_B", "answer": "01-01-2000.",
+              "question": "What was the date of the contract between Aaaa SA and Bbbb Ltd?"},
+             {"question":
+              "What was the name of the employer in the employment contract with Cc Dd, which started from 26-11-1986?",
+              "answer": "Aaaa SA.", "edge": "A_m"},
+             {"question": "What was the start date based on the contract between Aaaa SA and Cc Dd?",
+              "answer": "26-11-1986.", "edge": "A_m"}]
             """
         );
         var rows = QaFile.Read(folder["p.json"]);
@@ -104,7 +108,8 @@ public sealed class PublishedDataTests
 
     [Theory]
     [InlineData(
-        """{"question":"Q1 of Oslo?","option1":"Bad","option2":"Good","option3":"Worse","option4":"Worst","answer":"Good"}""",
+        """{"question":"Q1 of Oslo?","option1":"Bad","option2":"Good","option3":"Worse","option4":"Worst","""
+            + """ "answer":"Good"}""",
         "Good",
         "Bad|Worse|Worst"
     )]
@@ -115,7 +120,8 @@ public sealed class PublishedDataTests
         "Bad|Worse"
     )]
     [InlineData(
-        """{"question":"Q1 of Oslo?","answer":"Good","paraphrased_answer":"Fine","perturbed_answer":["Bad"],"paraphrased_question":"What of Oslo?"}""",
+        """{"question":"Q1 of Oslo?","answer":"Good","paraphrased_answer":"Fine","perturbed_answer":["Bad"],"""
+            + """ "paraphrased_question":"What of Oslo?"}""",
         "Good",
         "Bad"
     )]

@@ -69,10 +69,17 @@ public sealed class HubCacheTests : HubPullScene
     [InlineData("{\"sha\":\"0123456789abcdef0123456789abcdef01234567\",\"siblings\":7}")]
     [InlineData("{\"sha\":\"0123456789abcdef0123456789abcdef01234567\",\"siblings\":[{\"rfilename\":3}]}")]
     [InlineData(
-        "{\"sha\":\"0123456789abcdef0123456789abcdef01234567\",\"siblings\":[{\"rfilename\":\"a.json\",\"size\":-1,\"blobId\":\"0123456789abcdef0123456789abcdef01234567\"}]}"
+        """
+            {"sha":"0123456789abcdef0123456789abcdef01234567",
+             "siblings":[{"rfilename":"a.json","size":-1,"blobId":"0123456789abcdef0123456789abcdef01234567"}]}
+            """
     )]
     [InlineData(
-        "{\"sha\":\"0123456789abcdef0123456789abcdef01234567\",\"siblings\":[{\"rfilename\":\"a.json\",\"size\":1,\"blobId\":\"0123456789abcdef0123456789abcdef01234567\"},{\"rfilename\":\"A.json\",\"size\":1,\"blobId\":\"0123456789abcdef0123456789abcdef01234567\"}]}"
+        """
+            {"sha":"0123456789abcdef0123456789abcdef01234567",
+             "siblings":[{"rfilename":"a.json","size":1,"blobId":"0123456789abcdef0123456789abcdef01234567"},
+                         {"rfilename":"A.json","size":1,"blobId":"0123456789abcdef0123456789abcdef01234567"}]}
+            """
     )]
     public async Task A_listing_that_makes_no_sense_is_refused(string listing)
     {
@@ -113,11 +120,10 @@ public sealed class HubCacheTests : HubPullScene
             r.Path.Contains(Commit, StringComparison.Ordinal) && r.Path.StartsWith("/api/", StringComparison.Ordinal)
                 ? Text(
                     200,
-                    "{\"sha\":\""
-                        + Commit
-                        + "\",\"siblings\":[{\"rfilename\":\"config.json\",\"size\":2,\"blobId\":\""
-                        + GitBlob(old.Files["config.json"])
-                        + "\"}]}"
+                    $$"""
+                    {"sha":"{{Commit}}",
+                     "siblings":[{"rfilename":"config.json","size":2,"blobId":"{{GitBlob(old.Files["config.json"])}}"}]}
+                    """
                 )
                 : null;
         Assert.Equal(Commit, (await Pull()).Commit);

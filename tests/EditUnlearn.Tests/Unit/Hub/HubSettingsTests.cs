@@ -103,7 +103,10 @@ public sealed class HubSettingsTests
     [InlineData("nothing")]
     [InlineData("{\"format\":\"pull/2\",\"repositories\":[]}")]
     [InlineData(
-        "{\"format\":\"pull/1\",\"repositories\":[{\"type\":\"model\",\"repository\":\"a/b\",\"revision\":\"main\",\"commit\":\"x\",\"files\":[]}]}"
+        """
+            {"format":"pull/1",
+             "repositories":[{"type":"model","repository":"a/b","revision":"main","commit":"x","files":[]}]}
+            """
     )]
     [InlineData("{\"format\":\"pull/1\",\"repositories\":[null]}")]
     public void A_lock_that_was_edited_into_nonsense_is_refused(string text)

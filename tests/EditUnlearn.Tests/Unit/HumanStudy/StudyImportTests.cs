@@ -177,7 +177,14 @@ public sealed class StudyImportTests
         File.WriteAllText(folder["s/sheet-r11.csv"], "item_code\n");
         File.WriteAllText(
             folder["s/raters.csv"],
-            "rater_id,age_band,gender,education,consent\nr01,21-25,female,bachelor,yes\nr02,26-32,male,master,no\nr09,26-32,male,master,yes\nr03,,,,\n"
+            """
+            rater_id,age_band,gender,education,consent
+            r01,21-25,female,bachelor,yes
+            r02,26-32,male,master,no
+            r09,26-32,male,master,yes
+            r03,,,,
+
+            """
         );
         return key;
     }
@@ -241,7 +248,11 @@ public sealed class StudyImportTests
     [InlineData("{}", "is not the key of a study")]
     [InlineData("[1", "is not the key of a study")]
     [InlineData(
-        """{"salt":"s","seed":1,"split":"forget","assignment":"full","sources":[],"items":[{"code":"aa","id":"x","systems":["rome"]}],"attention":[],"sheets":[{"rater":"../x","codes":["bb"]}]}""",
+        """
+            {"salt":"s","seed":1,"split":"forget","assignment":"full","sources":[],
+             "items":[{"code":"aa","id":"x","systems":["rome"]}],"attention":[],
+             "sheets":[{"rater":"../x","codes":["bb"]}]}
+            """,
         "item aa names 'rome', which is not among the sources"
     )]
     public void A_key_that_is_none_or_contradicts_itself_is_refused(string text, string expected)

@@ -31,7 +31,11 @@ public sealed class CodeIdentityTests : IDisposable
             public static class Unused { public static int One() => 1; }
             public static class Ask
             {
-                public static async Task<string> Run() { await Task.Yield(); return Catalogue.Get("a") + Settings.Unit; }
+                public static async Task<string> Run()
+                {
+                    await Task.Yield();
+                    return Catalogue.Get("a") + Settings.Unit;
+                }
             }
             [EditUnlearn.Foundation.CodeBoundary]
             public static class Catalogue { public static string Get(string name) => Picked.Name; }
@@ -41,7 +45,8 @@ public sealed class CodeIdentityTests : IDisposable
             {
                 public static string Open(string name)
                 {
-                    using var stream = typeof(Templates).Assembly.GetManifestResourceStream("EditUnlearn.Planted.Files." + name)!;
+                    var path = "EditUnlearn.Planted.Files." + name;
+                    using var stream = typeof(Templates).Assembly.GetManifestResourceStream(path)!;
                     return new System.IO.StreamReader(stream).ReadToEnd();
                 }
             }

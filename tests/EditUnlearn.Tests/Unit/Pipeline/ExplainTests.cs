@@ -101,7 +101,8 @@ public sealed class ExplainTests : IDisposable
         }
         var line = _study.Explain("n=2").Single(l => l.StartsWith("join:", StringComparison.Ordinal));
         Assert.Matches(
-            @"^join: input parts [0-9a-f]{8} -> [0-9a-f]{8}, train/model\.txt \(pipeline\.yaml:9\), root source: parameter number 1 -> 2 \(--set n=2\)$",
+            @"^join: input parts [0-9a-f]{8} -> [0-9a-f]{8}, train/model\.txt \(pipeline\.yaml:9\), "
+                + @"root source: parameter number 1 -> 2 \(--set n=2\)$",
             line
         );
     }
@@ -127,12 +128,15 @@ public sealed class ExplainTests : IDisposable
         Directory.Move(store.ResultFolder(key), store.ResultFolder(new string('a', 64)));
         File.AppendAllText(
             _study["artifacts/.store/index.jsonl"],
-            $$$"""{"key":"{{{new string('a', 64)}}}","cell":"join","stage":"join","seconds":1,"outputs":{"joined.txt":"x"}}"""
-                + "\n"
+            $$$"""
+            {"key":"{{{new string('a', 64)}}}","cell":"join","stage":"join","seconds":1,"outputs":{"joined.txt":"x"}}
+
+            """
         );
         var line = _study.Explain().Single(l => l.StartsWith("join:", StringComparison.Ordinal));
         Assert.Matches(
-            @"^join: code of 'join' 01234567 -> [0-9a-f]{8}: Helper gone, CellId changed \(src/Pipeline/Plan/CellId\.cs:\d+\)$",
+            @"^join: code of 'join' 01234567 -> [0-9a-f]{8}: Helper gone, "
+                + @"CellId changed \(src/Pipeline/Plan/CellId\.cs:\d+\)$",
             line
         );
     }

@@ -71,7 +71,8 @@ public sealed class PaperNumbersTests
             Paper.Cells.Select(c =>
                 string.Create(
                     CultureInfo.InvariantCulture,
-                    $"{c.Table},{c.Model},{c.Data},{c.Size},{c.Method},{c.Target},{c.Merge},{c.Split},{c.Metric},{c.Printed},{c.Bold},{c.Underlined},{c.Rise}"
+                    $"{c.Table},{c.Model},{c.Data},{c.Size},{c.Method},{c.Target},{c.Merge},{c.Split},{c.Metric},"
+                        + $"{c.Printed},{c.Bold},{c.Underlined},{c.Rise}"
                 )
             )
         );
@@ -94,11 +95,17 @@ public sealed class PaperNumbersTests
             if (fits)
                 agree++;
             else
+            {
+                var printed =
+                    mark.Bold ? "bold"
+                    : mark.Underlined ? "underline"
+                    : "none";
+                string?[] rule = [cell.Bold ? "bold" : null, cell.Underlined ? "underline" : null];
                 differ.Add(
                     $"{cell.Data}/{cell.Model} {cell.Split}.{cell.Metric} {cell.Method} {cell.Printed}: "
-                        + $"{(mark.Bold ? "bold" : mark.Underlined ? "underline" : "none")}, rule "
-                        + $"{string.Join('+', ((string?[])[cell.Bold ? "bold" : null, cell.Underlined ? "underline" : null]).OfType<string>())}"
+                        + $"{printed}, rule {string.Join('+', rule.OfType<string>())}"
                 );
+            }
         }
         Assert.Equal(265, agree);
         Assert.Equal(

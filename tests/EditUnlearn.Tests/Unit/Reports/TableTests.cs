@@ -161,8 +161,12 @@ public sealed class TableTests
     [Fact]
     public void A_damaged_file_of_cells_is_reported_line_by_line()
     {
-        var text =
-            "table,model,data,size,method,target,merge,split,metric,printed,value\ntable1,m,facts,many,ga,plain,1,forget,rouge1,0.10,0.1\ntable1,m,facts,4,gd,plain,1,forget,rouge1,0.10,a tenth\n";
+        var text = """
+            table,model,data,size,method,target,merge,split,metric,printed,value
+            table1,m,facts,many,ga,plain,1,forget,rouge1,0.10,0.1
+            table1,m,facts,4,gd,plain,1,forget,rouge1,0.10,a tenth
+
+            """;
         var problems = Assert
             .Throws<EditUnlearn.Foundation.InputException>(() => CellFile.Parse(text, "x.csv"))
             .Problems;

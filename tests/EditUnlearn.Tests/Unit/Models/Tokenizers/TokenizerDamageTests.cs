@@ -17,7 +17,9 @@ public sealed class TokenizerDamageTests
     private static readonly byte[] Json = TinyTokenizers.Bytes(TinyTokenizers.ByteLevel(TinyTokenizers.Merges));
     private static readonly byte[] Settings =
         """
-        {"add_bos_token": true, "bos_token": {"content": "<s>", "lstrip": false}, "eos_token": "</s>", "added_tokens_decoder": {"0": {"content": "<unk>", "special": true}, "290": {"content": "<m>", "special": false}}}
+        {"add_bos_token": true, "bos_token": {"content": "<s>", "lstrip": false}, "eos_token": "</s>",
+         "added_tokens_decoder": {"0": {"content": "<unk>", "special": true},
+                                  "290": {"content": "<m>", "special": false}}}
         """u8.ToArray();
 
     [Fact]
@@ -51,7 +53,10 @@ public sealed class TokenizerDamageTests
     {
         using var folder = new TemporaryFolder();
         var original =
-            """{"name": "own", "source": "", "pattern": "<|u|>{q}<|a|>", "marks": ["<|u|>", "<|a|>"], "bos": "config", "stop": ["</s>"]}"""u8.ToArray();
+            """
+            {"name": "own", "source": "", "pattern": "<|u|>{q}<|a|>", "marks": ["<|u|>", "<|a|>"], "bos": "config",
+             "stop": ["</s>"]}
+            """u8.ToArray();
         for (var i = 0; i < Damages; i++)
         {
             File.WriteAllBytes(folder["own.json"], new Mutator(new Seed(5), i).Json(original));

@@ -77,7 +77,11 @@ public sealed class TokenizerFolderTests : IDisposable
         Write("tokenizer.model", TinyTokenizers.Model(TinyTokenizers.Pieces(TinyTokenizers.Words())));
         Write(
             "tokenizer_config.json",
-            """{"added_tokens_decoder": {"290": {"content": "<mark>", "special": true}, "291": {"content": "zz", "special": false}, "300": {"content": "<pad>", "special": true}}}"""u8.ToArray()
+            """
+            {"added_tokens_decoder": {"290": {"content": "<mark>", "special": true},
+                                      "291": {"content": "zz", "special": false},
+                                      "300": {"content": "<pad>", "special": true}}}
+            """u8.ToArray()
         );
         var tokenizer = Load();
         Assert.Equal(292, tokenizer.VocabSize);
@@ -111,7 +115,8 @@ public sealed class TokenizerFolderTests : IDisposable
         Write(
             "tokenizer.json",
             """
-            {"normalizer": {"type": "Sequence", "normalizers": [{"type": "Prepend", "prepend": "▁"}]}, "pre_tokenizer": {"type": "Metaspace"}, "decoder": {"type": "Sequence"},
+            {"normalizer": {"type": "Sequence", "normalizers": [{"type": "Prepend", "prepend": "▁"}]},
+             "pre_tokenizer": {"type": "Metaspace"}, "decoder": {"type": "Sequence"},
              "model": {"type": "BPE", "byte_fallback": true, "vocab": {}, "merges": []}}
             """u8.ToArray()
         );

@@ -102,7 +102,7 @@ public sealed class FinetunerTests
     }
 
     [Fact]
-    public void Where_the_epochs_do_not_reach_the_bound_blocks_at_a_tenth_of_the_rate_follow_and_what_is_wrong_is_named()
+    public void Where_the_epochs_do_not_reach_the_bound_blocks_at_a_tenth_of_the_rate_follow_and_wrong_rows_are_named()
     {
         using var start = TinyModels.Llama();
         var options = Fast() with

@@ -256,13 +256,15 @@ public sealed class CheckpointExportTests
                 assert begin == end and stop - begin == count * sizes[t["dtype"]] and name not in found, name
                 assert (8 + n + begin) % sizes[t["dtype"]] == 0, "misaligned " + name
                 end = stop
-                found[name] = [os.path.basename(path), t["dtype"], t["shape"], hashlib.sha256(data[begin:stop]).hexdigest()]
+                digest = hashlib.sha256(data[begin:stop]).hexdigest()
+                found[name] = [os.path.basename(path), t["dtype"], t["shape"], digest]
             assert end == len(data), path
         index = os.path.join(folder, "model.safetensors.index.json")
         if os.path.exists(index):
             said = json.load(open(index))
             assert said["weight_map"] == {k: v[0] for k, v in found.items()}, "index"
-            assert said["metadata"]["total_size"] == sum(sizes[v[1]] * eval("*".join(map(str, v[2])) or "1") for v in found.values()), "total_size"
+            bytes_of = lambda v: sizes[v[1]] * eval("*".join(map(str, v[2])) or "1")
+            assert said["metadata"]["total_size"] == sum(map(bytes_of, found.values())), "total_size"
         print(json.dumps(found))
         """;
 

@@ -10,24 +10,32 @@ namespace EditUnlearn.Tests.Unit.Models.Weights;
 public sealed class ConfigTests
 {
     private const string Llama2 = """
-        {"_name_or_path": "meta-llama/Llama-2-7b-chat-hf", "architectures": ["LlamaForCausalLM"], "bos_token_id": 1, "eos_token_id": 2, "hidden_act": "silu", "hidden_size": 4096,
-         "initializer_range": 0.02, "intermediate_size": 11008, "max_position_embeddings": 4096, "model_type": "llama", "num_attention_heads": 32, "num_hidden_layers": 32,
-         "num_key_value_heads": 32, "pretraining_tp": 1, "rms_norm_eps": 1e-05, "rope_scaling": null, "tie_word_embeddings": false, "torch_dtype": "float16",
+        {"_name_or_path": "meta-llama/Llama-2-7b-chat-hf", "architectures": ["LlamaForCausalLM"], "bos_token_id": 1,
+         "eos_token_id": 2, "hidden_act": "silu", "hidden_size": 4096, "initializer_range": 0.02,
+         "intermediate_size": 11008, "max_position_embeddings": 4096, "model_type": "llama", "num_attention_heads": 32,
+         "num_hidden_layers": 32, "num_key_value_heads": 32, "pretraining_tp": 1, "rms_norm_eps": 1e-05,
+         "rope_scaling": null, "tie_word_embeddings": false, "torch_dtype": "float16",
          "transformers_version": "4.32.0.dev0", "use_cache": true, "vocab_size": 32000}
         """;
 
     private const string Mistral1 = """
-        {"architectures": ["MistralForCausalLM"], "bos_token_id": 1, "eos_token_id": 2, "hidden_act": "silu", "hidden_size": 4096, "initializer_range": 0.02, "intermediate_size": 14336,
-         "max_position_embeddings": 32768, "model_type": "mistral", "num_attention_heads": 32, "num_hidden_layers": 32, "num_key_value_heads": 8, "rms_norm_eps": 1e-05, "rope_theta": 10000.0,
-         "sliding_window": 4096, "tie_word_embeddings": false, "torch_dtype": "bfloat16", "transformers_version": "4.34.0.dev0", "use_cache": true, "vocab_size": 32000}
+        {"architectures": ["MistralForCausalLM"], "bos_token_id": 1, "eos_token_id": 2, "hidden_act": "silu",
+         "hidden_size": 4096, "initializer_range": 0.02, "intermediate_size": 14336, "max_position_embeddings": 32768,
+         "model_type": "mistral", "num_attention_heads": 32, "num_hidden_layers": 32, "num_key_value_heads": 8,
+         "rms_norm_eps": 1e-05, "rope_theta": 10000.0, "sliding_window": 4096, "tie_word_embeddings": false,
+         "torch_dtype": "bfloat16", "transformers_version": "4.34.0.dev0", "use_cache": true, "vocab_size": 32000}
         """;
 
     private const string Llama31 = """
-        {"architectures": ["LlamaForCausalLM"], "attention_bias": false, "attention_dropout": 0.0, "bos_token_id": 128000, "eos_token_id": [128001, 128008, 128009], "hidden_act": "silu",
-         "hidden_size": 4096, "initializer_range": 0.02, "intermediate_size": 14336, "max_position_embeddings": 131072, "mlp_bias": false, "model_type": "llama", "num_attention_heads": 32,
-         "num_hidden_layers": 32, "num_key_value_heads": 8, "pretraining_tp": 1, "rms_norm_eps": 1e-05,
-         "rope_scaling": {"factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 8192, "rope_type": "llama3"},
-         "rope_theta": 500000.0, "tie_word_embeddings": false, "torch_dtype": "bfloat16", "transformers_version": "4.42.3", "use_cache": true, "vocab_size": 128256}
+        {"architectures": ["LlamaForCausalLM"], "attention_bias": false, "attention_dropout": 0.0,
+         "bos_token_id": 128000, "eos_token_id": [128001, 128008, 128009], "hidden_act": "silu", "hidden_size": 4096,
+         "initializer_range": 0.02, "intermediate_size": 14336, "max_position_embeddings": 131072, "mlp_bias": false,
+         "model_type": "llama", "num_attention_heads": 32, "num_hidden_layers": 32, "num_key_value_heads": 8,
+         "pretraining_tp": 1, "rms_norm_eps": 1e-05,
+         "rope_scaling": {"factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
+                          "original_max_position_embeddings": 8192, "rope_type": "llama3"},
+         "rope_theta": 500000.0, "tie_word_embeddings": false, "torch_dtype": "bfloat16",
+         "transformers_version": "4.42.3", "use_cache": true, "vocab_size": 128256}
         """;
 
     [Fact]
@@ -81,7 +89,10 @@ public sealed class ConfigTests
                     With(
                         Llama31,
                         "rope_parameters",
-                        """{"rope_theta": 500000.0, "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 8192, "rope_type": "llama3"}"""
+                        """
+                        {"rope_theta": 500000.0, "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
+                         "original_max_position_embeddings": 8192, "rope_type": "llama3"}
+                        """
                     ),
                     "dtype",
                     "\"bfloat16\""
@@ -148,7 +159,10 @@ public sealed class ConfigTests
         );
         File.WriteAllText(
             folder["generation_config.json"],
-            """{"bos_token_id": 1, "eos_token_id": [2, 7], "pad_token_id": -1, "temperature": 0.6, "top_p": 0.9, "do_sample": true, "stop_strings": ["END"]}"""
+            """
+            {"bos_token_id": 1, "eos_token_id": [2, 7], "pad_token_id": -1, "temperature": 0.6, "top_p": 0.9,
+             "do_sample": true, "stop_strings": ["END"]}
+            """
         );
         var (config, _) = ConfigFile.Read(folder["config.json"]);
         Assert.Equal([2, 7], config.StopIds);
@@ -177,7 +191,10 @@ public sealed class ConfigTests
             { "rope_scaling", """{"rope_type": "llama3", "factor": 8.0}""", "rope_scaling.low_freq_factor is missing" },
             {
                 "rope_scaling",
-                """{"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 4, "high_freq_factor": 4, "original_max_position_embeddings": 8}""",
+                """
+                    {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 4, "high_freq_factor": 4,
+                     "original_max_position_embeddings": 8}
+                    """,
                 "not above low_freq_factor"
             },
             {

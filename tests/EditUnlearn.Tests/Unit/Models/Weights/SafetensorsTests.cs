@@ -44,16 +44,25 @@ public sealed class SafetensorsTests
             { """{"a":{"dtype":"F32","shape":[-2],"data_offsets":[0,8]}}""", "whole numbers" },
             { """{"a":{"dtype":"F32","shape":[4611686018427387904,4],"data_offsets":[0,8]}}""", "too large" },
             {
-                """{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F32","shape":[2],"data_offsets":[4,12]}}""",
+                """
+                    {"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},
+                     "b":{"dtype":"F32","shape":[2],"data_offsets":[4,12]}}
+                    """,
                 "overlaps"
             },
             {
-                """{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"a":{"dtype":"F32","shape":[2],"data_offsets":[8,16]}}""",
+                """
+                    {"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},
+                     "a":{"dtype":"F32","shape":[2],"data_offsets":[8,16]}}
+                    """,
                 "not valid JSON"
             },
             { """{"a":{"shape":[2]}}""", "needs dtype" },
             {
-                """{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F32","shape":[1],"data_offsets":[12,16]}}""",
+                """
+                    {"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},
+                     "b":{"dtype":"F32","shape":[1],"data_offsets":[12,16]}}
+                    """,
                 "belong to no tensor"
             },
             { """{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}""", "bytes at the end belong to no tensor" },
