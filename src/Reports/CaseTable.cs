@@ -56,7 +56,11 @@ public sealed class CaseTable
         ArgumentNullException.ThrowIfNull(runs);
         ArgumentNullException.ThrowIfNull(scope);
         var forget = runs.Select(r =>
-                (r.Who, ById: r.Answers.Where(a => a.Split == "forget").ToDictionary(a => a.Id, StringComparer.Ordinal))
+                (
+                    r.Who,
+                    ById: r.Answers.Where(a => a.Split == SplitNames.Forget)
+                        .ToDictionary(a => a.Id, StringComparer.Ordinal)
+                )
             )
             .ToList();
         var questions = forget
@@ -126,17 +130,17 @@ public sealed class CaseTable
     {
         var csv = new StringBuilder("id,question,truth,who,answer,refused\n");
         foreach (var c in Cases)
-            foreach (var (who, answer, refused) in c.Answers)
-                csv.AppendJoin(
-                        ',',
-                        Artifacts.Csv.Quote(c.Id),
-                        Artifacts.Csv.Quote(c.Question),
-                        Artifacts.Csv.Quote(c.Truth),
-                        Artifacts.Csv.Quote(who),
-                        Artifacts.Csv.Quote(answer),
-                        refused ? "1" : "0"
-                    )
-                    .Append('\n');
+        foreach (var (who, answer, refused) in c.Answers)
+            csv.AppendJoin(
+                    ',',
+                    Artifacts.Csv.Quote(c.Id),
+                    Artifacts.Csv.Quote(c.Question),
+                    Artifacts.Csv.Quote(c.Truth),
+                    Artifacts.Csv.Quote(who),
+                    Artifacts.Csv.Quote(answer),
+                    refused ? "1" : "0"
+                )
+                .Append('\n');
         return csv.ToString();
     }
 

@@ -48,7 +48,7 @@ public sealed record ReportParams(
     IReadOnlyList<string> Methods,
     ModelKind Kind,
     TargetsStage.RefusalSource Target,
-    string Profile = "strict"
+    string Profile = ProfileNames.Strict
 );
 
 /// <summary>What the report stages share: checks, scope, numbers.</summary>

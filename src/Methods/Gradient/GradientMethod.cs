@@ -1,8 +1,8 @@
 using System.Globalization;
 using EditUnlearn.Foundation;
 using EditUnlearn.Models;
-using EditUnlearn.Models.Patches;
 using EditUnlearn.Models.Estimates;
+using EditUnlearn.Models.Patches;
 using EditUnlearn.Models.Training;
 using TorchSharp;
 using static TorchSharp.torch;

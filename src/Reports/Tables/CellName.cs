@@ -15,7 +15,7 @@ public static class CellName
     public static string Of(TableCell cell, string method, bool withTarget)
     {
         ArgumentNullException.ThrowIfNull(cell);
-        return $"{cell.Table}[{method},{cell.Model},{cell.Data}-{cell.Size}{(withTarget ? "," + cell.Target : "")}{(cell.Merge > 1 ? $",k={cell.Merge}" : "")},{cell.Split}.{cell.Metric}]{(cell.Profile == "paper" ? "@paper" : "")}";
+        return $"{cell.Table}[{method},{cell.Model},{cell.Data}-{cell.Size}{(withTarget ? "," + cell.Target : "")}{(cell.Merge > 1 ? $",k={cell.Merge}" : "")},{cell.Split}.{cell.Metric}]{(cell.Profile == ProfileNames.Paper ? "@paper" : "")}";
     }
 
     /// <summary>

@@ -76,31 +76,31 @@ public static class TableRenderer
         text.AppendJoin("", layout.Groups.SelectMany(g => g.Columns).SelectMany(c => c.Metrics).Select(_ => "---:|"))
             .Append('\n');
         foreach (var block in layout.Blocks)
-            foreach (var row in block.Rows)
+        foreach (var row in block.Rows)
+        {
+            text.Append("| ").Append(layout.Blocks.Count > 1 ? $"{block.Label}, " : "").Append(row.Label).Append(" |");
+            foreach (var cell in Row(table, block, row))
             {
-                text.Append("| ").Append(layout.Blocks.Count > 1 ? $"{block.Label}, " : "").Append(row.Label).Append(" |");
-                foreach (var cell in Row(table, block, row))
-                {
-                    var printed =
-                        cell.Printed
-                        + (cell.Rise.Length > 0 ? $" ({cell.Rise}↑)" : "")
-                        + (cell.Diverged && cell.Metric == "rouge1" ? "†" : "");
-                    text.Append(' ')
-                        .Append(
-                            cell.Grey
-                                ? $"<sub>{printed}</sub>"
-                                : (cell.Bold, cell.Underlined) switch
-                                {
-                                    (true, true) => $"**<u>{printed}</u>**",
-                                    (true, false) => $"**{printed}**",
-                                    (false, true) => $"<u>{printed}</u>",
-                                    _ => printed,
-                                }
-                        )
-                        .Append(" |");
-                }
-                text.Append('\n');
+                var printed =
+                    cell.Printed
+                    + (cell.Rise.Length > 0 ? $" ({cell.Rise}↑)" : "")
+                    + (cell.Diverged && cell.Metric == ColumnNames.Rouge1 ? "†" : "");
+                text.Append(' ')
+                    .Append(
+                        cell.Grey
+                            ? $"<sub>{printed}</sub>"
+                            : (cell.Bold, cell.Underlined) switch
+                            {
+                                (true, true) => $"**<u>{printed}</u>**",
+                                (true, false) => $"**{printed}**",
+                                (false, true) => $"<u>{printed}</u>",
+                                _ => printed,
+                            }
+                    )
+                    .Append(" |");
             }
+            text.Append('\n');
+        }
         return text.ToString();
     }
 
@@ -123,12 +123,7 @@ public static class TableRenderer
             Head([
                 .. layout
                     .Groups.SelectMany(g => g.Columns)
-                    .Select(c =>
-                        (
-                            $"{Reports.Latex.Escape(c.Label)} $\\{(c.HigherIsBetter ? "uparrow" : "downarrow")}$",
-                            c.Metrics.Count
-                        )
-                    ),
+                    .Select(c => ($"{Reports.Latex.Escape(c.Label)} $\\{Arrow(c.HigherIsBetter)}$", c.Metrics.Count)),
             ])
         );
         return heads;
@@ -155,20 +150,13 @@ public static class TableRenderer
     }
 
     private static string Heading(string metric, LayoutColumns columns) =>
-        metric == "refusal"
-            ? $"\\textit{{Ref.}}$\\{(columns.HigherIsBetter ? "downarrow" : "uparrow")}$"
+        ScoreColumn.Get(metric) is { Direction: Direction.Refusal } refusals
+            ? $"\\textit{{{refusals.Heading}}}$\\{Arrow(ScoreColumn.HigherIsBetter(refusals.Direction, columns.Split) is true)}$"
             : Label(metric);
 
-    private static string Label(string metric) =>
-        metric switch
-        {
-            "rouge1" => "Rouge1",
-            "prob" => "Prob.",
-            "mrr" => "MRR",
-            "hit" => "Hit",
-            "refusal" => "Ref.",
-            _ => metric,
-        };
+    private static string Arrow(bool up) => up ? "uparrow" : "downarrow";
+
+    private static string Label(string metric) => ScoreColumn.Get(metric).Heading;
 
     private static string Marked(TableCell cell)
     {
@@ -181,7 +169,7 @@ public static class TableRenderer
             text = $@"\underline{{{text}}}";
         if (cell.Bold)
             text = $@"\textbf{{{text}}}";
-        if (cell.Diverged && cell.Metric == "rouge1")
+        if (cell.Diverged && cell.Metric == ColumnNames.Rouge1)
             text += @"\textsuperscript{\dag}";
         return cell.Grey ? $@"\textcolor{{gray}}{{{text}}}" : text;
     }
