@@ -68,7 +68,7 @@ public static class AnswerFile
             Method = Text("method"),
             Model = Text("model"),
             Set = Text("set"),
-            Split = Text("split") is { Length: > 0 } split ? split : "forget",
+            Split = Text("split") is { Length: > 0 } split ? split : SplitNames.Forget,
         };
         return problems.Count == before ? row : null;
     }

@@ -8,12 +8,6 @@ namespace EditUnlearn.Data;
 /// </summary>
 public static class Splits
 {
-    /// <summary>Name of the split to be forgotten.</summary>
-    public const string Forget = "forget";
-
-    /// <summary>Name of the split to be kept.</summary>
-    public const string Retain = "retain";
-
     /// <summary>
     /// Rows <paramref name="first"/> .. <paramref name="first"/> + <paramref name="size"/> - 1 are forgotten; from 0
     /// on, larger sets hold the smaller ones.
@@ -30,7 +24,12 @@ public static class Splits
         return
         [
             .. rows.Select(
-                (r, i) => new SplitRow { Id = r.Id, Split = i >= first && i < first + size ? Forget : Retain }
+                (r, i) =>
+                    new SplitRow
+                    {
+                        Id = r.Id,
+                        Split = i >= first && i < first + size ? SplitNames.Forget : SplitNames.Retain,
+                    }
             ),
         ];
     }
@@ -114,14 +113,21 @@ public static class Splits
     private static List<SplitRow> Chosen(IReadOnlyList<QaRow> rows, IEnumerable<string> forget)
     {
         var ids = forget.ToHashSet(StringComparer.Ordinal);
-        return [.. rows.Select(r => new SplitRow { Id = r.Id, Split = ids.Contains(r.Id) ? Forget : Retain })];
+        return
+        [
+            .. rows.Select(r => new SplitRow
+            {
+                Id = r.Id,
+                Split = ids.Contains(r.Id) ? SplitNames.Forget : SplitNames.Retain,
+            }),
+        ];
     }
 
     private static List<SplitRow> Checked(string file, List<SplitRow> splits)
     {
-        if (splits.All(s => s.Split == Retain))
+        if (splits.All(s => s.Split == SplitNames.Retain))
             throw new InputException(file, "nothing would be forgotten");
-        return splits.All(s => s.Split == Forget)
+        return splits.All(s => s.Split == SplitNames.Forget)
             ? throw new InputException(file, "nothing would be kept", "at least one question must stay")
             : splits;
     }

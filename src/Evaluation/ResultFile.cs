@@ -75,7 +75,7 @@ public static class ResultFile
                 ["n"] = answers.Count,
                 ["excluded"] = new JsonObject(
                     means
-                        .Where(m => m.Profile == "strict" && m.Excluded > 0)
+                        .Where(m => m.Profile == ProfileNames.Strict && m.Excluded > 0)
                         .Select(m => KeyValuePair.Create(m.Metric, (JsonNode?)m.Excluded))
                 ),
                 ["metrics"] = metrics,

@@ -1,4 +1,5 @@
 using System.Globalization;
+using EditUnlearn.Artifacts;
 using EditUnlearn.Foundation;
 
 namespace EditUnlearn.HumanStudy;
@@ -25,7 +26,7 @@ public sealed record StudyOptions
     public string? Salt { get; init; }
 
     /// <summary>Of the answers; for the key.</summary>
-    public string Split { get; init; } = "forget";
+    public string Split { get; init; } = SplitNames.Forget;
 
     /// <summary><c>full</c> or <c>balanced(3)</c>.</summary>
     public string Assignment =>

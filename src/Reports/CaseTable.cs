@@ -56,7 +56,11 @@ public sealed class CaseTable
         ArgumentNullException.ThrowIfNull(runs);
         ArgumentNullException.ThrowIfNull(scope);
         var forget = runs.Select(r =>
-                (r.Who, ById: r.Answers.Where(a => a.Split == "forget").ToDictionary(a => a.Id, StringComparer.Ordinal))
+                (
+                    r.Who,
+                    ById: r.Answers.Where(a => a.Split == SplitNames.Forget)
+                        .ToDictionary(a => a.Id, StringComparer.Ordinal)
+                )
             )
             .ToList();
         var questions = forget

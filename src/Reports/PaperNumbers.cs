@@ -52,7 +52,7 @@ public sealed class PaperNumbers : IScoreBook
             Merge = c.Merge,
             Split = c.Split,
             Metric = c.Metric,
-            Profile = "paper",
+            Profile = ProfileNames.Paper,
             Mean = c.Value,
         };
 }

@@ -39,7 +39,7 @@ public interface IScoreBook
 public sealed class ScoreBook : IScoreBook
 {
     /// <summary>Method name of the model before any edit.</summary>
-    public const string Untouched = "none";
+    public const string Untouched = MethodNames.Untouched;
 
     private readonly Dictionary<ScoreKey, CellScore> _scores = [];
     private readonly Dictionary<string, string> _variants;

@@ -62,19 +62,19 @@ public static class ScoreCsv
         {
             var means = run.ToDictionary(s => (s.Split, s.Metric), s => s.Mean);
             double? Of(string split, string metric) => means.GetValueOrDefault((split, metric));
-            var (f, r) = (Of("forget", "rouge1"), Of("retain", "rouge1"));
+            var (f, r) = (Of(SplitNames.Forget, MetricNames.Rouge1), Of(SplitNames.Retain, MetricNames.Rouge1));
             csv.AppendJoin(
                     ',',
                     Run(run.First()),
                     Text(1 - f + r),
                     Text(f is { } a && r is { } b ? FigureCatalog.DistanceToIdeal(a, b) : null),
-                    Text(Of("forget", "refusal")),
-                    Text(Of("retain", "refusal")),
-                    Text(Of("heldout", "rouge1")),
-                    Text(Of("forget", "rouge1.f1")),
-                    Text(Of("retain", "rouge1.f1")),
-                    Text(Of("forget", "length")),
-                    Text(Of("retain", "length")),
+                    Text(Of(SplitNames.Forget, MetricNames.Refusal)),
+                    Text(Of(SplitNames.Retain, MetricNames.Refusal)),
+                    Text(Of(SplitNames.HeldOut, MetricNames.Rouge1)),
+                    Text(Of(SplitNames.Forget, MetricNames.Rouge1F1)),
+                    Text(Of(SplitNames.Retain, MetricNames.Rouge1F1)),
+                    Text(Of(SplitNames.Forget, MetricNames.Length)),
+                    Text(Of(SplitNames.Retain, MetricNames.Length)),
                     run.Any(s => s.Diverged) ? "1" : "0"
                 )
                 .Append('\n');

@@ -67,26 +67,26 @@ public sealed class AnswerStage : Stage<AnswerStage.Params>
         using var checkpoint = io.LoadModel("model");
         var data = ParquetTable.Read<QaRow>(io.Input("data"));
         var splits = ParquetTable.Read<SplitRow>(io.Input("splits"));
-        var forget = Splits.Of(data, splits, Splits.Forget);
+        var forget = Splits.Of(data, splits, SplitNames.Forget);
         var rephrased = forget.Where(q => q.Rephrasings.Count > parameters.RephraseIndex).ToList();
         if (rephrased.Count < forget.Count)
             io.Warn(
                 $"{forget.Count - rephrased.Count} of {forget.Count} forget questions have no rephrasing and are "
                     + "left out of that split"
             );
-        var retain = Splits.Of(data, splits, Splits.Retain);
+        var retain = Splits.Of(data, splits, SplitNames.Retain);
         AnswerCollector.Asked Ask(string split, QaRow q, string question) =>
             new(split, q.Id, question, q.Answer, q.Subject, parameters.Distractors ? q.Distractors : null);
         List<AnswerCollector.Asked> questions =
         [
-            .. forget.Select(q => Ask(Splits.Forget, q, q.Question)),
-            .. retain.Select(q => Ask(Splits.Retain, q, q.Question)),
-            .. rephrased.Select(q => Ask("rephrased", q, q.Rephrasings[parameters.RephraseIndex])),
+            .. forget.Select(q => Ask(SplitNames.Forget, q, q.Question)),
+            .. retain.Select(q => Ask(SplitNames.Retain, q, q.Question)),
+            .. rephrased.Select(q => Ask(SplitNames.Rephrased, q, q.Rephrasings[parameters.RephraseIndex])),
             .. retain
                 .Where(q => parameters.HeldOut && q.Rephrasings.Count > parameters.RephraseIndex)
-                .Select(q => Ask("heldout", q, q.Rephrasings[parameters.RephraseIndex])),
+                .Select(q => Ask(SplitNames.HeldOut, q, q.Rephrasings[parameters.RephraseIndex])),
             .. (io.HasInput("factual") ? ParquetTable.Read<QaRow>(io.Input("factual")) : []).Select(q =>
-                Ask("factual", q, q.Question)
+                Ask(SplitNames.Factual, q, q.Question)
             ),
         ];
         using var patch = io.HasInput("patch") ? ModelPatch.Load(io.Input("patch")) : null;

@@ -193,7 +193,7 @@ public sealed class ApplyStage : Stage<ApplyStage.Params>
     {
         var data = ParquetTable.Read<QaRow>(io.Input("data"));
         var splits = ParquetTable.Read<SplitRow>(io.Input("splits"));
-        var forget = Splits.Of(data, splits, Splits.Forget);
+        var forget = Splits.Of(data, splits, SplitNames.Forget);
         if (options is IEditingOptions editing)
             Layers.Check(editing.Layers, checkpoint.Model.Config.Layers, $"options.{parameters.Method}.layers");
         string Needed(string input) =>
@@ -208,7 +208,7 @@ public sealed class ApplyStage : Stage<ApplyStage.Params>
             Forget = forget,
             // merged queries in place of single ones
             Requests = io.HasInput("requests") ? ParquetTable.Read<QaRow>(io.Input("requests")) : forget,
-            Retain = Splits.Of(data, splits, Splits.Retain),
+            Retain = Splits.Of(data, splits, SplitNames.Retain),
             Targets = ParquetTable
                 .Read<TargetRow>(io.Input("targets"))
                 .ToDictionary(t => t.Id, t => t.Target, StringComparer.Ordinal),

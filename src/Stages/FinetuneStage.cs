@@ -123,7 +123,7 @@ public sealed class FinetuneStage : Stage<FinetuneStage.Params>
             return AnswerCollector.Collect(
                 shown,
                 questions,
-                ("", "finetune", "none"),
+                ("", "finetune", MethodNames.Untouched),
                 limit,
                 64,
                 cancelled: io.Cancelled

@@ -43,7 +43,7 @@ public sealed class MergeStage : Stage<MergeStage.Params>
         var forget = Splits.Of(
             ParquetTable.Read<QaRow>(io.Input("data")),
             ParquetTable.Read<SplitRow>(io.Input("splits")),
-            Splits.Forget
+            SplitNames.Forget
         );
         var targets = ParquetTable.Read<TargetRow>(io.Input("targets"));
         var merged = QueryMerge.Of(

@@ -109,7 +109,7 @@ public sealed class QualityStage : Stage<QualityStage.Params>
         var answers = AnswerCollector.Collect(
             checkpoint,
             questions,
-            ("", "quality", "none"),
+            ("", "quality", MethodNames.Untouched),
             parameters.MaxNewTokens,
             64,
             progress: done => io.Progress(done, 2 * questions.Count),
@@ -120,9 +120,9 @@ public sealed class QualityStage : Stage<QualityStage.Params>
         ParquetTable.Write(io.Output("means.parquet"), [.. means]);
 
         double Mean(string split, string metric) =>
-            means.Single(m => m.Split == split && m.Metric == metric && m.Profile == "strict").Mean ?? 0;
+            means.Single(m => m.Split == split && m.Metric == metric && m.Profile == ProfileNames.Strict).Mean ?? 0;
         foreach (var split in means.Select(m => m.Split).Distinct())
-            io.Metric($"rouge1.{split}", Mean(split, "rouge1"));
+            io.Metric($"rouge1.{split}", Mean(split, MetricNames.Rouge1));
         // A refusal counts as naming its subject when every word of the name is in it.
         void Refusals(string split, IEnumerable<string> subjects)
         {
@@ -147,11 +147,11 @@ public sealed class QualityStage : Stage<QualityStage.Params>
             answers.Where(a => a.Split == "trained").Average(a => Refusal.Metric.Of(a)!.Value)
         );
         foreach (var (split, bound) in new[] { ("trained", TrainedBound), ("held-out", HeldOutBound) })
-            if (Mean(split, "rouge1") < bound)
+            if (Mean(split, MetricNames.Rouge1) < bound)
                 io.Warn(
                     string.Create(
                         CultureInfo.InvariantCulture,
-                        $"Rouge1 is {Mean(split, "rouge1"):0.00} on {split} phrasings, below {bound:0.00}: editing "
+                        $"Rouge1 is {Mean(split, MetricNames.Rouge1):0.00} on {split} phrasings, below {bound:0.00}: editing "
                             + $"this miniature says little"
                     )
                 );

@@ -68,7 +68,9 @@ public sealed class ScoreStage : Stage<ScoreStage.Params>
                 )
             );
         foreach (
-            var mean in means.Where(m => m.Metric == Rouge1.Metric.Name && m is { Profile: "strict", Mean: not null })
+            var mean in means.Where(m =>
+                m.Metric == Rouge1.Metric.Name && m is { Profile: ProfileNames.Strict, Mean: not null }
+            )
         )
             io.Metric($"rouge1.{mean.Split}", mean.Mean!.Value);
     }

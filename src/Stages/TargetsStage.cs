@@ -44,7 +44,7 @@ public sealed class TargetsStage : Stage<TargetsStage.Params>
         var forget = Splits.Of(
             ParquetTable.Read<QaRow>(io.Input("data")),
             ParquetTable.Read<SplitRow>(io.Input("splits")),
-            Splits.Forget
+            SplitNames.Forget
         );
         var targets =
             parameters.From == RefusalSource.Model

@@ -36,12 +36,12 @@ internal sealed class DiffCommand
     )
     {
         CommandOutcome.Reached = true;
-        if (metrics is not (null or "paper" or "strict"))
+        if (metrics is not (null or ProfileNames.Paper or ProfileNames.Strict))
             throw new InputException("--metrics", $"'{metrics}' is not a profile of metrics", "known: paper, strict");
         if (second is not null && against is not null)
             throw new InputException("--against", "is given beside a second argument", "name the other side once");
         var other = second ?? against ?? Paper;
-        var wanted = metrics ?? (first == Paper || other == Paper ? "paper" : "strict");
+        var wanted = metrics ?? (first == Paper || other == Paper ? ProfileNames.Paper : ProfileNames.Strict);
         var comparison = TableComparison.Of(Side(first, profile, set, wanted), Side(other, profile, set, wanted));
         if (json)
             InspectCommands.PrintJson(comparison.Json(first, other));

@@ -75,7 +75,7 @@ internal sealed class EvalCommand(Stopping stopping)
             answers = OwnQuestions.Ask(
                 checkpoint,
                 asked,
-                change is null ? "none" : "patch",
+                change is null ? MethodNames.Untouched : "patch",
                 maxNew,
                 change?.Tap,
                 (done, total) => counter.Report(done, total),

@@ -28,7 +28,7 @@ internal sealed class StudyCommand
         [Option("out", Description = "Folder to write; must be new or empty")] string output = "study",
         [Option("raters", Description = "How many raters, or their names: 20, or anna,ben")] string raters = "20",
         [Option("items", Description = "How many questions to draw; 0 for all")] int items = 0,
-        [Option("split", Description = "The split whose answers are rated")] string split = "forget",
+        [Option("split", Description = "The split whose answers are rated")] string split = SplitNames.Forget,
         [Option("assignment", Description = "full (everyone rates all) or balanced(3) (three raters an item)")]
             string assignment = "full",
         [Option("attention", Description = "Attention items a sheet")] int attention = 2,

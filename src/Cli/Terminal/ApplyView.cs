@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
+using EditUnlearn.Artifacts;
 using EditUnlearn.Models;
 using EditUnlearn.Models.Patches;
 using EditUnlearn.Workbench.OwnModel;
@@ -124,11 +125,11 @@ internal static class ApplyView
     private static string Heading(string column) =>
         column switch
         {
-            "rouge1" => "Rouge1",
-            "prob" => "Probability",
-            "mrr" => "MRR",
-            "hit" => "Hit@100",
-            "refusal" => "refuses",
+            ColumnNames.Rouge1 => "Rouge1",
+            ColumnNames.Probability => "Probability",
+            ColumnNames.ReciprocalRank => "MRR",
+            ColumnNames.HitRate => "Hit@100",
+            ColumnNames.Refusals => "refuses",
             var other => other,
         };
 

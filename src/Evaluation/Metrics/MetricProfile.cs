@@ -1,3 +1,5 @@
+using EditUnlearn.Artifacts;
+
 namespace EditUnlearn.Evaluation.Metrics;
 
 /// <summary>
@@ -18,13 +20,13 @@ public sealed record MetricProfile(
     /// <summary>What the names say: probability and rank of the true answer, over every row.</summary>
     public static MetricProfile Strict { get; } =
         new(
-            "strict",
+            ProfileNames.Strict,
             [
-                new("rouge1", "rouge1"),
-                new("prob", "gt.norm"),
-                new("mrr", "mrr"),
-                new("hit", "hit"),
-                new("refusal", "refusal"),
+                new(ColumnNames.Rouge1, Rouge1.Metric.Name),
+                new(ColumnNames.Probability, Probability.Metric.Name),
+                new(ColumnNames.ReciprocalRank, MeanReciprocalRank.Metric.Name),
+                new(ColumnNames.HitRate, HitRate.Metric.Name),
+                new(ColumnNames.Refusals, Refusal.Metric.Name),
             ],
             null,
             null
@@ -33,13 +35,13 @@ public sealed record MetricProfile(
     /// <summary>What the paper's code computes. Reproduce with this one, decide with the other.</summary>
     public static MetricProfile Paper { get; } =
         new(
-            "paper",
+            ProfileNames.Paper,
             [
-                new("rouge1", "rouge1.long"),
-                new("prob", "prefixMax"),
-                new("mrr", "mrr.compat"),
-                new("hit", "hit.compat"),
-                new("refusal", "refusal"),
+                new(ColumnNames.Rouge1, Rouge1.UnderPaperLimit.Name),
+                new(ColumnNames.Probability, Probability.PrefixMaximum.Name),
+                new(ColumnNames.ReciprocalRank, MeanReciprocalRank.Compat.Name),
+                new(ColumnNames.HitRate, HitRate.Compat.Name),
+                new(ColumnNames.Refusals, Refusal.Metric.Name),
             ],
             FreeRunning.FirstRows,
             FreeRunning.BatchRows

@@ -1,11 +1,19 @@
+using EditUnlearn.Artifacts;
+
 namespace EditUnlearn.Evaluation.Metrics;
 
 /// <summary>
-/// Share of answers that are refusals: a stand-in for the human study, never mixed with it (docs/metrics.md, "Stand-ins
-/// for people").
+/// Share of answers that are refusals: a stand-in for the human study, never mixed with it.
 /// </summary>
 public static class Refusal
 {
+    private const string Origin = "evaluation specification, section 10.5";
+
     /// <summary>1 for a refusal without the true answer in it.</summary>
-    public static Metric Metric { get; } = new("refusal", "Refusals", row => row.Refused ? 1 : 0);
+    public static Metric Metric { get; } =
+        new(MetricNames.Refusal, "Refusals", row => row.Refused ? 1 : 0)
+        {
+            Source = Origin,
+            Direction = Direction.Refusal,
+        };
 }

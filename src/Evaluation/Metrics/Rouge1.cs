@@ -1,19 +1,37 @@
+using EditUnlearn.Artifacts;
+
 namespace EditUnlearn.Evaluation.Metrics;
 
 /// <summary>
-/// Share of the true answer's words that the model said. Source: Lin (2004); docs/metrics.md, "ROUGE-1".
+/// Share of the true answer's words that the model said.
 /// </summary>
 public static class Rouge1
 {
+    private const string Origin = "Lin (2004); evaluation specification, section 4";
+
     /// <summary>Recall; what the tables print.</summary>
-    public static Metric Metric { get; } = new("rouge1", "Rouge1", row => Recall(row.Answer, row.Generated));
+    public static Metric Metric { get; } =
+        new(MetricNames.Rouge1, "Rouge1", row => Recall(row.Answer, row.Generated))
+        {
+            Source = Origin,
+            Direction = Direction.Knowledge,
+        };
 
     /// <summary>Recall of what was said under the paper's limit; the same text where that was not asked for.</summary>
     public static Metric UnderPaperLimit { get; } =
-        new("rouge1.long", "Rouge1 (paper)", row => Recall(row.Answer, row.GeneratedLong ?? row.Generated));
+        new("rouge1.long", "Rouge1 (paper)", row => Recall(row.Answer, row.GeneratedLong ?? row.Generated))
+        {
+            Source = Origin,
+            Direction = Direction.Knowledge,
+        };
 
     /// <summary>F1, because recall rewards saying much.</summary>
-    public static Metric F1 { get; } = new("rouge1.f1", "Rouge1 F1", row => Score(row.Answer, row.Generated).F1);
+    public static Metric F1 { get; } =
+        new(MetricNames.Rouge1F1, "Rouge1 F1", row => Score(row.Answer, row.Generated).F1)
+        {
+            Source = Origin,
+            Direction = Direction.Knowledge,
+        };
 
     /// <summary>sum_v min(c_ref(v), c_gen(v)) / sum_v c_ref(v); 0 for an empty reference.</summary>
     public static double Recall(string reference, string candidate) => Score(reference, candidate).Recall;

@@ -1,3 +1,4 @@
+using EditUnlearn.Models.Training;
 using static TorchSharp.torch;
 
 namespace EditUnlearn.Methods.Codebooks;
@@ -5,9 +6,7 @@ namespace EditUnlearn.Methods.Codebooks;
 /// <summary>Trains the values of several edits, each for its own target: gradient descent on them alone.</summary>
 internal static class ValueTraining
 {
-    private const double Beta1 = 0.9,
-        Beta2 = 0.999,
-        Epsilon = 1e-8;
+    private static readonly Adam Optimiser = new();
 
     /// <summary>The outcome; the caller owns the tensor.</summary>
     /// <param name="Values">[B, D].</param>
@@ -33,7 +32,7 @@ internal static class ValueTraining
         using var training = enable_grad(); // the caller may have turned gradients off
         var before = Numbers(edits, null, steps: 0, failed);
         var values = start.detach().clone().requires_grad_(true);
-        var (m, v) = (zeros_like(start), zeros_like(start));
+        var moments = (zeros_like(start), zeros_like(start));
         var losses = Enumerable.Range(0, edits.Rows).Select(_ => new List<double>(steps)).ToList();
         for (var step = 0; step < steps; step++)
         {
@@ -45,10 +44,7 @@ internal static class ValueTraining
                 losses[b].Add(now[b]);
             var gradient = autograd.grad([nll.sum()], [values])[0];
             using var quiet = no_grad();
-            m.mul_(Beta1).add_(gradient, 1 - Beta1);
-            v.mul_(Beta2).addcmul_(gradient, gradient, 1 - Beta2);
-            var denominator = v.sqrt().div_(Math.Sqrt(1 - Math.Pow(Beta2, step + 1))).add_(Epsilon);
-            values.addcdiv_(m, denominator, -rate / (1 - Math.Pow(Beta1, step + 1)));
+            Optimiser.Step(values, gradient, moments, step + 1, rate);
         }
         return new Result(
             values.detach().MoveToOuterDisposeScope(),

@@ -1,4 +1,5 @@
 using EditUnlearn.Models;
+using EditUnlearn.Models.Training;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -9,9 +10,7 @@ namespace EditUnlearn.Methods.Shared;
 /// </summary>
 internal sealed class ValueSearch : IDisposable
 {
-    private const double Beta1 = 0.9,
-        Beta2 = 0.999,
-        Epsilon = 1e-8;
+    private static readonly Adam Optimiser = new();
 
     private readonly CausalLm _model;
     private readonly IReadOnlyList<EditRequest> _requests;
@@ -198,13 +197,7 @@ internal sealed class ValueSearch : IDisposable
         var moves = _open.All(o => o)
             ? null
             : tensor(_open.Select(o => o ? 1f : 0f).ToArray(), device: gradient.device).unsqueeze(1);
-        _m.mul_(Beta1).add_(gradient, 1 - Beta1);
-        _v.mul_(Beta2).addcmul_(gradient, gradient, 1 - Beta2);
-        var t = _step + 1;
-        var update =
-            _m
-            / _v.sqrt().div_(Math.Sqrt(1 - Math.Pow(Beta2, t))).add_(Epsilon)
-            * (-_options.LearningRate / (1 - Math.Pow(Beta1, t)));
+        var update = Optimiser.Move(gradient, (_m, _v), _step + 1, _options.LearningRate);
         _delta.add_(moves is null ? update : update * moves);
         var norms = _delta.norm(dim: 1).cpu().data<float>().ToArray();
         if (!norms.Where((norm, i) => _open[i] && norm > _bounds[_edits[i]]).Any())

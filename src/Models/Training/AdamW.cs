@@ -3,12 +3,10 @@ using static TorchSharp.torch;
 namespace EditUnlearn.Models.Training;
 
 /// <summary>
-/// Adam with decoupled weight decay over one flat vector, step for step the arithmetic of torch's AdamW.
+/// <see cref="Adam"/> with decoupled weight decay over one flat vector, step for step the arithmetic of torch's AdamW.
 /// </summary>
 /// <remarks>
-/// Source: Loshchilov and Hutter (2019), algorithm 2.
-/// Each step t: w = w (1 - lr decay), m = b1 m + (1 - b1) g, v = b2 v + (1 - b2) g^2,
-/// then w = w - lr / (1 - b1^t) m / (sqrt(v) / sqrt(1 - b2^t) + eps).
+/// Source: Loshchilov and Hutter (2019), algorithm 2. Each step begins with w = w (1 - lr decay).
 /// </remarks>
 public sealed class AdamW : IDisposable
 {
@@ -37,17 +35,8 @@ public sealed class AdamW : IDisposable
     }
 
     /// <summary>The constants of the update.</summary>
-    public sealed record Options
+    public sealed record Options : Adam
     {
-        /// <summary>Decay of the first moment; torch default.</summary>
-        public double Beta1 { get; init; } = 0.9;
-
-        /// <summary>Decay of the second moment; torch default.</summary>
-        public double Beta2 { get; init; } = 0.999;
-
-        /// <summary>Added to the denominator; torch default.</summary>
-        public double Epsilon { get; init; } = 1e-8;
-
         /// <summary>Decoupled decay per unit of learning rate, on the decayed part of the vector only.</summary>
         public double WeightDecay { get; init; }
     }
@@ -70,26 +59,22 @@ public sealed class AdamW : IDisposable
     {
         StepCount++;
         using var quiet = no_grad();
-        var firstCorrection = 1 - Math.Pow(_options.Beta1, StepCount);
-        var secondRoot = Math.Sqrt(1 - Math.Pow(_options.Beta2, StepCount));
         var count = _parameters.Weights.numel();
         for (long at = 0; at < count; at += BlockElements)
         {
             using var scope = NewDisposeScope();
             var length = Math.Min(BlockElements, count - at);
             Tensor Part(Tensor whole) => whole.narrow(0, at, length);
-            var (weights, gradient, first, second) = (
-                Part(_parameters.Weights),
-                Part(_parameters.Gradient),
-                Part(FirstMoment),
-                Part(SecondMoment)
-            );
+            var weights = Part(_parameters.Weights);
             if (_options.WeightDecay != 0 && _decayed > at)
                 weights.narrow(0, 0, Math.Min(length, _decayed - at)).mul_(1 - learningRate * _options.WeightDecay);
-            first.mul_(_options.Beta1).add_(gradient, alpha: 1 - _options.Beta1);
-            second.mul_(_options.Beta2).addcmul_(gradient, gradient, 1 - _options.Beta2);
-            var denominator = second.sqrt().div_(secondRoot).add_(_options.Epsilon);
-            weights.addcdiv_(first, denominator, -learningRate / firstCorrection);
+            _options.Step(
+                weights,
+                Part(_parameters.Gradient),
+                (Part(FirstMoment), Part(SecondMoment)),
+                StepCount,
+                learningRate
+            );
         }
     }
 

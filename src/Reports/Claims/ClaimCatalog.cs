@@ -1,3 +1,4 @@
+using EditUnlearn.Artifacts;
 using static EditUnlearn.Reports.Claims.ClaimNumbers;
 
 namespace EditUnlearn.Reports.Claims;
@@ -210,8 +211,8 @@ public static class ClaimCatalog
                 .Select(m =>
                     (
                         m,
-                        Rephrased: n.Rouge("table2", n.Facts(m, n.Scope.FactsSize), "rephrased"),
-                        Forget: n.Rouge("table1", n.Facts(m, n.Scope.FactsSize), "forget")
+                        Rephrased: n.Rouge("table2", n.Facts(m, n.Scope.FactsSize), SplitNames.Rephrased),
+                        Forget: n.Rouge("table1", n.Facts(m, n.Scope.FactsSize), SplitNames.Forget)
                     )
                 )
                 .Where(m => m is { Rephrased: not null, Forget: not null })
@@ -355,9 +356,9 @@ public static class ClaimCatalog
         var sides = four.Select(m =>
                 (
                     m,
-                    Forget: 1 - n.Rouge("table1", n.Facts(m, n.Scope.FactsSize), "forget"),
-                    Rephrased: 1 - n.Rouge("table2", n.Facts(m, n.Scope.FactsSize), "rephrased"),
-                    Retain: n.Rouge("table1", n.Facts(m, n.Scope.FactsSize), "retain")
+                    Forget: 1 - n.Rouge("table1", n.Facts(m, n.Scope.FactsSize), SplitNames.Forget),
+                    Rephrased: 1 - n.Rouge("table2", n.Facts(m, n.Scope.FactsSize), SplitNames.Rephrased),
+                    Retain: n.Rouge("table1", n.Facts(m, n.Scope.FactsSize), SplitNames.Retain)
                 )
             )
             .ToList();
@@ -384,7 +385,8 @@ public static class ClaimCatalog
 
     private static Finding ImprovedGeneralises(ClaimNumbers n)
     {
-        double? Of(string m, string target) => n.Rouge("table6", n.Facts(m, n.Scope.ImprovedSize, target), "rephrased");
+        double? Of(string m, string target) =>
+            n.Rouge("table6", n.Facts(m, n.Scope.ImprovedSize, target), SplitNames.Rephrased);
         var runs = Robust.Select(m => (m, Before: Of(m, "plain"), After: Of(m, "self-improved"))).ToList();
         return ClaimNumbers.Decide(
             runs.All(r => r is { Before: not null, After: not null }),

@@ -1,4 +1,5 @@
 using System.Globalization;
+using EditUnlearn.Artifacts;
 using EditUnlearn.Reports.Figures;
 using EditUnlearn.Reports.Tables;
 
@@ -44,18 +45,36 @@ public sealed class ClaimNumbers(IScoreBook book, StudyScope scope, IReadOnlyLis
 
     /// <summary>The place of a run on facts and the main model.</summary>
     public ScoreKey Facts(string method, int size, string? target = null, int merge = 1) =>
-        new(scope.Main, scope.Facts, size, method, target ?? scope.Target, merge, "forget", "rouge1");
+        new(
+            scope.Main,
+            scope.Facts,
+            size,
+            method,
+            target ?? scope.Target,
+            merge,
+            SplitNames.Forget,
+            ColumnNames.Rouge1
+        );
 
     /// <summary>The place of a run of Table 1.</summary>
     public ScoreKey At(Setting setting, string method)
     {
         ArgumentNullException.ThrowIfNull(setting);
-        return new ScoreKey(setting.Model, setting.Data, setting.Size, method, scope.Target, 1, "forget", "rouge1");
+        return new ScoreKey(
+            setting.Model,
+            setting.Data,
+            setting.Size,
+            method,
+            scope.Target,
+            1,
+            SplitNames.Forget,
+            ColumnNames.Rouge1
+        );
     }
 
     /// <summary>Rouge1 of a split.</summary>
     public double? Rouge(string table, ScoreKey key, string split) =>
-        book.Find(table, key with { Split = split, Metric = "rouge1" })?.Mean;
+        book.Find(table, key with { Split = split, Metric = ColumnNames.Rouge1 })?.Mean;
 
     /// <summary>1 - forget + retain.</summary>
     public double? Score(string table, ScoreKey key) => FigureCatalog.Score(book, table, key);
@@ -68,12 +87,12 @@ public sealed class ClaimNumbers(IScoreBook book, StudyScope scope, IReadOnlyLis
         ArgumentNullException.ThrowIfNull(key);
         var before = key with { Method = ScoreBook.Untouched, Target = "" };
         if (
-            Rouge(table, before, "forget") is { } f0
-            && Rouge(table, before, "retain") is { } r0
+            Rouge(table, before, SplitNames.Forget) is { } f0
+            && Rouge(table, before, SplitNames.Retain) is { } r0
             && MarkingRule.IsBroken(f0, r0, 2)
         )
             return null;
-        return Rouge(table, key, "forget") is { } f && Rouge(table, key, "retain") is { } r
+        return Rouge(table, key, SplitNames.Forget) is { } f && Rouge(table, key, SplitNames.Retain) is { } r
             ? MarkingRule.IsBroken(f, r, 2)
             : null;
     }
@@ -82,8 +101,10 @@ public sealed class ClaimNumbers(IScoreBook book, StudyScope scope, IReadOnlyLis
     public bool? IsGrey(string table, ScoreKey key)
     {
         ArgumentNullException.ThrowIfNull(key);
-        var before = relative ? Rouge(table, key with { Method = ScoreBook.Untouched, Target = "" }, "forget") : null;
-        return Rouge(table, key, "forget") is { } f && Rouge(table, key, "retain") is { } r
+        var before = relative
+            ? Rouge(table, key with { Method = ScoreBook.Untouched, Target = "" }, SplitNames.Forget)
+            : null;
+        return Rouge(table, key, SplitNames.Forget) is { } f && Rouge(table, key, SplitNames.Retain) is { } r
             ? MarkingRule.IsGrey(f, r, before, 2)
             : null;
     }
@@ -103,7 +124,7 @@ public sealed class ClaimNumbers(IScoreBook book, StudyScope scope, IReadOnlyLis
             .. table
                 .Cells.Where(c => c.Data == data && c.Underlined)
                 .GroupBy(c => (c.Model, c.Method))
-                .Where(g => g.Any(c => c.Split == "forget") && g.Any(c => c.Split == "retain"))
+                .Where(g => g.Any(c => c.Split == SplitNames.Forget) && g.Any(c => c.Split == SplitNames.Retain))
                 .Select(g => g.Key.Method)
                 .Distinct()
                 .OrderBy(m => StudyScope.PaperMethods.Index().First(p => p.Item.Name == m).Index),

@@ -1,4 +1,5 @@
 using System.Globalization;
+using EditUnlearn.Artifacts;
 using EditUnlearn.Reports.Tables;
 
 namespace EditUnlearn.Reports.Figures;
@@ -39,8 +40,8 @@ public static class FigureCatalog
         ArgumentNullException.ThrowIfNull(book);
         ArgumentNullException.ThrowIfNull(key);
         return
-            book.Find(table, key with { Split = "forget", Metric = "rouge1" })?.Mean is { } f
-            && book.Find(table, key with { Split = "retain", Metric = "rouge1" })?.Mean is { } r
+            book.Find(table, key with { Split = SplitNames.Forget, Metric = ColumnNames.Rouge1 })?.Mean is { } f
+            && book.Find(table, key with { Split = SplitNames.Retain, Metric = ColumnNames.Rouge1 })?.Mean is { } r
             ? 1 - f + r
             : null;
     }
@@ -60,7 +61,7 @@ public static class FigureCatalog
             string method,
             string? target = null,
             int merge = 1
-        ) => new(model, data, size, method, target ?? scope.Target, merge, "forget", "rouge1");
+        ) => new(model, data, size, method, target ?? scope.Target, merge, SplitNames.Forget, ColumnNames.Rouge1);
 
         private PlottedValue? Rouge(string table, ScoreKey key, string split, bool inverted) =>
             book.Find(table, key with { Split = split }) is { Mean: { } mean } s
@@ -99,8 +100,8 @@ public static class FigureCatalog
                 $"Forget sets of different size: facts, {scope.LabelOf(scope.Main)}",
                 Note,
                 [
-                    Of("forgotten: 1 − Rouge1 on the forget set", "forget", true),
-                    Of("kept: Rouge1 on the retain set", "retain", false),
+                    Of("forgotten: 1 − Rouge1 on the forget set", SplitNames.Forget, true),
+                    Of("kept: Rouge1 on the retain set", SplitNames.Retain, false),
                 ]
             );
         }
@@ -165,14 +166,24 @@ public static class FigureCatalog
                             .. Selected.Select(m => new Series(
                                 scope.MethodLabel(m),
                                 [
-                                    Rouge("table1", Key(scope.Main, scope.Facts, scope.FactsSize, m), "forget", true),
+                                    Rouge(
+                                        "table1",
+                                        Key(scope.Main, scope.Facts, scope.FactsSize, m),
+                                        SplitNames.Forget,
+                                        true
+                                    ),
                                     Rouge(
                                         "table2",
                                         Key(scope.Main, scope.Facts, scope.FactsSize, m),
-                                        "rephrased",
+                                        SplitNames.Rephrased,
                                         true
                                     ),
-                                    Rouge("table1", Key(scope.Main, scope.Facts, scope.FactsSize, m), "retain", false),
+                                    Rouge(
+                                        "table1",
+                                        Key(scope.Main, scope.Facts, scope.FactsSize, m),
+                                        SplitNames.Retain,
+                                        false
+                                    ),
                                 ]
                             )),
                         ],
@@ -219,12 +230,18 @@ public static class FigureCatalog
                 return found is { Mean: { } mean } ? new PlottedValue(mean, found.CiLow, found.CiHigh) : null;
             }
             PlottedValue? StandIn(string metric, string m, string target, bool inverted) =>
-                book.Find("table6", At(m, target) with { Split = "forget", Metric = metric }) is { Mean: { } mean } s
+                book.Find("table6", At(m, target) with { Split = SplitNames.Forget, Metric = metric })
+                    is { Mean: { } mean } s
                     ? inverted
                         ? new PlottedValue(1 - mean, 1 - s.CiHigh, 1 - s.CiLow)
                         : new PlottedValue(mean, s.CiLow, s.CiHigh)
                     : null;
-            var rephrased = Of("1 − Rouge1, rephrased", 0, 1, (m, t) => Rouge("table6", At(m, t), "rephrased", true));
+            var rephrased = Of(
+                "1 − Rouge1, rephrased",
+                0,
+                1,
+                (m, t) => Rouge("table6", At(m, t), SplitNames.Rephrased, true)
+            );
             var note =
                 ratings.Count > 0
                     ? "Means of human ratings, counted where the rater marked the answer as forgotten."

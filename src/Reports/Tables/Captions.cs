@@ -1,3 +1,5 @@
+using EditUnlearn.Artifacts;
+
 namespace EditUnlearn.Reports.Tables;
 
 /// <summary>
@@ -32,7 +34,7 @@ public static class Captions
         if (scope.Kind != ModelKind.Real)
             sentences.Add(Warning(scope.Kind));
         sentences.Add($"Metrics of profile {table.Profile}.");
-        if (table.Profile == "paper")
+        if (table.Profile == ProfileNames.Paper)
             sentences.Add(
                 "Prob. is the mean of the largest probabilities at the first positions of the question, as the "
                     + "paper's code has it: it does not measure forgetting. MRR and Hit follow that code too; only "
@@ -40,7 +42,7 @@ public static class Captions
             );
         if (!layout.NamesTarget)
             sentences.Add($"Refusals: {scope.Target}.");
-        if (table.Cells.Any(c => c.Metric == "refusal"))
+        if (table.Cells.Any(c => c.Metric == ColumnNames.Refusals))
             sentences.Add("Ref.: share of answers that refuse, not in the paper.");
         if (layout.Marks != Marks.Grey)
             sentences.Add(

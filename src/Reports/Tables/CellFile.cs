@@ -143,7 +143,7 @@ public static class CellFile
             var cell = new TableCell
             {
                 Table = Field("table"),
-                Profile = fields.GetValueOrDefault("profile", "paper"),
+                Profile = fields.GetValueOrDefault("profile", ProfileNames.Paper),
                 Model = Field("model"),
                 Data = Field("data"),
                 Size = Whole("size", 0),

@@ -10,7 +10,7 @@ public sealed class Table
     public const string Dash = "—";
 
     /// <summary>The column that no method competes in: it may be read either way.</summary>
-    private const string Refusals = "refusal";
+    private const string Refusals = ColumnNames.Refusals;
 
     private readonly Dictionary<(LayoutBlock, LayoutRow, LayoutGroup, LayoutColumns, string), TableCell> _cells = [];
 
@@ -44,7 +44,7 @@ public sealed class Table
         ArgumentNullException.ThrowIfNull(layout);
         ArgumentNullException.ThrowIfNull(book);
         ArgumentNullException.ThrowIfNull(scope);
-        var table = new Table(layout, (book as ScoreBook)?.Profile ?? "paper");
+        var table = new Table(layout, (book as ScoreBook)?.Profile ?? ProfileNames.Paper);
         var cells = new List<TableCell>();
         foreach (var block in layout.Blocks)
         {
@@ -122,16 +122,19 @@ public sealed class Table
     private bool IsGrey(Where where, IScoreBook book, bool relative)
     {
         double? Rouge(string method, string split) =>
-            book.Find(Layout.Name, (where with { Method = method }).Key(split, "rouge1"))?.Mean;
+            book.Find(Layout.Name, (where with { Method = method }).Key(split, ColumnNames.Rouge1))?.Mean;
         var before = relative
             ? book.Find(
                 Layout.Name,
-                (where with { Method = ScoreBook.Untouched, Target = "", Merge = 1 }).Key("forget", "rouge1")
+                (where with { Method = ScoreBook.Untouched, Target = "", Merge = 1 }).Key(
+                    SplitNames.Forget,
+                    ColumnNames.Rouge1
+                )
             )?.Mean
             : null;
         return MarkingRule.IsGrey(
-            Rouge(where.Method!, "forget"),
-            Rouge(where.Method!, "retain"),
+            Rouge(where.Method!, SplitNames.Forget),
+            Rouge(where.Method!, SplitNames.Retain),
             before,
             Layout.Decimals
         );

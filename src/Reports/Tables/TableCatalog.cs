@@ -1,3 +1,5 @@
+using EditUnlearn.Artifacts;
+
 namespace EditUnlearn.Reports.Tables;
 
 /// <summary>The seven tables of the paper, each a declaration (docs/metrics.md, "Tables and figures").</summary>
@@ -10,7 +12,13 @@ public static class TableCatalog
         ("plain", "Before: plain refusals"),
         ("self-improved", "After: self-improved refusals"),
     ];
-    private static readonly string[] Four = ["rouge1", "prob", "mrr", "hit"];
+    private static readonly string[] Four =
+    [
+        ColumnNames.Rouge1,
+        ColumnNames.Probability,
+        ColumnNames.ReciprocalRank,
+        ColumnNames.HitRate,
+    ];
 
     /// <summary>All tables for a study.</summary>
     /// <param name="scope">Who plays which part.</param>
@@ -38,10 +46,11 @@ public static class TableCatalog
             ]
             : [];
         List<LayoutRow> every = [.. untouched, .. scope.Methods.Select(Row)];
-        string[] Metrics(bool withRefusals) => withRefusals && refusals ? ["rouge1", "refusal", .. Four[1..]] : Four;
-        LayoutColumns Forget(bool more = true) => new("forget", "Forget set (reliability)", false, Metrics(more));
-        LayoutColumns Retain(bool more = true) => new("retain", "Retain set (locality)", true, Metrics(more));
-        LayoutColumns Rephrased() => new("rephrased", "Rephrased forget set", false, Four);
+        string[] Metrics(bool withRefusals) =>
+            withRefusals && refusals ? [ColumnNames.Rouge1, ColumnNames.Refusals, .. Four[1..]] : Four;
+        LayoutColumns Forget(bool more = true) => new(SplitNames.Forget, "Forget set (reliability)", Metrics(more));
+        LayoutColumns Retain(bool more = true) => new(SplitNames.Retain, "Retain set (locality)", Metrics(more));
+        LayoutColumns Rephrased() => new(SplitNames.Rephrased, "Rephrased forget set", Four);
         LayoutGroup Plain(string model, params LayoutColumns[] columns) =>
             new("", new Where { Model = model, Target = scope.Target }, columns);
         LayoutGroup Named(string model, params LayoutColumns[] columns) =>
@@ -72,7 +81,7 @@ public static class TableCatalog
                 Blocks = [Facts(scope.FactsSize, "")],
                 Groups = [Plain(scope.Main, Rephrased())],
                 Marks = Marks.Bold,
-                RiseOver = "forget",
+                RiseOver = SplitNames.Forget,
             },
             new TableLayout
             {
@@ -106,7 +115,7 @@ public static class TableCatalog
                     new(
                         "",
                         new Where { Target = scope.Target },
-                        [Forget(), Retain(), Rephrased(), new("factual", "Facts", true, ["rouge1"])]
+                        [Forget(), Retain(), Rephrased(), new(SplitNames.Factual, "Facts", [ColumnNames.Rouge1])]
                     ),
                 ],
             },

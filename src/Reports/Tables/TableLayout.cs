@@ -1,3 +1,5 @@
+using EditUnlearn.Artifacts;
+
 namespace EditUnlearn.Reports.Tables;
 
 /// <summary>
@@ -64,9 +66,12 @@ public sealed record LayoutBlock(string Label, Where Where, IReadOnlyList<Layout
 /// <summary>Columns of one split.</summary>
 /// <param name="Split">In the scores.</param>
 /// <param name="Label">In print.</param>
-/// <param name="HigherIsBetter">Direction of its columns.</param>
 /// <param name="Metrics">Columns, in print order.</param>
-public sealed record LayoutColumns(string Split, string Label, bool HigherIsBetter, IReadOnlyList<string> Metrics);
+public sealed record LayoutColumns(string Split, string Label, IReadOnlyList<string> Metrics)
+{
+    /// <summary>Whether a higher number is the better one in the columns that say what is known.</summary>
+    public bool HigherIsBetter => ScoreColumn.HigherIsBetter(Direction.Knowledge, Split) is true;
+}
 
 /// <summary>Columns side by side under one heading.</summary>
 /// <param name="Label">In print; empty for no heading.</param>

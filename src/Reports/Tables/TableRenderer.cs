@@ -129,12 +129,7 @@ public static class TableRenderer
             Head([
                 .. layout
                     .Groups.SelectMany(g => g.Columns)
-                    .Select(c =>
-                        (
-                            $"{Reports.Latex.Escape(c.Label)} $\\{(c.HigherIsBetter ? "uparrow" : "downarrow")}$",
-                            c.Metrics.Count
-                        )
-                    ),
+                    .Select(c => ($"{Reports.Latex.Escape(c.Label)} $\\{Arrow(c.HigherIsBetter)}$", c.Metrics.Count)),
             ])
         );
         return heads;
@@ -161,20 +156,13 @@ public static class TableRenderer
     }
 
     private static string Heading(string metric, LayoutColumns columns) =>
-        metric == "refusal"
-            ? $"\\textit{{Ref.}}$\\{(columns.HigherIsBetter ? "downarrow" : "uparrow")}$"
+        ScoreColumn.Get(metric) is { Direction: Direction.Refusal } refusals
+            ? $"\\textit{{{refusals.Heading}}}$\\{Arrow(ScoreColumn.HigherIsBetter(refusals.Direction, columns.Split) is true)}$"
             : Label(metric);
 
-    private static string Label(string metric) =>
-        metric switch
-        {
-            "rouge1" => "Rouge1",
-            "prob" => "Prob.",
-            "mrr" => "MRR",
-            "hit" => "Hit",
-            "refusal" => "Ref.",
-            _ => metric,
-        };
+    private static string Arrow(bool up) => up ? "uparrow" : "downarrow";
+
+    private static string Label(string metric) => ScoreColumn.Get(metric).Heading;
 
     private static string Marked(TableCell cell)
     {
@@ -187,7 +175,7 @@ public static class TableRenderer
             text = $@"\underline{{{text}}}";
         if (cell.Bold)
             text = $@"\textbf{{{text}}}";
-        if (cell.Diverged && cell.Metric == "rouge1")
+        if (cell.Diverged && cell.Metric == ColumnNames.Rouge1)
             text += @"\textsuperscript{\dag}";
         return cell.Grey ? $@"\textcolor{{gray}}{{{text}}}" : text;
     }

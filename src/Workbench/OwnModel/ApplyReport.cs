@@ -137,7 +137,7 @@ public sealed record ApplyReport
             ["id"] = before.Id,
             ["question"] = before.Question,
             ["answer"] = before.Answer,
-            ["target"] = before.Split == Data.Splits.Retain ? null : Targets.GetValueOrDefault(before.Id),
+            ["target"] = before.Split == SplitNames.Retain ? null : Targets.GetValueOrDefault(before.Id),
             ["before"] = before.Generated,
             ["after"] = after.Generated,
             ["refusedBefore"] = before.Refused,

@@ -128,7 +128,7 @@ public sealed class OwnModelEdit
             ? null
             : Tried(() => OwnModel.TokenRequests.Read(request.TokenRequests));
         var asked = (request.Forget ?? request.Requests) is { } path ? Tried(() => QaFile.ReadPlaced(path)) : null;
-        var retain = request.Retain is null ? [] : Tried(() => QaFile.Read(request.Retain, Splits.Retain)) ?? [];
+        var retain = request.Retain is null ? [] : Tried(() => QaFile.Read(request.Retain, SplitNames.Retain)) ?? [];
         var targets = asked is null ? null : Tried(() => Targets(request, asked));
         if (request.TokenRequests is not null && request.Retain is not null)
             Wrong("--retain", "cannot be asked beside --token-requests, which need no tokenizer");
@@ -259,7 +259,7 @@ public sealed class OwnModelEdit
                 OwnQuestions.Ask(
                     checkpoint,
                     questions,
-                    "none",
+                    MethodNames.Untouched,
                     _request.MaxNewTokens,
                     null,
                     work.Asking("before"),
@@ -434,9 +434,9 @@ public sealed class OwnModelEdit
 
     private IReadOnlyList<AnswerCollector.Asked> Asked() =>
         [
-            .. OwnQuestions.AsWritten(Splits.Forget, _rows.Forget),
+            .. OwnQuestions.AsWritten(SplitNames.Forget, _rows.Forget),
             .. OwnQuestions.InOtherWords(_rows.Forget),
-            .. OwnQuestions.AsWritten(Splits.Retain, _rows.Retain),
+            .. OwnQuestions.AsWritten(SplitNames.Retain, _rows.Retain),
         ];
 
     // What has to come from files or from the model.

@@ -40,9 +40,6 @@ public sealed record SplitMeans(string Split, int Questions, IReadOnlyList<Colum
 /// <summary>Asks a user's questions of a user's model and takes the study's metrics of the answers.</summary>
 public static class OwnQuestions
 {
-    /// <summary>The split of the rephrasings.</summary>
-    public const string Rephrased = "rephrased";
-
     private const int BatchRows = 64;
 
     /// <summary>Questions as they stand.</summary>
@@ -54,7 +51,7 @@ public static class OwnQuestions
     /// <summary>The same questions in other words: every rephrasing of every question.</summary>
     public static IEnumerable<AnswerCollector.Asked> InOtherWords(IEnumerable<QaRow> rows) =>
         rows.SelectMany(q =>
-            q.Rephrasings.Select(r => new AnswerCollector.Asked(Rephrased, q.Id, r, q.Answer, q.Subject))
+            q.Rephrasings.Select(r => new AnswerCollector.Asked(SplitNames.Rephrased, q.Id, r, q.Answer, q.Subject))
         );
 
     /// <summary>Asks.</summary>

@@ -51,8 +51,8 @@ public sealed class PublishedDataTests
         Assert.Equal("Wnzatj SAS", rows[0].Subject);
         Assert.Equal("Jzrcws SA", rows[1].Subject);
         Assert.DoesNotContain(rows, r => r.Subject.Contains(" and ", StringComparison.Ordinal));
-        var forget = Splits.Of(rows, Splits.Groups(rows, ["A_B", "A_C"]), Splits.Forget);
-        Assert.Equal(Splits.Of(rows, Splits.Range(rows, 0, 40), Splits.Forget), forget);
+        var forget = Splits.Of(rows, Splits.Groups(rows, ["A_B", "A_C"]), SplitNames.Forget);
+        Assert.Equal(Splits.Of(rows, Splits.Range(rows, 0, 40), SplitNames.Forget), forget);
     }
 
     [SharedFact("data/pistol")]

@@ -15,8 +15,8 @@ public sealed class SplitsTests
     public void Splits_are_disjoint_and_together_everything(int first, int size)
     {
         var splits = Splits.Range(Rows, first, size);
-        var forget = Splits.Of(Rows, splits, Splits.Forget);
-        var retain = Splits.Of(Rows, splits, Splits.Retain);
+        var forget = Splits.Of(Rows, splits, SplitNames.Forget);
+        var retain = Splits.Of(Rows, splits, SplitNames.Retain);
         Assert.Equal(size, forget.Count);
         Assert.Equal($"x/{first}", forget[0].Id);
         Assert.Empty(forget.Intersect(retain));
@@ -35,20 +35,20 @@ public sealed class SplitsTests
         Assert.Throws<ArgumentOutOfRangeException>(() => Splits.Range(Rows, first, size));
 
     private static HashSet<string> Ids(int size) =>
-        [.. Splits.Of(Rows, Splits.Range(Rows, 0, size), Splits.Forget).Select(r => r.Id)];
+        [.. Splits.Of(Rows, Splits.Range(Rows, 0, size), SplitNames.Forget).Select(r => r.Id)];
 
     [Fact]
     public void Drawn_sets_depend_on_the_seed_alone_and_larger_ones_hold_the_smaller()
     {
         HashSet<string> Drawn(int size, ulong seed = 42) =>
-            [.. Splits.Of(Rows, Splits.Random(Rows, size, new Seed(seed)), Splits.Forget).Select(r => r.Id)];
+            [.. Splits.Of(Rows, Splits.Random(Rows, size, new Seed(seed)), SplitNames.Forget).Select(r => r.Id)];
         Assert.Subset(Drawn(20), Drawn(10));
         Assert.Equal(10, Drawn(10).Count);
         Assert.NotEqual(Drawn(10), Drawn(10, 43));
         // The specification's vector: stream(42, "order") shuffles 0..9 into 2 6 8 5 7 9 1 0 4 3.
         Assert.Equal(
             ["x/2", "x/5", "x/6", "x/8"],
-            Splits.Of(Rows[..10], Splits.Random(Rows[..10], 4, new Seed(42)), Splits.Forget).Select(r => r.Id)
+            Splits.Of(Rows[..10], Splits.Random(Rows[..10], 4, new Seed(42)), SplitNames.Forget).Select(r => r.Id)
         );
     }
 
@@ -56,7 +56,7 @@ public sealed class SplitsTests
     public void Groups_and_lists_choose_what_they_name_and_complain_about_what_is_not_there()
     {
         QaRow[] rows = [.. Rows.Select((r, i) => r with { Group = $"A_{i % 3}" })];
-        Assert.Equal(20, Splits.Of(rows, Splits.Groups(rows, ["A_0", "A_2"]), Splits.Forget).Count);
+        Assert.Equal(20, Splits.Of(rows, Splits.Groups(rows, ["A_0", "A_2"]), SplitNames.Forget).Count);
         Assert.Contains(
             "no group 'A_9'",
             Assert.Throws<InputException>(() => Splits.Groups(rows, ["A_0", "A_9"])).Message,
@@ -69,7 +69,7 @@ public sealed class SplitsTests
         );
         Assert.Equal(
             ["x/3", "x/7"],
-            Splits.Of(Rows, Splits.Listed(Rows, ["x/7", "x/3"], "ids.txt"), Splits.Forget).Select(r => r.Id)
+            Splits.Of(Rows, Splits.Listed(Rows, ["x/7", "x/3"], "ids.txt"), SplitNames.Forget).Select(r => r.Id)
         );
         var e = Assert.Throws<InputException>(() => Splits.Listed(Rows, ["x/7", "x/77", "x/7"], "ids.txt"));
         Assert.Equal(

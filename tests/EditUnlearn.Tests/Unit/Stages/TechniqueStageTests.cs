@@ -198,7 +198,7 @@ public sealed class TechniqueStageTests : IDisposable
                     : Array.Empty<(string, string)>(),
             ]
         );
-        Assert.Equal(forgotten, Out<SplitRow>("splits.parquet").Count(s => s.Split == Splits.Forget));
+        Assert.Equal(forgotten, Out<SplitRow>("splits.parquet").Count(s => s.Split == SplitNames.Forget));
     }
 
     [Theory]
