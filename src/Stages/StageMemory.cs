@@ -190,7 +190,7 @@ public static class StageMemory
         // Forget rows, and beside them as many retain or refusal rows as the loss asks for; a reference is compared
         // with at every position of the retain rows.
         var kinds = 1 + (needs.HasFlag(Needs.RetainSet) ? 1 : 0) + (needs.HasFlag(Needs.Refusals) ? 1 : 0);
-        var compared = options is KlMinimisation.Options ? (long)options.BatchSize * RowTokens : 0;
+        var compared = options.ComparesStates ? (long)options.BatchSize * RowTokens : 0;
         var labels = options.BatchSize * kinds * AnswerTokens;
         return Planned(
             new TrainingPlan
