@@ -21,7 +21,7 @@ public sealed class DeclarationTests
                     if (option.Overridden.Count > 0)
                         Assert.False(
                             JsonNode.DeepEquals(option.InForce.Value, option.Overridden[0].Value),
-                            $"{option.InForce.Layer} of {method} repeats {option.Path} from {option.Overridden[0].Layer}"
+                            $"{option.InForce.Layer} of {method} repeats {option.Path}"
                         );
     }
 
