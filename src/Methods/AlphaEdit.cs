@@ -28,22 +28,29 @@ public sealed class AlphaEdit(AlphaEdit.Options options) : IMethod
     /// </summary>
     public sealed record Options : ISpreadOptions, INullSpaceOptions
     {
-        /// <summary>Edited blocks, 0-based, in ascending order; values are sought at the last.</summary>
+        /// <summary>
+        /// Edited blocks, 0-based, in ascending order; values are sought at the last. Origin: the reference's files for
+        /// Llama-3.
+        /// </summary>
         public IReadOnlyList<int> Layers { get; init; } = [4, 5, 6, 7, 8];
 
-        /// <summary>Value optimisation.</summary>
+        /// <summary>Value optimisation, whose options say where they come from.</summary>
         public ValueOptions Value { get; init; } = new();
 
-        /// <summary>Directions with an eigenvalue of C below are written to.</summary>
+        /// <summary>Directions with an eigenvalue of C below are written to. Origin: the reference's files.</summary>
         public double NullSpaceThreshold { get; init; } = 0.02;
 
-        /// <summary>Unit of that bound; absolute in the reference, where it only fits models of one scale.</summary>
+        /// <summary>
+        /// Unit of that bound; the absolute one only fits models of one scale. Origin: the reference's code.
+        /// </summary>
         public EigenvalueUnit NullSpaceUnit { get; init; } = EigenvalueUnit.Absolute;
 
-        /// <summary>lambda_2, weight of |Delta W|^2; <c>L2</c> in the reference.</summary>
+        /// <summary>lambda_2, weight of |Delta W|^2. Origin: <c>L2</c> in the method authors' file.</summary>
         public double Ridge { get; init; } = 10;
 
-        /// <summary>Whether later edits keep away from the keys of earlier ones, as in the reference.</summary>
+        /// <summary>
+        /// Whether later edits keep away from the keys of earlier ones. Origin: the reference's code.
+        /// </summary>
         public bool KeyCache { get; init; } = true;
 
         /// <inheritdoc/>
@@ -54,14 +61,14 @@ public sealed class AlphaEdit(AlphaEdit.Options options) : IMethod
 
         /// <summary>
         /// How the ids of a target are found; the reference's way puts a lone space before every target of a
-        /// SentencePiece model (defects S1 and S2).
+        /// SentencePiece model (defects S1 and S2). Origin: the reference's code.
         /// </summary>
         public TargetIdsMode TargetIds { get; init; } = TargetIdsMode.TextRoundTrip;
 
-        /// <summary>Whose last token is the lookup position; the reference is given subjects.</summary>
+        /// <summary>Whose last token is the lookup position. Origin: the reference, which is given subjects.</summary>
         public SubjectMode Subject { get; init; } = SubjectMode.Annotated;
 
-        /// <summary>Generated context prefixes besides the empty one; 5 in the reference.</summary>
+        /// <summary>Generated context prefixes besides the empty one. Origin: the reference's code.</summary>
         public int Contexts { get; init; } = 5;
 
         /// <inheritdoc/>

@@ -35,38 +35,41 @@ public sealed class Grace(Grace.Options options) : IMethod
     /// </summary>
     public sealed record Options : IEditingOptions
     {
-        /// <summary>The block, 0-based; reference file 27 of 32.</summary>
+        /// <summary>The block, 0-based. Origin: reference file, for models of 32 blocks.</summary>
         public int Layer { get; init; } = 27;
 
-        /// <summary>Step size of Adam; reference file.</summary>
+        /// <summary>Step size of Adam [units of the memory's output]. Origin: reference file.</summary>
         public double LearningRate { get; init; } = 1.0;
 
-        /// <summary>Adam steps for an edit; reference file, 100 in the first release.</summary>
+        /// <summary>Adam steps for an edit. Origin: reference file; the first release takes twice as many.</summary>
         public int Steps { get; init; } = 50;
 
-        /// <summary>Radius of a new ball, in the units of keys; reference file.</summary>
+        /// <summary>Radius of a new ball, in the units of keys. Origin: reference file.</summary>
         public double Radius { get; init; } = 1.0;
 
-        /// <summary>Where a new value starts; reference file.</summary>
+        /// <summary>Where a new value starts. Origin: reference file.</summary>
         public ValueStart Start { get; init; } = ValueStart.Cold;
 
-        /// <summary>Which outputs a value stands in for; reference file.</summary>
+        /// <summary>Which outputs a value stands in for. Origin: reference file.</summary>
         public CodebookReplacement Replacement { get; init; } = CodebookReplacement.Last;
 
-        /// <summary>How targets are compared (defect G2).</summary>
+        /// <summary>How targets are compared (defect G2). Origin: the reference's code.</summary>
         public LabelComparison Labels { get; init; } = LabelComparison.MeanOfIds;
 
-        /// <summary>For which key a stored target is compared (defect G1).</summary>
+        /// <summary>For which key a stored target is compared (defect G1). Origin: the reference's code.</summary>
         public LabelOrder LabelOrder { get; init; } = LabelOrder.Prepended;
 
-        /// <summary>What a second edit of one prompt does.</summary>
+        /// <summary>What a second edit of one prompt does. Origin: the reference's code.</summary>
         public DuplicatePrompt Duplicates { get; init; } = DuplicatePrompt.Tie;
 
-        /// <summary>Which positions are looked up when the model is used (defect G3).</summary>
+        /// <summary>
+        /// Which positions are looked up when the model is used (defect G3). Origin: the reference's code.
+        /// </summary>
         public CodebookQuery Query { get; init; } = CodebookQuery.EveryToken;
 
         /// <summary>
-        /// Whether the target ends with EOS; without it the model has no reason to stop (defect S10).
+        /// Whether the target ends with EOS; without it the model has no reason to stop (defect S10). Origin:
+        /// the reference's code.
         /// </summary>
         public bool AppendEos { get; init; }
 

@@ -15,10 +15,10 @@ public sealed class GradientDifference(GradientDifference.Options options) : Gra
     /// <summary>Weights of the two terms.</summary>
     public sealed record Options : TrainingOptions
     {
-        /// <summary>gamma, weight of the ascent on the forget rows; PISTOL code.</summary>
+        /// <summary>gamma, weight of the ascent on the forget rows. Origin: PISTOL's code.</summary>
         public double ForgetWeight { get; init; } = 1;
 
-        /// <summary>alpha, weight of the descent on the retain rows; PISTOL code.</summary>
+        /// <summary>alpha, weight of the descent on the retain rows. Origin: PISTOL's code.</summary>
         public double RetainWeight { get; init; } = 1;
     }
 

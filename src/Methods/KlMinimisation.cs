@@ -23,32 +23,35 @@ public sealed class KlMinimisation(KlMinimisation.Options options) : GradientMet
     /// <summary>Weights of the two terms, and what is compared with what.</summary>
     public sealed record Options : TrainingOptions
     {
-        /// <summary>gamma, weight of the ascent on the forget rows; PISTOL code.</summary>
+        /// <summary>gamma, weight of the ascent on the forget rows. Origin: PISTOL's code.</summary>
         public double ForgetWeight { get; init; } = 1;
 
         /// <summary>The term that holds on to the rest.</summary>
         public KlTerm Kl { get; init; } = new();
+
+        /// <inheritdoc/>
+        public override bool ComparesStates => true;
     }
 
     /// <summary>The term that holds on to the rest.</summary>
     public sealed record KlTerm
     {
-        /// <summary>alpha; the study, PISTOL, TOFU and OpenUnlearning.</summary>
+        /// <summary>alpha. Origin: the study, PISTOL, TOFU and OpenUnlearning.</summary>
         public double Weight { get; init; } = 1;
 
         /// <summary>
-        /// Where predictions are compared; the study's text. The three public trainers have <c>paddedCompat</c>.
+        /// Where predictions are compared. Origin: the study's text; the public trainers differ.
         /// </summary>
         public KlPositions Positions { get; init; } = KlPositions.AllRealTokens;
 
         /// <summary>
-        /// With which model; the study's text, TOFU and OpenUnlearning. PISTOL has <c>pretrained</c>.
+        /// With which model. Origin: the study's text, TOFU and OpenUnlearning.
         /// </summary>
         public ReferenceSource Reference { get; init; } = ReferenceSource.Start;
 
         /// <summary>
-        /// Tokens of a padded row under <c>paddedCompat</c>: 500 in PISTOL and TOFU, null for the longest row of the
-        /// batch as in OpenUnlearning.
+        /// Tokens of a padded row under <c>paddedCompat</c>; null for the longest row of the batch. Origin:
+        /// OpenUnlearning.
         /// </summary>
         public int? PaddedLength { get; init; }
     }

@@ -23,14 +23,16 @@ public sealed class Memit(Memit.Options options) : IMethod
     /// <summary>Switches and constants; defaults are the reference's for Llama-2-7B.</summary>
     public sealed record Options : ISpreadOptions
     {
-        /// <summary>Edited blocks, 0-based, in ascending order; values are sought at the last.</summary>
+        /// <summary>
+        /// Edited blocks, 0-based, in ascending order; values are sought at the last. Origin: the reference's files.
+        /// </summary>
         public IReadOnlyList<int> Layers { get; init; } = [4, 5, 6, 7, 8];
 
-        /// <summary>Value optimisation.</summary>
+        /// <summary>Value optimisation, whose options say where they come from.</summary>
         public ValueOptions Value { get; init; } = new();
 
         /// <summary>
-        /// lambda, weight of "keep W k" in ordinary tokens; <c>mom2_update_weight</c> in the reference.
+        /// lambda, weight of "keep W k" in ordinary tokens. Origin: <c>mom2_update_weight</c> in the reference's files.
         /// </summary>
         public double Lambda { get; init; } = 15000;
 
@@ -42,14 +44,14 @@ public sealed class Memit(Memit.Options options) : IMethod
 
         /// <summary>
         /// How the ids of a target are found; the reference's way puts a lone space before every target of a
-        /// SentencePiece model (defects S1 and S2).
+        /// SentencePiece model (defects S1 and S2). Origin: the reference's code.
         /// </summary>
         public TargetIdsMode TargetIds { get; init; } = TargetIdsMode.TextRoundTrip;
 
-        /// <summary>Whose last token is the lookup position; the reference is given subjects.</summary>
+        /// <summary>Whose last token is the lookup position. Origin: the reference, which is given subjects.</summary>
         public SubjectMode Subject { get; init; } = SubjectMode.Annotated;
 
-        /// <summary>Generated context prefixes besides the empty one; 5 in the reference.</summary>
+        /// <summary>Generated context prefixes besides the empty one. Origin: the reference's code.</summary>
         public int Contexts { get; init; } = 5;
 
         /// <inheritdoc/>
@@ -82,7 +84,7 @@ public sealed class Memit(Memit.Options options) : IMethod
                     new("mistral", "reference file for Mistral-7B", []),
                     new(
                         "llama3",
-                        "ours: value optimisation as in the method authors' file for Llama-3; the reference has no file",
+                        "ours: value optimisation as in the method authors' file for Llama-3; no reference file",
                         new JsonObject { ["value"] = ValuePresets.Llama3 }
                     ),
                     new(

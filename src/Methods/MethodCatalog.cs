@@ -10,6 +10,7 @@ public static class MethodCatalog
     /// <summary>One line a method.</summary>
     public static IReadOnlyList<MethodEntry> All { get; } =
     [
+        Untouched.Declaration.Entry,
         GradientAscent.Declaration.Entry,
         GradientDifference.Declaration.Entry,
         KlMinimisation.Declaration.Entry,

@@ -22,19 +22,19 @@ public sealed class PreferenceOptimisation(PreferenceOptimisation.Options option
     /// <summary>Sharpness, reference, and what OpenUnlearning adds.</summary>
     public sealed record Options : TrainingOptions
     {
-        /// <summary>The study's step size for DPO, appendix B.4, is its own.</summary>
+        /// <summary>The step size is the study's for DPO, appendix B.4.</summary>
         public Options() => LearningRate = 1.5e-5;
 
-        /// <summary>beta; PISTOL code, OpenUnlearning.</summary>
+        /// <summary>beta, sharpness of the preference [1 / nats]. Origin: PISTOL's code, OpenUnlearning.</summary>
         public double Beta { get; init; } = 0.1;
 
-        /// <summary>Factor of the preference loss; PISTOL has 1, OpenUnlearning 2 / beta.</summary>
+        /// <summary>Factor of the preference loss; 2 / beta in OpenUnlearning. Origin: PISTOL.</summary>
         public double Scale { get; init; } = 1;
 
-        /// <summary>alpha, weight of the retain rows' loss; PISTOL has none, OpenUnlearning 1.</summary>
+        /// <summary>alpha, weight of the retain rows' loss; 0 leaves them out. Origin: PISTOL.</summary>
         public double RetainWeight { get; init; }
 
-        /// <summary>s_0 is of this model; OpenUnlearning has <c>start</c>, PISTOL <c>pretrained</c>.</summary>
+        /// <summary>Which model s_0 is of. Origin: OpenUnlearning.</summary>
         public ReferenceSource Reference { get; init; } = ReferenceSource.Start;
     }
 

@@ -18,18 +18,19 @@ public sealed class RefusalTraining(RefusalTraining.Options options) : GradientM
     /// <summary>How the two halves are joined.</summary>
     public sealed record Options : TrainingOptions
     {
-        /// <summary>The study's step size for its DPO, whose equation this is; appendix B.4.</summary>
+        /// <summary>The step size is the study's for its DPO, whose equation this is; appendix B.4.</summary>
         public Options() => LearningRate = 1.5e-5;
 
         /// <summary>
         /// One mean over the labels of both halves together, as TOFU's code has it, instead of the sum of two means.
+        /// Origin: the study's Eq. 7.
         /// </summary>
         public bool Union { get; init; }
 
-        /// <summary>gamma, weight of the refusals in the sum; TOFU and OpenUnlearning.</summary>
+        /// <summary>gamma, weight of the refusals in the sum. Origin: TOFU and OpenUnlearning.</summary>
         public double RefusalWeight { get; init; } = 1;
 
-        /// <summary>alpha, weight of the retain rows in the sum; 0 leaves them out; TOFU and OpenUnlearning.</summary>
+        /// <summary>alpha, weight of the retain rows in the sum. Origin: TOFU and OpenUnlearning.</summary>
         public double RetainWeight { get; init; } = 1;
     }
 

@@ -23,36 +23,41 @@ public sealed class Rome(Rome.Options options) : IMethod
     /// <summary>Switches and constants; defaults are the reference's for Llama-2-7B.</summary>
     public sealed record Options : IEditingOptions
     {
-        /// <summary>Edited blocks, 0-based, in ascending order; the reference edits block 5 of 32.</summary>
+        /// <summary>
+        /// Edited blocks, 0-based, in ascending order. Origin: the reference's files, for models of 32 blocks.
+        /// </summary>
         public IReadOnlyList<int> Layers { get; init; } = [5];
 
-        /// <summary>Value optimisation.</summary>
+        /// <summary>Value optimisation, whose options say where they come from.</summary>
         public ValueOptions Value { get; init; } = new();
 
-        /// <summary>Whether u is turned by C^-1; the reference's files for these models say no.</summary>
+        /// <summary>Whether u is turned by C^-1. Origin: the reference's files for these models.</summary>
         public bool SecondMoments { get; init; }
 
-        /// <summary>Ridge added to C, in units of its mean diagonal; 0 in the reference.</summary>
+        /// <summary>Ridge added to C, in units of its mean diagonal. Origin: the reference's code.</summary>
         public double Ridge { get; init; }
 
-        /// <summary>Which key gives the direction and which the denominator (defect R1).</summary>
+        /// <summary>
+        /// Which key gives the direction and which the denominator (defect R1). Origin: the reference's code.
+        /// </summary>
         public RomeKey Key { get; init; } = RomeKey.Mixed;
 
         /// <summary>
-        /// Whether the target ends with EOS; without it the model has no reason to stop (defect S10).
+        /// Whether the target ends with EOS; without it the model has no reason to stop (defect S10). Origin:
+        /// the reference's code.
         /// </summary>
         public bool AppendEos { get; init; }
 
         /// <summary>
         /// How the ids of a target are found; the reference's way puts a lone space before every target of a
-        /// SentencePiece model (defects S1 and S2).
+        /// SentencePiece model (defects S1 and S2). Origin: the reference's code.
         /// </summary>
         public TargetIdsMode TargetIds { get; init; } = TargetIdsMode.TextRoundTrip;
 
-        /// <summary>Whose last token is the lookup position; the reference is given subjects.</summary>
+        /// <summary>Whose last token is the lookup position. Origin: the reference, which is given subjects.</summary>
         public SubjectMode Subject { get; init; } = SubjectMode.Annotated;
 
-        /// <summary>Generated context prefixes besides the empty one; 20 in the reference.</summary>
+        /// <summary>Generated context prefixes besides the empty one. Origin: the reference's code.</summary>
         public int Contexts { get; init; } = 20;
 
         /// <inheritdoc/>

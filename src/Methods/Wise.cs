@@ -31,101 +31,114 @@ public sealed class Wise(Wise.Options options) : IMethod
     /// <summary>Switches and constants; defaults are the reference's for Llama-2-7B.</summary>
     public sealed record Options : IEditingOptions
     {
-        /// <summary>The block, 0-based; reference file 27 of 32.</summary>
+        /// <summary>The block, 0-based. Origin: reference file, for models of 32 blocks.</summary>
         public int Layer { get; init; } = 27;
 
-        /// <summary>eta, step size of plain gradient descent; reference file.</summary>
+        /// <summary>eta, step size of plain gradient descent. Origin: reference file.</summary>
         public double LearningRate { get; init; } = 1.0;
 
-        /// <summary>Most steps for an edit; reference file.</summary>
+        /// <summary>Most steps for an edit. Origin: reference file.</summary>
         public int Steps { get; init; } = 70;
 
-        /// <summary>alpha; reference file.</summary>
+        /// <summary>alpha, the most that other texts may change [<see cref="Unit"/>]. Origin: reference file.</summary>
         public double Alpha { get; init; } = 5;
 
-        /// <summary>beta; reference file.</summary>
+        /// <summary>beta, the least that an edit changes [<see cref="Unit"/>]. Origin: reference file.</summary>
         public double Beta { get; init; } = 20;
 
-        /// <summary>gamma; reference file.</summary>
+        /// <summary>gamma, the least gap between both [<see cref="Unit"/>]. Origin: reference file.</summary>
         public double Gamma { get; init; } = 10;
 
         /// <summary>
-        /// What the margins are counted in; the reference counts in plain distances, which only fits models of its
-        /// size.
+        /// What the margins are counted in; plain distances only fit models of the reference's size. Origin: the
+        /// reference's code.
         /// </summary>
         public MarginUnit Unit { get; init; } = MarginUnit.Distance;
 
         /// <summary>
-        /// Share of <see cref="SideMemory.LeastDistance"/> at which the side memory answers; reference file.
+        /// Share of <see cref="SideMemory.LeastDistance"/> at which the side memory answers. Origin: reference file.
         /// </summary>
         public double ActRatio { get; init; } = 0.88;
 
-        /// <summary>Share of entries that may move; reference file.</summary>
+        /// <summary>Share of entries that may move. Origin: reference file.</summary>
         public double MaskRatio { get; init; } = 0.2;
 
-        /// <summary>Most an entry may differ from the main memory's; reference file.</summary>
+        /// <summary>
+        /// Most an entry may differ from the main memory's [units of weights]. Origin: reference file.
+        /// </summary>
         public double NormConstraint { get; init; } = 1.0;
 
-        /// <summary>Weight decay of a step; fixed in the reference's code.</summary>
+        /// <summary>Weight decay of a step [1 / step size]. Origin: fixed in the reference's code.</summary>
         public double WeightDecay { get; init; } = 1e-5;
 
         /// <summary>
-        /// Whether the mask holds the decay too; without it the whole side memory shrinks (defect W1).
+        /// Whether the mask holds the decay too; without it the whole side memory shrinks (defect W1). Origin:
+        /// the reference's code.
         /// </summary>
         public bool MaskDecay { get; init; }
 
-        /// <summary>What is trained on (defect W2).</summary>
+        /// <summary>What is trained on (defect W2). Origin: the reference's code.</summary>
         public LabelWindow Window { get; init; } = LabelWindow.FromLongestPrompt;
 
         /// <summary>
         /// What distances are means of in training (defect W3); routing uses the prompt whenever rows decide for
-        /// themselves.
+        /// themselves. Origin: the reference's code.
         /// </summary>
         public DistancePooling Pooling { get; init; } = DistancePooling.AllPositions;
 
-        /// <summary>Who decides which memory answers (defect W4).</summary>
+        /// <summary>Who decides which memory answers (defect W4). Origin: the reference's code.</summary>
         public RouteScope Scope { get; init; } = RouteScope.PerForwardBatch;
 
-        /// <summary>Positions beyond which the greatest distance stands for the mean; null never (defect W4).</summary>
+        /// <summary>
+        /// Positions beyond which the greatest distance stands for the mean; null never (defect W4). Origin: the
+        /// reference's code.
+        /// </summary>
         public int? MaxBeyond { get; init; } = 100;
 
-        /// <summary>Rows that decide together where a batch decides; the reference evaluates 16 side by side.</summary>
+        /// <summary>
+        /// Rows that decide together where a batch decides. Origin: the batch in which the reference evaluates.
+        /// </summary>
         public int RouteBatch { get; init; } = 16;
 
-        /// <summary>Edits after which W' is stored; reference file.</summary>
+        /// <summary>Edits after which W' is stored. Origin: reference file.</summary>
         public int SaveFrequency { get; init; } = 500;
 
-        /// <summary>Edits after which stored memories are merged; reference file.</summary>
+        /// <summary>Edits after which stored memories are merged. Origin: reference file.</summary>
         public int MergeFrequency { get; init; } = 1000;
 
-        /// <summary>How they are merged; reference file.</summary>
+        /// <summary>How they are merged. Origin: reference file.</summary>
         public MergeOperator Merge { get; init; } = MergeOperator.Ties;
 
-        /// <summary>Share of changes that survives merging; reference file.</summary>
+        /// <summary>Share of changes that survives merging. Origin: reference file.</summary>
         public double Density { get; init; } = 0.53;
 
-        /// <summary>Sum of the weights of merged memories; reference file.</summary>
+        /// <summary>Sum of the weights of merged memories. Origin: reference file.</summary>
         public double MergeWeight { get; init; } = 1.0;
 
         /// <summary>
-        /// Whether memories are chosen at use; otherwise they are merged into the main memory. Reference file.
+        /// Whether memories are chosen at use; otherwise they are merged into the main memory. Origin:
+        /// reference file.
         /// </summary>
         public bool Retrieve { get; init; } = true;
 
         /// <summary>
         /// Without retrieval: whether edits that were not stored yet are merged too; in the reference they have no
-        /// effect.
+        /// effect. Origin: the reference's code.
         /// </summary>
         public bool MergeRemainder { get; init; }
 
-        /// <summary>Whether the target ends with EOS (defect S10).</summary>
+        /// <summary>
+        /// Whether the target ends with EOS; without it the model has no reason to stop (defect S10). Origin: the
+        /// reference's code.
+        /// </summary>
         public bool AppendEos { get; init; }
 
-        /// <summary>Generated context prefixes besides the empty one; 10 in the reference.</summary>
+        /// <summary>Generated context prefixes besides the empty one. Origin: the reference's code.</summary>
         public int Contexts { get; init; } = 10;
 
         /// <summary>
-        /// Where the texts come from that must not change; the study's editing methods see no retain data.
+        /// Where the texts come from that must not change; the study's editing methods see no retain data. Origin:
+        /// ours, for the reference's replayed corpus.
         /// </summary>
         public LocalitySource Locality { get; init; } = LocalitySource.Generic;
 

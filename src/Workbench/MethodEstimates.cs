@@ -57,7 +57,7 @@ public static class MethodEstimates
     // A reference is compared with at every position of the retain rows.
     private static TrainingPlan Planned(ModelConfig config, int typeBytes, TrainingOptions options, Needs needs)
     {
-        var compared = options is KlMinimisation.Options ? (long)options.BatchSize * UsualRow.Tokens : 0;
+        var compared = options.ComparesStates ? (long)options.BatchSize * UsualRow.Tokens : 0;
         var labels = options.BatchSize * Kinds(needs) * UsualRow.AnswerTokens;
         return new TrainingPlan
         {

@@ -55,6 +55,7 @@ public sealed class ReferenceModel : IDisposable
         (_model, _owns, _budget) = (model, owns, budgetBytes);
         var head = model.Weight(model.Config.TieWordEmbeddings ? TensorNames.Embedding : TensorNames.LmHead);
         using var quiet = no_grad();
+        using var scope = NewDisposeScope();
         _head = owns ? head.detach().clone().DetachFromDisposeScope() : head;
     }
 

@@ -9,7 +9,10 @@ public interface IEditingOptions : ICheckedOptions
     /// <summary>Edited blocks, 0-based, in ascending order.</summary>
     IReadOnlyList<int> Layers { get; }
 
-    /// <summary>Whether the target ends with EOS; without it the model has no reason to stop (defect S10).</summary>
+    /// <summary>
+    /// Whether the target ends with EOS; without it the model has no reason to stop (defect S10). Origin: the
+    /// reference's code.
+    /// </summary>
     bool AppendEos { get; }
 
     /// <summary>How the ids of a target are found; methods that do not ask have them cut in context.</summary>

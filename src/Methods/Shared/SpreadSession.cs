@@ -8,7 +8,7 @@ namespace EditUnlearn.Methods.Shared;
 /// <summary>Options of the methods that write one value through several layers.</summary>
 public interface ISpreadOptions : IEditingOptions
 {
-    /// <summary>Edits written together, all values sought on the same weights; 1 in the reference's files.</summary>
+    /// <summary>Edits written together, all values sought on the same weights. Origin: the reference's files.</summary>
     int BatchSize { get; }
 
     /// <summary>Value optimisation at the last layer.</summary>

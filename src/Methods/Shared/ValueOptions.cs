@@ -23,16 +23,19 @@ public enum ClampAnchor
     Unedited,
 }
 
-/// <summary>Constants of the value optimisation; defaults are the reference's for Llama-2-7B.</summary>
+/// <summary>
+/// Constants of the value optimisation. Origin, where an option names no other: the reference's files for Llama-2-7B
+/// and Mistral-7B.
+/// </summary>
 public sealed record ValueOptions
 {
     /// <summary>
     /// N: N - 1 updates, each after an evaluation of the loss. The reference evaluates once more, which changes nothing
-    /// (defect S8).
+    /// (defect S8). Unit: steps.
     /// </summary>
     public int Steps { get; init; } = 25;
 
-    /// <summary>Step size of Adam.</summary>
+    /// <summary>Step size of Adam [units of the residual stream].</summary>
     public double LearningRate { get; init; } = 0.5;
 
     /// <summary>omega, weight of |delta| / |v0|^2.</summary>
@@ -41,13 +44,13 @@ public sealed record ValueOptions
     /// <summary>c: |delta| is kept at or below c |v0|.</summary>
     public double ClampNormFactor { get; init; } = 4;
 
-    /// <summary>Whose v0 that is.</summary>
+    /// <summary>Whose v0 that is. Origin: the reference's code.</summary>
     public ClampAnchor ClampTo { get; init; } = ClampAnchor.Current;
 
     /// <summary>kappa, weight of the divergence on the essence row; 0 leaves the row out.</summary>
     public double KlFactor { get; init; } = 0.0625;
 
-    /// <summary>The loss below which the optimisation stops.</summary>
+    /// <summary>The loss below which the optimisation stops [nats]. Origin: fixed in the reference's code.</summary>
     public double StopLoss { get; init; } = 0.05;
 }
 
