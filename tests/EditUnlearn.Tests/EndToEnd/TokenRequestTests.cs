@@ -17,15 +17,16 @@ namespace EditUnlearn.Tests.EndToEnd;
 /// are loaded again.
 /// </remarks>
 [Trait("Category", "EndToEnd")]
+[Trait("Category", "Golden")]
 public sealed class TokenRequestTests : IDisposable
 {
     private readonly Tool _tool = new();
 
-    [GoldenTheory("edit/rome")]
-    [InlineData("plain")]
-    [InlineData("mom2")]
-    [InlineData("mom2_subject_end")]
-    [InlineData("gqa_mom2")]
+    /// <summary>Names of the cases of a method.</summary>
+    public static TheoryData<string> Cases(string method) => [.. EditGoldens.Cases(method)];
+
+    [GoldenTheory("edit/rome/*.json")]
+    [MemberData(nameof(Cases), "rome")]
     public void Rome_is_repeated(string name)
     {
         using var scope = NewDisposeScope();
@@ -33,7 +34,7 @@ public sealed class TokenRequestTests : IDisposable
         var golden = Golden("rome", name);
         var h = manifest.GetProperty("hparams");
         var layer = h.GetProperty("layers")[0].GetInt32();
-        // Second moments of another model than tiny-llama2 stand in the case's own file.
+        // Second moments of another model than the common one stand in the case's own file.
         var own = golden.Entries.ContainsKey("C");
         var header = Header(own ? FileOf("rome", name) : CommonMoments, Contexts("rome"));
         header["second_moments"] = new JsonObject { [$"{layer}"] = own ? "C" : $"layer{layer}.C" };
@@ -56,10 +57,8 @@ public sealed class TokenRequestTests : IDisposable
         Assert.True((double)outcome["probabilityAfter"]! > (double)outcome["probabilityBefore"]!);
     }
 
-    [GoldenTheory("edit/memit")]
-    [InlineData("batch")]
-    [InlineData("batch_gentle")]
-    [InlineData("single_default_lambda")]
+    [GoldenTheory("edit/memit/*.json")]
+    [MemberData(nameof(Cases), "memit")]
     public void Memit_is_repeated(string name)
     {
         using var scope = NewDisposeScope();
@@ -86,23 +85,24 @@ public sealed class TokenRequestTests : IDisposable
         );
     }
 
-    [GoldenFact("edit/alphaedit")]
-    public void AlphaEdit_is_repeated_batch_after_batch()
+    [GoldenTheory("edit/alphaedit/*.json")]
+    [MemberData(nameof(Cases), "alphaedit")]
+    public void AlphaEdit_is_repeated_batch_after_batch(string name)
     {
         using var scope = NewDisposeScope();
-        var manifest = EditGoldens.Read("alphaedit", "manifest.json");
-        var (first, second) = (Golden("alphaedit", "batch1"), Golden("alphaedit", "batch2"));
+        var manifest = EditGoldens.Read("alphaedit", name + ".json");
+        var batches = EditGoldens.Batches(manifest);
+        var goldens = batches.Select(b => Golden("alphaedit", b)).ToList();
         var h = manifest.GetProperty("hparams");
         var layers = EditGoldens.Ints(h.GetProperty("layers"));
-        var batch = manifest.GetProperty("batch1").GetArrayLength();
-        Assert.True(manifest.GetProperty("batch2").GetArrayLength() <= batch);
+        // The command fills batches of one size: all but the last of the reference's must be as large as the first.
+        int[] sizes = [.. batches.Select(b => manifest.GetProperty(b).GetArrayLength())];
+        Assert.All(sizes[..^1], size => Assert.Equal(sizes[0], size));
+        Assert.InRange(sizes[^1], 1, sizes[0]);
+        var batch = sizes[0];
         List<JsonObject> requests =
         [
-            .. manifest
-                .GetProperty("batch1")
-                .EnumerateArray()
-                .Concat(manifest.GetProperty("batch2").EnumerateArray())
-                .Select(r => Request(r)),
+            .. batches.SelectMany(b => manifest.GetProperty(b).EnumerateArray()).Select(r => Request(r)),
         ];
         _ = Run(
             "alphaedit",
@@ -114,22 +114,23 @@ public sealed class TokenRequestTests : IDisposable
             requests
         );
         using var model = EditGoldens.Model(manifest);
-        // The patch holds both batches: the sum of the reference's two updates.
-        var sums = layers.ToDictionary(l => l, l => first.Read($"layer{l}.upd") + second.Read($"layer{l}.upd"));
+        // The patch holds all batches: the sum of the reference's updates.
+        var sums = layers.ToDictionary(
+            l => l,
+            l => goldens.Select(g => g.Read($"layer{l}.upd")).Aggregate((sum, update) => sum + update)
+        );
         Edited(
             model,
-            second,
-            manifest.GetProperty("sensitivity").GetProperty("batch2"),
+            goldens[^1],
+            manifest.GetProperty("sensitivity").GetProperty(batches[^1]),
             [.. layers.Select(l => (l, $"layer{l}.upd", (string?)null, $"layer{l}.new_weight"))],
             "alphaedit",
             sums
         );
     }
 
-    [GoldenTheory("edit/grace")]
-    [InlineData("cold")]
-    [InlineData("warm")]
-    [InlineData("expand_cold")]
+    [GoldenTheory("edit/grace/*.json")]
+    [MemberData(nameof(Cases), "grace")]
     public void Grace_is_repeated(string name)
     {
         using var scope = NewDisposeScope();
@@ -154,7 +155,8 @@ public sealed class TokenRequestTests : IDisposable
             $"layer: {manifest.GetProperty("layer").GetInt32()}\nlearningRate: "
             + $"{h.GetProperty("edit_lr").GetRawText()}\nsteps: {h.GetProperty("n_iter").GetInt32()}\nradius: "
             + $"{h.GetProperty("eps").GetRawText()}\nstart: "
-            + $"{h.GetProperty("val_init").GetString()}\nlabelOrder: aligned\n";
+            + $"{h.GetProperty("val_init").GetString()}\nreplacement: "
+            + $"{h.GetProperty("replacement").GetString()!["replace_".Length..]}\nlabelOrder: aligned\n";
         _ = Run("grace", manifest, options, Header(FileOf("grace", name), null), requests);
         using var patch = (CodebookPatch)ModelPatch.Load(_tool["patch"]);
         var last = $"edit{requests.Count - 1}";
@@ -169,10 +171,8 @@ public sealed class TokenRequestTests : IDisposable
         Probes(manifest, golden, patch, 1e-4, name);
     }
 
-    [GoldenTheory("edit/wise")]
-    [InlineData("nopad_single_memory")]
-    [InlineData("pad_retrieve_merge")]
-    [InlineData("pad_merge_main")]
+    [GoldenTheory("edit/wise/*.json")]
+    [MemberData(nameof(Cases), "wise")]
     public void Wise_is_repeated(string name)
     {
         using var scope = NewDisposeScope();
@@ -307,7 +307,7 @@ public sealed class TokenRequestTests : IDisposable
             "--preset",
             "reference",
             "--model",
-            Path.Combine(Checkout.Goldens, "models", manifest.GetProperty("model").GetString()!),
+            Goldens.ModelFolder(manifest),
             "--token-requests",
             "tokens.jsonl",
             "--method-options",

@@ -10,32 +10,18 @@ namespace EditUnlearn.Tests.Support;
 public static class AdapterGoldens
 {
     /// <summary>Names of the cases of one method: its JSON files.</summary>
-    public static TheoryData<string> Cases(string method)
-    {
-        var folder = Path.Combine(Checkout.Goldens, "edit", method);
-        return
-        [
-            .. Directory.Exists(folder)
-                ? Directory
-                    .EnumerateFiles(folder, "*.json")
-                    .Select(f => Path.GetFileNameWithoutExtension(f)!)
-                    .Order(StringComparer.Ordinal)
-                    .ToArray()
-                : [],
-        ];
-    }
+    public static TheoryData<string> Cases(string method) => [.. Goldens.Cases("edit/" + method)];
 
     /// <summary>A case's manifest.</summary>
     public static JsonDocument Manifest(string method, string name) =>
-        JsonDocument.Parse(File.ReadAllBytes(Path.Combine(Checkout.Goldens, "edit", method, name + ".json")));
+        JsonDocument.Parse(File.ReadAllBytes(Goldens.At("edit", method, name + ".json")));
 
     /// <summary>A case's tensors.</summary>
     public static SafetensorsFile Tensors(string method, string name) =>
-        SafetensorsFile.Open(Path.Combine(Checkout.Goldens, "edit", method, name + ".safetensors"));
+        Goldens.Values("edit", method, name + ".safetensors");
 
     /// <summary>The model of a case.</summary>
-    public static CausalLm Model(JsonElement manifest) =>
-        WeightFolder.Load(Path.Combine(Checkout.Goldens, "models", manifest.GetProperty("model").GetString()!), CPU);
+    public static CausalLm Model(JsonElement manifest) => Goldens.Model(manifest);
 
     /// <summary>Requests in order; ids are their numbers.</summary>
     public static IReadOnlyList<EditRequest> Requests(JsonElement manifest) =>
@@ -57,7 +43,7 @@ public static class AdapterGoldens
         ];
 
     /// <summary>A list of ids.</summary>
-    public static int[] Ints(JsonElement e) => [.. e.EnumerateArray().Select(x => x.GetInt32())];
+    public static int[] Ints(JsonElement e) => Goldens.Ints(e);
 
     /// <summary>
     /// Three times the manifest's sensitivity, which is what float32 rounding is amplified to, and at least the 1e-4

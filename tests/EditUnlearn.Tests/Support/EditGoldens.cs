@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using EditUnlearn.Methods;
 using EditUnlearn.Methods.Shared;
@@ -14,27 +15,26 @@ namespace EditUnlearn.Tests.Support;
 /// </summary>
 public static class EditGoldens
 {
-    public static string Folder => Path.Combine(Checkout.Goldens, "edit");
+    public static string Folder => Goldens.At("edit");
 
     /// <summary>Names of the JSON files of a method's folder.</summary>
-    public static string[] Cases(string method) =>
-        Directory.Exists(Path.Combine(Folder, method))
-            ?
-            [
-                .. Directory
-                    .EnumerateFiles(Path.Combine(Folder, method), "*.json")
-                    .Select(f => Path.GetFileNameWithoutExtension(f)!)
-                    .Order(StringComparer.Ordinal),
-            ]
-            : [];
+    public static string[] Cases(string method) => Goldens.Cases("edit/" + method);
 
-    public static JsonElement Read(params string[] path) =>
-        JsonDocument.Parse(File.ReadAllBytes(Path.Combine([Folder, .. path]))).RootElement;
+    public static JsonElement Read(params string[] path) => Goldens.Json(["edit", .. path]);
 
-    public static CausalLm Model(JsonElement manifest) =>
-        WeightFolder.Load(Path.Combine(Checkout.Goldens, "models", manifest.GetProperty("model").GetString()!), CPU);
+    public static CausalLm Model(JsonElement manifest) => Goldens.Model(manifest);
 
-    public static int[] Ints(JsonElement e) => [.. e.EnumerateArray().Select(x => x.GetInt32())];
+    public static int[] Ints(JsonElement e) => Goldens.Ints(e);
+
+    /// <summary>Names of a manifest's batches, in the order of their numbers.</summary>
+    public static string[] Batches(JsonElement manifest) =>
+        [
+            .. manifest
+                .EnumerateObject()
+                .Select(p => p.Name)
+                .Where(n => n.StartsWith("batch", StringComparison.Ordinal))
+                .OrderBy(n => int.Parse(n["batch".Length..], CultureInfo.InvariantCulture)),
+        ];
 
     public static ValueOptions Value(JsonElement h) =>
         new()

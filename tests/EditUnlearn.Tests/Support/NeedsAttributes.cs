@@ -2,24 +2,35 @@ namespace EditUnlearn.Tests.Support;
 
 // xunit 2 cannot skip while running, so these decide at discovery; every skip carries its reason.
 
+/// <summary>A test that compares with reference values.</summary>
+public interface IReadsGoldens
+{
+    /// <summary>What it needs of the golden folder: a file or folder, with <c>*</c> in the last part if need be.</summary>
+    string Needs { get; }
+}
+
 /// <summary>A fact that needs part of the golden folder.</summary>
 [AttributeUsage(AttributeTargets.Method)]
-public sealed class GoldenFactAttribute : FactAttribute
+public sealed class GoldenFactAttribute : FactAttribute, IReadsGoldens
 {
-    /// <param name="path">A file or folder below the golden folder.</param>
-    public GoldenFactAttribute(string path = "") =>
-        Skip = Missing.Reason(Path.Combine(Checkout.Goldens, path), "EU_GOLDENS");
+    /// <param name="needs">A file or folder below the golden folder; the last part may hold <c>*</c>.</param>
+    public GoldenFactAttribute(string needs) => (Needs, Skip) = (needs, Goldens.Missing(needs));
+
+    /// <inheritdoc/>
+    public string Needs { get; }
 }
 
 /// <summary>
-/// A theory that needs part of the golden folder. Its member data must come out non-empty only where the folder exists.
+/// A theory that needs part of the golden folder. Its member data must come out non-empty where that part is there.
 /// </summary>
 [AttributeUsage(AttributeTargets.Method)]
-public sealed class GoldenTheoryAttribute : TheoryAttribute
+public sealed class GoldenTheoryAttribute : TheoryAttribute, IReadsGoldens
 {
-    /// <param name="path">A file or folder below the golden folder.</param>
-    public GoldenTheoryAttribute(string path = "") =>
-        Skip = Missing.Reason(Path.Combine(Checkout.Goldens, path), "EU_GOLDENS");
+    /// <param name="needs">A file or folder below the golden folder; the last part may hold <c>*</c>.</param>
+    public GoldenTheoryAttribute(string needs) => (Needs, Skip) = (needs, Goldens.Missing(needs));
+
+    /// <inheritdoc/>
+    public string Needs { get; }
 }
 
 /// <summary>A fact that needs original data files that the project must not ship.</summary>

@@ -1,6 +1,7 @@
 using EditUnlearn.Foundation;
 using EditUnlearn.Models;
 using EditUnlearn.Models.Training;
+using EditUnlearn.Models.Weights;
 
 namespace EditUnlearn.Tests.Support;
 
@@ -44,6 +45,22 @@ public static class TinyModels
         }
         return model;
     }
+
+    /// <summary>Names of the tiny checkpoints of the fixtures, whatever golden folder is in use.</summary>
+    public static IReadOnlyList<string> CheckpointNames { get; } =
+    [
+        .. Directory
+            .EnumerateDirectories(Path.Combine(Checkout.Fixtures, "models"))
+            .Select(f => Path.GetFileName(f)!)
+            .Order(StringComparer.Ordinal),
+    ];
+
+    /// <summary>The same as data of a theory.</summary>
+    public static TheoryData<string> Checkpoints => [.. CheckpointNames];
+
+    /// <summary>A tiny checkpoint of the fixtures.</summary>
+    public static CausalLm Checkpoint(string name) =>
+        WeightFolder.Load(Path.Combine(Checkout.Fixtures, "models", name), TorchSharp.torch.CPU);
 
     /// <summary>Rows of random tokens: BOS, a prompt, an answer, EOS.</summary>
     public static IReadOnlyList<TokenRow> Rows(int count, ulong seed = 5)

@@ -15,7 +15,7 @@ namespace EditUnlearn.Tests.Golden.Evaluation;
 [Trait("Category", "Golden")]
 public sealed class MetricGoldenTests
 {
-    private static string Folder => Path.Combine(Checkout.Goldens, "metrics");
+    private static string Folder => Goldens.At("metrics");
 
     [GoldenFact("metrics/porter_stems.json")]
     public void Every_stem_agrees()

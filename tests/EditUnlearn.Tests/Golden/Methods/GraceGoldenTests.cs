@@ -25,7 +25,7 @@ public sealed class GraceGoldenTests
 
     public static TheoryData<string> Cases() => AdapterGoldens.Cases("grace");
 
-    [GoldenTheory("edit/grace")]
+    [GoldenTheory("edit/grace/*.json")]
     [MemberData(nameof(Cases))]
     public void The_codebook_and_what_the_model_does_with_it_agree(string name)
     {
@@ -34,7 +34,7 @@ public sealed class GraceGoldenTests
         var manifest = json.RootElement;
         using var model = AdapterGoldens.Model(manifest);
         Compare(name, manifest, manifest.GetProperty("record"), model, LabelOrder.Aligned, useRecord: true);
-        if (File.Exists(Path.Combine(Checkout.Goldens, "edit", "grace", name + Literal + ".safetensors")))
+        if (File.Exists(Goldens.At("edit", "grace", name + Literal + ".safetensors")))
             Compare(
                 name + Literal,
                 manifest,

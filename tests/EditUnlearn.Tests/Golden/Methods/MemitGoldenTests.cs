@@ -15,7 +15,7 @@ public sealed class MemitGoldenTests
 {
     public static TheoryData<string> Cases() => [.. EditGoldens.Cases("memit")];
 
-    [GoldenTheory("edit/memit")]
+    [GoldenTheory("edit/memit/*.json")]
     [MemberData(nameof(Cases))]
     public void The_updates_and_all_that_leads_to_them_agree(string name)
     {
@@ -72,7 +72,7 @@ public sealed class MemitGoldenTests
         check.WeightsAndLogits(model, options.Layers, common);
     }
 
-    [GoldenTheory("edit/memit")]
+    [GoldenTheory("edit/memit/*.json")]
     [MemberData(nameof(Cases))]
     public void Both_closed_forms_agree_given_the_reference_keys_and_targets(string name)
     {

@@ -18,7 +18,7 @@ public sealed class RomeGoldenTests
 {
     public static TheoryData<string> Cases() => [.. EditGoldens.Cases("rome")];
 
-    [GoldenTheory("edit/rome")]
+    [GoldenTheory("edit/rome/*.json")]
     [MemberData(nameof(Cases))]
     public void The_update_and_all_that_leads_to_it_agree(string name)
     {

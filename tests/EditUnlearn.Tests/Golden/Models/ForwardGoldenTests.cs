@@ -15,22 +15,9 @@ public sealed class ForwardGoldenTests
 {
     private const double Bound = 1e-4;
 
-    public static TheoryData<string> Checkpoints()
-    {
-        var folder = Path.Combine(Checkout.Goldens, "forward");
-        return
-        [
-            .. Directory.Exists(folder)
-                ? Directory
-                    .EnumerateFiles(folder, "*.safetensors")
-                    .Select(f => Path.GetFileNameWithoutExtension(f)!)
-                    .Order(StringComparer.Ordinal)
-                    .ToArray()
-                : [],
-        ];
-    }
+    public static TheoryData<string> Checkpoints() => [.. Goldens.Cases("forward")];
 
-    [GoldenTheory("forward")]
+    [GoldenTheory("forward/*.json")]
     [MemberData(nameof(Checkpoints))]
     public void Logits_log_probabilities_and_ranks_agree(string name)
     {
@@ -72,7 +59,7 @@ public sealed class ForwardGoldenTests
         }
     }
 
-    [GoldenTheory("forward")]
+    [GoldenTheory("forward/*.json")]
     [MemberData(nameof(Checkpoints))]
     public void Every_recorded_place_in_the_stream_agrees(string name)
     {
@@ -115,7 +102,10 @@ public sealed class ForwardGoldenTests
                     $"layer {layer} mlp_out"
                 );
         }
-        var positions = (int)golden.Entries["rope.cos100"].Shape[0];
+        // Named after the number of positions: rope.cos100.
+        string Angles(string function) =>
+            golden.Entries.Keys.Single(k => k.StartsWith("rope." + function, StringComparison.Ordinal));
+        var positions = (int)golden.Entries[Angles("cos")].Shape[0];
         var (cos, sin) = Rope.Angles(model.Config, 0, positions, CPU);
         Tensors.Near(
             golden.Read("rope.inv_freq"),
@@ -123,11 +113,11 @@ public sealed class ForwardGoldenTests
             1e-6,
             "inverse frequencies"
         );
-        Tensors.Near(golden.Read("rope.cos100"), cos, 1e-5, "cosines");
-        Tensors.Near(golden.Read("rope.sin100"), sin, 1e-5, "sines");
+        Tensors.Near(golden.Read(Angles("cos")), cos, 1e-5, "cosines");
+        Tensors.Near(golden.Read(Angles("sin")), sin, 1e-5, "sines");
     }
 
-    [GoldenTheory("forward")]
+    [GoldenTheory("forward/*.json")]
     [MemberData(nameof(Checkpoints))]
     public void Padding_on_either_side_agrees_where_the_mask_is_one(string name)
     {
@@ -135,7 +125,7 @@ public sealed class ForwardGoldenTests
         using var quiet = no_grad();
         using var model = Load(name);
         var golden = Values(name);
-        foreach (var side in (string[])["batch_left", "batch_right"])
+        foreach (var side in Batches(golden))
         {
             var mask = golden.Read($"{side}.attention_mask");
             var logits = model.Forward(golden.Read($"{side}.input_ids"), new ForwardOptions { AttentionMask = mask });
@@ -144,7 +134,7 @@ public sealed class ForwardGoldenTests
         }
     }
 
-    [GoldenTheory("forward")]
+    [GoldenTheory("forward/*.json")]
     [MemberData(nameof(Checkpoints))]
     public void Greedy_text_agrees_batched_and_cached(string name)
     {
@@ -178,7 +168,7 @@ public sealed class ForwardGoldenTests
         return ids[prompt.Count..];
     }
 
-    [GoldenTheory("forward")]
+    [GoldenTheory("forward/*.json")]
     [MemberData(nameof(Checkpoints))]
     public void Exported_and_loaded_again_a_checkpoint_has_the_same_bits_and_gives_the_same_logits(string name)
     {
@@ -189,7 +179,8 @@ public sealed class ForwardGoldenTests
         using var stored = WeightFolder.Load(Folder(name), CPU, null);
         CheckpointExport.Write(Folder(name), model, folder["same"]);
         CheckpointExport.Write(Folder(name), stored, folder["cut"], new ExportOptions { ShardBytes = 50_000 });
-        var ids = Values(name).Read("batch_left.input_ids");
+        var golden = Values(name);
+        var ids = golden.Read(Batches(golden)[0] + ".input_ids");
         var logits = model.Forward(ids);
         foreach (var copy in (string[])["same", "cut"])
         {
@@ -201,7 +192,7 @@ public sealed class ForwardGoldenTests
         }
     }
 
-    [GoldenTheory("forward")]
+    [GoldenTheory("forward/*.json")]
     [MemberData(nameof(Checkpoints))]
     public void Mean_losses_agree(string name)
     {
@@ -226,16 +217,30 @@ public sealed class ForwardGoldenTests
     private static string Folder(string name)
     {
         using var json = Manifest(name);
-        return Path.Combine(Checkout.Goldens, "models", json.RootElement.GetProperty("model").GetString()!);
+        return Goldens.ModelFolder(json.RootElement);
+    }
+
+    // Batches padded on one side: batch_left, batch_right.
+    private static List<string> Batches(SafetensorsFile golden)
+    {
+        const string Mask = ".attention_mask";
+        List<string> batches =
+        [
+            .. golden
+                .Entries.Keys.Where(k => k.EndsWith(Mask, StringComparison.Ordinal))
+                .Select(k => k[..^Mask.Length])
+                .Order(StringComparer.Ordinal),
+        ];
+        Assert.NotEmpty(batches);
+        return batches;
     }
 
     private static JsonDocument Manifest(string name) =>
-        JsonDocument.Parse(File.ReadAllBytes(Path.Combine(Checkout.Goldens, "forward", name + ".json")));
+        JsonDocument.Parse(File.ReadAllBytes(Goldens.At("forward", name + ".json")));
 
     private static CausalLm Load(string name) => WeightFolder.Load(Folder(name), CPU);
 
-    private static SafetensorsFile Values(string name) =>
-        SafetensorsFile.Open(Path.Combine(Checkout.Goldens, "forward", name + ".safetensors"));
+    private static SafetensorsFile Values(string name) => Goldens.Values("forward", name + ".safetensors");
 
     private sealed class Recorder : ForwardTap
     {

@@ -16,21 +16,14 @@ public sealed class TokenizerGoldenTests
     private const string Part = "tokenizers";
     private static readonly ConcurrentDictionary<string, Lazy<Golden>> Loaded = new();
 
-    public static TheoryData<string> Files()
-    {
-        var folder = Path.Combine(Checkout.Goldens, Part);
-        return
+    public static TheoryData<string> Files() =>
         [
-            .. Directory.Exists(folder)
-                ? Directory
-                    .EnumerateFiles(folder, "*.json")
-                    .Where(HasTokenizer)
-                    .Select(f => Path.GetFileName(f)!)
-                    .Order(StringComparer.Ordinal)
-                    .ToArray()
-                : [],
+            .. Goldens
+                .Files(Checkout.Goldens, Part + "/*.json")
+                .Where(HasTokenizer)
+                .Select(f => Path.GetFileName(f)!)
+                .Order(StringComparer.Ordinal),
         ];
-    }
 
     [TokenizerTheory]
     [MemberData(nameof(Files))]
@@ -182,56 +175,83 @@ public sealed class TokenizerGoldenTests
 
     private static bool HasTokenizer(string file) => TokenizerOf(file) is { } path && File.Exists(path);
 
-    // The head alone says where the tokenizer lies.
+    // The head says where the tokenizer lies: among the original data, or beside the golden folder.
     private static string? TokenizerOf(string file)
     {
         using var json = JsonDocument.Parse(File.ReadAllBytes(file));
-        return json.RootElement.TryGetProperty("tokenizer", out var path)
-            ? Path.Combine(Checkout.Shared, path.GetString()!)
-            : null;
+        return json.RootElement.TryGetProperty("tokenizer", out var path) ? Tokenizer(path.GetString()!) : null;
+    }
+
+    private static string Tokenizer(string path)
+    {
+        string[] places = [Checkout.Shared, Path.Combine(Checkout.Goldens, ".."), Checkout.Goldens];
+        return places.Select(p => Path.GetFullPath(path, p)).FirstOrDefault(File.Exists)
+            ?? Path.Combine(Checkout.Shared, path);
     }
 
     /// <summary>Skips where golden files or the tokenizers they speak of are absent.</summary>
     [AttributeUsage(AttributeTargets.Method)]
-    private sealed class TokenizerTheoryAttribute : TheoryAttribute
+    private sealed class TokenizerTheoryAttribute : TheoryAttribute, IReadsGoldens
     {
         public TokenizerTheoryAttribute() =>
             Skip =
-                Missing.Reason(Path.Combine(Checkout.Goldens, Part), "EU_GOLDENS")
-                ?? Missing.Reason(Path.Combine(Checkout.Shared, "data", "tokenizers"), "EU_SHARED");
+                Goldens.Missing(Needs)
+                ?? (
+                    Goldens.Files(Checkout.Goldens, Needs).Any(HasTokenizer)
+                        ? null
+                        : $"absent: the tokenizers that {Part} speaks of (set EU_SHARED to the folder that holds them)"
+                );
+
+        /// <inheritdoc/>
+        public string Needs => Part + "/*.json";
     }
 
     private sealed class Golden
     {
         public Golden(string file)
         {
-            var head = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(Checkout.Goldens, Part, file))).RootElement;
-            var path = Path.Combine(Checkout.Shared, head.GetProperty("tokenizer").GetString()!);
+            var head = Goldens.Json(Part, file);
+            var path = TokenizerGoldenTests.Tokenizer(head.GetProperty("tokenizer").GetString()!);
             Assert.Equal(
                 head.GetProperty("tokenizer_sha256").GetString(),
                 Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(path)))
             );
             IsSentencePiece = path.EndsWith(".model", StringComparison.Ordinal);
-            var family =
-                !IsSentencePiece ? "llama31"
-                : path.Contains("mistral", StringComparison.Ordinal) ? "mistral"
-                : "llama2";
             var model = TinyModels.Llama();
-            var config = model.Config with
-            {
-                Family = family,
-                VocabSize = 1 << 18,
-                BosId = head.GetProperty("bos_id").GetInt32(),
-            };
+            var config = model.Config with { VocabSize = 1 << 18, BosId = head.GetProperty("bos_id").GetInt32() };
             using var folder = new TemporaryFolder();
             File.Copy(path, folder[Path.GetFileName(path)]);
-            Tokenizer = TokenizerFolder.Load(folder.Path, config);
-            Encoder = new RowEncoder(Tokenizer, FamilyCatalog.Get(family).Template, config);
+            Cases = [.. head.GetProperty("cases").EnumerateArray().Select(c => new Case(this, c))];
+            Assert.Equal(head.GetProperty("count").GetInt32(), Cases.Count);
+            (Tokenizer, Encoder) = FamilyCatalog
+                .All.Select(f => Read(folder.Path, config with { Family = f.Name }, f.Template))
+                .First(e => Fits(e.Encoder));
             Plain = new RowEncoder(Tokenizer, TemplateCatalog.Get("plain"), config);
             // The weights do not matter here; the tiny ones lend a checkpoint its form.
             Checkpoint = new Checkpoint(model, Tokenizer, Encoder.Template);
-            Cases = [.. head.GetProperty("cases").EnumerateArray().Select(c => new Case(this, c))];
-            Assert.Equal(head.GetProperty("count").GetInt32(), Cases.Count);
+        }
+
+        private static (ITokenizer Tokenizer, RowEncoder Encoder) Read(
+            string folder,
+            ModelConfig config,
+            ChatTemplate template
+        )
+        {
+            var tokenizer = TokenizerFolder.Load(folder, config);
+            return (tokenizer, new RowEncoder(tokenizer, template, config));
+        }
+
+        // Which family a tokenizer belongs to shows in the first prompt: its template is that family's.
+        private bool Fits(RowEncoder encoder)
+        {
+            var prompt = Cases.FirstOrDefault(c =>
+                c.String("question") is not null && c.String("answer") is null && c.Group != "plain-prompt"
+            );
+            return prompt is null
+                || (
+                    encoder.Template.Prompt(prompt.String("question")!) == prompt.Text
+                    && encoder.Prompt(prompt.String("question")!).SequenceEqual(prompt.Numbers("ids_with_bos"))
+                );
         }
 
         public bool IsSentencePiece { get; }

@@ -21,15 +21,15 @@ public sealed class AdapterContractTests
 {
     public static TheoryData<string> Adapters => [.. Examples.Keys];
 
-    /// <summary>Every adapter on own tiny models and, where they are at hand, on the goldens' models.</summary>
+    /// <summary>Every adapter on random tiny models and on the checkpoints of the fixtures.</summary>
     public static TheoryData<string, string> AdaptersAndModels
     {
         get
         {
             TheoryData<string, string> cases = [];
             foreach (var adapter in new[] { "grace corrected", "wise corrected" })
-            foreach (var model in (string[])["llama", "mistral", .. GoldenModels()])
-                cases.Add(adapter, model);
+                foreach (var model in (string[])["llama", "mistral", .. TinyModels.CheckpointNames])
+                    cases.Add(adapter, model);
             return cases;
         }
     }
@@ -209,7 +209,7 @@ public sealed class AdapterContractTests
         {
             "llama" => TinyModels.Llama(),
             "mistral" => TinyModels.Llama(window: 4),
-            _ => WeightFolder.Load(Path.Combine(Checkout.Goldens, "models", which), CPU),
+            _ => TinyModels.Checkpoint(which),
         };
         var inputs = Inputs(model);
         using var trained = Examples[name](null).Edit(model, inputs, new Seed(11));
@@ -439,15 +439,6 @@ public sealed class AdapterContractTests
         }
         return ids[prompt.Count..];
     }
-
-    private static IEnumerable<string> GoldenModels() =>
-        Directory.Exists(Path.Combine(Checkout.Goldens, "models"))
-            ? Directory
-                .EnumerateDirectories(Path.Combine(Checkout.Goldens, "models"))
-                .Select(f => Path.GetFileName(f)!)
-                .Where(f => !f.EndsWith("bf16", StringComparison.Ordinal))
-                .Order(StringComparer.Ordinal)
-            : [];
 
     private static MethodInputs Inputs(CausalLm model) =>
         new()

@@ -5,7 +5,6 @@ using EditUnlearn.Methods.Shared;
 using EditUnlearn.Models;
 using EditUnlearn.Models.Patches;
 using EditUnlearn.Models.Training;
-using EditUnlearn.Models.Weights;
 using EditUnlearn.Tests.Support;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -32,24 +31,15 @@ public sealed class EditingTests
         [72],
     ];
 
-    /// <summary>Random decoders, and the tiny checkpoints that are at hand.</summary>
-    public static TheoryData<string> Models =>
-        [
-            "random",
-            "random with window",
-            .. ((string[])["tiny-mistral", "tiny-llama31", "tiny-llama31-tied-bf16"]).Where(m =>
-                Directory.Exists(Folder(m))
-            ),
-        ];
-
-    private static string Folder(string name) => Path.Combine(Checkout.Goldens, "models", name);
+    /// <summary>Random decoders, and the tiny checkpoints of the fixtures.</summary>
+    public static TheoryData<string> Models => ["random", "random with window", .. TinyModels.CheckpointNames];
 
     private static CausalLm Open(string name) =>
         name switch
         {
             "random" => TinyModels.Lively(),
             "random with window" => TinyModels.Lively(window: 4),
-            _ => WeightFolder.Load(Folder(name), CPU),
+            _ => TinyModels.Checkpoint(name),
         };
 
     [Theory]

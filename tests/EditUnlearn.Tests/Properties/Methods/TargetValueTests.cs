@@ -2,7 +2,6 @@ using EditUnlearn.Benchmarks;
 using EditUnlearn.Methods;
 using EditUnlearn.Methods.Shared;
 using EditUnlearn.Models;
-using EditUnlearn.Models.Weights;
 using EditUnlearn.Tests.Support;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -301,14 +300,12 @@ public sealed class TargetValueTests
             Assert.Equal(losses[i].Total, fast.Losses[i].Total, 1e-5);
     }
 
-    [GoldenTheory("models")]
-    [InlineData("tiny-mistral")]
-    [InlineData("tiny-llama31")]
-    [InlineData("tiny-llama31-tied-bf16")]
+    [Theory]
+    [MemberData(nameof(TinyModels.Checkpoints), MemberType = typeof(TinyModels))]
     public void Other_families_give_the_plain_values_too(string name)
     {
         using var scope = NewDisposeScope();
-        using var model = WeightFolder.Load(Path.Combine(Checkout.Goldens, "models", name), CPU);
+        using var model = TinyModels.Checkpoint(name);
         // Longer than the window of 16.
         var edit = new EditRequest(
             "long",

@@ -44,7 +44,8 @@ public sealed class StatisticsTests
         );
     }
 
-    [GoldenFact("edit/common")]
+    [GoldenFact("edit/common/second_moment.safetensors")]
+    [Trait("Category", "Golden")]
     public void Moments_of_the_reference_text_are_the_reference_moments()
     {
         using var scope = NewDisposeScope();
