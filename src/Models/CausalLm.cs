@@ -96,7 +96,7 @@ public sealed class CausalLm : IDisposable
 
     /// <summary>Logits [B, T, V] of the next token at every position.</summary>
     /// <param name="ids">Token ids [B, T].</param>
-    /// <param name="options">Interventions, cache, padding.</param>
+    /// <param name="options">Interventions, past, padding.</param>
     public Tensor Forward(Tensor ids, ForwardOptions? options = null)
     {
         using var scope = NewDisposeScope();
@@ -113,10 +113,10 @@ public sealed class CausalLm : IDisposable
 
     /// <summary>The same at some positions [P, D]; less work than all of them.</summary>
     /// <param name="ids">Token ids [B, T].</param>
-    /// <param name="positions">See <see cref="ForwardOptions.Only"/> [P].</param>
-    /// <param name="options">Interventions, cache, padding.</param>
+    /// <param name="positions">See <see cref="Positions.At"/> [P].</param>
+    /// <param name="options">Interventions, past, padding.</param>
     public Tensor Hidden(Tensor ids, Tensor positions, ForwardOptions? options = null) =>
-        Hidden(ids, (options ?? new ForwardOptions()) with { Only = positions });
+        Hidden(ids, (options ?? new ForwardOptions()) with { Positions = Positions.At(positions) });
 
     /// <summary>Token embeddings [B, T, D].</summary>
     public Tensor Embed(Tensor ids, ForwardOptions? options = null)
@@ -137,55 +137,37 @@ public sealed class CausalLm : IDisposable
     /// <param name="h">The stream before block <paramref name="first"/> [B, T, D].</param>
     /// <param name="first">0-based.</param>
     /// <param name="end">One past the last block.</param>
-    /// <param name="options">Interventions, cache, padding.</param>
+    /// <param name="options">Interventions, past, padding.</param>
     public Tensor Blocks(Tensor h, int first, int end, ForwardOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(h);
         ArgumentOutOfRangeException.ThrowIfNegative(first);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(end, Config.Layers);
-        var only = options?.Only;
+        var positions = options?.Positions;
         if (first >= end)
-            return only is null ? h.alias() : Chosen(h, only);
+            return positions?.Of(h) ?? h.alias();
         using var scope = NewDisposeScope();
-        var count = (int)h.shape[1];
-        var past = options?.Cache?.Length ?? options?.Prefix?.Past ?? 0;
-        var tails = options?.Tails;
-        var (cos, sin) = tails is null ? Rope.Angles(Config, past, count, h.device) : (tails.Cos, tails.Sin);
-        if (tails is null)
-            sin = Rope.WithSigns(sin);
-        var mask = tails is null
-            ? Mask((int)h.shape[0], past, count, 0, options?.AttentionMask, h.dtype, h.device)
-            : tails.Mask;
+        var past = options?.Past ?? Past.None;
+        var turn = past.Angles(Config, h);
+        var mask = past.Mask(Config, h, 0, options?.AttentionMask);
         // Without padding and window a causal flag does what the mask would, and the kernel skips the upper half.
-        var causal = mask is null && count > 1;
-        var keepFrom = options?.KeepFrom ?? 0;
-        if (only is not null && keepFrom > 0)
-            throw new ArgumentException("Only and KeepFrom both choose positions; give one of them.", nameof(options));
-        if (tails is not null && keepFrom > 0)
-            throw new ArgumentException("Tails and KeepFrom both choose positions; give one of them.", nameof(options));
+        var causal = mask is null && h.shape[1] > 1;
         for (var layer = first; layer < end; layer++)
         {
             using var block = NewDisposeScope();
-            var from = layer == end - 1 ? keepFrom : 0;
-            if (from > 0)
+            var read =
+                layer < end - 1 || (positions?.Chosen is not null && options?.Tap is not null) ? null : positions;
+            if (read?.First > 0)
             {
-                mask = Mask((int)h.shape[0], past, count, from, options?.AttentionMask, h.dtype, h.device);
+                mask = past.Mask(Config, h, read.First, options?.AttentionMask);
                 causal = false;
             }
-            h = Block(
-                    h,
-                    layer,
-                    cos,
-                    sin,
-                    mask,
-                    causal,
-                    from,
-                    layer == end - 1 && options?.Tap is null ? only : null,
-                    options
-                )
-                .MoveToOuterDisposeScope();
+            h = Block(h, layer, turn, mask, causal, read, options).MoveToOuterDisposeScope();
         }
-        return (only is not null && options?.Tap is not null ? Chosen(h, only) : h).MoveToOuterDisposeScope();
+        // A tap sees all positions of the last block, so they are chosen behind it.
+        return (
+            positions?.Chosen is not null && options?.Tap is not null ? positions.Of(h) : h
+        ).MoveToOuterDisposeScope();
     }
 
     /// <summary>The last norm [.., D].</summary>
@@ -204,45 +186,23 @@ public sealed class CausalLm : IDisposable
             weight.Dispose();
     }
 
-    private static Tensor Chosen(Tensor h, Tensor positions)
-    {
-        using var scope = NewDisposeScope();
-        return h.reshape(-1, h.shape[^1]).index_select(0, positions).MoveToOuterDisposeScope();
-    }
-
-    // Positions before `from`, or outside `only`, are looked at, but not computed and returned.
+    // Positions that nobody reads are looked at, but not computed and returned.
     private Tensor Block(
         Tensor h,
         int layer,
-        Tensor cos,
-        Tensor sin,
+        (Tensor Cos, Tensor Sin) turn,
         Tensor? mask,
         bool causal,
-        int from,
-        Tensor? only,
+        Positions? read,
         ForwardOptions? options
     )
     {
         var tap = options?.Tap;
         if (tap is not null)
             h = tap.ResidPre(layer, h);
-        var mixed = Attention(
-            RmsNorm(h, Of(TensorNames.InputNorm(layer), options)),
-            layer,
-            cos,
-            sin,
-            mask,
-            causal,
-            from,
-            only,
-            options
-        );
-        h =
-            (
-                only is not null ? Chosen(h, only)
-                : from > 0 ? h.narrow(1, from, h.shape[1] - from)
-                : h
-            ) + mixed;
+        var normed = RmsNorm(h, Of(TensorNames.InputNorm(layer), options));
+        var mixed = Attention(normed, layer, turn, mask, causal, read, options);
+        h = (read?.Of(h) ?? h) + mixed;
 
         var x = RmsNorm(h, Of(TensorNames.PostAttentionNorm(layer), options));
         var key =
@@ -258,15 +218,14 @@ public sealed class CausalLm : IDisposable
     private Tensor Attention(
         Tensor x,
         int layer,
-        Tensor cos,
-        Tensor sin,
+        (Tensor Cos, Tensor Sin) turn,
         Tensor? mask,
         bool causal,
-        int from,
-        Tensor? only,
+        Positions? read,
         ForwardOptions? options
     )
     {
+        var from = read?.First ?? 0;
         long batch = x.shape[0],
             count = x.shape[1] - from,
             head = Config.HeadDim;
@@ -274,25 +233,14 @@ public sealed class CausalLm : IDisposable
             Linear(TensorNames.Attention(layer, map), of, options, TensorNames.AttentionBias(layer, map))
                 .view(batch, of.shape[1], heads, head)
                 .transpose(1, 2);
+        Tensor Later(Tensor t, int dimension) => from == 0 ? t : t.narrow(dimension, from, count);
 
         // Angles are float32 whatever the weights are, as in the reference.
-        var q =
-            from > 0
-                ? Rope.Rotate(
-                        Heads("q_proj", Config.Heads, x.narrow(1, from, count)),
-                        cos.narrow(-2, from, count),
-                        sin.narrow(-2, from, count)
-                    )
-                    .to(x.dtype)
-                : Rope.Rotate(Heads("q_proj", Config.Heads, x), cos, sin).to(x.dtype); // [B, H, T, head]
-        var k = Rope.Rotate(Heads("k_proj", Config.KvHeads, x), cos, sin).to(x.dtype); // [B, K, T, head]
+        var q = Rope.Rotate(Heads("q_proj", Config.Heads, Later(x, 1)), Later(turn.Cos, -2), Later(turn.Sin, -2))
+            .to(x.dtype); // [B, H, T, head]
+        var k = Rope.Rotate(Heads("k_proj", Config.KvHeads, x), turn.Cos, turn.Sin).to(x.dtype); // [B, K, T, head]
         var v = Heads("v_proj", Config.KvHeads, x);
-        if (options?.Cache is { } cache)
-            (k, v) = cache.Append(layer, k, v);
-        else if (options?.Prefix is { } prefix)
-            (k, v) = prefix.Join(layer, k, v);
-        else if (options?.Tails is { } tails)
-            (k, v) = tails.Join(layer, k, v);
+        (k, v) = (options?.Past ?? Past.None).Join(layer, k, v);
         if (Config.KvHeads != Config.Heads)
         {
             k = Repeated(k);
@@ -302,7 +250,7 @@ public sealed class CausalLm : IDisposable
         mixed = mixed.transpose(1, 2).reshape(batch, count, Config.Heads * head);
         return Linear(
             TensorNames.Attention(layer, "o_proj"),
-            only is null ? mixed : Chosen(mixed, only),
+            read?.Chosen is null ? mixed : read.Of(mixed),
             options,
             TensorNames.AttentionBias(layer, "o_proj")
         );
@@ -315,47 +263,6 @@ public sealed class CausalLm : IDisposable
         return t.unsqueeze(2)
             .expand(t.shape[0], t.shape[1], group, t.shape[2], t.shape[3])
             .reshape(t.shape[0], Config.Heads, t.shape[2], t.shape[3]);
-    }
-
-    // Additive mask [B or 1, 1, T - skip, past + T] for all positions of the pass but the first `skip`, or null where
-    // the causal flag (or a single new token) says all.
-    // A masked score is very low but finite: a padded row that may look at nothing would otherwise become NaN and
-    // spread through its values.
-    private Tensor? Mask(
-        int batch,
-        int past,
-        int count,
-        int skip,
-        Tensor? attentionMask,
-        ScalarType dtype,
-        Device device
-    )
-    {
-        var all = past + count;
-        var windowed = Config.SlidingWindow is { } window && all > window;
-        if (attentionMask is null && !windowed && (count - skip == 1 || (past == 0 && skip == 0)))
-            return null;
-        using var quiet = no_grad();
-        using var scope = NewDisposeScope();
-        var to = arange(all, device: device).unsqueeze(0);
-        var from = arange(past + skip, all, device: device).unsqueeze(1);
-        var allowed = to <= from;
-        if (windowed)
-            allowed = allowed.logical_and(to > from - Config.SlidingWindow!.Value);
-        allowed = allowed.view(1, 1, count - skip, all);
-        if (attentionMask is not null)
-        {
-            if (attentionMask.shape[0] != batch || attentionMask.shape[1] != all)
-                throw new ArgumentException(
-                    $"The attention mask is [{string.Join(", ", attentionMask.shape)}], not [{batch}, {all}].",
-                    nameof(attentionMask)
-                );
-            allowed = allowed.logical_and(attentionMask.to(ScalarType.Bool).view(batch, 1, 1, all));
-        }
-        var lowest = dtype == ScalarType.Float16 ? -65504.0 : -1e30;
-        return zeros(allowed.shape, dtype: dtype, device: device)
-            .masked_fill_(allowed.logical_not(), lowest)
-            .MoveToOuterDisposeScope();
     }
 
     // In the weights' own type: the library sums bfloat16 products in float32 and rounds each result once (relative

@@ -11,11 +11,14 @@ namespace EditUnlearn.Models;
 /// pass. Gradients flow through the tail alone.
 /// Shapes: R rows, S longest beginning, T longest tail. Tails are padded on the right, where no real position looks.
 /// </remarks>
-public sealed class Continuations : IDisposable
+public sealed class Continuations : Past
 {
     private readonly int _first;
     private readonly Tensor[] _keys,
         _values;
+    private Tensor _cos,
+        _sin,
+        _mask; // angles [R, 1, T, head], sines as Rope.Rotate takes them; additive [R, 1, T, S + T]
 
     private Continuations(
         int first,
@@ -30,7 +33,7 @@ public sealed class Continuations : IDisposable
     {
         _first = first;
         (_keys, _values) = (keys, values);
-        (Stream, Begun, Cos, Sin, Mask) = (stream, begun, cos, sin, mask);
+        (Stream, Begun, _cos, _sin, _mask) = (stream, begun, cos, sin, mask);
         foreach (var t in Owned)
             t.DetachFromDisposeScope();
     }
@@ -41,14 +44,7 @@ public sealed class Continuations : IDisposable
     /// <summary>The stream of the beginnings after the last block [R, S, D].</summary>
     public Tensor Begun { get; private set; }
 
-    internal Tensor Cos { get; private set; }
-
-    internal Tensor Sin { get; private set; }
-
-    // Additive [R, 1, T, S + T].
-    internal Tensor Mask { get; private set; }
-
-    private IEnumerable<Tensor> Owned => [.. _keys, .. _values, Stream, Begun, Cos, Sin, Mask];
+    private IEnumerable<Tensor> Owned => [.. _keys, .. _values, Stream, Begun, _cos, _sin, _mask];
 
     /// <summary>
     /// Runs the beginnings of rows through the remaining blocks and keeps what their tails will look back at.
@@ -82,7 +78,7 @@ public sealed class Continuations : IDisposable
         using var cache = new KvCache(model, rows, Math.Max(before, 1));
         var begun = h.narrow(1, 0, before);
         if (before > 0)
-            begun = model.Blocks(begun, first, layers, new ForwardOptions { Cache = cache });
+            begun = model.Blocks(begun, first, layers, new ForwardOptions { Past = cache });
         var held = Enumerable.Range(first, layers - first).Select(l => cache.Written(l, before)).ToArray();
 
         var start = tensor(starts.Select(s => (long)s).ToArray(), device: h.device);
@@ -99,7 +95,7 @@ public sealed class Continuations : IDisposable
             begun.clone(),
             Turned(cos),
             Turned(Rope.WithSigns(sin)),
-            MaskOf(model.Config, start, before, width, h.dtype)
+            CausalMask.OfEnds(model.Config, start, before, width, h.dtype)
         );
     }
 
@@ -116,36 +112,22 @@ public sealed class Continuations : IDisposable
         }
         for (var i = 0; i < _keys.Length; i++)
             (_keys[i], _values[i]) = (Kept(_keys[i]), Kept(_values[i]));
-        (Stream, Begun, Cos, Sin, Mask) = (Kept(Stream), Kept(Begun), Kept(Cos), Kept(Sin), Kept(Mask));
+        (Stream, Begun, _cos, _sin, _mask) = (Kept(Stream), Kept(Begun), Kept(_cos), Kept(_sin), Kept(_mask));
     }
 
     /// <inheritdoc/>
-    public void Dispose()
+    protected override void Dispose(bool disposing)
     {
         foreach (var t in Owned)
             t.Dispose();
     }
 
     // All keys and values a block's tail may look at [R, K, S + T, head].
-    internal (Tensor Keys, Tensor Values) Join(int layer, Tensor keys, Tensor values) =>
+    internal override (Tensor Keys, Tensor Values) Join(int layer, Tensor keys, Tensor values) =>
         (cat([_keys[layer - _first], keys], 2), cat([_values[layer - _first], values], 2));
 
-    private static Tensor MaskOf(ModelConfig config, Tensor start, int before, int width, ScalarType dtype)
-    {
-        var device = start.device;
-        var first = start.view(-1, 1, 1); // [R, 1, 1]
-        var query = first + arange(width, device: device).view(1, -1, 1); // [R, T, 1] positions
-        var earlier = arange(before, device: device).view(1, 1, -1); // [1, 1, S]
-        var later = first + arange(width, device: device).view(1, 1, -1); // [R, 1, T]
-        var toEarlier = (earlier < first).expand(start.shape[0], width, before);
-        var toLater = later <= query;
-        if (config.SlidingWindow is { } window)
-        {
-            toEarlier = toEarlier.logical_and(earlier > query - window);
-            toLater = toLater.logical_and(later > query - window);
-        }
-        var allowed = cat([toEarlier, toLater], -1).unsqueeze(1);
-        var lowest = dtype == ScalarType.Float16 ? -65504.0 : -1e30;
-        return zeros(allowed.shape, dtype: dtype, device: device).masked_fill_(allowed.logical_not(), lowest);
-    }
+    internal override (Tensor Cos, Tensor Sin) Angles(ModelConfig config, Tensor h) => (_cos, _sin);
+
+    internal override Tensor Mask(ModelConfig config, Tensor h, int skip, Tensor? real) =>
+        skip == 0 ? _mask : _mask.narrow(2, skip, _mask.shape[2] - skip);
 }

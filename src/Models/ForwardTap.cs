@@ -62,31 +62,14 @@ public sealed record ForwardOptions
     /// <summary>Interventions.</summary>
     public ForwardTap? Tap { get; init; }
 
-    /// <summary>Keys and values of earlier positions; the pass appends its own.</summary>
-    public KvCache? Cache { get; init; }
+    /// <summary>Earlier positions that the pass may look at; null where it begins its rows.</summary>
+    public Past? Past { get; init; }
+
+    /// <summary>The positions that are read; null for all [B, T, D].</summary>
+    public Positions? Positions { get; init; }
 
     /// <summary>
-    /// Keys and values of earlier positions that stay as they are; not together with <see cref="Cache"/>.
-    /// </summary>
-    public KvPrefix? Prefix { get; init; }
-
-    /// <summary>
-    /// The last block computes only positions of this pass from here on; those before are looked at but not returned,
-    /// and a tap does not see them there. 0 for all; not together with <see cref="Tails"/>.
-    /// </summary>
-    public int KeepFrom { get; init; }
-
-    /// <summary>
-    /// The last block run returns only these positions [P, D], as indices into its flattened ones, row * T + position;
-    /// null for all [B, T, D]. Of the others only what these look at is computed, unless a tap wants to see them.
-    /// Not together with <see cref="KeepFrom"/>.</summary>
-    public Tensor? Only { get; init; }
-
-    /// <summary>What the rows began with, where only their ends are run.</summary>
-    public Continuations? Tails { get; init; }
-
-    /// <summary>
-    /// 1 where a token is real, 0 where it is padding [B, cached + T]; null when every token is real or padding is on
+    /// 1 where a token is real, 0 where it is padding [B, past + T]; null when every token is real or padding is on
     /// the right and unread.
     /// </summary>
     public Tensor? AttentionMask { get; init; }

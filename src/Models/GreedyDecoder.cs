@@ -106,10 +106,10 @@ public static class GreedyDecoder
                 next,
                 new ForwardOptions
                 {
-                    Cache = cache,
+                    Past = cache,
                     AttentionMask = mask?.narrow(1, 0, length),
                     Tap = tap,
-                    KeepFrom = tap is null ? (int)next.shape[1] - 1 : 0,
+                    Positions = tap is null ? Positions.From((int)next.shape[1] - 1) : null,
                 }
             );
             var chosen = model.Logits(hidden.select(1, -1)).argmax(-1);

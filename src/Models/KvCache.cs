@@ -3,10 +3,9 @@ using static TorchSharp.torch;
 namespace EditUnlearn.Models;
 
 /// <summary>
-/// Keys and values of the positions a generation has passed, for every block. An argument of the forward pass; the
-/// model keeps none.
+/// Keys and values of the positions a generation has passed. Every pass appends its own.
 /// </summary>
-public sealed class KvCache : IDisposable
+public sealed class KvCache : Past
 {
     private readonly Tensor[] _keys,
         _values;
@@ -49,7 +48,7 @@ public sealed class KvCache : IDisposable
     }
 
     /// <inheritdoc/>
-    public void Dispose()
+    protected override void Dispose(bool disposing)
     {
         foreach (var t in _keys)
             t.Dispose();
@@ -57,9 +56,11 @@ public sealed class KvCache : IDisposable
             t.Dispose();
     }
 
+    internal override int Before => Length;
+
     // Writes the new positions of one block and returns all it holds, views [B, K, length, head]. The last block moves
     // Length on.
-    internal (Tensor Keys, Tensor Values) Append(int layer, Tensor keys, Tensor values)
+    internal override (Tensor Keys, Tensor Values) Join(int layer, Tensor keys, Tensor values)
     {
         var count = (int)keys.shape[2];
         if (Length + count > Capacity)

@@ -11,7 +11,7 @@ namespace EditUnlearn.Models;
 /// <see cref="KvCache"/> nothing is ever written after <see cref="Of"/>, so a loop may run the same continuation again
 /// and again.
 /// </remarks>
-public sealed class KvPrefix : IDisposable
+public sealed class KvPrefix : Past
 {
     private readonly Dictionary<int, (Tensor Keys, Tensor Values)> _blocks = [];
     private bool _complete;
@@ -44,9 +44,9 @@ public sealed class KvPrefix : IDisposable
             end,
             new ForwardOptions
             {
-                Prefix = prefix,
+                Past = prefix,
                 AttentionMask = attentionMask,
-                KeepFrom = prefix.Length - 1,
+                Positions = Positions.From(prefix.Length - 1),
             }
         );
         prefix._complete = true;
@@ -54,7 +54,7 @@ public sealed class KvPrefix : IDisposable
     }
 
     /// <inheritdoc/>
-    public void Dispose()
+    protected override void Dispose(bool disposing)
     {
         foreach (var (keys, values) in _blocks.Values)
         {
@@ -64,10 +64,10 @@ public sealed class KvPrefix : IDisposable
         _blocks.Clear();
     }
 
-    // Positions that precede those of the pass: none while the prefix itself is being computed.
-    internal int Past => _complete ? Length : 0;
+    // None while the prefix itself is being computed.
+    internal override int Before => _complete ? Length : 0;
 
-    internal (Tensor Keys, Tensor Values) Join(int layer, Tensor keys, Tensor values)
+    internal override (Tensor Keys, Tensor Values) Join(int layer, Tensor keys, Tensor values)
     {
         if (!_complete)
         {

@@ -38,7 +38,7 @@ public static class Sampler
             using var scope = NewDisposeScope();
             var hidden = model.Hidden(
                 tensor(next, device: model.Device).unsqueeze(0),
-                new ForwardOptions { Cache = cache }
+                new ForwardOptions { Past = cache }
             );
             var logits = model.Logits(hidden.select(1, -1))[0].to(ScalarType.Float32).cpu();
             var chosen = Pick(logits.data<float>().ToArray(), temperature, stream.NextDouble());

@@ -116,22 +116,18 @@ internal sealed class CachedEdits : IDisposable
     public Tensor Nll(Tensor? values)
     {
         var h = values is null ? _base : where(_replaced, _withoutMemory + values.to(_base.dtype).unsqueeze(1), _base);
-        var top = _model.Config.Layers;
-        // With no block above, all columns are still there; otherwise the last block computes only those that predict.
-        var from = _layer + 1 < top ? _labelsFrom : 0;
+        // Only the columns that predict are computed in the last block.
         h = _model.Blocks(
             h,
             _layer + 1,
-            top,
+            _model.Config.Layers,
             new ForwardOptions
             {
-                Prefix = _prefix,
+                Past = _prefix,
                 AttentionMask = _mask,
-                KeepFrom = from,
+                Positions = Positions.From(_labelsFrom),
             }
         );
-        if (from != _labelsFrom)
-            h = h.narrow(1, _labelsFrom, h.shape[1] - _labelsFrom);
         var states = _model.FinalNorm(h.reshape(-1, h.shape[^1]).index_select(0, _positions));
         var logProbabilities = nn
             .functional.log_softmax(_model.Logits(states).to(ScalarType.Float32), -1)

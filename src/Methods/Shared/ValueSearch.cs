@@ -147,7 +147,7 @@ internal sealed class ValueSearch : IDisposable
             h,
             _layer + 1,
             _model.Config.Layers,
-            new ForwardOptions { Tails = _tails, Only = _plan.Read }
+            new ForwardOptions { Past = _tails, Positions = Positions.At(_plan.Read) }
         );
         var log = LogProbabilities(h); // targets, then essence rows
         var targets = _plan.TargetIds.shape[0];

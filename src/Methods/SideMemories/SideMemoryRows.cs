@@ -159,21 +159,17 @@ internal sealed class SideMemoryRows : IDisposable
     /// <param name="output">From <see cref="Output"/>.</param>
     public Tensor TargetLoss(Tensor output)
     {
-        var top = _model.Config.Layers;
         var h = _without + output.narrow(0, 0, _templates).narrow(1, _trim, output.shape[1] - _trim);
-        var from = _layer + 1 < top ? _predictsFrom : 0;
         h = _model.Blocks(
             h,
             _layer + 1,
-            top,
+            _model.Config.Layers,
             new ForwardOptions
             {
                 AttentionMask = _mask?.narrow(0, 0, _templates).narrow(1, _trim, _mask.shape[1] - _trim),
-                KeepFrom = from,
+                Positions = Positions.From(_predictsFrom),
             }
         );
-        if (from != _predictsFrom)
-            h = h.narrow(1, _predictsFrom, h.shape[1] - _predictsFrom);
         var states = _model.FinalNorm(h.reshape(-1, h.shape[^1]).index_select(0, _positions));
         var logProbabilities = nn
             .functional.log_softmax(_model.Logits(states).to(ScalarType.Float32), -1)

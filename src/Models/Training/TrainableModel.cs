@@ -136,7 +136,7 @@ public sealed class TrainableModel : IDisposable
     /// The stream after the last norm [B, T, D], or at some positions [P, D], with a graph to the moving weights.
     /// </summary>
     /// <param name="ids">Token ids [B, T].</param>
-    /// <param name="positions">See <see cref="ForwardOptions.Only"/>; null for all.</param>
+    /// <param name="positions">See <see cref="Positions.At"/>; null for all.</param>
     /// <param name="attentionMask">See <see cref="ForwardOptions.AttentionMask"/>.</param>
     public Tensor Hidden(Tensor ids, Tensor? positions = null, Tensor? attentionMask = null)
     {
@@ -145,7 +145,7 @@ public sealed class TrainableModel : IDisposable
         {
             Adapter = _adapter,
             AttentionMask = attentionMask,
-            Only = positions,
+            Positions = positions is null ? null : Positions.At(positions),
         };
         // Every forward pass of a training pass has masks of its own, so that forget and retain rows do not lose the
         // same inputs.
@@ -238,8 +238,8 @@ public sealed class TrainableModel : IDisposable
         }
         var leaf = DeferredBackward.Leaf(top);
         // The caller's own handles may be gone by the time of the backward pass.
-        var (again, mask, only) = (ids.alias(), options.AttentionMask?.alias(), options.Only?.alias());
-        var later = options with { AttentionMask = mask, Only = only };
+        var (again, mask, only) = (ids.alias(), options.AttentionMask?.alias(), options.Positions?.Chosen?.alias());
+        var later = options with { AttentionMask = mask, Positions = only is null ? null : Positions.At(only) };
         Tensor[] kept = [leaf, again, .. new[] { mask, only }.OfType<Tensor>(), .. inputs];
         _deferred.Add(() => BackThroughBlocks(leaf, inputs, again, later, pass), kept);
         return Model.FinalNorm(leaf, options);
@@ -272,7 +272,7 @@ public sealed class TrainableModel : IDisposable
 
     // Blocks that are run one by one: only the last of all may leave positions out.
     private ForwardOptions Within(ForwardOptions options, int layer) =>
-        layer == Model.Config.Layers - 1 ? options : options with { Only = null };
+        layer == Model.Config.Layers - 1 ? options : options with { Positions = null };
 
     // The lowest block with moving weights; -1 where the embedding moves.
     private int LowestMoving()

@@ -251,7 +251,7 @@ public sealed class TargetValueTests
         using var tails = Continuations.Of(model, below, 2, starts, lengths);
         void Check(int[] rows)
         {
-            var ends = model.Blocks(tails.Stream, 2, 4, new ForwardOptions { Tails = tails });
+            var ends = model.Blocks(tails.Stream, 2, 4, new ForwardOptions { Past = tails });
             foreach (var (i, row) in rows.Index())
             {
                 Tensors.Near(

@@ -29,14 +29,36 @@ public sealed class ChosenPositionsTests
             1e-5,
             "chosen, with a tap"
         );
-        var embedded = model.Embed(ids);
         Assert.Equal(
             [3L, model.Config.HiddenSize],
-            model.Blocks(embedded, 3, 3, new ForwardOptions { Only = positions }).shape
+            model.Blocks(model.Embed(ids), 3, 3, new ForwardOptions { Positions = Positions.At(positions) }).shape
         );
-        Assert.Throws<ArgumentException>(() =>
-            model.Blocks(embedded, 0, 3, new ForwardOptions { Only = positions, KeepFrom = 2 })
+    }
+
+    [Fact]
+    public void Positions_from_one_on_are_the_ends_of_all_rows_behind_any_past()
+    {
+        using var model = TinyModels.Lively();
+        using var scope = NewDisposeScope();
+        using var quiet = no_grad();
+        var ids = tensor(
+            new long[,]
+            {
+                { 1, 5, 9, 14, 3 },
+                { 1, 7, 2, 11, 6 },
+            }
         );
+        var ends = new ForwardOptions { Positions = Positions.From(2) };
+        var whole = model.Hidden(ids);
+        Tensors.Near(whole.narrow(1, 2, 3), model.Hidden(ids, ends), 1e-5, "no past");
+        var embedded = model.Embed(ids);
+        Assert.Equal([2L, 3L, model.Config.HiddenSize], model.Blocks(embedded, 3, 3, ends).shape);
+
+        // Rows go on from positions 1 and 2, so the last two columns of their ends are positions 3, 4 and 3 (and none).
+        using var tails = Continuations.Of(model, embedded, 0, [1, 2], [5, 5]);
+        var all = model.Blocks(tails.Stream, 0, 3, new ForwardOptions { Past = tails });
+        var late = model.Blocks(tails.Stream, 0, 3, ends with { Past = tails });
+        Tensors.Near(all.narrow(1, 2, 2), late, 1e-5, "continuations");
     }
 
     private sealed class Watching : ForwardTap;

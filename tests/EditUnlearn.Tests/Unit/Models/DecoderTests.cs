@@ -22,10 +22,10 @@ public sealed class DecoderTests
         int[] ids = [1, 5, 9, 14, 20, 33, 41, 50, 61];
         var whole = model.Forward(Tensors.Ids(ids));
         using var cache = new KvCache(model, 1, ids.Length);
-        var first = model.Forward(Tensors.Ids(ids[..4]), new ForwardOptions { Cache = cache });
+        var first = model.Forward(Tensors.Ids(ids[..4]), new ForwardOptions { Past = cache });
         List<Tensor> parts = [first];
         foreach (var id in ids[4..])
-            parts.Add(model.Forward(Tensors.Ids([id]), new ForwardOptions { Cache = cache }));
+            parts.Add(model.Forward(Tensors.Ids([id]), new ForwardOptions { Past = cache }));
         Tensors.Near(whole, cat([.. parts], 1), 1e-5, "cached");
     }
 
