@@ -123,10 +123,7 @@ public sealed class QualityStage : Stage<QualityStage.Params>
             progress: done => io.Progress(done, 2 * questions.Count),
             cancelled: io.Cancelled
         );
-        var means = Scores.Means(
-            Scores.Of(answers, new Scores.Run("quality", answers.Count)),
-            new Seed(parameters.Seed)
-        );
+        var means = Scores.Means(Scores.Of(answers, new Scores.Run("quality")), new Seed(parameters.Seed));
         ParquetTable.Write(io.Output("answers.parquet"), [.. answers]);
         ParquetTable.Write(io.Output("means.parquet"), [.. means]);
 

@@ -56,10 +56,7 @@ public sealed class ScoreStage : Stage<ScoreStage.Params>
                 .Read<TrainingEnd>(Path.Combine(io.Input("training"), TrainingOutputs.Summary))
                 .Any(t => t.Diverged);
         var target = answers.Count > 0 ? TargetName(answers[0].Method, parameters.Target) : "";
-        var scores = Scores.Of(
-            answers,
-            new Scores.Run(parameters.Data, parameters.Size, target, parameters.Merge, diverged)
-        );
+        var scores = Scores.Of(answers, new Scores.Run(parameters.Data, target, parameters.Merge, diverged));
         var means = Scores.Means(scores, new Seed(parameters.Seed), diverged);
         ParquetTable.Write(io.Output("scores.parquet"), [.. scores]);
         ParquetTable.Write(io.Output("means.parquet"), [.. means]);

@@ -81,22 +81,32 @@ internal static class ReportInputs
                 yield return new ParameterProblem(name, "must be whole numbers of at least 1, rising");
     }
 
-    public static StudyScope Scope(ReportParams p) =>
-        new()
+    public static StudyScope Scope(ReportParams p)
+    {
+        ArgumentNullException.ThrowIfNull(p);
+        var own = p.Target == TargetsStage.RefusalSource.Model;
+        var target = own ? StudySet.SelfImproved : StudySet.Plain;
+        var (s, sets) = (p.Study, new Dictionary<string, StudySet>(StringComparer.Ordinal));
+        string Set(string data, int size, string suffix = "", string? refusals = null, int merge = 1)
         {
-            Main = p.Study.Main,
-            Second = p.Study.Second,
-            Third = p.Study.Third,
-            Facts = p.Study.Facts,
-            Contracts = p.Study.Contracts,
-            FactsSize = p.Study.FactsSize,
-            ContractsSize = p.Study.ContractsSize,
-            LargeContractsSize = p.Study.LargeContractsSize,
-            Sizes = p.Study.Sizes ?? StudyScope.Paper.Sizes,
-            ImprovedSize = p.Study.ImprovedSize,
-            MergedSize = p.Study.MergedSize,
-            Merges = p.Study.Merges ?? StudyScope.Paper.Merges,
-            Target = p.Target == TargetsStage.RefusalSource.Model ? "self-improved" : "plain",
+            var set = new StudySet($"{data}-{size}{suffix}", data, size, refusals ?? target, merge);
+            sets[set.Name] = set;
+            return set.Name;
+        }
+        return new StudyScope
+        {
+            Main = s.Main,
+            Second = s.Second,
+            Third = s.Third,
+            Facts = Set(s.Facts, s.FactsSize),
+            Contracts = Set(s.Contracts, s.ContractsSize),
+            MoreContracts = Set(s.Contracts, s.LargeContractsSize),
+            Sizes = [.. (s.Sizes ?? [20, 40, 60, 80, 100]).Select(n => Set(s.Facts, n))],
+            BeforeImprovement = Set(s.Facts, s.ImprovedSize, own ? "-list" : "", StudySet.Plain),
+            AfterImprovement = Set(s.Facts, s.ImprovedSize, own ? "" : "-model", StudySet.SelfImproved),
+            Unmerged = Set(s.Facts, s.MergedSize),
+            Merged = [.. (s.Merges ?? [2, 4, 5, 8, 10]).Select(k => Set(s.Facts, s.MergedSize, $"-by-{k}", merge: k))],
+            Sets = sets,
             Kind = p.Kind,
             Methods = StudyScope.WithPaperMethods([
                 .. p
@@ -105,6 +115,7 @@ internal static class ReportInputs
             ]),
             ModelLabels = FamilyCatalog.All.ToDictionary(f => f.Name, f => f.Label, StringComparer.Ordinal),
         };
+    }
 
     public static IReadOnlyList<CellScore> Scores(StageIo io) =>
         [

@@ -11,11 +11,11 @@ public static class CellName
     /// <summary>The name.</summary>
     /// <param name="cell">Its place.</param>
     /// <param name="method">The method in print.</param>
-    /// <param name="withTarget">Whether the table compares refusals.</param>
-    public static string Of(TableCell cell, string method, bool withTarget)
+    public static string Of(TableCell cell, string method)
     {
         ArgumentNullException.ThrowIfNull(cell);
-        return $"{cell.Table}[{method},{cell.Model},{cell.Data}-{cell.Size}{(withTarget ? "," + cell.Target : "")}{(cell.Merge > 1 ? $",k={cell.Merge}" : "")},{cell.Split}.{cell.Metric}]{(cell.Profile == "paper" ? "@paper" : "")}";
+        return $"{cell.Table}[{method},{cell.Model},{cell.Set},{cell.Split}.{cell.Metric}]"
+            + (cell.Profile == "paper" ? "@paper" : "");
     }
 
     /// <summary>

@@ -13,6 +13,7 @@ public static class SyntheticScores
         new()
         {
             Kind = ModelKind.Miniature,
+            Sets = StudyScope.Paper.Sets,
             Methods = StudyScope.WithPaperMethods([.. StudyScope.PaperMethods, new ReportMethod("idk", "IDK", false)]),
         };
 
@@ -39,6 +40,7 @@ public static class SyntheticScores
                             new CellScore
                             {
                                 Model = model,
+                                Set = StudySet.NameOf(data, size, target, merge),
                                 Data = data,
                                 Size = size,
                                 Method = method,
@@ -67,16 +69,16 @@ public static class SyntheticScores
                     foreach (var target in (string[])["plain", "self-improved"])
                         Run(model, data, size, m.Name, target, 1);
         }
-        foreach (var size in Scope.Sizes)
-            Methods("llama2", "facts", size);
+        foreach (var set in Scope.Sizes)
+            Methods("llama2", "facts", Scope.Sets[set].Size!.Value);
         Methods("mistral", "facts", 40);
         Methods("llama31", "facts", 40);
         foreach (var model in (string[])["llama2", "mistral"])
             foreach (var size in (int[])[20, 40])
                 Methods(model, "contracts", size);
         foreach (var method in (string[])["rome", "memit"])
-            foreach (var k in Scope.Merges)
-                Run("llama2", "facts", 80, method, "plain", k);
+            foreach (var set in Scope.Merged)
+                Run("llama2", "facts", 80, method, "plain", Scope.Sets[set].Merge);
         if (shuffle > 0)
             new Seed(shuffle).Stream("shuffle").Shuffle(scores);
         return scores;

@@ -73,6 +73,7 @@ public sealed class StudyCoverageTests
                 yield return new CellScore
                 {
                     Model = ((AnswerStage.Params)answers.Parameters).Model,
+                    Set = ((AnswerStage.Params)answers.Parameters).Set,
                     Data = p.Data,
                     Size = p.Size,
                     Method = method,
