@@ -1,10 +1,16 @@
 namespace EditUnlearn.Artifacts;
 
-/// <summary>What a score is about: one run of one method on one model.</summary>
+/// <summary>
+/// What a score is about: one run of one method on one model. Model, set and method name the run; data, size, target
+/// and merge describe its set.
+/// </summary>
 public abstract record ScoredRun
 {
     /// <inheritdoc cref="AnswerRow.Model"/>
     public string Model { get; set; } = "";
+
+    /// <inheritdoc cref="AnswerRow.Set"/>
+    public string Set { get; set; } = "";
 
     /// <summary>Name of the data the forget set was taken from: <c>facts</c>, <c>contracts</c>.</summary>
     public string Data { get; set; } = "";

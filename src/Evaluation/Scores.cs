@@ -14,27 +14,35 @@ public static class Scores
 
     /// <summary>What the evidence does not say of its run.</summary>
     /// <param name="Data">Where the forget set was taken from.</param>
-    /// <param name="Size">Questions to be forgotten.</param>
     /// <param name="Target"><c>plain</c>, <c>self-improved</c>, or empty where the method has no use for it.</param>
     /// <param name="Merge">Questions merged into one.</param>
     /// <param name="Diverged">Whether training left the finite numbers.</param>
-    public sealed record Run(string Data, int Size, string Target = "", int Merge = 1, bool Diverged = false);
+    public sealed record Run(string Data, string Target = "", int Merge = 1, bool Diverged = false);
 
-    /// <summary>Every metric of every row, by split, place and metric.</summary>
-    public static IReadOnlyList<ScoreRow> Of(IEnumerable<AnswerRow> answers, Run run)
+    /// <summary>
+    /// Every metric of every row, by split, place and metric. The size of a set is the number of its questions in the
+    /// split <c>forget</c>; 0 where that was not asked.
+    /// </summary>
+    public static IReadOnlyList<ScoreRow> Of(IReadOnlyCollection<AnswerRow> answers, Run run)
     {
+        ArgumentNullException.ThrowIfNull(answers);
         ArgumentNullException.ThrowIfNull(run);
+        var sizes = answers
+            .Where(a => a.Split == "forget")
+            .CountBy(a => (a.Model, a.Set, a.Method))
+            .ToDictionary(g => g.Key, g => g.Value);
         return
         [
             .. answers
-                .GroupBy(a => (a.Model, a.Method, a.Split))
+                .GroupBy(a => (a.Model, a.Set, a.Method, a.Split))
                 .SelectMany(g => g.OrderBy(a => a.Order).ThenBy(a => a.Id, StringComparer.Ordinal))
                 .SelectMany(a =>
                     MetricCatalog.All.Select(m => new ScoreRow
                     {
                         Model = a.Model,
+                        Set = a.Set,
                         Data = run.Data,
-                        Size = run.Size,
+                        Size = sizes.GetValueOrDefault((a.Model, a.Set, a.Method)),
                         Method = a.Method,
                         Target = run.Target,
                         Merge = run.Merge,
@@ -48,63 +56,72 @@ public static class Scores
         ];
     }
 
-    /// <summary>Means by run, split, metric and profile, with standard error and bootstrap interval.</summary>
+    /// <summary>
+    /// Means by model, set, method, split, metric and profile, with standard error and bootstrap interval.
+    /// </summary>
     /// <param name="rows">In any order.</param>
     /// <param name="seed">Of the bootstrap. Every cell draws the same resamples of its split, so cells can be compared
     /// pair by pair.</param>
     /// <param name="diverged">Passed on.</param>
     public static IReadOnlyList<CellScore> Means(IEnumerable<ScoreRow> rows, Seed seed, bool diverged = false) =>
         [
-            .. rows.GroupBy(r => (r.Model, r.Data, r.Size, r.Method, r.Target, r.Merge, r.Split))
+            .. rows.GroupBy(r => (r.Model, r.Set, r.Method, r.Split))
                 .SelectMany(split =>
-                    MetricProfile.All.SelectMany(profile =>
-                    {
-                        var metrics = split
-                            .GroupBy(r => r.Metric)
-                            .Select(g =>
-                                (
-                                    Name: g.Key,
-                                    Rows: (IReadOnlyList<ScoreRow>)
-                                        [
-                                            .. g.OrderBy(r => r.Order)
-                                                .ThenBy(r => r.Id, StringComparer.Ordinal)
-                                                .Take(profile.Rows ?? int.MaxValue),
-                                        ]
-                                )
-                            )
-                            .ToList();
-                        var columns = metrics
-                            .Select(m => new Column(
-                                [.. m.Rows.Select(r => r.Value)],
-                                Weights(m.Name, m.Rows.Count, profile)
-                            ))
-                            .ToList();
-                        var intervals = Intervals(columns, seed.Stream("bootstrap/" + split.Key.Split));
-                        return metrics.Select(
-                            (m, i) =>
-                                new CellScore
-                                {
-                                    Model = split.Key.Model,
-                                    Data = split.Key.Data,
-                                    Size = split.Key.Size,
-                                    Method = split.Key.Method,
-                                    Target = split.Key.Target,
-                                    Merge = split.Key.Merge,
-                                    Split = split.Key.Split,
-                                    Metric = m.Name,
-                                    Profile = profile.Name,
-                                    Mean = columns[i].Mean,
-                                    StandardError = columns[i].StandardError,
-                                    CiLow = intervals[i].Low,
-                                    CiHigh = intervals[i].High,
-                                    Count = columns[i].Count,
-                                    Excluded = m.Rows.Count - columns[i].Count,
-                                    Diverged = diverged,
-                                }
-                        );
-                    })
+                    MetricProfile.All.SelectMany(profile => Means([.. split], profile, seed, diverged))
                 ),
         ];
+
+    // Of the rows of one split in one profile.
+    private static IEnumerable<CellScore> Means(
+        IReadOnlyList<ScoreRow> split,
+        MetricProfile profile,
+        Seed seed,
+        bool diverged
+    )
+    {
+        var run = split[0];
+        var metrics = split
+            .GroupBy(r => r.Metric)
+            .Select(g =>
+                (
+                    Name: g.Key,
+                    Rows: (IReadOnlyList<ScoreRow>)
+                        [
+                            .. g.OrderBy(r => r.Order)
+                                .ThenBy(r => r.Id, StringComparer.Ordinal)
+                                .Take(profile.Rows ?? int.MaxValue),
+                        ]
+                )
+            )
+            .ToList();
+        var columns = metrics
+            .Select(m => new Column([.. m.Rows.Select(r => r.Value)], Weights(m.Name, m.Rows.Count, profile)))
+            .ToList();
+        var intervals = Intervals(columns, seed.Stream("bootstrap/" + run.Split));
+        return metrics.Select(
+            (m, i) =>
+                new CellScore
+                {
+                    Model = run.Model,
+                    Set = run.Set,
+                    Data = run.Data,
+                    Size = run.Size,
+                    Method = run.Method,
+                    Target = run.Target,
+                    Merge = run.Merge,
+                    Split = run.Split,
+                    Metric = m.Name,
+                    Profile = profile.Name,
+                    Mean = columns[i].Mean,
+                    StandardError = columns[i].StandardError,
+                    CiLow = intervals[i].Low,
+                    CiHigh = intervals[i].High,
+                    Count = columns[i].Count,
+                    Excluded = m.Rows.Count - columns[i].Count,
+                    Diverged = diverged,
+                }
+        );
+    }
 
     private static int[] Weights(string metric, int count, MetricProfile profile) =>
         profile.BatchRows is { } batch && MetricCatalog.All.Any(m => m.Name == metric && m.WeighedByBatch)

@@ -12,9 +12,7 @@ public sealed class PaperNumbers : IScoreBook
     private PaperNumbers(IReadOnlyList<TableCell> cells)
     {
         Cells = cells;
-        _cells = cells.ToDictionary(c =>
-            (c.Table, new ScoreKey(c.Model, c.Data, c.Size, c.Method, c.Target, c.Merge, c.Split, c.Metric))
-        );
+        _cells = cells.ToDictionary(c => (c.Table, new ScoreKey(c.Model, c.Set, c.Method, c.Split, c.Metric)));
     }
 
     /// <summary>Every cell, in the order of the files.</summary>
@@ -45,6 +43,7 @@ public sealed class PaperNumbers : IScoreBook
         new()
         {
             Model = c.Model,
+            Set = c.Set,
             Data = c.Data,
             Size = c.Size,
             Method = c.Method,

@@ -4,23 +4,11 @@ namespace EditUnlearn.Reports;
 
 /// <summary>Where a number stands: one run, one split, one column.</summary>
 /// <param name="Model">Of the study.</param>
-/// <param name="Data"><c>facts</c>, <c>contracts</c>.</param>
-/// <param name="Size">Questions to be forgotten.</param>
+/// <param name="Set">Name of the forget set.</param>
 /// <param name="Method">Of the study; <see cref="ScoreBook.Untouched"/> for the model before.</param>
-/// <param name="Target"><c>plain</c> or <c>self-improved</c>.</param>
-/// <param name="Merge">Questions merged into one; 1 for none.</param>
 /// <param name="Split">The split.</param>
 /// <param name="Metric">The column: <c>rouge1</c>, <c>prob</c>, <c>mrr</c>, <c>hit</c>, <c>refusal</c>.</param>
-public sealed record ScoreKey(
-    string Model,
-    string Data,
-    int Size,
-    string Method,
-    string Target,
-    int Merge,
-    string Split,
-    string Metric
-);
+public sealed record ScoreKey(string Model, string Set, string Method, string Split, string Metric);
 
 /// <summary>Every number that tables, figures and claims can ask for, from whatever source.</summary>
 public interface IScoreBook
@@ -33,8 +21,8 @@ public interface IScoreBook
 
 /// <summary>The study's own scores, in one profile of metrics.</summary>
 /// <remarks>
-/// Built from rows in any order. A method that uses no refusals has one score whatever the refusals are; it is found
-/// under every target.
+/// Built from rows in any order. The untouched model is a method like any other: its rows belong to the set whose
+/// questions it answered.
 /// </remarks>
 public sealed class ScoreBook : IScoreBook
 {
@@ -59,14 +47,10 @@ public sealed class ScoreBook : IScoreBook
             if (
                 s.Profile == profile
                 && byVariant.TryGetValue(s.Metric, out var column)
-                && !_scores.TryAdd(
-                    new ScoreKey(s.Model, s.Data, s.Size, s.Method, s.Target, s.Merge, s.Split, column),
-                    s
-                )
+                && !_scores.TryAdd(new ScoreKey(s.Model, s.Set, s.Method, s.Split, column), s)
             )
                 throw new ArgumentException(
-                    $"Two scores stand at {s.Model}, {s.Data}-{s.Size}, {s.Method}, {s.Target}, k={s.Merge}, "
-                        + $"{s.Split}, {column}.",
+                    $"Two scores stand at {s.Model}, {s.Set}, {s.Method}, {s.Split}, {column}.",
                     nameof(scores)
                 );
     }
@@ -81,6 +65,6 @@ public sealed class ScoreBook : IScoreBook
     public CellScore? Find(string table, ScoreKey key)
     {
         ArgumentNullException.ThrowIfNull(key);
-        return _scores.GetValueOrDefault(key) ?? _scores.GetValueOrDefault(key with { Target = "" });
+        return _scores.GetValueOrDefault(key);
     }
 }

@@ -15,7 +15,7 @@ public static class ScoreCsv
     {
         ArgumentNullException.ThrowIfNull(scores);
         var csv = new StringBuilder(
-            "model,data,size,method,target,merge,split,profile,metric,mean,se,ci_low,ci_high,n,excluded,diverged\n"
+            "model,set,data,size,method,target,merge,split,profile,metric,mean,se,ci_low,ci_high,n,excluded,diverged\n"
         );
         foreach (
             var s in Ordered(scores)
@@ -52,13 +52,10 @@ public static class ScoreCsv
     {
         ArgumentNullException.ThrowIfNull(scores);
         var csv = new StringBuilder(
-            "model,data,size,method,target,merge,score,distance_to_ideal,refusal_forget,refusal_retain,rouge1_heldout,"
-                + "rouge1_f1_forget,rouge1_f1_retain,length_forget,length_retain,diverged\n"
+            "model,set,data,size,method,target,merge,score,distance_to_ideal,refusal_forget,refusal_retain,"
+                + "rouge1_heldout,rouge1_f1_forget,rouge1_f1_retain,length_forget,length_retain,diverged\n"
         );
-        foreach (
-            var run in Ordered(scores.Where(s => s.Profile == profile))
-                .GroupBy(s => (s.Model, s.Data, s.Size, s.Method, s.Target, s.Merge))
-        )
+        foreach (var run in Ordered(scores.Where(s => s.Profile == profile)).GroupBy(s => (s.Model, s.Set, s.Method)))
         {
             var means = run.ToDictionary(s => (s.Split, s.Metric), s => s.Mean);
             double? Of(string split, string metric) => means.GetValueOrDefault((split, metric));
@@ -87,14 +84,15 @@ public static class ScoreCsv
             .OrderBy(s => s.Model, StringComparer.Ordinal)
             .ThenBy(s => s.Data, StringComparer.Ordinal)
             .ThenBy(s => s.Size)
-            .ThenBy(s => s.Method, StringComparer.Ordinal)
-            .ThenBy(s => s.Target, StringComparer.Ordinal)
-            .ThenBy(s => s.Merge);
+            .ThenBy(s => s.Merge)
+            .ThenBy(s => s.Set, StringComparer.Ordinal)
+            .ThenBy(s => s.Method, StringComparer.Ordinal);
 
     private static string Run(CellScore s) =>
         string.Join(
             ',',
             Csv.Quote(s.Model),
+            Csv.Quote(s.Set),
             Csv.Quote(s.Data),
             s.Size.ToString(CultureInfo.InvariantCulture),
             Csv.Quote(s.Method),

@@ -1,7 +1,6 @@
 using System.Text.Json.Nodes;
 using EditUnlearn.Artifacts;
 using EditUnlearn.Evaluation.Metrics;
-using EditUnlearn.Foundation;
 using EditUnlearn.Methods;
 using EditUnlearn.Models.Families;
 using EditUnlearn.Pipeline;

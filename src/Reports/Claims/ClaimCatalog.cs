@@ -1,4 +1,5 @@
 using EditUnlearn.Artifacts;
+using System.Globalization;
 using static EditUnlearn.Reports.Claims.ClaimNumbers;
 
 namespace EditUnlearn.Reports.Claims;
@@ -143,7 +144,7 @@ public static class ClaimCatalog
     private static Finding SomeBreak(ClaimNumbers n, IReadOnlyList<string> methods)
     {
         var runs = n
-            .Settings.SelectMany(s => methods.Select(m => (s, m, Broken: n.IsBroken("table1", n.At(s, m)))))
+            .Settings.SelectMany(s => methods.Select(m => (s, m, Broken: n.IsBroken("table1", s.Run(m)))))
             .Where(r => r.Broken is not null)
             .ToList();
         var broken = runs.Where(r => r.Broken == true).Select(r => $"{n.Label(r.m)} on {r.s.Label}").ToList();
@@ -161,7 +162,7 @@ public static class ClaimCatalog
     private static Finding NoneOfTheRobustBreaks(ClaimNumbers n)
     {
         var runs = n
-            .Settings.SelectMany(s => Robust.Select(m => (s, m, Broken: n.IsBroken("table1", n.At(s, m)))))
+            .Settings.SelectMany(s => Robust.Select(m => (s, m, Broken: n.IsBroken("table1", s.Run(m)))))
             .Where(r => r.Broken is not null)
             .ToList();
         var broken = runs.Where(r => r.Broken == true).Select(r => $"{n.Label(r.m)} on {r.s.Label}").ToList();
@@ -195,9 +196,9 @@ public static class ClaimCatalog
     }
 
     // Facts come first in Table 1, contracts second; either needs a run of both kinds.
-    private static bool HasTable1(ClaimNumbers n, string data) =>
+    private static bool HasTable1(ClaimNumbers n, string set) =>
         ((IReadOnlyList<string>[])[Unlearning, Editing]).All(kind =>
-            n.Settings.Where(s => s.Data == data).Any(s => kind.Any(m => n.Score("table1", n.At(s, m)) is not null))
+            n.Settings.Where(s => s.Set == set).Any(s => kind.Any(m => n.Score("table1", s.Run(m)) is not null))
         );
 
     private static string Names(ClaimNumbers n, IReadOnlyList<string> methods) =>
@@ -207,12 +208,12 @@ public static class ClaimCatalog
         [
             .. Unlearning
                 .Concat(Editing)
-                .Where(m => n.IsGrey("table1", n.Facts(m, n.Scope.FactsSize)) == false)
+                .Where(m => n.IsGrey("table1", n.Run(m, n.Scope.Facts)) == false)
                 .Select(m =>
                     (
                         m,
-                        Rephrased: n.Rouge("table2", n.Facts(m, n.Scope.FactsSize), SplitNames.Rephrased),
-                        Forget: n.Rouge("table1", n.Facts(m, n.Scope.FactsSize), SplitNames.Forget)
+                        Rephrased: n.Rouge("table2", n.Run(m, n.Scope.Facts), SplitNames.Rephrased),
+                        Forget: n.Rouge("table1", n.Run(m, n.Scope.Facts), SplitNames.Forget)
                     )
                 )
                 .Where(m => m is { Rephrased: not null, Forget: not null })
@@ -254,18 +255,20 @@ public static class ClaimCatalog
     private static Finding EditingStandsSize(ClaimNumbers n)
     {
         var (small, large) = (n.Scope.Sizes[0], n.Scope.Sizes[^1]);
+        var (least, most) = (n.Scope.SetOf(small).Size, n.Scope.SetOf(large).Size);
         var runs = Robust
-            .Select(m => (m, Small: n.Score("table5", n.Facts(m, small)), Large: n.Score("table5", n.Facts(m, large))))
+            .Select(m => (m, Small: n.Score("table5", n.Run(m, small)), Large: n.Score("table5", n.Run(m, large))))
             .ToList();
         return ClaimNumbers.Decide(
-            small < large && runs.All(r => r is { Small: not null, Large: not null }),
+            small != large && !(least >= most) && runs.All(r => r is { Small: not null, Large: not null }),
             () =>
                 (
                     runs.All(r => r.Large >= r.Small),
                     string.Join(
                         ", ",
                         runs.Select(r =>
-                            $"{n.Label(r.m)} {Text(r.Small!.Value)} at {small}, {Text(r.Large!.Value)} at {large}"
+                            $"{n.Label(r.m)} {Text(r.Small!.Value)} at {Count(least, small)}, "
+                            + $"{Text(r.Large!.Value)} at {Count(most, large)}"
                         )
                     )
                 ),
@@ -273,11 +276,13 @@ public static class ClaimCatalog
         );
     }
 
+    private static string Count(int? size, string set) => size?.ToString(CultureInfo.InvariantCulture) ?? set;
+
     private static Finding OrderOverSizes(ClaimNumbers n)
     {
         double? Mean(string m)
         {
-            var scores = n.Scope.Sizes.Select(s => n.Score("table5", n.Facts(m, s))).ToList();
+            var scores = n.Scope.Sizes.Select(s => n.Score("table5", n.Run(m, s))).ToList();
             return scores.Count > 1 && scores.All(s => s is not null) ? scores.Average() : null;
         }
         var (alphaEdit, gd, wise, dpo) = (Mean("alphaedit"), Mean("gd"), Mean("wise"), Mean("dpo"));
@@ -296,7 +301,7 @@ public static class ClaimCatalog
     private static List<(string Method, double Score)> ScoresOnFacts(ClaimNumbers n, IReadOnlyList<string> methods) =>
         [
             .. methods
-                .Select(m => (m, Score: n.Score("table1", n.Facts(m, n.Scope.FactsSize))))
+                .Select(m => (m, Score: n.Score("table1", n.Run(m, n.Scope.Facts))))
                 .Where(m => m.Score is not null)
                 .Select(m => (m.m, m.Score!.Value))
                 .OrderByDescending(m => m.Value),
@@ -336,7 +341,7 @@ public static class ClaimCatalog
     private static Finding BeatSomeOnContracts(ClaimNumbers n)
     {
         var setting = n.Settings[3];
-        double? Of(string m) => n.Score("table1", n.At(setting, m));
+        double? Of(string m) => n.Score("table1", setting.Run(m));
         var (wise, alphaEdit, kl, dpo) = (Of("wise"), Of("alphaedit"), Of("kl"), Of("dpo"));
         return ClaimNumbers.Decide(
             wise is not null && alphaEdit is not null && kl is not null && dpo is not null,
@@ -356,9 +361,9 @@ public static class ClaimCatalog
         var sides = four.Select(m =>
                 (
                     m,
-                    Forget: 1 - n.Rouge("table1", n.Facts(m, n.Scope.FactsSize), SplitNames.Forget),
-                    Rephrased: 1 - n.Rouge("table2", n.Facts(m, n.Scope.FactsSize), SplitNames.Rephrased),
-                    Retain: n.Rouge("table1", n.Facts(m, n.Scope.FactsSize), SplitNames.Retain)
+                    Forget: 1 - n.Rouge("table1", n.Run(m, n.Scope.Facts), SplitNames.Forget),
+                    Rephrased: 1 - n.Rouge("table2", n.Run(m, n.Scope.Facts), SplitNames.Rephrased),
+                    Retain: n.Rouge("table1", n.Run(m, n.Scope.Facts), SplitNames.Retain)
                 )
             )
             .ToList();
@@ -385,9 +390,9 @@ public static class ClaimCatalog
 
     private static Finding ImprovedGeneralises(ClaimNumbers n)
     {
-        double? Of(string m, string target) =>
-            n.Rouge("table6", n.Facts(m, n.Scope.ImprovedSize, target), SplitNames.Rephrased);
-        var runs = Robust.Select(m => (m, Before: Of(m, "plain"), After: Of(m, "self-improved"))).ToList();
+        double? Of(string m, string set) => n.Rouge("table6", n.Run(m, set), SplitNames.Rephrased);
+        var (first, second) = (n.Scope.BeforeImprovement, n.Scope.AfterImprovement);
+        var runs = Robust.Select(m => (m, Before: Of(m, first), After: Of(m, second))).ToList();
         return ClaimNumbers.Decide(
             runs.All(r => r is { Before: not null, After: not null }),
             () =>
@@ -452,22 +457,17 @@ public static class ClaimCatalog
         );
     }
 
-    private sealed record Peak(string Method, int Merge, double Score);
+    private sealed record Peak(string Method, StudySet Set, double Score);
 
     private static List<Peak> Peaks(ClaimNumbers n) =>
         [
             .. Merged
                 .Select(m =>
-                    n
-                        .Scope.Merges.Select(k =>
-                            (k, Score: n.Score("table7", n.Facts(m, n.Scope.MergedSize, merge: k)))
-                        )
-                        .ToList()
-                        is var all
+                    n.Scope.Merged.Select(s => (Set: s, Score: n.Score("table7", n.Run(m, s)))).ToList() is var all
                     && all.Count > 0
                     && all.All(s => s.Score is not null)
                         ? all.MaxBy(s => s.Score) is var best
-                            ? new Peak(m, best.k, best.Score!.Value)
+                            ? new Peak(m, n.Scope.SetOf(best.Set), best.Score!.Value)
                             : null
                         : null
                 )
@@ -475,12 +475,12 @@ public static class ClaimCatalog
         ];
 
     private static string List(ClaimNumbers n, IEnumerable<Peak> peaks) =>
-        string.Join(", ", peaks.Select(p => $"{n.Label(p.Method)} {Text(p.Score)} at {p.Merge} into 1"));
+        string.Join(", ", peaks.Select(p => $"{n.Label(p.Method)} {Text(p.Score)} at {p.Set.Merge} into 1"));
 
     private static Finding MergingHelps(ClaimNumbers n)
     {
         var peaks = Peaks(n);
-        var alone = Merged.Select(m => (m, Score: n.Score("table5", n.Facts(m, n.Scope.MergedSize)))).ToList();
+        var alone = Merged.Select(m => (m, Score: n.Score("table5", n.Run(m, n.Scope.Unmerged)))).ToList();
         return ClaimNumbers.Decide(
             peaks.Count == 2 && alone.All(a => a.Score is not null),
             () =>
@@ -496,8 +496,8 @@ public static class ClaimCatalog
     {
         var peaks = Peaks(n);
         return ClaimNumbers.Decide(
-            peaks.Count == 2 && n.Scope.Merges.Contains(5),
-            () => (peaks.All(p => p.Merge == 5), List(n, peaks)),
+            peaks.Count == 2 && n.Scope.Merged.Any(s => n.Scope.SetOf(s).Merge == 5),
+            () => (peaks.All(p => p.Set.Merge == 5), List(n, peaks)),
             "Table 7 is not complete"
         );
     }
@@ -506,7 +506,7 @@ public static class ClaimCatalog
     {
         var peaks = Peaks(n);
         var others = ((string[])["gd", "dpo"])
-            .Select(m => (m, Score: n.Score("table5", n.Facts(m, n.Scope.MergedSize))))
+            .Select(m => (m, Score: n.Score("table5", n.Run(m, n.Scope.Unmerged))))
             .ToList();
         return ClaimNumbers.Decide(
             peaks.Count == 2 && others.All(o => o.Score is not null),
@@ -522,7 +522,7 @@ public static class ClaimCatalog
     private static Finding PeaksNearAlphaEdit(ClaimNumbers n)
     {
         var peaks = Peaks(n);
-        var own = n.Score("table5", n.Facts("alphaedit", n.Scope.MergedSize));
+        var own = n.Score("table5", n.Run("alphaedit", n.Scope.Unmerged));
         return ClaimNumbers.Decide(
             peaks.Count == 2 && own is not null,
             () => (peaks.All(p => p.Score >= own - CloseBy), $"{List(n, peaks)}; AlphaEdit {Text(own!.Value)}"),

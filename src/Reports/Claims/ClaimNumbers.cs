@@ -19,7 +19,11 @@ public sealed class ClaimNumbers(IScoreBook book, StudyScope scope, IReadOnlyLis
     public static IReadOnlyList<string> Editing { get; } = ["rome", "memit", "grace", "wise", "alphaedit"];
 
     /// <summary>A model and a forget set of Table 1.</summary>
-    public sealed record Setting(string Label, string Model, string Data, int Size);
+    public sealed record Setting(string Label, string Model, string Set)
+    {
+        /// <summary>The place of a run.</summary>
+        public ScoreKey Run(string method) => new(Model, Set, method, SplitNames.Forget, ColumnNames.Rouge1);
+    }
 
     /// <summary>Who plays which part.</summary>
     public StudyScope Scope => scope;
@@ -27,50 +31,13 @@ public sealed class ClaimNumbers(IScoreBook book, StudyScope scope, IReadOnlyLis
     /// <summary>The four settings of Table 1, facts first.</summary>
     public IReadOnlyList<Setting> Settings =>
         [
-            new($"{scope.Facts}-{scope.FactsSize}/{scope.Main}", scope.Main, scope.Facts, scope.FactsSize),
-            new($"{scope.Facts}-{scope.FactsSize}/{scope.Second}", scope.Second, scope.Facts, scope.FactsSize),
-            new(
-                $"{scope.Contracts}-{scope.ContractsSize}/{scope.Main}",
-                scope.Main,
-                scope.Contracts,
-                scope.ContractsSize
-            ),
-            new(
-                $"{scope.Contracts}-{scope.ContractsSize}/{scope.Second}",
-                scope.Second,
-                scope.Contracts,
-                scope.ContractsSize
+            .. ((string[])[scope.Facts, scope.Contracts]).SelectMany(set =>
+                ((string[])[scope.Main, scope.Second]).Select(model => new Setting($"{set}/{model}", model, set))
             ),
         ];
 
-    /// <summary>The place of a run on facts and the main model.</summary>
-    public ScoreKey Facts(string method, int size, string? target = null, int merge = 1) =>
-        new(
-            scope.Main,
-            scope.Facts,
-            size,
-            method,
-            target ?? scope.Target,
-            merge,
-            SplitNames.Forget,
-            ColumnNames.Rouge1
-        );
-
-    /// <summary>The place of a run of Table 1.</summary>
-    public ScoreKey At(Setting setting, string method)
-    {
-        ArgumentNullException.ThrowIfNull(setting);
-        return new ScoreKey(
-            setting.Model,
-            setting.Data,
-            setting.Size,
-            method,
-            scope.Target,
-            1,
-            SplitNames.Forget,
-            ColumnNames.Rouge1
-        );
-    }
+    /// <summary>The place of a run of the main model.</summary>
+    public ScoreKey Run(string method, string set) => new(scope.Main, set, method, SplitNames.Forget, ColumnNames.Rouge1);
 
     /// <summary>Rouge1 of a split.</summary>
     public double? Rouge(string table, ScoreKey key, string split) =>
@@ -85,7 +52,7 @@ public sealed class ClaimNumbers(IScoreBook book, StudyScope scope, IReadOnlyLis
     public bool? IsBroken(string table, ScoreKey key)
     {
         ArgumentNullException.ThrowIfNull(key);
-        var before = key with { Method = ScoreBook.Untouched, Target = "" };
+        var before = key with { Method = ScoreBook.Untouched };
         if (
             Rouge(table, before, SplitNames.Forget) is { } f0
             && Rouge(table, before, SplitNames.Retain) is { } r0
@@ -101,9 +68,7 @@ public sealed class ClaimNumbers(IScoreBook book, StudyScope scope, IReadOnlyLis
     public bool? IsGrey(string table, ScoreKey key)
     {
         ArgumentNullException.ThrowIfNull(key);
-        var before = relative
-            ? Rouge(table, key with { Method = ScoreBook.Untouched, Target = "" }, SplitNames.Forget)
-            : null;
+        var before = relative ? Rouge(table, key with { Method = ScoreBook.Untouched }, SplitNames.Forget) : null;
         return Rouge(table, key, SplitNames.Forget) is { } f && Rouge(table, key, SplitNames.Retain) is { } r
             ? MarkingRule.IsGrey(f, r, before, 2)
             : null;
@@ -111,9 +76,9 @@ public sealed class ClaimNumbers(IScoreBook book, StudyScope scope, IReadOnlyLis
 
     /// <summary>
     /// Methods of Table 1 that are among the two best on some forget column and some retain column of one setting, by
-    /// data.
+    /// set.
     /// </summary>
-    public IReadOnlyList<string> BestOnBothSides(string data)
+    public IReadOnlyList<string> BestOnBothSides(string set)
     {
         var layout = TableCatalog
             .All(scope with { Methods = StudyScope.PaperMethods }, refusals: false, before: false)
@@ -122,7 +87,7 @@ public sealed class ClaimNumbers(IScoreBook book, StudyScope scope, IReadOnlyLis
         return
         [
             .. table
-                .Cells.Where(c => c.Data == data && c.Underlined)
+                .Cells.Where(c => c.Set == set && c.Underlined)
                 .GroupBy(c => (c.Model, c.Method))
                 .Where(g => g.Any(c => c.Split == SplitNames.Forget) && g.Any(c => c.Split == SplitNames.Retain))
                 .Select(g => g.Key.Method)

@@ -54,17 +54,16 @@ public static class FigureCatalog
     {
         private string Note => Captions.Warning(scope.Kind);
 
-        private ScoreKey Key(
-            string model,
-            string data,
-            int size,
-            string method,
-            string? target = null,
-            int merge = 1
-        ) => new(model, data, size, method, target ?? scope.Target, merge, SplitNames.Forget, ColumnNames.Rouge1);
+        private static ScoreKey Key(string model, string set, string method) =>
+            new(model, set, method, SplitNames.Forget, ColumnNames.Rouge1);
+
+        private string Words(string set) => scope.SetOf(set).InWords;
 
         private PlottedValue? Rouge(string table, ScoreKey key, string split, bool inverted) =>
-            book.Find(table, key with { Split = split }) is { Mean: { } mean } s
+            Plotted(book.Find(table, key with { Split = split }), inverted);
+
+        private static PlottedValue? Plotted(CellScore? score, bool inverted) =>
+            score is { Mean: { } mean } s
                 ? inverted
                     ? new PlottedValue(1 - mean, 1 - s.CiHigh, 1 - s.CiLow)
                     : new PlottedValue(mean, s.CiLow, s.CiHigh)
@@ -80,24 +79,20 @@ public static class FigureCatalog
                     PanelKind.Lines,
                     title,
                     "questions to be forgotten",
-                    [.. scope.Sizes.Select(n => n.ToString(CultureInfo.InvariantCulture))],
+                    [.. scope.Sizes.Select(Size)],
                     0,
                     1,
                     [
                         .. Selected.Select(m => new Series(
                             scope.MethodLabel(m),
-                            [
-                                .. scope.Sizes.Select(n =>
-                                    Rouge("table5", Key(scope.Main, scope.Facts, n, m), split, inverted)
-                                ),
-                            ]
+                            [.. scope.Sizes.Select(s => Rouge("table5", Key(scope.Main, s, m), split, inverted))]
                         )),
                     ],
                     []
                 );
             return new Figure(
                 "figure3",
-                $"Forget sets of different size: facts, {scope.LabelOf(scope.Main)}",
+                $"Forget sets of different size: {scope.DataOf(scope.Sizes)}, {scope.LabelOf(scope.Main)}",
                 Note,
                 [
                     Of("forgotten: 1 − Rouge1 on the forget set", SplitNames.Forget, true),
@@ -106,9 +101,19 @@ public static class FigureCatalog
             );
         }
 
+        // A place along x is a number. A set whose size the study does not say has that of its scores.
+        private string Size(string set) =>
+            (
+                scope.SetOf(set).Size
+                ?? scope
+                    .Methods.Select(m => book.Find("table5", Key(scope.Main, set, m.Name))?.Size)
+                    .FirstOrDefault(n => n is not null)
+                ?? 0
+            ).ToString(CultureInfo.InvariantCulture);
+
         public Figure ScoreBars()
         {
-            Panel Of(string title, string model, string data, int size) =>
+            Panel Of(string title, string model, string set) =>
                 new(
                     PanelKind.Bars,
                     title,
@@ -117,15 +122,15 @@ public static class FigureCatalog
                     0,
                     2,
                     [
-                        new Series("unlearning", Family(model, data, size, false)),
-                        new Series("editing", Family(model, data, size, true)),
+                        new Series("unlearning", Family(model, set, false)),
+                        new Series("editing", Family(model, set, true)),
                     ],
                     [new("useless or unforgetting", 1)]
                 );
-            PlottedValue?[] Family(string model, string data, int size, bool editing) =>
+            PlottedValue?[] Family(string model, string set, bool editing) =>
                 [
                     .. scope.Methods.Select(m =>
-                        m.IsEditing == editing ? Score("table1", Key(model, data, size, m.Name)) : null
+                        m.IsEditing == editing ? Score("table1", Key(model, set, m.Name)) : null
                     ),
                 ];
             return new Figure(
@@ -133,17 +138,11 @@ public static class FigureCatalog
                 "Score: 1 − Rouge1 forget + Rouge1 retain (2 ideal, 1 useless)",
                 Note,
                 [
+                    Of($"{Words(scope.Facts)} (pretrained), {scope.LabelOf(scope.Main)}", scope.Main, scope.Facts),
                     Of(
-                        $"{scope.FactsSize} facts (pretrained), {scope.LabelOf(scope.Main)}",
-                        scope.Main,
-                        scope.Facts,
-                        scope.FactsSize
-                    ),
-                    Of(
-                        $"{scope.ContractsSize} contract questions (finetuned), {scope.LabelOf(scope.Second)}",
+                        $"{Words(scope.Contracts)} (finetuned), {scope.LabelOf(scope.Second)}",
                         scope.Second,
-                        scope.Contracts,
-                        scope.ContractsSize
+                        scope.Contracts
                     ),
                 ]
             );
@@ -152,38 +151,23 @@ public static class FigureCatalog
         public Figure Radar() =>
             new(
                 "figure4-right",
-                $"Three sides of forgetting: {scope.FactsSize} facts, {scope.LabelOf(scope.Main)}",
+                $"Three sides of forgetting: {Words(scope.Facts)}, {scope.LabelOf(scope.Main)}",
                 Note,
                 [
                     new Panel(
                         PanelKind.Radar,
                         "",
                         "",
-                        ["forgotten", "rephrased", "kept"],
+                        ["forgotten", SplitNames.Rephrased, "kept"],
                         0,
                         1,
                         [
                             .. Selected.Select(m => new Series(
                                 scope.MethodLabel(m),
                                 [
-                                    Rouge(
-                                        "table1",
-                                        Key(scope.Main, scope.Facts, scope.FactsSize, m),
-                                        SplitNames.Forget,
-                                        true
-                                    ),
-                                    Rouge(
-                                        "table2",
-                                        Key(scope.Main, scope.Facts, scope.FactsSize, m),
-                                        SplitNames.Rephrased,
-                                        true
-                                    ),
-                                    Rouge(
-                                        "table1",
-                                        Key(scope.Main, scope.Facts, scope.FactsSize, m),
-                                        SplitNames.Retain,
-                                        false
-                                    ),
+                                    Rouge("table1", Key(scope.Main, scope.Facts, m), SplitNames.Forget, true),
+                                    Rouge("table2", Key(scope.Main, scope.Facts, m), SplitNames.Rephrased, true),
+                                    Rouge("table1", Key(scope.Main, scope.Facts, m), SplitNames.Retain, false),
                                 ]
                             )),
                         ],
@@ -194,53 +178,11 @@ public static class FigureCatalog
 
         public Figure Improvement(IReadOnlyList<RatedMean> ratings)
         {
-            // After self-improvement only what edits towards the new refusals has a value.
-            Panel Of(string title, double low, double high, Func<string, string, PlottedValue?> value) =>
-                new(
-                    PanelKind.Bars,
-                    title,
-                    "",
-                    [.. Selected.Select(scope.MethodLabel)],
-                    low,
-                    high,
-                    [
-                        new Series("plain refusals", [.. Selected.Select(m => value(m, "plain"))]),
-                        new Series(
-                            "self-improved refusals",
-                            [.. Selected.Select(m => m is "wise" or "alphaedit" ? value(m, "self-improved") : null)]
-                        ),
-                    ],
-                    []
-                );
-            ScoreKey At(string m, string target) => Key(scope.Main, scope.Facts, scope.ImprovedSize, m, target);
-            PlottedValue? Rated(string measure, string method, string target)
-            {
-                // Without the raters who failed the attention items, where both results are there.
-                var found = ratings
-                    .Where(r =>
-                        r.Measure == measure
-                        && r.Method == method
-                        && (
-                            r.Variant == (target == "plain" ? "before" : "after")
-                            || (r.Variant.Length == 0 && target == "plain")
-                        )
-                    )
-                    .OrderByDescending(r => r.Raters == "unflagged")
-                    .FirstOrDefault();
-                return found is { Mean: { } mean } ? new PlottedValue(mean, found.CiLow, found.CiHigh) : null;
-            }
-            PlottedValue? StandIn(string metric, string m, string target, bool inverted) =>
-                book.Find("table6", At(m, target) with { Split = SplitNames.Forget, Metric = metric })
-                    is { Mean: { } mean } s
-                    ? inverted
-                        ? new PlottedValue(1 - mean, 1 - s.CiHigh, 1 - s.CiLow)
-                        : new PlottedValue(mean, s.CiLow, s.CiHigh)
-                    : null;
-            var rephrased = Of(
+            var rephrased = Halves(
                 "1 − Rouge1, rephrased",
                 0,
                 1,
-                (m, t) => Rouge("table6", At(m, t), SplitNames.Rephrased, true)
+                (m, after) => Half(m, after, SplitNames.Rephrased, ColumnNames.Rouge1, true)
             );
             var note =
                 ratings.Count > 0
@@ -249,62 +191,110 @@ public static class FigureCatalog
                         + "answer, not judgements of people.";
             return new Figure(
                 "figure6-left",
-                $"Before and after self-improvement: {scope.ImprovedSize} facts, {scope.LabelOf(scope.Main)}",
+                $"Before and after self-improvement: {Words(scope.BeforeImprovement)}, {scope.LabelOf(scope.Main)}",
                 string.Join(' ', ((string[])[Note, note]).Where(n => n.Length > 0)),
                 ratings.Count > 0
                     ?
                     [
                         rephrased,
-                        Of("trustworthiness (1 to 5)", 1, 5, (m, t) => Rated("trustworthiness", m, t)),
-                        Of("entailment (1 to 5)", 1, 5, (m, t) => Rated("entailment", m, t)),
+                        .. ((string[])["trustworthiness", "entailment"]).Select(measure =>
+                            Halves($"{measure} (1 to 5)", 1, 5, (m, after) => Rated(ratings, measure, m, after))
+                        ),
                     ]
                     :
                     [
                         rephrased,
-                        Of("stand-in: 1 − repetition", 0, 1, (m, t) => StandIn("repetition", m, t, true)),
-                        Of("stand-in: entity named", 0, 1, (m, t) => StandIn("entityMention", m, t, false)),
+                        Halves(
+                            "stand-in: 1 − repetition",
+                            0,
+                            1,
+                            (m, after) => Half(m, after, SplitNames.Forget, "repetition", true)
+                        ),
+                        Halves(
+                            "stand-in: entity named",
+                            0,
+                            1,
+                            (m, after) => Half(m, after, SplitNames.Forget, "entityMention", false)
+                        ),
                     ]
             );
         }
 
+        // After self-improvement only what edits towards the new refusals has a value.
+        private Panel Halves(string title, double low, double high, Func<string, bool, PlottedValue?> value) =>
+            new(
+                PanelKind.Bars,
+                title,
+                "",
+                [.. Selected.Select(scope.MethodLabel)],
+                low,
+                high,
+                [
+                    new Series("plain refusals", [.. Selected.Select(m => value(m, false))]),
+                    new Series(
+                        "self-improved refusals",
+                        [.. Selected.Select(m => m is "wise" or "alphaedit" ? value(m, true) : null)]
+                    ),
+                ],
+                []
+            );
+
+        // A method that sees no refusal has the same scores in both halves, but may have been run in one.
+        private PlottedValue? Half(string method, bool after, string split, string metric, bool inverted)
+        {
+            CellScore? Of(string set) =>
+                book.Find("table6", Key(scope.Main, set, method) with { Split = split, Metric = metric });
+            var (first, second) = (scope.BeforeImprovement, scope.AfterImprovement);
+            var found = after ? Of(second) : Of(first) ?? (Of(second) is { Target: "" } other ? other : null);
+            return Plotted(found, inverted);
+        }
+
+        // Without the raters who failed the attention items, where both results are there.
+        private static PlottedValue? Rated(IReadOnlyList<RatedMean> ratings, string measure, string method, bool after)
+        {
+            var found = ratings
+                .Where(r =>
+                    r.Measure == measure
+                    && r.Method == method
+                    && (after ? r.Variant == "after" : r.Variant is "before" or "")
+                )
+                .OrderByDescending(r => r.Raters == "unflagged")
+                .FirstOrDefault();
+            return found is { Mean: { } mean } ? new PlottedValue(mean, found.CiLow, found.CiHigh) : null;
+        }
+
         public Figure Merging()
         {
-            var merges = scope.Merges.Prepend(1).ToList();
+            (string Table, string Set, int Merge)[] places =
+            [
+                ("table5", scope.Unmerged, 1),
+                .. scope.Merged.Select(s => ("table7", s, scope.SetOf(s).Merge)),
+            ];
             ReferenceLine[] references =
             [
                 .. ((string[])["alphaedit", "gd", "dpo"])
                     .Select(m =>
-                        (
-                            Label: scope.MethodLabel(m),
-                            Value: Score("table5", Key(scope.Main, scope.Facts, scope.MergedSize, m))
-                        )
+                        (Label: scope.MethodLabel(m), Value: Score("table5", Key(scope.Main, scope.Unmerged, m)))
                     )
                     .Where(r => r.Value is not null)
                     .Select(r => new ReferenceLine(r.Label + ", not merged", r.Value!.Value)),
             ];
             return new Figure(
                 "figure6-right",
-                $"Merging queries: {scope.MergedSize} facts, {scope.LabelOf(scope.Main)}",
+                $"Merging queries: {Words(scope.Unmerged)}, {scope.LabelOf(scope.Main)}",
                 Note,
                 [
                     new Panel(
                         PanelKind.Lines,
                         "score: 1 − Rouge1 forget + Rouge1 retain",
                         "questions merged into one",
-                        [.. merges.Select(k => k.ToString(CultureInfo.InvariantCulture))],
+                        [.. places.Select(p => p.Merge.ToString(CultureInfo.InvariantCulture))],
                         0.8,
                         2,
                         [
                             .. ((string[])["rome", "memit"]).Select(m => new Series(
                                 scope.MethodLabel(m),
-                                [
-                                    .. merges.Select(k =>
-                                        Score(
-                                            k == 1 ? "table5" : "table7",
-                                            Key(scope.Main, scope.Facts, scope.MergedSize, m, merge: k)
-                                        )
-                                    ),
-                                ]
+                                [.. places.Select(p => Score(p.Table, Key(scope.Main, p.Set, m)))]
                             )),
                         ],
                         references

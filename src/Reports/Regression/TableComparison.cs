@@ -11,21 +11,25 @@ namespace EditUnlearn.Reports.Regression;
 /// too.</param>
 public sealed record TableComparison(IReadOnlyList<ComparedCell> Pairs, IReadOnlyList<TableCoverage> Coverage)
 {
-    /// <summary>Compares by name, whatever the profile: an <c>@paper</c> is left off.</summary>
+    /// <summary>
+    /// Compares by place, whatever the profile: the same table, model, data, size, merge factor, method, split and
+    /// metric. Sets need not have the same name; where one side has several sets at a place, one of the same name is
+    /// preferred. Refusals count where the table compares them, that is where a side has a place with either kind.
+    /// </summary>
     /// <param name="ours">This side.</param>
     /// <param name="other">The side compared with.</param>
     public static TableComparison Of(IReadOnlyList<TableCell> ours, IReadOnlyList<TableCell> other)
     {
         ArgumentNullException.ThrowIfNull(ours);
         ArgumentNullException.ThrowIfNull(other);
-        static string Bare(TableCell c) => c.Name.Split('@')[0];
-        var own = ours.GroupBy(Bare, StringComparer.OrdinalIgnoreCase)
-            .ToDictionary(g => g.Key, g => g.First(), StringComparer.OrdinalIgnoreCase);
+        var comparing = ComparesTargets(ours).Concat(ComparesTargets(other)).ToHashSet(StringComparer.Ordinal);
+        (Place, string) At(TableCell c) => (PlaceOf(c), comparing.Contains(c.Table) ? c.Target : "");
+        var own = ours.ToLookup(At);
         var there = other.Where(c => c.Value is not null).ToList();
         var pairs = there
-            .Select(o => (Other: o, Own: own.GetValueOrDefault(Bare(o))))
+            .Select(o => (Other: o, Own: own[At(o)].OrderBy(c => c.Set == o.Set ? 0 : 1).FirstOrDefault()))
             .Where(p => p.Own?.Value is not null)
-            .Select(p => new ComparedCell(Bare(p.Own!), p.Own!, p.Other))
+            .Select(p => new ComparedCell(p.Own!.Name.Split('@')[0], p.Own!, p.Other))
             .ToList();
         var compared = pairs.ToLookup(p => p.Other.Table);
         return new TableComparison(
@@ -38,6 +42,27 @@ public sealed record TableComparison(IReadOnlyList<ComparedCell> Pairs, IReadOnl
             ]
         );
     }
+
+    private sealed record Place(
+        string Table,
+        string Model,
+        string Data,
+        int Size,
+        int Merge,
+        string Method,
+        string Split,
+        string Metric
+    );
+
+    private static Place PlaceOf(TableCell c) =>
+        new(c.Table, c.Model, c.Data, c.Size, c.Merge, c.Method, c.Split, c.Metric);
+
+    // Tables with two kinds of refusals at one place.
+    private static IEnumerable<string> ComparesTargets(IReadOnlyList<TableCell> cells) =>
+        cells
+            .GroupBy(PlaceOf)
+            .Where(g => g.Select(c => c.Target).Distinct(StringComparer.Ordinal).Count() > 1)
+            .Select(g => g.Key.Table);
 
     /// <summary>For the terminal: every cell, then a line of coverage a table.</summary>
     /// <param name="own">What this side is called.</param>

@@ -40,8 +40,9 @@ public static class Captions
                     + "paper's code has it: it does not measure forgetting. MRR and Hit follow that code too; only "
                     + "Rouge1 measures forgetting."
             );
-        if (!layout.NamesTarget)
-            sentences.Add($"Refusals: {scope.Target}.");
+        var targets = table.Cells.Select(c => c.Target).Where(t => t.Length > 0).Distinct(StringComparer.Ordinal);
+        if (!layout.ComparesTargets && string.Join(", ", targets) is { Length: > 0 } refusals)
+            sentences.Add($"Refusals: {refusals}.");
         if (table.Cells.Any(c => c.Metric == ColumnNames.Refusals))
             sentences.Add("Ref.: share of answers that refuse, not in the paper.");
         if (layout.Marks != Marks.Grey)

@@ -17,6 +17,7 @@ public static class CellFile
         "table",
         "profile",
         "model",
+        "set",
         "data",
         "size",
         "method",
@@ -65,6 +66,7 @@ public static class CellFile
                     c.Table,
                     c.Profile,
                     Csv.Quote(c.Model),
+                    Csv.Quote(c.Set),
                     Csv.Quote(c.Data),
                     Text(c.Size),
                     Csv.Quote(c.Method),
@@ -100,85 +102,105 @@ public static class CellFile
     }
 
     /// <summary>
-    /// Reads a text; <paramref name="path"/> is for messages. A cell without a name gets the one of the paper's method
-    /// labels.
+    /// Reads a text; <paramref name="path"/> is for messages. A cell without a name, as the paper's come, gets one of
+    /// the paper's method labels, and a set of the paper.
     /// </summary>
     public static IReadOnlyList<TableCell> Parse(string text, string path)
     {
         var problems = new List<InputProblem>();
-        var cells = new List<TableCell>();
-        foreach (var (line, fields) in Csv.Parse(text, path, Required))
-        {
-            string Field(string name) => fields.GetValueOrDefault(name, "");
-            double? Number(string name)
-            {
-                if (Field(name).Length == 0)
-                    return null;
-                if (double.TryParse(Field(name), NumberStyles.Float, CultureInfo.InvariantCulture, out var x))
-                    return x;
-                problems.Add(new InputProblem(path, line, 0, $"'{name}' must be a number, not '{Field(name)}'"));
-                return null;
-            }
-            int Whole(string name, int fallback)
-            {
-                if (Field(name).Length == 0)
-                    return fallback;
-                if (int.TryParse(Field(name), NumberStyles.None, CultureInfo.InvariantCulture, out var x))
-                    return x;
-                problems.Add(new InputProblem(path, line, 0, $"'{name}' must be a whole number, not '{Field(name)}'"));
-                return fallback;
-            }
-            bool Yes(string name) =>
-                Field(name) switch
-                {
-                    "1" => true,
-                    "" or "0" => false,
-                    _ => Wrong(name),
-                };
-            bool Wrong(string name)
-            {
-                problems.Add(new InputProblem(path, line, 0, $"'{name}' must be 0 or 1, not '{Field(name)}'"));
-                return false;
-            }
-            var cell = new TableCell
-            {
-                Table = Field("table"),
-                Profile = fields.GetValueOrDefault("profile", ProfileNames.Paper),
-                Model = Field("model"),
-                Data = Field("data"),
-                Size = Whole("size", 0),
-                Method = Field("method"),
-                Target = Field("target"),
-                Merge = Whole("merge", 1),
-                Split = Field("split"),
-                Metric = Field("metric"),
-                Variant = Field("variant"),
-                Value =
-                    fields.ContainsKey("value") ? Number("value")
-                    : Field("printed") is Table.Dash or "" ? null
-                    : Number("printed"),
-                StandardError = Number("se") ?? 0,
-                CiLow = Number("ci_low"),
-                CiHigh = Number("ci_high"),
-                Count = Whole("n", 0),
-                Excluded = Whole("excluded", 0),
-                Printed = Field("printed"),
-                Rise = Field("rise"),
-                Bold = Yes("bold"),
-                Underlined = Yes("underlined"),
-                Grey = Yes("grey"),
-                Diverged = Yes("diverged"),
-            };
-            cell.Name = Field("name") is { Length: > 0 } name
-                ? name
-                : CellName.Of(cell, StudyScope.Paper.MethodLabel(cell.Method), cell.Table == "table6");
-            cells.Add(cell);
-        }
+        List<TableCell> cells =
+        [
+            .. Csv.Parse(text, path, Required).Select(l => Cell(new Line(path, l.Line, l.Fields, problems))),
+        ];
         foreach (var twice in cells.GroupBy(c => c.Name).Where(g => g.Count() > 1))
             problems.Add(new InputProblem(path, 0, 0, $"the cell {twice.Key} stands there twice"));
         if (problems.Count > 0)
             throw new InputException(problems);
         return cells;
+    }
+
+    private static TableCell Cell(Line line)
+    {
+        var cell = new TableCell
+        {
+            Name = line.Text("name"),
+            Table = line.Text("table"),
+            Profile = line.Has("profile") ? line.Text("profile") : ProfileNames.Paper,
+            Model = line.Text("model"),
+            Set = line.Text("set"),
+            Data = line.Text("data"),
+            Size = line.Whole("size", 0),
+            Method = line.Text("method"),
+            Target = line.Text("target"),
+            Merge = line.Whole("merge", 1),
+            Split = line.Text("split"),
+            Metric = line.Text("metric"),
+            Variant = line.Text("variant"),
+            Value =
+                line.Has("value") ? line.Number("value")
+                : line.Text("printed") is Table.Dash or "" ? null
+                : line.Number("printed"),
+            StandardError = line.Number("se") ?? 0,
+            CiLow = line.Number("ci_low"),
+            CiHigh = line.Number("ci_high"),
+            Count = line.Whole("n", 0),
+            Excluded = line.Whole("excluded", 0),
+            Printed = line.Text("printed"),
+            Rise = line.Text("rise"),
+            Bold = line.Flag("bold"),
+            Underlined = line.Flag("underlined"),
+            Grey = line.Flag("grey"),
+            Diverged = line.Flag("diverged"),
+        };
+        if (cell.Name.Length > 0)
+            return cell;
+        if (!line.Has("set"))
+            cell.Set = StudySet.NameOf(cell.Data, cell.Size, cell.Target, cell.Merge);
+        cell.Name = CellName.Of(cell, StudyScope.Paper.MethodLabel(cell.Method));
+        return cell;
+    }
+
+    // The fields of one line; what is wrong with them is added to the problems.
+    private sealed record Line(
+        string Path,
+        int At,
+        IReadOnlyDictionary<string, string> Fields,
+        List<InputProblem> Problems
+    )
+    {
+        public bool Has(string name) => Fields.ContainsKey(name);
+
+        public string Text(string name) => Fields.GetValueOrDefault(name, "");
+
+        public double? Number(string name)
+        {
+            if (Text(name).Length == 0)
+                return null;
+            if (double.TryParse(Text(name), NumberStyles.Float, CultureInfo.InvariantCulture, out var x))
+                return x;
+            Wrong(name, "a number");
+            return null;
+        }
+
+        public int Whole(string name, int fallback)
+        {
+            if (Text(name).Length == 0)
+                return fallback;
+            if (int.TryParse(Text(name), NumberStyles.None, CultureInfo.InvariantCulture, out var x))
+                return x;
+            Wrong(name, "a whole number");
+            return fallback;
+        }
+
+        public bool Flag(string name)
+        {
+            if (Text(name) is not ("" or "0" or "1"))
+                Wrong(name, "0 or 1");
+            return Text(name) == "1";
+        }
+
+        private void Wrong(string name, string kind) =>
+            Problems.Add(new InputProblem(Path, At, 0, $"'{name}' must be {kind}, not '{Text(name)}'"));
     }
 
     /// <summary>Reads every table of a folder, <c>table*.csv</c>.</summary>

@@ -11,15 +11,11 @@ public static class CellName
     /// <summary>The name.</summary>
     /// <param name="cell">Its place.</param>
     /// <param name="method">The method in print.</param>
-    /// <param name="withTarget">Whether the table compares refusals.</param>
-    public static string Of(TableCell cell, string method, bool withTarget)
+    public static string Of(TableCell cell, string method)
     {
         ArgumentNullException.ThrowIfNull(cell);
-        var target = withTarget ? "," + cell.Target : "";
-        var merge = cell.Merge > 1 ? $",k={cell.Merge}" : "";
-        var profile = cell.Profile == "paper" ? "@paper" : "";
-        return $"{cell.Table}[{method},{cell.Model},{cell.Data}-{cell.Size}{target}{merge},"
-            + $"{cell.Split}.{cell.Metric}]{profile}";
+        return $"{cell.Table}[{method},{cell.Model},{cell.Set},{cell.Split}.{cell.Metric}]"
+            + (cell.Profile == ProfileNames.Paper ? "@paper" : "");
     }
 
     /// <summary>

@@ -89,16 +89,18 @@ public sealed class Table
     {
         var key = where.Key(columns.Split, metric);
         var score = book.Find(Layout.Name, key);
+        var set = scope.Sets.GetValueOrDefault(key.Set);
         var cell = new TableCell
         {
             Table = Layout.Name,
             Profile = Profile,
             Model = key.Model,
-            Data = key.Data,
-            Size = key.Size,
+            Set = key.Set,
+            Data = set?.Data ?? score?.Data ?? "",
+            Size = set?.Size ?? score?.Size ?? 0,
             Method = key.Method,
-            Target = key.Target,
-            Merge = key.Merge,
+            Target = key.Method == ScoreBook.Untouched ? "" : set?.Target ?? score?.Target ?? "",
+            Merge = set?.Merge ?? score?.Merge ?? 1,
             Split = key.Split,
             Metric = metric,
             Variant = (book as ScoreBook)?.Variant(metric) ?? metric,
@@ -111,33 +113,19 @@ public sealed class Table
             Diverged = score?.Diverged ?? false,
             Printed = score?.Mean is { } mean ? Print(mean, Layout.Decimals) : Dash,
         };
-        cell.Name = CellName.Of(
-            cell,
-            key.Method == ScoreBook.Untouched ? "before" : scope.MethodLabel(key.Method),
-            Layout.NamesTarget
-        );
+        cell.Name = CellName.Of(cell, key.Method == ScoreBook.Untouched ? "before" : scope.MethodLabel(key.Method));
         return cell;
     }
 
     private bool IsGrey(Where where, IScoreBook book, bool relative)
     {
-        double? Rouge(string method, string split) =>
-            book.Find(Layout.Name, (where with { Method = method }).Key(split, ColumnNames.Rouge1))?.Mean;
+        double? Rouge(Where place, string split) => book.Find(Layout.Name, place.Key(split, ColumnNames.Rouge1))?.Mean;
         var before = relative
-            ? book.Find(
-                Layout.Name,
-                (where with { Method = ScoreBook.Untouched, Target = "", Merge = 1 }).Key(
-                    SplitNames.Forget,
-                    ColumnNames.Rouge1
-                )
-            )?.Mean
+            ? ((string[])[where.Set!, .. where.Baselines ?? []])
+                .Select(s => Rouge(where with { Set = s, Method = ScoreBook.Untouched }, SplitNames.Forget))
+                .FirstOrDefault(mean => mean is not null)
             : null;
-        return MarkingRule.IsGrey(
-            Rouge(where.Method!, SplitNames.Forget),
-            Rouge(where.Method!, SplitNames.Retain),
-            before,
-            Layout.Decimals
-        );
+        return MarkingRule.IsGrey(Rouge(where, SplitNames.Forget), Rouge(where, SplitNames.Retain), before, Layout.Decimals);
     }
 
     private string Rise(TableCell cell, Where where, string over, string metric, IScoreBook book)

@@ -7,18 +7,7 @@ public static class TableCatalog
 {
     private const string Unlearning = "unlearning",
         Editing = "editing";
-    private static readonly (string Target, string Label)[] Halves =
-    [
-        ("plain", "Before: plain refusals"),
-        ("self-improved", "After: self-improved refusals"),
-    ];
-    private static readonly string[] Four =
-    [
-        ColumnNames.Rouge1,
-        ColumnNames.Probability,
-        ColumnNames.ReciprocalRank,
-        ColumnNames.HitRate,
-    ];
+    private static readonly string[] Four = [ColumnNames.Rouge1, ColumnNames.Probability, ColumnNames.ReciprocalRank, ColumnNames.HitRate];
 
     /// <summary>All tables for a study.</summary>
     /// <param name="scope">Who plays which part.</param>
@@ -28,157 +17,179 @@ public static class TableCatalog
     public static IReadOnlyList<TableLayout> All(StudyScope scope, bool refusals = true, bool before = true)
     {
         ArgumentNullException.ThrowIfNull(scope);
-        LayoutRow Row(ReportMethod m) =>
-            new(m.Label, new Where { Method = m.Name }, m.IsEditing ? Editing : Unlearning);
-        List<LayoutRow> untouched = before
-            ?
-            [
-                new(
-                    "before",
-                    new Where
-                    {
-                        Method = ScoreBook.Untouched,
-                        Target = "",
-                        Merge = 1,
-                    },
-                    null
-                ),
-            ]
-            : [];
-        List<LayoutRow> every = [.. untouched, .. scope.Methods.Select(Row)];
-        string[] Metrics(bool withRefusals) =>
-            withRefusals && refusals ? [ColumnNames.Rouge1, ColumnNames.Refusals, .. Four[1..]] : Four;
-        LayoutColumns Forget(bool more = true) => new(SplitNames.Forget, "Forget set (reliability)", Metrics(more));
-        LayoutColumns Retain(bool more = true) => new(SplitNames.Retain, "Retain set (locality)", Metrics(more));
-        LayoutColumns Rephrased() => new(SplitNames.Rephrased, "Rephrased forget set", Four);
-        LayoutGroup Plain(string model, params LayoutColumns[] columns) =>
-            new("", new Where { Model = model, Target = scope.Target }, columns);
-        LayoutGroup Named(string model, params LayoutColumns[] columns) =>
-            new(scope.LabelOf(model), new Where { Model = model, Target = scope.Target }, columns);
-        LayoutBlock Facts(int size, string label) => new(label, new Where { Data = scope.Facts, Size = size }, every);
-        LayoutBlock Contracts(int size, string label) =>
-            new(label, new Where { Data = scope.Contracts, Size = size }, every);
-        var main = scope.LabelOf(scope.Main);
+        var draft = new Draft(scope, refusals, before);
         return
         [
-            new TableLayout
+            draft.Main(),
+            draft.Rephrasing(),
+            draft.ThirdModel(),
+            draft.MoreContracts(),
+            draft.Sizes(),
+            draft.Improvement(),
+            draft.Merging(),
+        ];
+    }
+
+    private sealed class Draft(StudyScope scope, bool refusals, bool before)
+    {
+        public TableLayout Main()
+        {
+            string[] sets = [scope.Facts, scope.Contracts, .. scope.Further];
+            var words = sets.Select(s => scope.SetOf(s).InWords).Distinct(StringComparer.Ordinal);
+            return new TableLayout
             {
                 Name = "table1",
-                Title =
-                    $"Editing and unlearning compared: {scope.FactsSize} facts, {scope.ContractsSize} contract "
-                    + "questions",
-                Blocks =
+                Title = $"Editing and unlearning compared: {string.Join(", ", words)}",
+                Blocks = Blocks(sets, s => s.Heading),
+                Groups =
                 [
-                    Facts(scope.FactsSize, "Facts (knowledge from pretraining)"),
-                    Contracts(scope.ContractsSize, "Contracts (knowledge from finetuning)"),
+                    .. ((string[])[scope.Main, scope.Second]).Select(m => new LayoutGroup(
+                        scope.LabelOf(m),
+                        new Where { Model = m },
+                        [Forget(), Retain()]
+                    )),
                 ],
-                Groups = [Named(scope.Main, Forget(), Retain()), Named(scope.Second, Forget(), Retain())],
-            },
-            new TableLayout
+            };
+        }
+
+        public TableLayout Rephrasing() =>
+            new()
             {
                 Name = "table2",
-                Title = $"The forget set in other words: {scope.FactsSize} facts, {main}",
-                Blocks = [Facts(scope.FactsSize, "")],
-                Groups = [Plain(scope.Main, Rephrased())],
+                Title = $"The forget set in other words: {Words(scope.Facts)}, {scope.LabelOf(scope.Main)}",
+                Blocks = Blocks([scope.Facts], _ => ""),
+                Groups = [Of(scope.Main, Rephrased())],
                 Marks = Marks.Bold,
                 RiseOver = SplitNames.Forget,
-            },
-            new TableLayout
+            };
+
+        // The paper has GD, DPO, WISE and AlphaEdit only.
+        public TableLayout ThirdModel() =>
+            new()
             {
                 Name = "table3",
-                Title = $"A further model: {scope.FactsSize} facts, {scope.LabelOf(scope.Third)}",
-                Blocks = [Facts(scope.FactsSize, "")], // the paper has GD, DPO, WISE and AlphaEdit only
-                Groups = [Plain(scope.Third, Forget(), Retain())],
+                Title = $"A further model: {Words(scope.Facts)}, {scope.LabelOf(scope.Third)}",
+                Blocks = Blocks([scope.Facts], _ => ""),
+                Groups = [Of(scope.Third, Forget(), Retain())],
                 Decimals = 3,
-            },
-            new TableLayout
+            };
+
+        public TableLayout MoreContracts() =>
+            new()
             {
                 Name = "table4",
-                Title =
-                    $"More contracts, and what forgetting them does to facts: {scope.LargeContractsSize} contract "
-                    + "questions",
+                Title = $"More contracts, and what forgetting them does to facts: {Words(scope.MoreContracts)}",
                 Blocks =
                 [
                     .. ((string[])[scope.Main, scope.Second]).Select(m => new LayoutBlock(
                         scope.LabelOf(m),
-                        new Where
-                        {
-                            Model = m,
-                            Data = scope.Contracts,
-                            Size = scope.LargeContractsSize,
-                        },
-                        every
+                        new Where { Model = m, Set = scope.MoreContracts },
+                        Every
                     )),
                 ],
                 Groups =
                 [
                     new(
                         "",
-                        new Where { Target = scope.Target },
+                        Where.Nothing,
                         [Forget(), Retain(), Rephrased(), new(SplitNames.Factual, "Facts", [ColumnNames.Rouge1])]
                     ),
                 ],
-            },
-            new TableLayout
+            };
+
+        public TableLayout Sizes() =>
+            new()
             {
                 Name = "table5",
-                Title = $"Forget sets of different size: facts, {main}",
-                Blocks = [.. scope.Sizes.Select(n => Facts(n, $"{n} facts"))],
-                Groups = [Plain(scope.Main, Forget(), Retain())],
+                Title = $"Forget sets of different size: {scope.DataOf(scope.Sizes)}, {scope.LabelOf(scope.Main)}",
+                Blocks = Blocks(scope.Sizes, s => s.InWords),
+                Groups = [Of(scope.Main, Forget(), Retain())],
                 Decimals = 3,
-            },
-            new TableLayout
+            };
+
+        public TableLayout Improvement()
+        {
+            LayoutBlock Half(string label, string set, string other) =>
+                new(
+                    label,
+                    new Where { Set = set, Baselines = [other] },
+                    [.. scope.Methods.Where(m => m.IsEditing).Select(Row)]
+                );
+            var (first, second) = (scope.BeforeImprovement, scope.AfterImprovement);
+            return new TableLayout
             {
                 Name = "table6",
-                Title = $"Editing before and after self-improvement: {scope.ImprovedSize} facts, {main}",
+                Title = $"Editing before and after self-improvement: {Words(first)}, {scope.LabelOf(scope.Main)}",
                 Blocks =
                 [
-                    .. Halves.Select(h => new LayoutBlock(
-                        h.Label,
-                        new Where
-                        {
-                            Data = scope.Facts,
-                            Size = scope.ImprovedSize,
-                            Target = h.Target,
-                        },
-                        [.. scope.Methods.Where(m => m.IsEditing).Select(Row)]
-                    )),
+                    Half("Before: plain refusals", first, second),
+                    Half("After: self-improved refusals", second, first),
                 ],
-                Groups = [new("", new Where { Model = scope.Main }, [Forget(), Retain(), Rephrased()])],
+                Groups = [Of(scope.Main, Forget(), Retain(), Rephrased())],
                 Decimals = 3,
                 Marks = Marks.Grey,
-                NamesTarget = true,
-            },
-            new TableLayout
+                ComparesTargets = true,
+            };
+        }
+
+        public TableLayout Merging()
+        {
+            var labels = scope.Labels(scope.Merged, Merge);
+            return new TableLayout
             {
                 Name = "table7",
-                Title = $"Queries merged before the edit: {scope.MergedSize} facts, {main}",
+                Title = $"Queries merged before the edit: {Words(scope.Unmerged)}, {scope.LabelOf(scope.Main)}",
                 Blocks =
                 [
                     .. ((string[])["rome", "memit"]).Select(m => new LayoutBlock(
                         scope.MethodLabel(m),
-                        new Where
-                        {
-                            Method = m,
-                            Data = scope.Facts,
-                            Size = scope.MergedSize,
-                        },
+                        new Where { Method = m, Baselines = [scope.Unmerged] },
                         [
-                            .. scope.Merges.Select(k => new LayoutRow(
-                                $"{k} into 1 ({(scope.MergedSize + k - 1) / k} edits)",
-                                new Where { Merge = k },
-                                Editing
-                            )),
+                            .. scope.Merged.Zip(
+                                labels,
+                                (set, label) => new LayoutRow(label, new Where { Set = set }, Editing)
+                            ),
                         ]
                     )),
                 ],
-                Groups =
-                [
-                    new("", new Where { Model = scope.Main, Target = scope.Target }, [Forget(), Retain(), Rephrased()]),
-                ],
+                Groups = [Of(scope.Main, Forget(), Retain(), Rephrased())],
                 Decimals = 3,
                 Marks = Marks.Grey,
-            },
+            };
+        }
+
+        private static string Merge(StudySet set) =>
+            set.Size is { } n ? $"{set.Merge} into 1 ({(n + set.Merge - 1) / set.Merge} edits)" : set.Name;
+
+        private string Words(string set) => scope.SetOf(set).InWords;
+
+        // A block of all methods for each set, one heading each.
+        private IReadOnlyList<LayoutBlock> Blocks(IReadOnlyList<string> sets, Func<StudySet, string> heading) =>
+            [
+                .. sets.Zip(
+                    scope.Labels(sets, heading),
+                    (set, label) => new LayoutBlock(label, new Where { Set = set }, Every)
+                ),
+            ];
+
+        private IReadOnlyList<LayoutRow> Every { get; } =
+        [
+            .. before ? (LayoutRow[])[new("before", new Where { Method = ScoreBook.Untouched }, null)] : [],
+            .. scope.Methods.Select(Row),
         ];
+
+        private static LayoutRow Row(ReportMethod m) =>
+            new(m.Label, new Where { Method = m.Name }, m.IsEditing ? Editing : Unlearning);
+
+        private static LayoutGroup Of(string model, params LayoutColumns[] columns) =>
+            new("", new Where { Model = model }, columns);
+
+        private LayoutColumns Forget() => new(SplitNames.Forget, "Forget set (reliability)", WithRefusals);
+
+        private LayoutColumns Retain() => new(SplitNames.Retain, "Retain set (locality)", WithRefusals);
+
+        private static LayoutColumns Rephrased() => new(SplitNames.Rephrased, "Rephrased forget set", Four);
+
+        private IReadOnlyList<string> WithRefusals { get; } = refusals ? [ColumnNames.Rouge1, ColumnNames.Refusals, .. Four[1..]] : Four;
     }
 }

@@ -14,19 +14,16 @@ public sealed record Where
     public string? Model { get; init; }
 
     /// <inheritdoc cref="ScoreKey"/>
-    public string? Data { get; init; }
-
-    /// <inheritdoc cref="ScoreKey"/>
-    public int? Size { get; init; }
+    public string? Set { get; init; }
 
     /// <inheritdoc cref="ScoreKey"/>
     public string? Method { get; init; }
 
-    /// <inheritdoc cref="ScoreKey"/>
-    public string? Target { get; init; }
-
-    /// <inheritdoc cref="ScoreKey"/>
-    public int? Merge { get; init; }
+    /// <summary>
+    /// Where the untouched model is looked up after the set itself: sets of the same questions, for those that it was
+    /// not asked again.
+    /// </summary>
+    public IReadOnlyList<string>? Baselines { get; init; }
 
     /// <summary>This, and the other where this is silent.</summary>
     public Where And(Where other)
@@ -35,19 +32,17 @@ public sealed record Where
         return new Where
         {
             Model = Model ?? other.Model,
-            Data = Data ?? other.Data,
-            Size = Size ?? other.Size,
+            Set = Set ?? other.Set,
             Method = Method ?? other.Method,
-            Target = Target ?? other.Target,
-            Merge = Merge ?? other.Merge,
+            Baselines = Baselines ?? other.Baselines,
         };
     }
 
     /// <summary>The place of one number.</summary>
     /// <exception cref="InvalidOperationException">Something is still open.</exception>
     public ScoreKey Key(string split, string metric) =>
-        this is { Model: { } model, Data: { } data, Size: { } size, Method: { } method, Target: { } target }
-            ? new ScoreKey(model, data, size, method, target, Merge ?? 1, split, metric)
+        this is { Model: { } model, Set: { } set, Method: { } method }
+            ? new ScoreKey(model, set, method, split, metric)
             : throw new InvalidOperationException($"A layout leaves a run open: {this}.");
 }
 
@@ -118,6 +113,6 @@ public sealed record TableLayout
     /// </summary>
     public string? RiseOver { get; init; }
 
-    /// <summary>Whether the table compares refusals, so that a cell's name must say them.</summary>
-    public bool NamesTarget { get; init; }
+    /// <summary>Whether the table compares refusals, so that its caption names none.</summary>
+    public bool ComparesTargets { get; init; }
 }

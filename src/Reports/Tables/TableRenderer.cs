@@ -78,9 +78,6 @@ public static class TableRenderer
         foreach (var block in layout.Blocks)
         foreach (var row in block.Rows)
         {
-            text.Append("| ").Append(layout.Blocks.Count > 1 ? $"{block.Label}, " : "").Append(row.Label).Append(" |");
-            foreach (var cell in Row(table, block, row))
-            {
                 var model = layout.Blocks.Count > 1 ? $"{block.Label}, " : "";
                 text.Append($"| {model}{row.Label} |");
                 foreach (var cell in Row(table, block, row))
@@ -88,7 +85,7 @@ public static class TableRenderer
                     var printed =
                         cell.Printed
                         + (cell.Rise.Length > 0 ? $" ({cell.Rise}↑)" : "")
-                        + (cell.Diverged && cell.Metric == "rouge1" ? "†" : "");
+                        + (cell.Diverged && cell.Metric == ColumnNames.Rouge1 ? "†" : "");
                     text.Append(' ')
                         .Append(
                             cell.Grey
@@ -104,8 +101,6 @@ public static class TableRenderer
                         .Append(" |");
                 }
                 text.Append('\n');
-            }
-            text.Append('\n');
         }
         return text.ToString();
     }

@@ -93,7 +93,7 @@ public static class OwnQuestions
         ArgumentNullException.ThrowIfNull(answers);
         var strict = MetricProfile.Strict;
         var means = Scores
-            .Means(Scores.Of(answers, new Scores.Run("own", answers.Count)), seed)
+            .Means(Scores.Of(answers, new Scores.Run("own")), seed)
             .Where(m => m.Profile == strict.Name)
             .ToLookup(m => m.Split);
         return

@@ -95,7 +95,7 @@ public sealed class ProfileTests
                 CompatFilteredRanks = i < 200 ? [i < 16 ? 1 : 1_000_000_000] : [],
             })
             .ToList();
-        var means = Scores.Means(Scores.Of(rows, new Scores.Run("facts", 40)), new Seed(1));
+        var means = Scores.Means(Scores.Of(rows, new Scores.Run("facts")), new Seed(1));
         CellScore Of(string profile, string metric) => means.First(m => m.Profile == profile && m.Metric == metric);
         Assert.Equal(200.0 / 240, Of("strict", "rouge1").Mean!.Value, 1e-12);
         Assert.Equal(1, Of("paper", "rouge1.long").Mean!.Value, 1e-12);
@@ -256,7 +256,7 @@ public sealed class ProfileTests
             .ToList();
         List<AnswerRow> shuffled = [.. rows];
         new Seed(2).Stream("shuffle").Shuffle(shuffled);
-        var run = new Scores.Run("facts", 40);
+        var run = new Scores.Run("facts");
         Assert.Equal(Scores.Of(rows, run), Scores.Of(shuffled, run));
         List<ScoreRow> scores = [.. Scores.Of(rows, run)];
         var means = Scores.Means(scores, new Seed(17));
@@ -344,7 +344,7 @@ public sealed class ProfileTests
                 Ranks = [9, 1],
             },
         ];
-        var scores = Scores.Of(rows, new Scores.Run("facts", 40, "plain"));
+        var scores = Scores.Of(rows, new Scores.Run("facts", "plain"));
         Snapshot.Matches(ResultFile.Json(rows, scores, Scores.Means(scores, new Seed(1))), "result.json");
     }
 }

@@ -152,30 +152,26 @@ public sealed class PaperNumbersTests
 
     [Theory]
     [InlineData(
-        "facts",
+        "facts-40",
         "llama2",
-        40,
         "ga 1.00 gd 1.32 kl 1.00 dpo 1.09 rome 1.03 memit 0.99 grace 1.17 wise 1.48 alphaedit 1.61"
     )]
     [InlineData(
-        "facts",
+        "facts-40",
         "mistral",
-        40,
         "ga 1.00 gd 1.52 kl 1.00 dpo 1.40 rome 1.00 grace 0.89 wise 1.08 alphaedit 1.40"
     )]
     [InlineData(
-        "contracts",
+        "contracts-20",
         "llama2",
-        20,
         "ga 1.53 gd 1.55 kl 1.16 dpo 1.68 rome 1.00 memit 1.00 grace 1.00 wise 1.26 alphaedit 1.20"
     )]
     [InlineData(
-        "contracts",
+        "contracts-20",
         "mistral",
-        20,
         "ga 1.49 gd 1.54 kl 1.26 dpo 1.06 rome 0.98 grace 1.00 wise 1.31 alphaedit 1.07"
     )]
-    public void Scores_of_table_1_are_the_golden_ones(string data, string model, int size, string expected) =>
+    public void Scores_of_table_1_are_the_golden_ones(string set, string model, string expected) =>
         Assert.Equal(
             expected,
             string.Join(
@@ -187,7 +183,7 @@ public sealed class PaperNumbersTests
                             Score: FigureCatalog.Score(
                                 Paper,
                                 "table1",
-                                new ScoreKey(model, data, size, m.Name, "plain", 1, "forget", "rouge1")
+                                new ScoreKey(model, set, m.Name, "forget", "rouge1")
                             )
                         )
                     )
@@ -197,25 +193,23 @@ public sealed class PaperNumbersTests
         );
 
     [Theory]
-    [InlineData("table5", "dpo", 1, 1.123)]
-    [InlineData("table5", "gd", 1, 1.596)]
-    [InlineData("table5", "alphaedit", 1, 1.636)]
-    [InlineData("table7", "rome", 2, .995)]
-    [InlineData("table7", "rome", 4, 1.400)]
-    [InlineData("table7", "rome", 5, 1.622)]
-    [InlineData("table7", "rome", 8, 1.539)]
-    [InlineData("table7", "rome", 10, 1.179)]
-    [InlineData("table7", "memit", 2, 1.000)]
-    [InlineData("table7", "memit", 4, 1.632)]
-    [InlineData("table7", "memit", 5, 1.646)]
-    [InlineData("table7", "memit", 8, 1.481)]
-    [InlineData("table7", "memit", 10, 1.240)]
-    public void Scores_at_80_facts_are_the_golden_ones(string table, string method, int merge, double expected) =>
+    [InlineData("table5", "dpo", "facts-80", 1.123)]
+    [InlineData("table5", "gd", "facts-80", 1.596)]
+    [InlineData("table5", "alphaedit", "facts-80", 1.636)]
+    [InlineData("table7", "rome", "facts-80-by-2", .995)]
+    [InlineData("table7", "rome", "facts-80-by-4", 1.400)]
+    [InlineData("table7", "rome", "facts-80-by-5", 1.622)]
+    [InlineData("table7", "rome", "facts-80-by-8", 1.539)]
+    [InlineData("table7", "rome", "facts-80-by-10", 1.179)]
+    [InlineData("table7", "memit", "facts-80-by-2", 1.000)]
+    [InlineData("table7", "memit", "facts-80-by-4", 1.632)]
+    [InlineData("table7", "memit", "facts-80-by-5", 1.646)]
+    [InlineData("table7", "memit", "facts-80-by-8", 1.481)]
+    [InlineData("table7", "memit", "facts-80-by-10", 1.240)]
+    public void Scores_at_80_facts_are_the_golden_ones(string table, string method, string set, double expected) =>
         Assert.Equal(
             expected,
-            FigureCatalog
-                .Score(Paper, table, new ScoreKey("llama2", "facts", 80, method, "plain", merge, "forget", "rouge1"))!
-                .Value,
+            FigureCatalog.Score(Paper, table, new ScoreKey("llama2", set, method, "forget", "rouge1"))!.Value,
             5e-4
         );
 
@@ -223,8 +217,8 @@ public sealed class PaperNumbersTests
     public void Methods_among_the_two_best_on_both_sides_are_those_the_paper_names()
     {
         var numbers = new EditUnlearn.Reports.Claims.ClaimNumbers(Paper, StudyScope.Paper, [], relative: false);
-        Assert.Equal(["gd", "dpo", "grace", "wise"], numbers.BestOnBothSides("facts"));
-        Assert.Equal(["ga", "gd", "kl", "dpo", "wise"], numbers.BestOnBothSides("contracts"));
+        Assert.Equal(["gd", "dpo", "grace", "wise"], numbers.BestOnBothSides("facts-40"));
+        Assert.Equal(["ga", "gd", "kl", "dpo", "wise"], numbers.BestOnBothSides("contracts-20"));
     }
 
     [Fact]

@@ -26,6 +26,7 @@ public sealed class RegressionTests
                 Table = "table1",
                 Profile = "strict",
                 Model = "llama2",
+                Set = "facts-40",
                 Data = "facts",
                 Size = 40,
                 Method = c.Method,
@@ -127,8 +128,8 @@ public sealed class RegressionTests
     [InlineData("table1[WISE,*]", "table1[GRACE,llama2,facts-40,forget.rouge1]", false)]
     [InlineData("table1[WISE,*]", "table12[WISE,llama2,facts-40,forget.rouge1]", false)]
     [InlineData("table1[wise, *]", "table1[WISE,llama2,facts-40,forget.rouge1]", true)]
-    [InlineData("*", "table7[ROME,llama2,facts-80,k=5,forget.hit]", true)]
-    [InlineData("*k=5*", "table7[ROME,llama2,facts-80,k=5,forget.hit]", true)]
+    [InlineData("*", "table7[ROME,llama2,facts-80-by-5,forget.hit]", true)]
+    [InlineData("*-by-5,*", "table7[ROME,llama2,facts-80-by-5,forget.hit]", true)]
     [InlineData("table1[WISE,*]@paper", "table1[WISE,llama2,facts-40,forget.rouge1]", false)]
     [InlineData("table1[*,forget.rouge1]", "table1[WISE,llama2,facts-40,forget.rouge1]", true)]
     public void Patterns_mean_what_they_say(string pattern, string name, bool expected) =>

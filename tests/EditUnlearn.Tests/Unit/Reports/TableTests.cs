@@ -109,7 +109,7 @@ public sealed class TableTests
         var halves = tables[5].Cells.Where(c => c is { Method: "wise", Split: "forget", Metric: "rouge1" }).ToList();
         Assert.Equal(["plain", "self-improved"], halves.Select(c => c.Target));
         Assert.NotEqual(halves[0].Value, halves[1].Value);
-        Assert.Equal("table6[WISE,llama2,facts-20,self-improved,forget.rouge1]", halves[1].Name);
+        Assert.Equal("table6[WISE,llama2,facts-20-model,forget.rouge1]", halves[1].Name);
     }
 
     [Fact]
