@@ -58,7 +58,7 @@ internal sealed class DiffCommand
             name == Present ? TableResults.Read(Study.Open(profile, set))
             : Directory.Exists(name) ? CellFile.ReadFolder(name)
             : AtCommit(name, Study.Open(profile, set).Plan.Profile);
-        // Two profiles of one cell bear one name once @paper is left off; the wanted one is kept, or the strict one.
+        // A cell stands at the same place in both profiles; the wanted one is kept.
         var kept = cells.Where(c => metrics is null || c.Profile == metrics).ToList();
         return kept.Count > 0 || metrics is null
             ? kept

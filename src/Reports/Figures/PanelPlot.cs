@@ -69,11 +69,23 @@ internal static class PanelPlot
             Lines(plot, panel, positions);
         else
             Bars(plot, panel);
-        foreach (
-            var (i, line) in panel
-                .References.Index()
-                .Where(_ => panel.Series.Any(s => s.Values.Any(v => v is not null)))
-        )
+        References(plot, panel, positions);
+        if (panel.Kind == PanelKind.Bars)
+            Numbers(plot, panel);
+        plot.Axes.SetLimits(
+            positions[0] - Pad(positions),
+            positions[^1] + Pad(positions),
+            panel.Low,
+            panel.High + headroom
+        );
+    }
+
+    // A panel without a value has no lines either.
+    private static void References(Plot plot, Panel panel, double[] positions)
+    {
+        if (panel.Series.All(s => s.Values.All(v => v is null)))
+            return;
+        foreach (var (i, line) in panel.References.Index())
         {
             var rule = plot.Add.HorizontalLine(line.Value, 1.2f, FigureStyle.Ink, LinePattern.Dotted);
             rule.EnableAutoscale = false;
@@ -91,14 +103,6 @@ internal static class PanelPlot
                 right ? Alignment.LowerRight : Alignment.UpperLeft
             );
         }
-        if (panel.Kind == PanelKind.Bars)
-            Numbers(plot, panel);
-        plot.Axes.SetLimits(
-            positions[0] - Pad(positions),
-            positions[^1] + Pad(positions),
-            panel.Low,
-            panel.High + headroom
-        );
     }
 
     // Numbers stand where they belong on the axis.
