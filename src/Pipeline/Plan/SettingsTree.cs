@@ -31,8 +31,8 @@ internal sealed class SettingsTree
     )
     {
         var tree = new SettingsTree(known, problems);
-        foreach (var (layer, first) in layers.Select((l, i) => (l, i == 0)))
-            tree.Root = tree.Merge(tree.Root, layer.Values, "", mayAdd: first);
+        foreach (var layer in layers)
+            tree.Root = tree.Merge(tree.Root, layer.Values, "", mayAdd: true);
         foreach (var set in sets)
             tree.Set(set);
         tree.Root = Inheritance.Resolve(tree.Root, problems);
@@ -92,8 +92,8 @@ internal sealed class SettingsTree
         Root = Merge(Root, (YamlMap)value, "", mayAdd: false);
     }
 
-    // A setting that no lower layer has is a mistake at the top level, and deeper down where it looks like a misspelling:
-    // maps such as the options of a method are open there, and which names they may hold is for their reader to say.
+    // A setting that no lower layer has is a mistake where it looks like a misspelling, and on the command line also at
+    // the top level. Otherwise a profile may add it: which names a map may hold is for its reader to say.
     private YamlMap Merge(YamlMap below, YamlMap above, string path, bool mayAdd)
     {
         var entries = below.Entries.ToList();
@@ -116,9 +116,9 @@ internal sealed class SettingsTree
         var known = below.Entries.Select(e => e.Key).ToList();
         if (below.IsClosed)
             return Problems.DidYouMean(entry.Key, known);
-        if (mayAdd || known.Count == 0 || entry.Key is Inheritance.BasedOn or Inheritance.Abstract)
+        if (known.Count == 0 || entry.Key is Inheritance.BasedOn or Inheritance.Abstract)
             return null;
-        return path.Length == 0 ? Problems.DidYouMean(entry.Key, known)
+        return path.Length == 0 && !mayAdd ? Problems.DidYouMean(entry.Key, known)
             : Spelling.Nearest(entry.Key, known) is { } near && !known.Any(k => AreNeighbours(k, entry.Key))
                 ? $"did you mean '{near}'?"
             : null;
