@@ -6,7 +6,10 @@ namespace EditUnlearn.Methods.Gradient;
 /// Settings that others have published, by preset: what differs from the defaults, which are those of the study and of
 /// PISTOL's configuration.
 /// </summary>
-/// <remarks>Source: unlearning specification, sections 2, 3.4, 3.6 and 8.</remarks>
+/// <remarks>
+/// Sources: configurations and code of PISTOL (Qiu et al., 2024), TOFU (Maini et al., 2024) and OpenUnlearning;
+/// docs/methods.md, "Gradient methods".
+/// </remarks>
 internal static class GradientPresets
 {
     /// <summary>

@@ -3,8 +3,8 @@ using System.Text.Json.Nodes;
 namespace EditUnlearn.Methods;
 
 /// <summary>
-/// MEMIT's hyperparameters for each family. Source: editing specification, section 7. Where the reference has no file,
-/// the numbers are ours and say so.
+/// MEMIT's hyperparameters for each family. Source: the files of EasyEdit (docs/methods.md, "Hyperparameters"). Where
+/// it has none, the numbers are ours and say so.
 /// </summary>
 internal static class MemitPresets
 {

@@ -2,7 +2,10 @@ using System.Text.Json.Nodes;
 
 namespace EditUnlearn.Methods;
 
-/// <summary>WISE's hyperparameters for each family of models. Source: editing specification, section 7.</summary>
+/// <summary>
+/// WISE's hyperparameters for each family of models. Source: the files of EasyEdit (docs/methods.md,
+/// "Hyperparameters").
+/// </summary>
 internal static class WisePresets
 {
     /// <summary>All families.</summary>
