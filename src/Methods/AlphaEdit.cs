@@ -13,7 +13,7 @@ namespace EditUnlearn.Methods;
 /// earlier edits.
 /// </summary>
 /// <remarks>
-/// Source: Fang et al. (2025), equations 8 to 12; editing specification, section 4.
+/// Source: Fang et al. (2025), equations 8 to 12; docs/methods.md, "AlphaEdit".
 /// Symbols: K [F, B] keys of a batch, K_prev those of earlier batches, R [D, B] each layer's share of what the values
 /// still lack, P [F, F] projector.
 /// The reference solves (P (K K^T + M) + L2 I) X = P K R^T with M = K_prev K_prev^T, Delta W = X^T; here the same in
@@ -23,8 +23,8 @@ namespace EditUnlearn.Methods;
 public sealed class AlphaEdit(AlphaEdit.Options options) : IMethod
 {
     /// <summary>
-    /// Switches and constants; defaults are those of the specification for Llama-2-7B, for which the reference has no
-    /// file.
+    /// Switches and constants; defaults are ours for Llama-2-7B, for which the reference has no file (see
+    /// <c>Presets</c>).
     /// </summary>
     public sealed record Options : ISpreadOptions, INullSpaceOptions
     {

@@ -15,7 +15,7 @@ namespace EditUnlearn.Methods;
 /// left alone, bit for bit.
 /// </summary>
 /// <remarks>
-/// Source: Hartvigsen et al. (2023); editing specification, section 5.
+/// Source: Hartvigsen et al. (2023), algorithm 1; docs/methods.md, "GRACE".
 /// Symbols: q [F] key at the last prompt token, K [N, F] stored keys, V [N, D] their values, epsilon [N] radii; j the
 /// nearest key, d its distance.
 /// Forward: where d &lt;= epsilon_j the memory's output becomes V_j. Training: n steps of Adam on V_j, mean negative

@@ -147,7 +147,7 @@ public sealed record EditRequest(
     /// <summary>
     /// What follows the prompt in the rows that are scored; all target tokens but the last unless the reference's
     /// reading of a text target asks for others. The n target tokens are scored at the last n positions of a row,
-    /// wherever those lie (editing specification, section 1.3).
+    /// wherever those lie (docs/methods.md, "Requests").
     /// </summary>
     public IReadOnlyList<int>? Continuation { get; init; }
 

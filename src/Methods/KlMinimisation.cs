@@ -10,8 +10,8 @@ namespace EditUnlearn.Methods;
 /// does not move.
 /// </summary>
 /// <remarks>
-/// Source: the study's Eq. 6, L_KL = -L(S_F) + K(S_R), after Maini et al. (2024); unlearning specification, section
-/// 3.4.
+/// Source: the study's Eq. 6, L_KL = -L(S_F) + K(S_R), after Maini et al. (2024); docs/methods.md, "Gradient
+/// methods".
 /// K = mean over rows s of the mean over positions i of KL(p_0(. | s_&lt;i) || p(. | s_&lt;i)): the reference comes
 /// first and has no gradient.
 /// Differs from the source: EOS is predicted and counts, and a row's sum is divided by its positions, not by |s|;

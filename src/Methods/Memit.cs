@@ -12,7 +12,7 @@ namespace EditUnlearn.Methods;
 /// hold on to what ordinary keys map to.
 /// </summary>
 /// <remarks>
-/// Source: Meng et al. (2023), equation 14 and algorithm 1; editing specification, section 3.
+/// Source: Meng et al. (2023), equation 14 and algorithm 1; docs/methods.md, "MEMIT".
 /// Symbols: K [F, B] keys of a batch of edits, R [D, B] each layer's share of what the values still lack, C [F, F]
 /// second moment of keys.
 /// Delta W = R A^T with A = (lambda C + K K^T)^-1 K. Statistics are those of the unedited model; the reference measures

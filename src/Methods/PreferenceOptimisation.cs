@@ -11,7 +11,7 @@ namespace EditUnlearn.Methods;
 /// move.
 /// </summary>
 /// <remarks>
-/// Source: Rafailov et al. (2023), equation 7; unlearning specification, section 3.6. With s = log pi(answer |
+/// Source: Rafailov et al. (2023), equation 7; docs/methods.md, "Gradient methods". With s = log pi(answer |
 /// question), a sum over tokens, L = mean -log sigmoid(beta ((s(r) - s(a)) - (s_0(r) - s_0(a)))). The study's Eq. 7
 /// under this name is another loss, <see cref="RefusalTraining"/>;
 /// its numbers come from the trainer that has this one. Differs from the source: nothing; OpenUnlearning's factor and

@@ -13,7 +13,7 @@ namespace EditUnlearn.Methods;
 /// Rank-one model editing: the smallest change of one MLP memory that maps the subject's key to a new value.
 /// </summary>
 /// <remarks>
-/// Source: Meng et al. (2022), equations 2 to 4; editing specification, section 2.
+/// Source: Meng et al. (2022), equations 2 to 4; docs/methods.md, "ROME".
 /// Symbols: k [F] key, m = W k [D], v* [D] target value, C [F, F] second moment of keys, u [F] direction, r [D].
 /// W' k = v* exactly for the key of the denominator. Edits are applied one after another, each on the weights the
 /// former left, as the study does; only the weight of its own layer changes, so the keys of that layer never do.

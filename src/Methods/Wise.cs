@@ -15,7 +15,7 @@ namespace EditUnlearn.Methods;
 /// memory's.
 /// </summary>
 /// <remarks>
-/// Source: Wang et al. (2024); editing specification, section 6.
+/// Source: Wang et al. (2024), equations 2 to 5; docs/methods.md, "WISE".
 /// Symbols: W [D, F] main memory, W' side memory, B [D, F] mask of zeros and ones, x [F] input, o = W x, o' = W' x;
 /// Delta(row) mean of |SiLU(o) - SiLU(o')| over a row's positions.
 /// Training: L = L_ft + L_act, W' -= eta (B * grad L + decay W'), kept within a box around W. Every save-frequency

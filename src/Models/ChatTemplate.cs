@@ -5,8 +5,8 @@ namespace EditUnlearn.Models;
 /// the border.
 /// </summary>
 /// <remarks>
-/// Templates are data, one file each in <c>Templates/</c>; <see cref="TemplateCatalog"/> reads them. Source: evaluation
-/// specification, section 2.
+/// Templates are data, one file each in <c>Templates/</c>; <see cref="TemplateCatalog"/> reads them. Each
+/// names its source.
 /// </remarks>
 /// <param name="Pattern">Text with the slot <c>{q}</c>, once; no BOS, which the encoder adds once.</param>
 public sealed record ChatTemplate(string Pattern)

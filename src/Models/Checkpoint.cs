@@ -123,8 +123,7 @@ public sealed class Checkpoint : IDisposable
     public TokenRow Row(string question, string answer, bool end, bool raw) => _encoder.Row(question, answer, end, raw);
 
     /// <summary>
-    /// What a model said, as evaluation takes it: decoded as a whole, without special tokens, trimmed. Source:
-    /// evaluation specification, section 3.
+    /// What a model said, as evaluation takes it: decoded as a whole, without special tokens, trimmed.
     /// </summary>
     public string Decode(IEnumerable<int> ids) => Tokenizer.Decode(ids).Trim();
 

@@ -7,8 +7,8 @@ namespace EditUnlearn.Models;
 /// change at the first position of a tail reaches nothing before it.
 /// </summary>
 /// <remarks>
-/// Source: editing specification, section 12, numbers 1 and 2. Exact by causality; only rounding differs from a full
-/// pass. Gradients flow through the tail alone.
+/// Exact by causality (docs/methods.md, "What is computed once"); only rounding differs from a full pass. Gradients
+/// flow through the tail alone.
 /// Shapes: R rows, S longest beginning, T longest tail. Tails are padded on the right, where no real position looks.
 /// </remarks>
 public sealed class Continuations : Past

@@ -70,8 +70,8 @@ public sealed class RowEncoder
 
     /// <summary>Prompt, answer, end of turn. The answer follows the template at once.</summary>
     /// <remarks>
-    /// Source: unlearning specification, section 1: the whole text is encoded together. Where a merge would cross the
-    /// border, the answer is encoded by itself.
+    /// As the public trainers do it (docs/methods.md, "Requests"): the whole text is encoded together. Where a merge
+    /// would cross the border, the answer is encoded by itself.
     /// </remarks>
     /// <param name="question">Verbatim.</param>
     /// <param name="answer">Verbatim.</param>

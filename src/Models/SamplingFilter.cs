@@ -7,9 +7,9 @@ namespace EditUnlearn.Models;
 /// of the probability.
 /// </summary>
 /// <remarks>
-/// Source: evaluation specification, section 6.2. The paper's ranks are taken after this filter for the Llama families,
-/// because their chat checkpoints ship it as a default: everything cut off has probability zero, and zeros are ranked
-/// by id.
+/// Inferred from the paper's numbers (docs/metrics.md, "MRR and Hit-Rate"): its ranks are taken after this filter for
+/// the Llama families, because their chat checkpoints ship it as a default. Everything cut off has probability zero,
+/// and zeros are ranked by id.
 /// </remarks>
 /// <param name="Temperature">Divides the logits.</param>
 /// <param name="TopK">Largest logits kept.</param>

@@ -9,7 +9,7 @@ namespace EditUnlearn.Methods.Codebooks;
 /// edits, S columns, P labels.
 /// </summary>
 /// <remarks>
-/// Source: editing specification, section 12, row 12. A value stands in for the memory's output of one block at the
+/// See docs/methods.md, "What is computed once". A value stands in for the memory's output of one block at the
 /// last prompt token, so the blocks below, this block's attention, and keys and values of earlier positions in the
 /// blocks above are constants of the optimisation. Prompts are padded on the left so that all end in one column,
 /// targets on the right.

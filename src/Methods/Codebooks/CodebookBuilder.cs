@@ -69,8 +69,8 @@ public readonly record struct Admitted(Admission Kind, int Entry, bool Fresh, do
 /// a prompt falls.
 /// </summary>
 /// <remarks>
-/// Source: Hartvigsen et al. (2023), algorithm 1; editing specification, section 5, step 1. All arithmetic in float32,
-/// as in the reference.
+/// Source: Hartvigsen et al. (2023), algorithm 1; docs/methods.md, "GRACE". All arithmetic in float32, as in the
+/// reference.
 /// </remarks>
 public sealed class CodebookBuilder(
     float radius,

@@ -14,9 +14,8 @@ namespace EditUnlearn.Methods.Gradient;
 /// <see cref="Loss"/> and little else.
 /// </summary>
 /// <remarks>
-/// Source: unlearning specification, sections 4 to 6 and 10. A loss that is no longer finite ends the run with the last
-/// finite weights:
-/// that is the method's result, and the record says so.
+/// Source: the study's appendix B.4 and the trainer of PISTOL; docs/methods.md, "Gradient methods". A loss that is no
+/// longer finite ends the run with the last finite weights: that is the method's result, and the record says so.
 /// </remarks>
 public abstract class GradientMethod(string label, TrainingOptions options) : IMethod
 {

@@ -6,7 +6,7 @@ using static TorchSharp.torch;
 namespace EditUnlearn.Methods.Shared;
 
 /// <summary>
-/// How many prefixes of which length are written for which methods. Source: editing specification, section 1.5.
+/// How many prefixes of which length are written for which methods (docs/methods.md, "Context prefixes").
 /// </summary>
 public enum ContextRecipe
 {
@@ -27,7 +27,7 @@ public enum ContextRecipe
 /// holds in more than one context.
 /// </summary>
 /// <remarks>
-/// Source: Meng et al. (2022), section 3.1; editing specification, section 1.5: the five likeliest tokens,
+/// Source: Meng et al. (2022), section 3.1; docs/methods.md, "Context prefixes": the five likeliest tokens,
 /// renormalised, temperature 1, no stop at EOS. Seeded, written by the model as it is before any edit and kept with the
 /// run; the reference keeps one set per process, whatever the model (defect S7). Braces never matter here: prefixes are
 /// tokens, no format string is made of them (S4, W6).

@@ -5,7 +5,7 @@ using EditUnlearn.Models.Tokenizers;
 namespace EditUnlearn.Methods.Shared;
 
 /// <summary>
-/// Turns questions into token-level edit requests. Source: editing specification, sections 1.2 to 1.5 and 8.
+/// Turns questions into token-level edit requests (docs/methods.md, "Requests").
 /// </summary>
 public static class EditRequests
 {

@@ -7,7 +7,7 @@ namespace EditUnlearn.Methods.Shared;
 public sealed class HealthReport
 {
     /// <summary>
-    /// kᵀu / |k| below which a rank-one update disables more than it edits. Source: editing specification, section 2.
+    /// kᵀu / |k| below which a rank-one update disables more than it edits (docs/methods.md, "ROME").
     /// </summary>
     public const double LeastAlignment = 0.3;
 

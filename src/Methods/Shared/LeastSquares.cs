@@ -42,8 +42,8 @@ public static class LeastSquares
     /// </summary>
     /// <remarks>
     /// Equal by the push-through identity to the transpose of K^T P ((K K^T + M) P + L2 I)^-1 with M = K_prev K_prev^T,
-    /// an F by F unsymmetric solve in the reference:
-    /// editing specification, section 4. Only an m by m positive definite system is solved.
+    /// an F by F unsymmetric solve in the reference (docs/methods.md, "AlphaEdit"). Only an m by m positive definite
+    /// system is solved.
     /// </remarks>
     /// <param name="projectedEarlier">P K_prev [F, p], p = 0 for the first edits.</param>
     /// <param name="projectedKeys">P K [F, B].</param>
@@ -69,7 +69,7 @@ public static class LeastSquares
 /// <summary>
 /// (lambda C + K K^T)^-1 K for many K: lambda C is factored once, each K then costs two triangular solves (Woodbury).
 /// </summary>
-/// <remarks>Source: editing specification, sections 3 and 12 number 8.</remarks>
+/// <remarks>Source: the Woodbury identity; docs/methods.md, "MEMIT".</remarks>
 public sealed class FactoredMoment : IDisposable
 {
     private const double Ridge = 1e-10,

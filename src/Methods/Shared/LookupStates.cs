@@ -8,8 +8,8 @@ namespace EditUnlearn.Methods.Shared;
 /// has got to: what lies below an edited block is run once.
 /// </summary>
 /// <remarks>
-/// Source: editing specification, sections 1.7 and 12 number 6. Shapes: B edits, N context rows of all of them, D
-/// width, F MLP width.
+/// See docs/methods.md, "Keys and second moments" and "What is computed once". Shapes: B edits, N context rows of all
+/// of them, D width, F MLP width.
 /// </remarks>
 public sealed class LookupStates : IDisposable
 {

@@ -22,7 +22,7 @@ public enum EigenvalueUnit
 /// hardly use.
 /// </summary>
 /// <remarks>
-/// Source: Fang et al. (2025), equation 8; editing specification, section 4. Eigenvectors in float64 (the reference:
+/// Source: Fang et al. (2025), equation 8; docs/methods.md, "AlphaEdit". Eigenvectors in float64 (the reference:
 /// float32 SVD of the same symmetric matrix). Of the kept and the discarded eigenvectors the fewer are stored: P k = U
 /// (U^T k), or k - V (V^T k).
 /// </remarks>

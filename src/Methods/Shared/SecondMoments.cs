@@ -14,8 +14,8 @@ namespace EditUnlearn.Methods.Shared;
 /// padding does not.
 /// </summary>
 /// <remarks>
-/// Source: Meng et al. (2022), section 3.1; editing specification, section 1.8. Products in float32, their sum in
-/// float64.
+/// Source: Meng et al. (2022), section 3.1; docs/methods.md, "Keys and second moments". Products in float32, their sum
+/// in float64.
 /// </remarks>
 public static class SecondMoments
 {

@@ -20,7 +20,7 @@ public interface ISpreadOptions : IEditingOptions
 /// differ in the right factor of the update.
 /// </summary>
 /// <remarks>
-/// Source: Meng et al. (2023), algorithm 1; editing specification, sections 3 and 4. Shapes: B edits of a batch, D
+/// Source: Meng et al. (2023), algorithm 1; docs/methods.md, "MEMIT" and "AlphaEdit". Shapes: B edits of a batch, D
 /// width, F MLP width.
 /// </remarks>
 /// <param name="model">Is written on until disposal.</param>

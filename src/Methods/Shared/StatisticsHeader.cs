@@ -10,8 +10,8 @@ namespace EditUnlearn.Methods.Shared;
 /// refused instead of used.
 /// </summary>
 /// <remarks>
-/// Source: editing specification, section 1.8; the reference knows its files by the model's name alone (defects S13,
-/// A1).
+/// See docs/methods.md, "Keys and second moments"; the reference knows its files by the model's name alone (defects
+/// S13 and A1).
 /// </remarks>
 /// <param name="Layer">The block.</param>
 /// <param name="Weights">Fingerprint of the weights the keys depend on.</param>

@@ -15,9 +15,9 @@ public sealed record TargetValue(Tensor Initial, Tensor Value, IReadOnlyList<Val
 /// at once on the same weights.
 /// </summary>
 /// <remarks>
-/// Source: editing specification, section 1.6, after Meng et al. (2022), equation 4. delta is added at the lookup
+/// Source: Meng et al. (2022), equation 4; docs/methods.md, "Target values". delta is added at the lookup
 /// position of every row of its edit. Edits do not see each other: each has its own loss, its own stop, its own bound.
-/// What delta cannot reach is computed once (section 12): the blocks up to the edited one, and all positions before the
+/// What delta cannot reach is computed once: the blocks up to the edited one, and all positions before the
 /// lookup; both sites are then the same addition to the stream after the edited block. The output map runs at scored
 /// positions only.
 /// </remarks>

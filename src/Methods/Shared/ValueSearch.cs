@@ -86,8 +86,8 @@ internal sealed class ValueSearch : IDisposable
         _plan = Plan.Of(_rows, _edits, contexts.Count, (int)_tails.Stream.shape[1], FixedScores, model.Device);
 
         Tensor Zeros() => zeros_like(_initial).DetachFromDisposeScope();
-        // Targets scored before the lookup position are out of delta's reach: a constant (editing specification,
-        // section 1.3).
+        // Targets scored before the lookup position are out of delta's reach: a constant (docs/defects.md,
+        // S1).
         double FixedScores(int row, int position, int target)
         {
             var log = LogProbabilities(_tails.Begun[row, position].unsqueeze(0));

@@ -7,7 +7,7 @@ namespace EditUnlearn.Methods.SideMemories;
 /// The memories of a run: the one being written, the stored ones, the main one with what was merged into it. Owns
 /// copies in float32.
 /// </summary>
-/// <remarks>Source: editing specification, section 6.3.</remarks>
+/// <remarks>Source: Wang et al. (2024); docs/methods.md, "WISE".</remarks>
 public sealed class MemoryStore : IDisposable
 {
     // weight of what the main memory already holds, when more is merged into it

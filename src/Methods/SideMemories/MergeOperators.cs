@@ -30,8 +30,8 @@ public enum MergeOperator
 }
 
 /// <summary>
-/// Merges matrices that started from a common one. Source: goldens of the reference's operators; editing specification,
-/// section 6.3.
+/// Merges matrices that started from a common one. Source: Yadav et al. (2023), "TIES-Merging", and the reference's
+/// operators, whose values lie in tests/Fixtures/goldens/edit/wise.
 /// </summary>
 /// <remarks>
 /// tau_i = t_i - base; omega_i weights. Among equally large |tau| any may be kept; here the ones topk returns.

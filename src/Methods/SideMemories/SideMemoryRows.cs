@@ -33,7 +33,7 @@ public enum DistancePooling
 /// columns, F, D, P labels.
 /// </summary>
 /// <remarks>
-/// Source: editing specification, section 6.1 and section 12, row 13. The input x of the memory and the main output o =
+/// See docs/methods.md, "WISE" and "What is computed once". The input x of the memory and the main output o =
 /// W x are constants: the main model is frozen. The locality row needs only this memory, so it never reaches the blocks
 /// above; the last block computes only columns that predict a label. Rows are padded on the left with EOS.
 /// </remarks>

@@ -11,7 +11,7 @@ namespace EditUnlearn.Methods.SideMemories;
 public readonly record struct Margins(double Alpha, double Beta, double Gamma);
 
 /// <summary>Writes one edit into a side memory by masked gradient descent.</summary>
-/// <remarks>Source: Wang et al. (2024), equations 2 to 4; editing specification, section 6.1.</remarks>
+/// <remarks>Source: Wang et al. (2024), equations 2 to 4; docs/methods.md, "WISE".</remarks>
 internal static class SideMemoryTraining
 {
     private const double StopDifference = 1e-4,

@@ -12,8 +12,8 @@ public sealed record CodebookEntry(IReadOnlyList<string> Ids, IReadOnlyList<int>
 /// Values that stand in for a memory's output near their keys. Shapes: N entries, F, D. Owns its tensors.
 /// </summary>
 /// <remarks>
-/// Source: Hartvigsen et al. (2023), section 2; editing specification, section 5. Keys, values and distances are
-/// float32 whatever the model is.
+/// Source: Hartvigsen et al. (2023), section 2; docs/methods.md, "GRACE". Keys, values and distances are float32
+/// whatever the model is.
 /// </remarks>
 public sealed class Codebook : IDisposable
 {

@@ -20,8 +20,8 @@ public enum RouteScope
 }
 
 /// <summary>
-/// How the memory of a <see cref="SideMemoryPatch"/> is chosen. Source: Wang et al. (2024), equation 5; editing
-/// specification, section 6.2.
+/// How the memory of a <see cref="SideMemoryPatch"/> is chosen. Source: Wang et al. (2024), equation 5;
+/// docs/methods.md, "WISE".
 /// </summary>
 public sealed record Routing
 {

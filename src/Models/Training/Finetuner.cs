@@ -7,13 +7,14 @@ namespace EditUnlearn.Models.Training;
 
 /// <summary>Teaches a model a list of answers until it says all of them word for word.</summary>
 /// <remarks>
-/// Source: unlearning specification, section 7. Epochs of shuffled batches under warm-up and linear decay; from the
-/// fifth epoch on the answers are generated and checked after each, and the first perfect check ends the run. Where the
-/// planned epochs do not reach it, blocks of further epochs follow at a constant tenth of the rate, up to a limit.
+/// Source: the study's section 4.2 for the aim, PISTOL's configuration for the settings; docs/methods.md, "Finetuning".
+/// Epochs of shuffled batches under warm-up and linear decay; from the fifth epoch on the answers are generated and
+/// checked after each, and the first perfect check ends the run. Where the planned epochs do not reach it, blocks of
+/// further epochs follow at a constant tenth of the rate, up to a limit.
 /// </remarks>
 public static class Finetuner
 {
-    /// <summary>How long and how fast; the defaults are those of the specification.</summary>
+    /// <summary>How long and how fast; each option says where its default comes from.</summary>
     public sealed record Options
     {
         /// <summary>

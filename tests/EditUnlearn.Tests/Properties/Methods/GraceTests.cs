@@ -10,7 +10,7 @@ using static TorchSharp.torch;
 
 namespace EditUnlearn.Tests.Properties.Methods;
 
-/// <summary>GRACE's rules one by one. Numbers in comments are those of the editing specification, section 11.</summary>
+/// <summary>GRACE's rules one by one (docs/methods.md, "GRACE").</summary>
 public sealed class GraceTests
 {
     private static readonly Grace.Options Corrected = new()
@@ -29,7 +29,6 @@ public sealed class GraceTests
     private static readonly EditRequest A = new("a", [1, 10, 20, 30, 40], 3, [50, 60, 2], [], 0),
         B = new("b", [1, 11, 21, 31], 1, [51, 2], [], 0);
 
-    // 32
     [Fact]
     public void Far_near_and_equal_prompts_get_the_balls_the_rules_say()
     {
@@ -86,7 +85,6 @@ public sealed class GraceTests
         Assert.Equal(Admission.Expanded, Second(LabelComparison.MeanOfIds, LabelOrder.Prepended, [30, 40]));
     }
 
-    // 31, 33
     [Fact]
     public void An_edited_prompt_says_its_target_and_nothing_before_its_end_changes()
     {
@@ -128,7 +126,6 @@ public sealed class GraceTests
             Assert.False(Tensors.SameBits(plain[t], edited[t]), $"position {t}");
     }
 
-    // 35
     [Fact]
     public void An_edit_leaves_the_values_of_others_alone()
     {
@@ -141,7 +138,6 @@ public sealed class GraceTests
         Tensors.Near(one.Codebook.Values[0], two.Codebook.Values[0], 1e-5, "the first value");
     }
 
-    // 36
     [Fact]
     public void Taking_an_edit_out_gives_the_old_answer_back()
     {

@@ -12,7 +12,7 @@ namespace EditUnlearn.Tests.Properties.Methods;
 
 /// <summary>
 /// Identities between losses, between adapters and merged weights, between a run with and without recomputation.
-/// Source: unlearning specification, section 11.
+/// See docs/methods.md, "Gradient methods".
 /// </summary>
 public sealed class GradientPropertyTests
 {

@@ -10,7 +10,7 @@ using static TorchSharp.torch;
 
 namespace EditUnlearn.Tests.Properties.Methods;
 
-/// <summary>WISE's rules one by one. Numbers in comments are those of the editing specification, section 11.</summary>
+/// <summary>WISE's rules one by one (docs/methods.md, "WISE").</summary>
 public sealed class WiseTests
 {
     private static readonly Wise.Options Corrected = new()
@@ -49,7 +49,6 @@ public sealed class WiseTests
         ],
     };
 
-    // 38, 39, 41, 46
     [Fact]
     public void Only_masked_entries_move_within_the_box_and_the_least_distance_never_grows()
     {
@@ -76,7 +75,6 @@ public sealed class WiseTests
         Assert.True(share <= 0.2 + 4 * sigma && share >= 0.2 - 4 * sigma, $"{share} of the entries moved");
     }
 
-    // 38
     [Fact]
     public void The_reference_lets_decay_through_the_mask()
     {
@@ -102,7 +100,6 @@ public sealed class WiseTests
         Tensors.Near(expected, patch.Memories[0].Weight.narrow(0, 6, main.shape[0] - 6), 1e-6, "shrunk");
     }
 
-    // 39
     [Fact]
     public void A_new_memory_gets_a_new_mask_and_stored_ones_are_merged_in_their_turn()
     {
@@ -128,7 +125,6 @@ public sealed class WiseTests
         Assert.False(Tensors.SameBits(supports[0], supports[1]));
     }
 
-    // 40
     [Fact]
     public void Without_an_edit_or_below_the_threshold_the_main_memory_answers_bit_for_bit()
     {
@@ -167,7 +163,6 @@ public sealed class WiseTests
         }
     }
 
-    // 42
     [Fact]
     public void Before_the_first_step_the_routing_loss_is_beta_plus_gamma_without_a_gradient()
     {
@@ -194,7 +189,6 @@ public sealed class WiseTests
         ); // beta by 1, alpha by 2
     }
 
-    // 43
     [Fact]
     public void A_mean_of_positive_entries_ignores_the_rest()
     {
@@ -203,7 +197,6 @@ public sealed class WiseTests
         Assert.Equal(0, SideMemoryTraining.MeanOfPositive(tensor(new[] { -2f, 0f })).ToDouble());
     }
 
-    // 44
     [Fact]
     public void Ties_by_hand()
     {

@@ -7,7 +7,7 @@ using EditUnlearn.Tests.Support;
 
 namespace EditUnlearn.Tests.Unit.Data;
 
-/// <summary>The rules of our own factual data, held mechanically. Source: datasets specification, section 5.</summary>
+/// <summary>The rules of our own factual data, held mechanically (docs/data.md, "Own facts").</summary>
 public sealed class FactsOwnTests
 {
     private static readonly IReadOnlyList<QaRow> Facts = QaFile.Read(
@@ -15,7 +15,7 @@ public sealed class FactsOwnTests
     );
 
     [Fact]
-    public void There_are_240_facts_in_the_categories_of_the_specification()
+    public void There_are_240_facts_in_their_categories()
     {
         Assert.Equal(240, Facts.Count);
         Assert.Equal(

@@ -45,7 +45,7 @@ public sealed class SplitsTests
         Assert.Subset(Drawn(20), Drawn(10));
         Assert.Equal(10, Drawn(10).Count);
         Assert.NotEqual(Drawn(10), Drawn(10, 43));
-        // The specification's vector: stream(42, "order") shuffles 0..9 into 2 6 8 5 7 9 1 0 4 3.
+        // The vector of docs/data.md: stream(42, "order") shuffles 0..9 into 2 6 8 5 7 9 1 0 4 3.
         Assert.Equal(
             ["x/2", "x/5", "x/6", "x/8"],
             Splits.Of(Rows[..10], Splits.Random(Rows[..10], 4, new Seed(42)), SplitNames.Forget).Select(r => r.Id)

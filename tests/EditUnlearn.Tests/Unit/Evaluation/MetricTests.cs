@@ -6,7 +6,7 @@ using static TorchSharp.torch;
 
 namespace EditUnlearn.Tests.Unit.Evaluation;
 
-/// <summary>Hand-computed examples of the evaluation specification.</summary>
+/// <summary>Examples computed by hand.</summary>
 public sealed class MetricTests
 {
     [Theory]

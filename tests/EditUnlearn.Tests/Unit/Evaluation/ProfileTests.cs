@@ -8,10 +8,10 @@ using static TorchSharp.torch;
 
 namespace EditUnlearn.Tests.Unit.Evaluation;
 
-/// <summary>Both profiles of metrics: vectors and invariants of the evaluation specification.</summary>
+/// <summary>Both profiles of metrics: vectors worked out by hand, and invariants.</summary>
 public sealed class ProfileTests
 {
-    // Section 6.4: 06-02-1998. in the vocabulary of Llama-2; alone, a word-start marker stands in front.
+    // 06-02-1998. in the vocabulary of Llama-2; alone, a word-start marker stands in front.
     private static readonly int[] InContext =
     [
         29900,
@@ -67,7 +67,7 @@ public sealed class ProfileTests
     }
 
     [Fact]
-    public void Cumulative_weights_are_those_of_the_specification()
+    public void Cumulative_weights_count_the_first_batch_most()
     {
         Assert.Equal(88, MetricProfile.CumulativeWeights(40, 16).Sum());
         Assert.Equal([.. Enumerable.Repeat(2, 16), 1, 1, 1, 1], MetricProfile.CumulativeWeights(20, 16));

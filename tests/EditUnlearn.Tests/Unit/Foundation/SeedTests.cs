@@ -2,7 +2,7 @@ using EditUnlearn.Foundation;
 
 namespace EditUnlearn.Tests.Unit.Foundation;
 
-/// <summary>Vectors: spec/datasets.md, section 4.1.</summary>
+/// <summary>Vectors: docs/data.md, "Random streams"; the first ones are SplitMix64's published ones.</summary>
 public class SeedTests
 {
     [Theory]
@@ -31,7 +31,7 @@ public class SeedTests
     }
 
     [Fact]
-    public void Below_and_shuffle_follow_the_specification()
+    public void Below_and_shuffle_give_the_recorded_vectors()
     {
         var order = new Seed(42).Stream("order");
         Assert.Equal([3, 6, 0, 3, 1, 0, 1, 7], Enumerable.Range(0, 8).Select(_ => order.Below(10)));

@@ -11,8 +11,8 @@ using EditUnlearn.Workbench;
 namespace EditUnlearn.Tests.Unit.Methods;
 
 /// <summary>
-/// Where a subject ends and which ids a target has, with both kinds of tokenizer. Source: editing specification,
-/// sections 1.2 to 1.4, invariant 1.
+/// Where a subject ends and which ids a target has, with both kinds of tokenizer. See docs/methods.md,
+/// "Requests".
 /// </summary>
 public sealed class EditRequestTests
 {

@@ -7,8 +7,7 @@ using static TorchSharp.torch;
 namespace EditUnlearn.Tests.Unit.Methods;
 
 /// <summary>
-/// Closed forms against the equations they solve, in float64. Numbers in names are those of the specification's
-/// invariants.
+/// Closed forms against the equations they solve (docs/methods.md), in float64.
 /// </summary>
 public sealed class LeastSquaresTests
 {

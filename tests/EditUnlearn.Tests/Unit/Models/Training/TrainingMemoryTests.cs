@@ -57,7 +57,7 @@ public sealed class TrainingMemoryTests
     }
 
     [Fact]
-    public void Weights_and_gradients_are_those_of_the_specification()
+    public void Weights_and_gradients_of_the_real_models_are_counted_by_their_types()
     {
         var llama2 = TrainingMemory.Of(Plan(Llama2, Trainable.Full));
         Assert.Equal(13.5, llama2.Weights / Giga, 0.05);
