@@ -4,7 +4,7 @@ namespace EditUnlearn.Evaluation;
 /// Porter's stemmer with the extensions of the common Python toolkit's default mode. Source: evaluation specification,
 /// section 4.1.
 /// </summary>
-public static class PorterStemmer
+internal static class PorterStemmer
 {
     private static readonly Dictionary<string, string> Whole = new(StringComparer.Ordinal)
     {

@@ -3,7 +3,7 @@ using EditUnlearn.Artifacts;
 namespace EditUnlearn.HumanStudy;
 
 /// <summary>How far raters agree. Source: evaluation specification, section 10.4.</summary>
-public static class Agreement
+internal static class Agreement
 {
     /// <summary>
     /// Nominal for forget quality, ordinal and interval for the scales, where what is gated out counts as missing.

@@ -6,7 +6,7 @@ namespace EditUnlearn.HumanStudy;
 /// Who rates what. Source: evaluation specification, section 10.1: every item by the same number of raters, loads
 /// alike, every rater sees every method equally often.
 /// </summary>
-public static class Assignment
+internal static class Assignment
 {
     /// <summary>For each rater the items, in the order of <paramref name="items"/>.</summary>
     /// <param name="items">To be rated.</param>

@@ -9,7 +9,7 @@ namespace EditUnlearn.HumanStudy;
 /// <remarks>
 /// Source: evaluation specification, section 10.3; the percentile interval of Owen (2007), "The pigeonhole bootstrap".
 /// </remarks>
-public static class TwoWayBootstrap
+internal static class TwoWayBootstrap
 {
     /// <summary>Resamples of the specification.</summary>
     public const int Draws = 2000;

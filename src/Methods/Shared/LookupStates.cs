@@ -11,7 +11,7 @@ namespace EditUnlearn.Methods.Shared;
 /// Source: editing specification, sections 1.7 and 12 number 6. Shapes: B edits, N context rows of all of them, D
 /// width, F MLP width.
 /// </remarks>
-public sealed class LookupStates : IDisposable
+internal sealed class LookupStates : IDisposable
 {
     private readonly CausalLm _model;
     private readonly int _edits,
