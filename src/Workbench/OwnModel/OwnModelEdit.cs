@@ -3,7 +3,6 @@ using System.Globalization;
 using System.Security.Cryptography;
 using System.Text.Json.Nodes;
 using EditUnlearn.Artifacts;
-using EditUnlearn.Data;
 using EditUnlearn.Evaluation;
 using EditUnlearn.Foundation;
 using EditUnlearn.Methods;
@@ -38,29 +37,17 @@ public sealed class OwnModelEdit
     private readonly IReadOnlyList<string> _needed;
     private readonly string _scratch;
 
-    private OwnModelEdit(
-        ApplyRequest request,
-        MethodEntry entry,
-        object options,
-        string family,
-        ModelConfig config,
-        MethodRows rows,
-        TokenRequests? tokens,
-        string scratch
-    )
+    private OwnModelEdit(ApplyRequest request, CheckedRequest read)
     {
-        (_request, _entry, _options, _family, _config, _rows, _tokens, _scratch) = (
-            request,
-            entry,
-            options,
-            family,
-            config,
-            rows,
-            tokens,
-            scratch
+        _request = request;
+        (_entry, _options, _family, _config, _rows, _tokens) = read;
+        var output = Path.TrimEndingDirectorySeparator(Path.GetFullPath(request.Out));
+        _scratch = Path.Combine(
+            Path.GetDirectoryName(output)!,
+            string.Create(CultureInfo.InvariantCulture, $".{Path.GetFileName(output)}.work-{Environment.ProcessId}")
         );
-        _statistics = new OwnStatistics(request, entry, options, scratch);
-        _needed = Needed(entry, options, tokens);
+        _statistics = new OwnStatistics(request, _entry, _options, _scratch);
+        _needed = ApplyCheck.Needed(_entry, _options, _tokens);
     }
 
     /// <summary>Whether the requests are token ids, so that no tokenizer is read.</summary>
@@ -72,137 +59,7 @@ public sealed class OwnModelEdit
     public static OwnModelEdit Prepare(ApplyRequest request)
     {
         ArgumentNullException.ThrowIfNull(request);
-        var problems = new List<InputProblem>();
-        T? Tried<T>(Func<T> read)
-            where T : class
-        {
-            try
-            {
-                return read();
-            }
-            catch (InputException e)
-            {
-                problems.AddRange(e.Problems);
-                return null;
-            }
-        }
-        void Wrong(string option, string message, string? hint = null) =>
-            problems.Add(new InputProblem(option, 0, 0, message, hint));
-
-        if (new[] { request.Forget, request.Requests, request.TokenRequests }.Count(f => f is not null) != 1)
-            Wrong(
-                "apply",
-                "needs one of --forget, --requests and --token-requests",
-                "--forget FILE.jsonl: questions with their answers, one a line"
-            );
-        if (request.MaxNewTokens < 1)
-            Wrong("--max-new", $"must be at least 1, not {request.MaxNewTokens}");
-        if (request.Report is { } report)
-        {
-            if (Path.GetDirectoryName(Path.GetFullPath(report)) is not { } parent || !Directory.Exists(parent))
-                Wrong("--report", $"the folder of {report} does not exist");
-            if (Directory.Exists(report))
-                Wrong("--report", $"{report} is a folder, not a file");
-            if (OwnStatistics.IsInside(report, request.Model))
-                Wrong(
-                    "--report",
-                    $"{report} lies in the model's own folder, which is never written to",
-                    "name another place"
-                );
-        }
-        var config = !Directory.Exists(request.Model)
-            ? Tried<ModelConfig>(() => throw new InputException(request.Model, "there is no such folder"))
-            : Tried(() => ConfigFile.Read(Path.Combine(request.Model, ConfigFile.Name)).Config);
-        if (config is not null)
-            _ = Tried(() =>
-            {
-                PatchExport.Check(request.Model, request.Out, request.Overwrite);
-                return "";
-            });
-        var given = request.ReadOptions is null ? null : Tried(request.ReadOptions);
-        var family = request.Family ?? config?.Family;
-        var bound = MethodCatalog.Bind(request.Method, request.Preset, given?.Values, out var wrong, family);
-        problems.AddRange(wrong.Select(p => Placed(p, given)));
-
-        var tokens = request.TokenRequests is null
-            ? null
-            : Tried(() => OwnModel.TokenRequests.Read(request.TokenRequests));
-        var asked = (request.Forget ?? request.Requests) is { } path ? Tried(() => QaFile.ReadPlaced(path)) : null;
-        var retain = request.Retain is null ? [] : Tried(() => QaFile.Read(request.Retain, SplitNames.Retain)) ?? [];
-        var targets = asked is null ? null : Tried(() => Targets(request, asked));
-        if (request.TokenRequests is not null && request.Retain is not null)
-            Wrong("--retain", "cannot be asked beside --token-requests, which need no tokenizer");
-        if (bound is var (entry, options))
-        {
-            if (request.TokenRequests is not null && !entry.IsEditing)
-                Wrong(
-                    "--token-requests",
-                    $"are for the editing methods, and {entry.Label} trains on answers",
-                    "--forget"
-                );
-            if (entry.Needs(options).HasFlag(Needs.RetainSet) && request.Retain is null)
-                Wrong(
-                    "--retain",
-                    $"is missing: {entry.Label} trains on what shall be kept",
-                    "a question file in the form of --forget"
-                );
-            if (
-                MethodCatalog.ToJson(options)["reference"] is JsonValue source
-                && source.TryGetValue<string>(out var compared)
-                && compared is "pretrained" or "folder"
-                && request.Reference is null
-            )
-                Wrong(
-                    "--reference",
-                    $"is missing: the options compare with another model (reference: {compared})",
-                    "a model folder of the same shape"
-                );
-            if (config is not null && options is IEditingOptions editing && editing.Layers.Any(l => l >= config.Layers))
-                problems.Add(
-                    Placed(
-                        new OptionProblem(
-                            "options." + (MethodCatalog.ToJson(options).ContainsKey("layers") ? "layers" : "layer"),
-                            $"names blocks [{string.Join(", ", editing.Layers)}], but the model has blocks 0 to "
-                                + $"{config.Layers - 1}",
-                            "other blocks in --method-options FILE.yaml"
-                        ),
-                        given
-                    )
-                );
-            if (request.TokenRequests is null || tokens is not null)
-                problems.AddRange(
-                    new OwnStatistics(request, entry, options, "").Problems(
-                        Needed(entry, options, tokens),
-                        request.TokenRequests is not null
-                    )
-                );
-        }
-        if (problems.Count > 0)
-            throw new InputException(problems);
-
-        var rows = (asked ?? []).Select(q => q.Row).ToList();
-        var place = (asked ?? []).ToDictionary(q => q.Row.Id, q => (request.Asked, q.Line), StringComparer.Ordinal);
-        var output = Path.TrimEndingDirectorySeparator(Path.GetFullPath(request.Out));
-        return new OwnModelEdit(
-            request,
-            bound!.Value.Entry,
-            bound.Value.Options,
-            family!,
-            config!,
-            new MethodRows
-            {
-                Forget = rows,
-                Requests = rows,
-                Retain = retain,
-                Targets = targets ?? new Dictionary<string, string>(),
-                Places = place,
-            },
-            tokens,
-            Path.Combine(
-                Path.GetDirectoryName(output)!,
-                string.Create(CultureInfo.InvariantCulture, $".{Path.GetFileName(output)}.work-{Environment.ProcessId}")
-            )
-        );
+        return new OwnModelEdit(request, new ApplyCheck(request).Run());
     }
 
     /// <summary>
@@ -444,88 +301,6 @@ public sealed class OwnModelEdit
             .. OwnQuestions.AsWritten(SplitNames.Retain, _rows.Retain),
         ];
 
-    // What has to come from files or from the model.
-    private static IReadOnlyList<string> Needed(MethodEntry entry, object options, TokenRequests? tokens)
-    {
-        var needed = MethodMaterial.Needed(entry, options);
-        if (tokens is null)
-            return needed;
-        return
-        [
-            .. needed.Where(n =>
-                n switch
-                {
-                    MethodMaterial.Contexts => tokens.Contexts is null,
-                    MethodMaterial.Locality => tokens.Locality.Count == 0,
-                    _ => !tokens.HasSecondMoments,
-                }
-            ),
-        ];
-    }
-
-    // A question's own target, or a refusal of the list.
-    private static Dictionary<string, string> Targets(ApplyRequest request, IReadOnlyList<PlacedQuestion> asked)
-    {
-        var problems = asked
-            .GroupBy(q => q.Row.Id)
-            .Where(g => g.Count() > 1)
-            .Select(g => new InputProblem(
-                request.Asked,
-                g.Last().Line,
-                0,
-                $"id '{g.Key}' stands already in line {g.First().Line}",
-                "ids are distinct"
-            ))
-            .ToList();
-        if (request.Requests is not null)
-            problems.AddRange(
-                asked
-                    .Where(q => q.Target is null)
-                    .Select(q => new InputProblem(
-                        request.Asked,
-                        q.Line,
-                        0,
-                        "target is missing",
-                        "--requests bring their own targets; --forget takes refusals from a list"
-                    ))
-            );
-        var open = asked.Where(q => q.Target is null).Select(q => q.Row.Id).ToList();
-        IReadOnlyList<string> refusals = [];
-        if (open.Count > 0 && request.Requests is null)
-        {
-            if (request.Targets is null)
-                problems.Add(
-                    new InputProblem(
-                        "--targets",
-                        0,
-                        0,
-                        $"is missing: {open.Count} of {asked.Count} questions have no target of their own",
-                        "a list of refusals, one a line, such as data/refusals-own.txt of this project"
-                    )
-                );
-            else
-                refusals = TextLines.Read(request.Targets);
-        }
-        if (problems.Count > 0)
-            throw new InputException(problems);
-        var drawn = RefusalList
-            .Draw(open, refusals, new Seed(request.Seed))
-            .ToDictionary(t => t.Id, t => t.Target, StringComparer.Ordinal);
-        return asked.ToDictionary(q => q.Row.Id, q => q.Target ?? drawn[q.Row.Id], StringComparer.Ordinal);
-    }
-
-    private static InputProblem Placed(OptionProblem problem, GivenOptions? given)
-    {
-        var option = problem.Path.StartsWith("options.", StringComparison.Ordinal)
-            ? problem.Path["options.".Length..]
-            : null;
-        if (option is null)
-            return new InputProblem("--" + problem.Path, 0, 0, problem.Message, problem.Hint);
-        return given is null
-            ? new InputProblem(problem.Path, 0, 0, problem.Message, problem.Hint)
-            : given.Placed(option, problem.Message, problem.Hint);
-    }
-
     // One run: who is told, what was noted, how long it took. Removes its scratch folder.
     private sealed class Work(OwnModelEdit edit, CausalLm model, Checkpoint? checkpoint, ApplyListener listener)
         : IDisposable
@@ -657,29 +432,3 @@ public sealed class OwnModelEdit
         }
     }
 }
-
-/// <summary>What a run would do.</summary>
-/// <param name="Label">Of the method.</param>
-/// <param name="Family">Whose hyperparameters.</param>
-/// <param name="Preset">Its name.</param>
-/// <param name="Options">All in force.</param>
-/// <param name="Edits">Requests or rows to forget.</param>
-/// <param name="Asked">Questions before, and again after.</param>
-/// <param name="Makes">Statistics that are not there yet.</param>
-/// <param name="Memory">Of the phase that holds most.</param>
-/// <param name="Seconds">Of each part.</param>
-/// <param name="Rate">Operations a second they are reckoned with.</param>
-/// <param name="WeightBytes">Of the checkpoint on disk.</param>
-public sealed record ApplyPlan(
-    string Label,
-    string Family,
-    string Preset,
-    JsonObject Options,
-    int Edits,
-    int Asked,
-    IReadOnlyList<string> Makes,
-    MemoryEstimate Memory,
-    IReadOnlyList<(string Part, double Seconds)> Seconds,
-    double Rate,
-    long WeightBytes
-);
