@@ -13,7 +13,7 @@ namespace EditUnlearn.Evaluation;
 /// where a token's rank is its id + 1. That dependence on the batch is reproduced here, for batches of 16 in the order
 /// of the data.
 /// </remarks>
-public static class FreeRunning
+internal static class FreeRunning
 {
     /// <summary>Batch of the paper's evaluation.</summary>
     public const int BatchRows = 16;

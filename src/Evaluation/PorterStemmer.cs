@@ -4,7 +4,7 @@ namespace EditUnlearn.Evaluation;
 /// Porter's stemmer with the extensions of the common Python toolkit's default mode. Source: Porter (1980), "An
 /// algorithm for suffix stripping"; NLTK 3.8, <c>PorterStemmer</c>; docs/metrics.md, "The stemmer".
 /// </summary>
-public static class PorterStemmer
+internal static class PorterStemmer
 {
     private static readonly Dictionary<string, string> Whole = new(StringComparer.Ordinal)
     {

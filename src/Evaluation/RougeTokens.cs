@@ -6,7 +6,7 @@ namespace EditUnlearn.Evaluation;
 /// The words ROUGE compares: lower case, letters and digits of ASCII, longer ones stemmed. Source: the public package
 /// <c>rouge_score</c> 0.1.2; docs/metrics.md, "ROUGE-1".
 /// </summary>
-public static class RougeTokens
+internal static class RougeTokens
 {
     /// <summary>The tokens of a text.</summary>
     public static IReadOnlyList<string> Of(string text)

@@ -9,7 +9,7 @@ namespace EditUnlearn.Hub;
 /// repository.
 /// </summary>
 /// <param name="Hex">64 or 40 lower-case hexadecimal digits.</param>
-public sealed record ContentDigest(string Hex)
+internal sealed record ContentDigest(string Hex)
 {
     /// <summary>Whether it is SHA-256.</summary>
     public bool IsSha256 => Hex.Length == 64;

@@ -7,7 +7,7 @@ namespace EditUnlearn.Hub;
 /// relative links into blobs.
 /// </summary>
 /// <param name="root">The folder of all repositories.</param>
-public sealed class HubCache(string root)
+internal sealed class HubCache(string root)
 {
     /// <summary>The folder of all repositories.</summary>
     public string Root { get; } = root;

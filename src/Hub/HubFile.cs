@@ -4,12 +4,12 @@ namespace EditUnlearn.Hub;
 /// <param name="Path">With forward slashes; checked.</param>
 /// <param name="Bytes">Its length.</param>
 /// <param name="Digest">What its content hashes to; also its name in the cache.</param>
-public sealed record HubFile(string Path, long Bytes, ContentDigest Digest);
+internal sealed record HubFile(string Path, long Bytes, ContentDigest Digest);
 
 /// <summary>The files of one commit.</summary>
 /// <param name="Commit">40 hexadecimal digits.</param>
 /// <param name="Files">In order of path.</param>
-public sealed record RepositoryListing(string Commit, IReadOnlyList<HubFile> Files);
+internal sealed record RepositoryListing(string Commit, IReadOnlyList<HubFile> Files);
 
 /// <summary>A file as the lock knows it.</summary>
 /// <param name="Path">With forward slashes.</param>

@@ -25,7 +25,7 @@ public interface IPullObserver
 }
 
 /// <summary>Listens to nothing.</summary>
-public sealed class SilentObserver : IPullObserver
+internal sealed class SilentObserver : IPullObserver
 {
     /// <inheritdoc/>
     public void Planned(int files, long bytes) { }

@@ -3,7 +3,7 @@ namespace EditUnlearn.Hub;
 /// <summary>
 /// File names that come from a server: taken only if they stay inside the folder they are meant for, on every system.
 /// </summary>
-public static class RelativeName
+internal static class RelativeName
 {
     private static readonly string[] Devices =
     [

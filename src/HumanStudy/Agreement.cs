@@ -3,7 +3,7 @@ using EditUnlearn.Artifacts;
 namespace EditUnlearn.HumanStudy;
 
 /// <summary>How far raters agree (docs/human-study.md, "How the numbers are made").</summary>
-public static class Agreement
+internal static class Agreement
 {
     /// <summary>
     /// Nominal for forget quality, ordinal and interval for the scales, where what is gated out counts as missing.

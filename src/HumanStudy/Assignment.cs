@@ -5,7 +5,7 @@ namespace EditUnlearn.HumanStudy;
 /// <summary>
 /// Who rates what: every item by the same number of raters, loads alike, every rater sees every method equally often.
 /// </summary>
-public static class Assignment
+internal static class Assignment
 {
     /// <summary>For each rater the items, in the order of <paramref name="items"/>.</summary>
     /// <param name="items">To be rated.</param>

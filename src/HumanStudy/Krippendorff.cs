@@ -1,7 +1,7 @@
 namespace EditUnlearn.HumanStudy;
 
 /// <summary>What counts as far apart.</summary>
-public enum MeasureLevel
+internal enum MeasureLevel
 {
     /// <summary>Equal or not.</summary>
     Nominal,
@@ -19,7 +19,7 @@ public enum MeasureLevel
 /// alpha = 1 - (n - 1) sum o(c,k) d(c,k) / sum n_c n_k d(c,k), with o the coincidences, n_c their row sums and n the
 /// sum of those.
 /// </remarks>
-public static class Krippendorff
+internal static class Krippendorff
 {
     /// <summary>Alpha over units; null where no unit has two ratings or the values do not vary.</summary>
     /// <param name="units">The ratings of each unit, by whomever.</param>

@@ -1,7 +1,7 @@
 namespace EditUnlearn.HumanStudy;
 
 /// <summary>What is averaged over ratings.</summary>
-public static class Measures
+internal static class Measures
 {
     /// <summary>Share of ratings that say the true answer is gone; every rating counts.</summary>
     public const string ForgetRate = "forgetRate";

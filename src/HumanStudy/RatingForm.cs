@@ -13,7 +13,7 @@ namespace EditUnlearn.HumanStudy;
 /// quote is escaped, are shown as text only, and a content security policy lets no script run but the page's own, by
 /// its hash, and nothing load from anywhere.
 /// </remarks>
-public static class RatingForm
+internal static class RatingForm
 {
     /// <summary>The page of one rater.</summary>
     /// <param name="rater">Name in the study.</param>

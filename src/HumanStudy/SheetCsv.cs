@@ -8,7 +8,7 @@ namespace EditUnlearn.HumanStudy;
 /// <summary>
 /// CSV as spreadsheets write and read it (RFC 4180), with what a spreadsheet would run or change made harmless.
 /// </summary>
-public static partial class SheetCsv
+internal static partial class SheetCsv
 {
     private const int MaxBytes = 64 << 20;
     private static readonly SearchValues<char> Special = SearchValues.Create(",;\t\"\r\n");

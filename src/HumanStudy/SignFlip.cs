@@ -5,7 +5,7 @@ namespace EditUnlearn.HumanStudy;
 /// <summary>
 /// Whether paired differences could be chance: under the null hypothesis each may as well have the other sign.
 /// </summary>
-public static class SignFlip
+internal static class SignFlip
 {
     /// <summary>Permutations drawn where not all can be tried.</summary>
     public const int Draws = 10_000;

@@ -9,7 +9,7 @@ namespace EditUnlearn.HumanStudy;
 /// <remarks>
 /// Source: the percentile interval of Owen (2007), "The pigeonhole bootstrap".
 /// </remarks>
-public static class TwoWayBootstrap
+internal static class TwoWayBootstrap
 {
     /// <summary>Resamples of one interval.</summary>
     public const int Draws = 2000;

@@ -20,7 +20,7 @@ namespace EditUnlearn.Methods;
 /// its exact small form. Keys of earlier edits are those measured on the fully updated weights (A4). They belong to the
 /// session; the reference's never end (A3).
 /// </remarks>
-public sealed class AlphaEdit(AlphaEdit.Options options) : IMethod
+internal sealed class AlphaEdit(AlphaEdit.Options options) : IMethod
 {
     /// <summary>
     /// Switches and constants; defaults are ours for Llama-2-7B, for which the reference has no file (see

@@ -25,7 +25,7 @@ namespace EditUnlearn.Methods;
 /// <see cref="Options.LabelOrder"/>, <see cref="Options.Duplicates"/>, <see cref="Options.Query"/> and
 /// <see cref="Options.AppendEos"/>.
 /// </remarks>
-public sealed class Grace(Grace.Options options) : IMethod
+internal sealed class Grace(Grace.Options options) : IMethod
 {
     private const string Label = "GRACE";
     private const int SideBySide = 32; // edits of one training batch; fixed, so that no result depends on a setting
@@ -352,7 +352,7 @@ public sealed class Grace(Grace.Options options) : IMethod
 }
 
 /// <summary>Where a new value starts.</summary>
-public enum ValueStart
+internal enum ValueStart
 {
     /// <summary>Uniform in [0, 1).</summary>
     Cold,

@@ -9,7 +9,7 @@ namespace EditUnlearn.Methods;
 /// Source: the study's Eq. 4, L_GA = -L(S_F), after Jang et al. (2023). Unbounded below, so a model collapses when
 /// steps grow: that is the method, not a defect. Differs from the source: nothing.
 /// </remarks>
-public sealed class GradientAscent(GradientAscent.Options options) : GradientMethod("GA", options)
+internal sealed class GradientAscent(GradientAscent.Options options) : GradientMethod("GA", options)
 {
     /// <summary>Nothing beyond what all gradient methods have.</summary>
     public sealed record Options : TrainingOptions;

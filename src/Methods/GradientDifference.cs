@@ -10,7 +10,7 @@ namespace EditUnlearn.Methods;
 /// each forget row.
 /// Differs from the source: the two weights can be set; both are 1.
 /// </remarks>
-public sealed class GradientDifference(GradientDifference.Options options) : GradientMethod("GD", options)
+internal sealed class GradientDifference(GradientDifference.Options options) : GradientMethod("GD", options)
 {
     /// <summary>Weights of the two terms.</summary>
     public sealed record Options : TrainingOptions

@@ -18,7 +18,7 @@ namespace EditUnlearn.Methods;
 /// Delta W = R A^T with A = (lambda C + K K^T)^-1 K. Statistics are those of the unedited model; the reference measures
 /// them, on a cold cache, after the first edit has begun (defect S15, not reproduced).
 /// </remarks>
-public sealed class Memit(Memit.Options options) : IMethod
+internal sealed class Memit(Memit.Options options) : IMethod
 {
     /// <summary>Switches and constants; defaults are the reference's for Llama-2-7B.</summary>
     public sealed record Options : ISpreadOptions

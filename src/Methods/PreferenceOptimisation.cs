@@ -17,7 +17,7 @@ namespace EditUnlearn.Methods;
 /// its numbers come from the trainer that has this one. Differs from the source: nothing; OpenUnlearning's factor and
 /// retain term can be set.
 /// </remarks>
-public sealed class PreferenceOptimisation(PreferenceOptimisation.Options options) : GradientMethod("DPO", options)
+internal sealed class PreferenceOptimisation(PreferenceOptimisation.Options options) : GradientMethod("DPO", options)
 {
     /// <summary>Sharpness, reference, and what OpenUnlearning adds.</summary>
     public sealed record Options : TrainingOptions

@@ -13,7 +13,7 @@ namespace EditUnlearn.Methods;
 /// Source: the study's Eq. 7, L_IDK = L(S_R) + L(S_IDK), after Maini et al. (2024). Differs from the source: nothing;
 /// <c>Union</c> is what its code does.
 /// </remarks>
-public sealed class RefusalTraining(RefusalTraining.Options options) : GradientMethod("IDK", options)
+internal sealed class RefusalTraining(RefusalTraining.Options options) : GradientMethod("IDK", options)
 {
     /// <summary>How the two halves are joined.</summary>
     public sealed record Options : TrainingOptions

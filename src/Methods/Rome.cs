@@ -18,7 +18,7 @@ namespace EditUnlearn.Methods;
 /// W' k = v* exactly for the key of the denominator. Edits are applied one after another, each on the weights the
 /// former left, as the study does; only the weight of its own layer changes, so the keys of that layer never do.
 /// </remarks>
-public sealed class Rome(Rome.Options options) : IMethod
+internal sealed class Rome(Rome.Options options) : IMethod
 {
     /// <summary>Switches and constants; defaults are the reference's for Llama-2-7B.</summary>
     public sealed record Options : IEditingOptions
@@ -234,7 +234,7 @@ public sealed class Rome(Rome.Options options) : IMethod
 }
 
 /// <summary>Which keys a rank-one update is made from.</summary>
-public enum RomeKey
+internal enum RomeKey
 {
     /// <summary>Direction from the mean key, denominator from the bare prompt's: the reference.</summary>
     Mixed,

@@ -24,7 +24,7 @@ namespace EditUnlearn.Methods;
 /// <see cref="Options.Scope"/>, <see cref="Options.MaxBeyond"/>, <see cref="Options.MergeRemainder"/> and
 /// <see cref="Options.AppendEos"/>.
 /// </remarks>
-public sealed class Wise(Wise.Options options) : IMethod
+internal sealed class Wise(Wise.Options options) : IMethod
 {
     private const string Label = "WISE";
 
@@ -417,7 +417,7 @@ public sealed class Wise(Wise.Options options) : IMethod
 }
 
 /// <summary>What margins are counted in.</summary>
-public enum MarginUnit
+internal enum MarginUnit
 {
     /// <summary>Distances as they are.</summary>
     Distance,
@@ -430,7 +430,7 @@ public enum MarginUnit
 }
 
 /// <summary>Where locality texts come from.</summary>
-public enum LocalitySource
+internal enum LocalitySource
 {
     /// <summary>A list of everyday questions and answers that has nothing to do with any data set.</summary>
     Generic,

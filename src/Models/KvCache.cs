@@ -5,7 +5,7 @@ namespace EditUnlearn.Models;
 /// <summary>
 /// Keys and values of the positions a generation has passed. Every pass appends its own.
 /// </summary>
-public sealed class KvCache : Past
+internal sealed class KvCache : Past
 {
     private readonly Tensor[] _keys,
         _values;

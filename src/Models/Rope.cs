@@ -6,7 +6,7 @@ namespace EditUnlearn.Models;
 /// Rotary position embedding in the rotate-half layout. Source: Su et al. (2021), equation 34; scaling as published
 /// with Llama 3.1.
 /// </summary>
-public static class Rope
+internal static class Rope
 {
     /// <summary>Angle per position of each pair of dimensions [head/2], after any scaling.</summary>
     public static float[] InverseFrequencies(ModelConfig config)

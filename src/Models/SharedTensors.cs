@@ -3,7 +3,7 @@ namespace EditUnlearn.Models;
 /// <summary>
 /// The tensors of a Llama-shaped checkpoint: Llama 2, Mistral and Llama 3.1 name and shape them alike.
 /// </summary>
-public static class SharedTensors
+internal static class SharedTensors
 {
     /// <summary>Name and shape of every tensor, in the order of the forward pass.</summary>
     public static IEnumerable<(string Name, long[] Shape)> Of(ModelConfig config)

@@ -7,7 +7,7 @@ using EditUnlearn.Models.Tokenizers;
 namespace EditUnlearn.Models;
 
 /// <summary>The chat templates: those that come along, and files a user adds.</summary>
-public static class TemplateCatalog
+internal static class TemplateCatalog
 {
     private const long LargestFile = 1 << 20;
 

@@ -10,7 +10,7 @@ namespace EditUnlearn.Benchmarks;
 /// The value optimisation as it is written down: one edit at a time, every pass over all blocks, all positions, all
 /// words. What the fast one must equal.
 /// </summary>
-public static class PlainTargetValue
+internal static class PlainTargetValue
 {
     /// <summary>v0, v0 + delta, and the losses before each update.</summary>
     public static (Tensor Initial, Tensor Value, IReadOnlyList<ValueLoss> Losses) Optimise(

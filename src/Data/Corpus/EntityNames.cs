@@ -11,7 +11,7 @@ namespace EditUnlearn.Data.Corpus;
 /// copying, not spelling. There are millions of them, and the chance that two streams meet is small; the caller still
 /// keeps training and test names apart by <see cref="IsTestName"/>.
 /// </remarks>
-public static class EntityNames
+internal static class EntityNames
 {
     private static readonly string[] Onsets =
     [

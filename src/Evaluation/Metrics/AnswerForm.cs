@@ -9,7 +9,7 @@ namespace EditUnlearn.Evaluation.Metrics;
 /// <remarks>
 /// The rules themselves are in <see cref="StandIns"/>.
 /// </remarks>
-public static class AnswerForm
+internal static class AnswerForm
 {
     private const string Origin = "evaluation specification, section 10.5";
 

@@ -5,7 +5,7 @@ namespace EditUnlearn.Evaluation.Metrics;
 /// <summary>
 /// Share of the true answer's tokens among the model's 100 most likely.
 /// </summary>
-public static class HitRate
+internal static class HitRate
 {
     private const string Origin = "the study's section 4.1; evaluation specification, section 6";
 

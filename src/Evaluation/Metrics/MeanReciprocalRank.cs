@@ -5,7 +5,7 @@ namespace EditUnlearn.Evaluation.Metrics;
 /// <summary>
 /// Mean of 1 / rank over the true answer's tokens, EOS left out.
 /// </summary>
-public static class MeanReciprocalRank
+internal static class MeanReciprocalRank
 {
     private const string Origin = "the study's section 4.1; evaluation specification, section 6";
 

@@ -39,7 +39,7 @@ public sealed record MetricRange(double Low, double High)
 /// <summary>
 /// All metrics that are computed and stored; which of them a table prints is said by its <see cref="MetricProfile"/>.
 /// </summary>
-public static class MetricCatalog
+internal static class MetricCatalog
 {
     /// <summary>One line a metric.</summary>
     public static IReadOnlyList<Metric> All { get; } =

@@ -5,7 +5,7 @@ namespace EditUnlearn.Evaluation.Metrics;
 /// <summary>
 /// Probability in its variants.
 /// </summary>
-public static class Probability
+internal static class Probability
 {
     private const string Origin = "Maini et al. (2024), section 2.2.2; evaluation specification, section 5";
 

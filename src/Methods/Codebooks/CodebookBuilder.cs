@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 namespace EditUnlearn.Methods.Codebooks;
 
 /// <summary>How two edits' targets are compared.</summary>
-public enum LabelComparison
+internal enum LabelComparison
 {
     /// <summary>
     /// Equal means of the label vector, whose prompt positions hold -100: prompt lengths matter, and different targets
@@ -17,7 +17,7 @@ public enum LabelComparison
 }
 
 /// <summary>Which entry a stored label is compared for.</summary>
-public enum LabelOrder
+internal enum LabelOrder
 {
     /// <summary>
     /// Labels are put in front while keys are put behind, so from the second entry on a key meets another's label
@@ -30,7 +30,7 @@ public enum LabelOrder
 }
 
 /// <summary>What happens to an edit whose prompt has been edited before, to another target.</summary>
-public enum DuplicatePrompt
+internal enum DuplicatePrompt
 {
     /// <summary>Both entries get a ball of no size; the older may win the tie and nothing is trained.</summary>
     Tie,
@@ -40,7 +40,7 @@ public enum DuplicatePrompt
 }
 
 /// <summary>What an edit did to the codebook.</summary>
-public enum Admission
+internal enum Admission
 {
     /// <summary>A new entry, far from all others.</summary>
     New,
@@ -62,7 +62,7 @@ public enum Admission
 /// <param name="Entry">The entry whose value is trained, or -1 where none would answer.</param>
 /// <param name="Fresh">Whether that value starts anew.</param>
 /// <param name="Nearest">Distance to the nearest earlier key; infinite for the first.</param>
-public readonly record struct Admitted(Admission Kind, int Entry, bool Fresh, double Nearest);
+internal readonly record struct Admitted(Admission Kind, int Entry, bool Fresh, double Nearest);
 
 /// <summary>
 /// Decides which edits get an entry and how large its ball is. Needs keys and targets only: values do not change where
@@ -72,7 +72,7 @@ public readonly record struct Admitted(Admission Kind, int Entry, bool Fresh, do
 /// Source: Hartvigsen et al. (2023), algorithm 1; docs/methods.md, "GRACE". All arithmetic in float32, as in the
 /// reference.
 /// </remarks>
-public sealed class CodebookBuilder(
+internal sealed class CodebookBuilder(
     float radius,
     LabelComparison comparison,
     LabelOrder order,

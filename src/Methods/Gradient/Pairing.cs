@@ -9,7 +9,7 @@ namespace EditUnlearn.Methods.Gradient;
 /// in the same order as one that does. Epochs follow one another without a gap: where the batch size does not divide
 /// the forget set, a batch may hold the end of one epoch and the start of the next, and every update sees a full batch.
 /// </remarks>
-public static class Pairing
+internal static class Pairing
 {
     /// <summary>The first <paramref name="count"/> places of the run.</summary>
     /// <param name="seed">The run's seed.</param>

@@ -4,7 +4,7 @@ using EditUnlearn.Models;
 namespace EditUnlearn.Methods.Shared;
 
 /// <summary>Refuses edits that no method could make, all problems at once, before anything is computed.</summary>
-public static class EditChecks
+internal static class EditChecks
 {
     /// <summary>Checks requests against the model.</summary>
     /// <exception cref="InputException">An edit is impossible: no target, too long, a position outside the prompt, a

@@ -12,7 +12,7 @@ namespace EditUnlearn.Methods.Shared;
 /// <param name="Growth">|v0| now over |v0| in the unedited model; far from 1 the edits before have moved the model out
 /// of its working range.</param>
 /// <param name="Layers">What was written where.</param>
-public sealed record EditHealth(
+internal sealed record EditHealth(
     string Id,
     IReadOnlyList<ValueLoss> Losses,
     double ProbabilityBefore,
@@ -55,7 +55,7 @@ public sealed record EditHealth(
 /// <param name="Drift">|W now - W| / |W| after the edit, of all edits so far.</param>
 /// <param name="Alignment">kᵀu / |k|: how far the denominator's key lies along the direction of the update (ROME); null
 /// elsewhere.</param>
-public sealed record LayerHealth(int Layer, double Written, double Update, double Drift, double? Alignment)
+internal sealed record LayerHealth(int Layer, double Written, double Update, double Drift, double? Alignment)
 {
     internal JsonObject ToJson()
     {

@@ -13,7 +13,7 @@ namespace EditUnlearn.Methods.Shared;
 /// <remarks>
 /// Whatever edits leave behind for later ones belongs to the session, never to the process (defects A3, S7).
 /// </remarks>
-public class EditSession : IDisposable
+internal class EditSession : IDisposable
 {
     private readonly WeightSnapshot _restore;
     private readonly Dictionary<int, List<(Tensor Left, Tensor Right)>> _updates;

@@ -4,7 +4,7 @@ using System.Text.Json.Nodes;
 namespace EditUnlearn.Methods.Shared;
 
 /// <summary>All edits of one run: what goes into the patch, the metrics of the stage, and what to warn of.</summary>
-public sealed class HealthReport
+internal sealed class HealthReport
 {
     /// <summary>
     /// kᵀu / |k| below which a rank-one update disables more than it edits (docs/methods.md, "ROME").

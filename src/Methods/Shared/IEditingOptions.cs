@@ -43,7 +43,7 @@ public interface INullSpaceOptions
 }
 
 /// <summary>Checks that editing methods share.</summary>
-public static class EditingOptions
+internal static class EditingOptions
 {
     /// <summary>
     /// What is wrong with the common options, with a value optimisation, and with numbers that must be above 0.

@@ -7,7 +7,7 @@ namespace EditUnlearn.Methods.Shared;
 /// The closed forms of the locate-and-edit methods: the right factor A [F, B] of Delta W = R A^T. All in float64.
 /// </summary>
 /// <remarks>K [F, B] holds the keys of the edits, C [F, F] the second moment of keys.</remarks>
-public static class LeastSquares
+internal static class LeastSquares
 {
     /// <summary>
     /// Where float64 linear algebra runs for tensors of a device: there, or on the processor where the device has none.
@@ -70,7 +70,7 @@ public static class LeastSquares
 /// (lambda C + K K^T)^-1 K for many K: lambda C is factored once, each K then costs two triangular solves (Woodbury).
 /// </summary>
 /// <remarks>Source: the Woodbury identity; docs/methods.md, "MEMIT".</remarks>
-public sealed class FactoredMoment : IDisposable
+internal sealed class FactoredMoment : IDisposable
 {
     private const double Ridge = 1e-10,
         MostRidge = 1e-5; // in units of the mean diagonal

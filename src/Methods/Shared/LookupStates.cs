@@ -11,7 +11,7 @@ namespace EditUnlearn.Methods.Shared;
 /// See docs/methods.md, "Keys and second moments" and "What is computed once". Shapes: B edits, N context rows of all
 /// of them, D width, F MLP width.
 /// </remarks>
-public sealed class LookupStates : IDisposable
+internal sealed class LookupStates : IDisposable
 {
     private readonly CausalLm _model;
     private readonly int _edits,

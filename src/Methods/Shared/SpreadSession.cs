@@ -6,7 +6,7 @@ using static TorchSharp.torch;
 namespace EditUnlearn.Methods.Shared;
 
 /// <summary>Options of the methods that write one value through several layers.</summary>
-public interface ISpreadOptions : IEditingOptions
+internal interface ISpreadOptions : IEditingOptions
 {
     /// <summary>Edits written together, all values sought on the same weights. Origin: the reference's files.</summary>
     int BatchSize { get; }
@@ -26,7 +26,7 @@ public interface ISpreadOptions : IEditingOptions
 /// <param name="model">Is written on until disposal.</param>
 /// <param name="inputs">Contexts and statistics.</param>
 /// <param name="options">Layers, value optimisation.</param>
-public abstract class SpreadSession(CausalLm model, MethodInputs inputs, ISpreadOptions options)
+internal abstract class SpreadSession(CausalLm model, MethodInputs inputs, ISpreadOptions options)
     : EditSession(model, inputs, options.Layers)
 {
     private readonly Dictionary<string, double> _uneditedValues = UneditedValues(
@@ -187,7 +187,7 @@ public abstract class SpreadSession(CausalLm model, MethodInputs inputs, ISpread
 /// Who wants to see the intermediate results of a batch; tensors belong to the caller of the callback's scope and are
 /// gone afterwards.
 /// </summary>
-public sealed record SpreadWatch
+internal sealed record SpreadWatch
 {
     /// <summary>Index of the edit, delta before an update, its gradient.</summary>
     public Action<int, Tensor, Tensor>? Gradient { get; init; }
@@ -209,4 +209,4 @@ public sealed record SpreadWatch
 /// <param name="Residual">Z - H.</param>
 /// <param name="Share">R, float64.</param>
 /// <param name="Factor">A [F, B], float64.</param>
-public sealed record SpreadStep(int Layer, Tensor Keys, Tensor Output, Tensor Residual, Tensor Share, Tensor Factor);
+internal sealed record SpreadStep(int Layer, Tensor Keys, Tensor Output, Tensor Residual, Tensor Share, Tensor Factor);

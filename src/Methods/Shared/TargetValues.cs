@@ -8,7 +8,7 @@ namespace EditUnlearn.Methods.Shared;
 /// <param name="Value">v0 + delta [D].</param>
 /// <param name="Losses">Before each update; one more where the optimisation stopped early.</param>
 /// <param name="Clamped">Whether an update had to be put back onto the ball.</param>
-public sealed record TargetValue(Tensor Initial, Tensor Value, IReadOnlyList<ValueLoss> Losses, bool Clamped);
+internal sealed record TargetValue(Tensor Initial, Tensor Value, IReadOnlyList<ValueLoss> Losses, bool Clamped);
 
 /// <summary>
 /// Finds the values that make a model say the targets: v0 + delta by gradient descent on delta alone, for several edits
@@ -21,7 +21,7 @@ public sealed record TargetValue(Tensor Initial, Tensor Value, IReadOnlyList<Val
 /// lookup; both sites are then the same addition to the stream after the edited block. The output map runs at scored
 /// positions only.
 /// </remarks>
-public static class TargetValues
+internal static class TargetValues
 {
     // Rows that go through the model together; more edits go one group after another. Bounds memory, changes rounding
     // only.

@@ -1,7 +1,7 @@
 namespace EditUnlearn.Methods.Shared;
 
 /// <summary>Where a trained offset is added.</summary>
-public enum ValueSite
+internal enum ValueSite
 {
     /// <summary>To the output of the MLP: ROME.</summary>
     MlpOut,
@@ -11,7 +11,7 @@ public enum ValueSite
 }
 
 /// <summary>Whose size bounds the offset.</summary>
-public enum ClampAnchor
+internal enum ClampAnchor
 {
     /// <summary>
     /// v0 as the weights are now: the reference. Repeated edits of overlapping keys compound by up to 1 + c each
@@ -27,7 +27,7 @@ public enum ClampAnchor
 /// Constants of the value optimisation. Origin, where an option names no other: the reference's files for Llama-2-7B
 /// and Mistral-7B.
 /// </summary>
-public sealed record ValueOptions
+internal sealed record ValueOptions
 {
     /// <summary>
     /// N: N - 1 updates, each after an evaluation of the loss. The reference evaluates once more, which changes nothing
@@ -59,4 +59,4 @@ public sealed record ValueOptions
 /// <param name="Nll">Mean over context rows of the mean negative log-probability of the target [nats].</param>
 /// <param name="Kl">Already weighted.</param>
 /// <param name="Decay">Already weighted.</param>
-public readonly record struct ValueLoss(double Total, double Nll, double Kl, double Decay);
+internal readonly record struct ValueLoss(double Total, double Nll, double Kl, double Decay);

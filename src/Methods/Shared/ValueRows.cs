@@ -6,7 +6,7 @@ namespace EditUnlearn.Methods.Shared;
 /// </summary>
 /// <param name="Rows">In that order, edit after edit.</param>
 /// <param name="Contexts">Context rows of each edit.</param>
-public sealed record ValueRows(IReadOnlyList<ValueRow> Rows, int Contexts)
+internal sealed record ValueRows(IReadOnlyList<ValueRow> Rows, int Contexts)
 {
     /// <summary>The rows of some edits.</summary>
     public static ValueRows Of(
@@ -46,7 +46,7 @@ public sealed record ValueRows(IReadOnlyList<ValueRow> Rows, int Contexts)
 /// <param name="Lookup">Position of the subject's last token, where the offset is added.</param>
 /// <param name="Targets">Scored at the last positions of the row, the last of them at the last; empty for the essence
 /// row, which is read at <paramref name="Lookup"/>.</param>
-public sealed record ValueRow(int Edit, IReadOnlyList<int> Ids, int Lookup, IReadOnlyList<int> Targets)
+internal sealed record ValueRow(int Edit, IReadOnlyList<int> Ids, int Lookup, IReadOnlyList<int> Targets)
 {
     /// <summary>Whether this is the essence row.</summary>
     public bool IsEssence => Targets.Count == 0;
@@ -59,7 +59,7 @@ public sealed record ValueRow(int Edit, IReadOnlyList<int> Ids, int Lookup, IRea
 }
 
 /// <summary>Prompts with a context prefix.</summary>
-public static class Prompts
+internal static class Prompts
 {
     /// <summary>What opens the prompt, the prefix, the rest of the prompt.</summary>
     public static IReadOnlyList<int> WithPrefix(EditRequest request, IReadOnlyList<int> prefix)

@@ -8,7 +8,7 @@ namespace EditUnlearn.Methods.SideMemories;
 /// copies in float32.
 /// </summary>
 /// <remarks>Source: Wang et al. (2024); docs/methods.md, "WISE".</remarks>
-public sealed class MemoryStore : IDisposable
+internal sealed class MemoryStore : IDisposable
 {
     // weight of what the main memory already holds, when more is merged into it
     private const double ShareOfMerged = 0.6;

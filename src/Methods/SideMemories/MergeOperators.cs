@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 namespace EditUnlearn.Methods.SideMemories;
 
 /// <summary>How several memories become one.</summary>
-public enum MergeOperator
+internal enum MergeOperator
 {
     /// <summary>
     /// Keep the largest changes, elect a sign for each entry, average those that agree. Source: Yadav et al. (2023).
@@ -36,7 +36,7 @@ public enum MergeOperator
 /// <remarks>
 /// tau_i = t_i - base; omega_i weights. Among equally large |tau| any may be kept; here the ones topk returns.
 /// </remarks>
-public static class MergeOperators
+internal static class MergeOperators
 {
     private const double AlmostParallel = 0.9995;
 

@@ -6,7 +6,7 @@ using static TorchSharp.torch;
 namespace EditUnlearn.Methods.SideMemories;
 
 /// <summary>Which tokens are trained on, and what their loss is divided by.</summary>
-public enum LabelWindow
+internal enum LabelWindow
 {
     /// <summary>
     /// Everything from the width of the longest prompt on, divided by one more than there is: a longer locality text
@@ -19,7 +19,7 @@ public enum LabelWindow
 }
 
 /// <summary>Which positions of a row its distance is a mean of.</summary>
-public enum DistancePooling
+internal enum DistancePooling
 {
     /// <summary>All of the padded row, target included (defect W3).</summary>
     AllPositions,

@@ -8,7 +8,7 @@ namespace EditUnlearn.Methods.SideMemories;
 /// <param name="Alpha">Largest distance out of scope.</param>
 /// <param name="Beta">Least distance in scope.</param>
 /// <param name="Gamma">Least gap.</param>
-public readonly record struct Margins(double Alpha, double Beta, double Gamma);
+internal readonly record struct Margins(double Alpha, double Beta, double Gamma);
 
 /// <summary>Writes one edit into a side memory by masked gradient descent.</summary>
 /// <remarks>Source: Wang et al. (2024), equations 2 to 4; docs/methods.md, "WISE".</remarks>

@@ -1,7 +1,7 @@
 namespace EditUnlearn.Models.Families;
 
 /// <summary>Llama 2 chat: plain rotary angles, heads ungrouped in the 7B model. Tensor names: the shared map.</summary>
-public static class Llama2
+internal static class Llama2
 {
     /// <summary>Source: Touvron et al. (2023); template of the study's evaluation.</summary>
     public static Family Family { get; } =

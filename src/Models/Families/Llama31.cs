@@ -7,7 +7,7 @@ namespace EditUnlearn.Models.Families;
 /// Llama 3 (no scaling) and 3.2 (tied embedding, factor 32) have the same wiring, words and turns, and are read as this
 /// family.
 /// </remarks>
-public static class Llama31
+internal static class Llama31
 {
     // Words of the Llama 3 vocabulary before its special tokens; no Llama 2 comes near.
     private const int LeastWords = 128_000;

@@ -4,7 +4,7 @@ namespace EditUnlearn.Models.Families;
 /// Mistral: grouped heads, attention within a sliding window (v0.1) or without one (v0.2, v0.3). Tensor names: the
 /// shared map.
 /// </summary>
-public static class Mistral
+internal static class Mistral
 {
     /// <summary>Source: Jiang et al. (2023); template of the study's evaluation.</summary>
     public static Family Family { get; } =

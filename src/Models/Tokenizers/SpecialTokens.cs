@@ -14,7 +14,7 @@ public sealed record SpecialTokens(IReadOnlyDictionary<string, int> Ids, int? Bo
 /// Reading of text in which the names of special tokens count as tokens. For text of one's own making only: a user's
 /// text could end its turn.
 /// </summary>
-public static class SpecialTokenReading
+internal static class SpecialTokenReading
 {
     /// <summary>
     /// The tokens of a text; names of special tokens are tokens, and each stretch between them is a text of its own, as

@@ -3,7 +3,7 @@ using EditUnlearn.Foundation;
 namespace EditUnlearn.Models.Tokenizers;
 
 /// <summary>Reads the tokenizer of a Hugging Face model folder, whichever kind it is.</summary>
-public static class TokenizerFolder
+internal static class TokenizerFolder
 {
     /// <summary>
     /// The tokenizer: <c>tokenizer.model</c> where there is one of the SentencePiece kind, else byte-level BPE from

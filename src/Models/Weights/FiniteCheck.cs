@@ -8,7 +8,7 @@ namespace EditUnlearn.Models.Weights;
 /// Counts values that are NaN or infinite, at the speed of memory: an exponent of all ones is the sign, so the bits are
 /// compared, not the numbers.
 /// </summary>
-public static class FiniteCheck
+internal static class FiniteCheck
 {
     private const int Chunk = 1 << 26,
         Block = 1 << 12;

@@ -13,7 +13,7 @@ namespace EditUnlearn.Models.Weights;
 /// <param name="PadId">Fills short rows in other programs, or null; padding is masked here.</param>
 /// <param name="StopStrings">Texts that end an answer in other programs; not honoured here, and said so when a model is
 /// loaded.</param>
-public sealed record GenerationSettings(
+internal sealed record GenerationSettings(
     IReadOnlyList<int>? EosIds,
     int? BosId,
     int? PadId,
@@ -21,7 +21,7 @@ public sealed record GenerationSettings(
 );
 
 /// <summary>Reads <c>generation_config.json</c>.</summary>
-public static class GenerationFile
+internal static class GenerationFile
 {
     /// <summary>Its name in a model folder.</summary>
     public const string Name = "generation_config.json";

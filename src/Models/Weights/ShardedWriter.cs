@@ -8,14 +8,14 @@ namespace EditUnlearn.Models.Weights;
 /// <param name="File">Its name.</param>
 /// <param name="Tensors">In the order in which they lie in it.</param>
 /// <param name="Metadata">Free text for its header, or null.</param>
-public sealed record OutgoingShard(
+internal sealed record OutgoingShard(
     string File,
     IReadOnlyList<OutgoingTensor> Tensors,
     IReadOnlyDictionary<string, string>? Metadata
 );
 
 /// <summary>Writes weights as one safetensors file, or as shards with an index.</summary>
-public static class ShardedWriter
+internal static class ShardedWriter
 {
     /// <summary>Cuts tensors into shards, keeping their order.</summary>
     /// <param name="tensors">All of them.</param>

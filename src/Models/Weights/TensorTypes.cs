@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 namespace EditUnlearn.Models.Weights;
 
 /// <summary>Element types as safetensors headers and config.json call them.</summary>
-public static class TensorTypes
+internal static class TensorTypes
 {
     private static readonly (string Name, ScalarType Type, int Size)[] All =
     [

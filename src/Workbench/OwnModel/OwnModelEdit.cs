@@ -3,7 +3,6 @@ using System.Globalization;
 using System.Security.Cryptography;
 using System.Text.Json.Nodes;
 using EditUnlearn.Artifacts;
-using EditUnlearn.Data;
 using EditUnlearn.Evaluation;
 using EditUnlearn.Foundation;
 using EditUnlearn.Methods;
@@ -38,29 +37,17 @@ public sealed class OwnModelEdit
     private readonly IReadOnlyList<string> _needed;
     private readonly string _scratch;
 
-    private OwnModelEdit(
-        ApplyRequest request,
-        MethodEntry entry,
-        object options,
-        string family,
-        ModelConfig config,
-        MethodRows rows,
-        TokenRequests? tokens,
-        string scratch
-    )
+    private OwnModelEdit(ApplyRequest request, CheckedRequest read)
     {
-        (_request, _entry, _options, _family, _config, _rows, _tokens, _scratch) = (
-            request,
-            entry,
-            options,
-            family,
-            config,
-            rows,
-            tokens,
-            scratch
+        _request = request;
+        (_entry, _options, _family, _config, _rows, _tokens) = read;
+        var output = Path.TrimEndingDirectorySeparator(Path.GetFullPath(request.Out));
+        _scratch = Path.Combine(
+            Path.GetDirectoryName(output)!,
+            string.Create(CultureInfo.InvariantCulture, $".{Path.GetFileName(output)}.work-{Environment.ProcessId}")
         );
-        _statistics = new OwnStatistics(request, entry, options, scratch);
-        _needed = Needed(entry, options, tokens);
+        _statistics = new OwnStatistics(request, _entry, _options, _scratch);
+        _needed = ApplyCheck.Needed(_entry, _options, _tokens);
     }
 
     /// <summary>Whether the requests are token ids, so that no tokenizer is read.</summary>
@@ -439,88 +426,6 @@ public sealed class OwnModelEdit
             .. OwnQuestions.AsWritten(SplitNames.Retain, _rows.Retain),
         ];
 
-    // What has to come from files or from the model.
-    private static IReadOnlyList<string> Needed(MethodEntry entry, object options, TokenRequests? tokens)
-    {
-        var needed = MethodMaterial.Needed(entry, options);
-        if (tokens is null)
-            return needed;
-        return
-        [
-            .. needed.Where(n =>
-                n switch
-                {
-                    MethodMaterial.Contexts => tokens.Contexts is null,
-                    MethodMaterial.Locality => tokens.Locality.Count == 0,
-                    _ => !tokens.HasSecondMoments,
-                }
-            ),
-        ];
-    }
-
-    // A question's own target, or a refusal of the list.
-    private static Dictionary<string, string> Targets(ApplyRequest request, IReadOnlyList<PlacedQuestion> asked)
-    {
-        var problems = asked
-            .GroupBy(q => q.Row.Id)
-            .Where(g => g.Count() > 1)
-            .Select(g => new InputProblem(
-                request.Asked,
-                g.Last().Line,
-                0,
-                $"id '{g.Key}' stands already in line {g.First().Line}",
-                "ids are distinct"
-            ))
-            .ToList();
-        if (request.Requests is not null)
-            problems.AddRange(
-                asked
-                    .Where(q => q.Target is null)
-                    .Select(q => new InputProblem(
-                        request.Asked,
-                        q.Line,
-                        0,
-                        "target is missing",
-                        "--requests bring their own targets; --forget takes refusals from a list"
-                    ))
-            );
-        var open = asked.Where(q => q.Target is null).Select(q => q.Row.Id).ToList();
-        IReadOnlyList<string> refusals = [];
-        if (open.Count > 0 && request.Requests is null)
-        {
-            if (request.Targets is null)
-                problems.Add(
-                    new InputProblem(
-                        "--targets",
-                        0,
-                        0,
-                        $"is missing: {open.Count} of {asked.Count} questions have no target of their own",
-                        "a list of refusals, one a line, such as data/refusals-own.txt of this project"
-                    )
-                );
-            else
-                refusals = TextLines.Read(request.Targets);
-        }
-        if (problems.Count > 0)
-            throw new InputException(problems);
-        var drawn = RefusalList
-            .Draw(open, refusals, new Seed(request.Seed))
-            .ToDictionary(t => t.Id, t => t.Target, StringComparer.Ordinal);
-        return asked.ToDictionary(q => q.Row.Id, q => q.Target ?? drawn[q.Row.Id], StringComparer.Ordinal);
-    }
-
-    private static InputProblem Placed(OptionProblem problem, GivenOptions? given)
-    {
-        var option = problem.Path.StartsWith("options.", StringComparison.Ordinal)
-            ? problem.Path["options.".Length..]
-            : null;
-        if (option is null)
-            return new InputProblem("--" + problem.Path, 0, 0, problem.Message, problem.Hint);
-        return given is null
-            ? new InputProblem(problem.Path, 0, 0, problem.Message, problem.Hint)
-            : given.Placed(option, problem.Message, problem.Hint);
-    }
-
     // One run: who is told, what was noted, how long it took. Removes its scratch folder.
     private sealed class Work(OwnModelEdit edit, CausalLm model, Checkpoint? checkpoint, ApplyListener listener)
         : IDisposable
@@ -652,29 +557,3 @@ public sealed class OwnModelEdit
         }
     }
 }
-
-/// <summary>What a run would do.</summary>
-/// <param name="Label">Of the method.</param>
-/// <param name="Family">Whose hyperparameters.</param>
-/// <param name="Preset">Its name.</param>
-/// <param name="Options">All in force.</param>
-/// <param name="Edits">Requests or rows to forget.</param>
-/// <param name="Asked">Questions before, and again after.</param>
-/// <param name="Makes">Statistics that are not there yet.</param>
-/// <param name="Memory">Of the phase that holds most.</param>
-/// <param name="Seconds">Of each part.</param>
-/// <param name="Rate">Operations a second they are reckoned with.</param>
-/// <param name="WeightBytes">Of the checkpoint on disk.</param>
-public sealed record ApplyPlan(
-    string Label,
-    string Family,
-    string Preset,
-    JsonObject Options,
-    int Edits,
-    int Asked,
-    IReadOnlyList<string> Makes,
-    MemoryEstimate Memory,
-    IReadOnlyList<(string Part, double Seconds)> Seconds,
-    double Rate,
-    long WeightBytes
-);

@@ -20,7 +20,7 @@ namespace EditUnlearn.Workbench.OwnModel;
 /// this one), and names of its tensors: <c>second_moments</c> by block, <c>masks</c>
 /// of WISE's memories in turn. Fields are described in docs/apply.md.
 /// </remarks>
-public sealed class TokenRequests
+internal sealed class TokenRequests
 {
     private const string Format = "token-requests/1";
     private static readonly string[] HeaderFields =

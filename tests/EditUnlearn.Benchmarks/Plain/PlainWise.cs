@@ -9,7 +9,7 @@ namespace EditUnlearn.Benchmarks.Plain;
 /// WISE's training as one would first write it, and as the reference does: all rows through the whole model with both
 /// memories in every step, logits everywhere.
 /// </summary>
-public static class PlainWise
+internal static class PlainWise
 {
     /// <summary>Writes one edit into a side memory in place, under the corrected preset's loss.</summary>
     /// <returns>L_ft and L_act before each step.</returns>

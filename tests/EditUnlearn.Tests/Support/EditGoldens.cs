@@ -13,7 +13,7 @@ namespace EditUnlearn.Tests.Support;
 /// Reads the goldens of the locate-and-edit methods: requests, hyperparameters, bounds. Everything comes from the
 /// files.
 /// </summary>
-public static class EditGoldens
+internal static class EditGoldens
 {
     public static string Folder => Goldens.At("edit");
 

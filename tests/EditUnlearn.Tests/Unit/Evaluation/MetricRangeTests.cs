@@ -68,9 +68,7 @@ public sealed class MetricRangeTests
     [GoldenFact("metrics/rouge.json")]
     public void Values_of_the_reference_pairs_lie_within_the_declared_range()
     {
-        using var json = JsonDocument.Parse(
-            File.ReadAllBytes(Path.Combine(Checkout.Goldens, "metrics", "rouge.json"))
-        );
+        using var json = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(Checkout.Goldens, "metrics", "rouge.json")));
         foreach (var pair in json.RootElement.GetProperty("pairs").EnumerateArray())
         {
             var said = pair.GetProperty("prediction").GetString()!;
