@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using EditUnlearn.Tests.Support;
 
 namespace EditUnlearn.Tests.Unit.Build;
 
