@@ -147,34 +147,34 @@ public sealed record StudyResult(
                     .ToList();
                 var pairs = new List<RatingPair>();
                 for (var a = 0; a < values.Count; a++)
-                for (var b = a + 1; b < values.Count; b++)
-                {
-                    // Only what the same rater said about both methods' answers to the same question, and only where
-                    // both count.
-                    var differences = values[a]
-                        .Of.Where(p => p.Value is not null && values[b].Of.GetValueOrDefault(p.Key) is not null)
-                        .OrderBy(p => p.Key.Rater, StringComparer.Ordinal)
-                        .ThenBy(p => p.Key.Id, StringComparer.Ordinal)
-                        .Select(p => p.Value!.Value - values[b].Of[p.Key]!.Value)
-                        .ToList();
-                    pairs.Add(
-                        new RatingPair
-                        {
-                            Measure = measure,
-                            Raters = _raters,
-                            First = values[a].System,
-                            Second = values[b].System,
-                            Pairs = differences.Count,
-                            Difference = differences.Count == 0 ? null : differences.Average(),
-                            P = SignFlip.P(
-                                differences,
-                                new Seed(_key.Seed).Stream(
-                                    $"study/signs/{_raters}/{measure}/{values[a].System}/{values[b].System}"
-                                )
-                            ),
-                        }
-                    );
-                }
+                    for (var b = a + 1; b < values.Count; b++)
+                    {
+                        // Only what the same rater said about both methods' answers to the same question, and only where
+                        // both count.
+                        var differences = values[a]
+                            .Of.Where(p => p.Value is not null && values[b].Of.GetValueOrDefault(p.Key) is not null)
+                            .OrderBy(p => p.Key.Rater, StringComparer.Ordinal)
+                            .ThenBy(p => p.Key.Id, StringComparer.Ordinal)
+                            .Select(p => p.Value!.Value - values[b].Of[p.Key]!.Value)
+                            .ToList();
+                        pairs.Add(
+                            new RatingPair
+                            {
+                                Measure = measure,
+                                Raters = _raters,
+                                First = values[a].System,
+                                Second = values[b].System,
+                                Pairs = differences.Count,
+                                Difference = differences.Count == 0 ? null : differences.Average(),
+                                P = SignFlip.P(
+                                    differences,
+                                    new Seed(_key.Seed).Stream(
+                                        $"study/signs/{_raters}/{measure}/{values[a].System}/{values[b].System}"
+                                    )
+                                ),
+                            }
+                        );
+                    }
                 foreach (var (pair, holm) in pairs.Zip(SignFlip.Holm([.. pairs.Select(p => p.P)])))
                     yield return pair with
                     {

@@ -63,33 +63,33 @@ internal static class MemoryProbe
         Console.WriteLine("|---|---|---|---|---|---|---|---|");
         var worst = 0.0;
         foreach (var i in sizes)
-        foreach (var (name, moves, again) in Cases)
-        {
-            var start = new ProcessStartInfo(
-                "dotnet",
-                [typeof(MemoryProbe).Assembly.Location, "memory", $"{i}", name, $"{moves}", $"{again}"]
-            )
+            foreach (var (name, moves, again) in Cases)
             {
-                RedirectStandardOutput = true,
-            };
-            WorkerPool.Prepare(start, 1);
-            using var process = Process.Start(start)!;
-            var output = process.StandardOutput.ReadToEnd().Trim();
-            process.WaitForExit();
-            if (process.ExitCode != 0)
-                return process.ExitCode;
-            var parts = output.Split(' ').Select(p => double.Parse(p, CultureInfo.InvariantCulture)).ToArray();
-            var s = Sizes[i];
-            worst = Math.Max(worst, Math.Abs(parts[1] / parts[0] - 1));
-            Console.WriteLine(
-                string.Create(
-                    CultureInfo.InvariantCulture,
-                    $"| {s.Width}, {s.Mlp}, {s.Layers}, {s.Vocabulary}; {s.Batch} x {s.Tokens} | {name} | {moves} | "
-                        + $"{(again ? "recomputed" : "kept")} | {parts[0]:0} | {parts[1]:0} | "
-                        + $"{parts[1] / parts[0]:0.00} | {parts[2]:0} |"
+                var start = new ProcessStartInfo(
+                    "dotnet",
+                    [typeof(MemoryProbe).Assembly.Location, "memory", $"{i}", name, $"{moves}", $"{again}"]
                 )
-            );
-        }
+                {
+                    RedirectStandardOutput = true,
+                };
+                WorkerPool.Prepare(start, 1);
+                using var process = Process.Start(start)!;
+                var output = process.StandardOutput.ReadToEnd().Trim();
+                process.WaitForExit();
+                if (process.ExitCode != 0)
+                    return process.ExitCode;
+                var parts = output.Split(' ').Select(p => double.Parse(p, CultureInfo.InvariantCulture)).ToArray();
+                var s = Sizes[i];
+                worst = Math.Max(worst, Math.Abs(parts[1] / parts[0] - 1));
+                Console.WriteLine(
+                    string.Create(
+                        CultureInfo.InvariantCulture,
+                        $"| {s.Width}, {s.Mlp}, {s.Layers}, {s.Vocabulary}; {s.Batch} x {s.Tokens} | {name} | {moves} | "
+                            + $"{(again ? "recomputed" : "kept")} | {parts[0]:0} | {parts[1]:0} | "
+                            + $"{parts[1] / parts[0]:0.00} | {parts[2]:0} |"
+                    )
+                );
+            }
         return worst <= Allowed ? 0 : 1;
     }
 

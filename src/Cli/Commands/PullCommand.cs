@@ -168,7 +168,7 @@ internal sealed class PullCommand(Stopping stopping)
             if (dryRun)
                 foreach (var file in result.Files)
                     Console.Out.WriteLine(
-                        $"{Format.Bytes(file.Bytes), 9}  "
+                        $"{Format.Bytes(file.Bytes),9}  "
                             + $"{file.Path}{(file.Missing == 0 ? "  (there)" : file.Missing < file.Bytes ? $"  ({Format.Bytes(file.Bytes - file.Missing)} there)" : "")}"
                     );
             var at = result.Commit.Length > 0 ? $" at commit {result.Commit[..12]}" : "";

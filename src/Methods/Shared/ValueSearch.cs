@@ -307,9 +307,9 @@ internal sealed class ValueSearch : IDisposable
         {
             var constants = new double[edits.Length];
             for (var r = 0; r < rows.Length; r++)
-            for (var t = 0; t < rows[r].Targets.Count && rows[r].Scored(t) < rows[r].Lookup; t++)
-                constants[rows[r].Edit] +=
-                    fixedScore(r, rows[r].Scored(t), rows[r].Targets[t]) / ((double)contexts * rows[r].Targets.Count);
+                for (var t = 0; t < rows[r].Targets.Count && rows[r].Scored(t) < rows[r].Lookup; t++)
+                    constants[rows[r].Edit] +=
+                        fixedScore(r, rows[r].Scored(t), rows[r].Targets[t]) / ((double)contexts * rows[r].Targets.Count);
             return Made(rows, edits, contexts, width, constants, device);
         }
 

@@ -34,11 +34,11 @@ internal static class TokenizerJsonRules
             problems.Add($"decoder is {Text(decoder, "type") ?? "of an unknown kind"}");
         if (Part(root, "added_tokens") is { ValueKind: JsonValueKind.Array } added)
             foreach (var token in added.EnumerateArray())
-            foreach (var name in (string[])["lstrip", "rstrip", "single_word"])
-                // A special token is put in by id, where these have no say; one that is read out of text would take its
-                // neighbours along.
-                if (Flag(token, name) && !Flag(token, "special"))
-                    problems.Add($"the added token '{Text(token, "content")}' has {name}");
+                foreach (var name in (string[])["lstrip", "rstrip", "single_word"])
+                    // A special token is put in by id, where these have no say; one that is read out of text would take its
+                    // neighbours along.
+                    if (Flag(token, name) && !Flag(token, "special"))
+                        problems.Add($"the added token '{Text(token, "content")}' has {name}");
         var patterns = new List<string>();
         if (Part(root, "pre_tokenizer") is { } cutter)
             Cutter(cutter, patterns, problems);

@@ -14,7 +14,7 @@ internal static class ProfileLayers
     {
         var layers = new List<YamlMap>();
         var seen = new HashSet<string>(StringComparer.Ordinal);
-        for (var (next, place) = (name, asked); ; )
+        for (var (next, place) = (name, asked); ;)
         {
             if (profiles[next] is not { } chosen)
             {

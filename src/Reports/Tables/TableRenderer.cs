@@ -76,31 +76,31 @@ public static class TableRenderer
         text.AppendJoin("", layout.Groups.SelectMany(g => g.Columns).SelectMany(c => c.Metrics).Select(_ => "---:|"))
             .Append('\n');
         foreach (var block in layout.Blocks)
-        foreach (var row in block.Rows)
-        {
-            text.Append("| ").Append(layout.Blocks.Count > 1 ? $"{block.Label}, " : "").Append(row.Label).Append(" |");
-            foreach (var cell in Row(table, block, row))
+            foreach (var row in block.Rows)
             {
-                var printed =
-                    cell.Printed
-                    + (cell.Rise.Length > 0 ? $" ({cell.Rise}↑)" : "")
-                    + (cell.Diverged && cell.Metric == ColumnNames.Rouge1 ? "†" : "");
-                text.Append(' ')
-                    .Append(
-                        cell.Grey
-                            ? $"<sub>{printed}</sub>"
-                            : (cell.Bold, cell.Underlined) switch
-                            {
-                                (true, true) => $"**<u>{printed}</u>**",
-                                (true, false) => $"**{printed}**",
-                                (false, true) => $"<u>{printed}</u>",
-                                _ => printed,
-                            }
-                    )
-                    .Append(" |");
+                text.Append("| ").Append(layout.Blocks.Count > 1 ? $"{block.Label}, " : "").Append(row.Label).Append(" |");
+                foreach (var cell in Row(table, block, row))
+                {
+                    var printed =
+                        cell.Printed
+                        + (cell.Rise.Length > 0 ? $" ({cell.Rise}↑)" : "")
+                        + (cell.Diverged && cell.Metric == ColumnNames.Rouge1 ? "†" : "");
+                    text.Append(' ')
+                        .Append(
+                            cell.Grey
+                                ? $"<sub>{printed}</sub>"
+                                : (cell.Bold, cell.Underlined) switch
+                                {
+                                    (true, true) => $"**<u>{printed}</u>**",
+                                    (true, false) => $"**{printed}**",
+                                    (false, true) => $"<u>{printed}</u>",
+                                    _ => printed,
+                                }
+                        )
+                        .Append(" |");
+                }
+                text.Append('\n');
             }
-            text.Append('\n');
-        }
         return text.ToString();
     }
 
@@ -149,10 +149,14 @@ public static class TableRenderer
         };
     }
 
-    private static string Heading(string metric, LayoutColumns columns) =>
-        ScoreColumn.Get(metric) is { Direction: Direction.Refusal } refusals
-            ? $"\\textit{{{refusals.Heading}}}$\\{Arrow(ScoreColumn.HigherIsBetter(refusals.Direction, columns.Split) is true)}$"
-            : Label(metric);
+    private static string Heading(string metric, LayoutColumns columns)
+    {
+        var column = ScoreColumn.Get(metric);
+        if (column.Direction != Direction.Refusal)
+            return column.Heading;
+        var up = ScoreColumn.HigherIsBetter(column.Direction, columns.Split) is true;
+        return $"\\textit{{{column.Heading}}}$\\{Arrow(up)}$";
+    }
 
     private static string Arrow(bool up) => up ? "uparrow" : "downarrow";
 

@@ -36,13 +36,13 @@ internal static class PlainWise
         var real = new long[rows.Count, width];
         var counted = new float[rows.Count, width];
         for (var i = 0; i < rows.Count; i++)
-        for (var t = width - rows[i].Count; t < width; t++)
-        {
-            ids[i, t] = rows[i][t - width + rows[i].Count];
-            real[i, t] = 1;
-            counted[i, t] =
-                i == prompts.Count || t < width - n ? 1f / (i == prompts.Count ? locality.Count : prompts[i].Count) : 0;
-        }
+            for (var t = width - rows[i].Count; t < width; t++)
+            {
+                ids[i, t] = rows[i][t - width + rows[i].Count];
+                real[i, t] = 1;
+                counted[i, t] =
+                    i == prompts.Count || t < width - n ? 1f / (i == prompts.Count ? locality.Count : prompts[i].Count) : 0;
+            }
         var (batch, attention, pooling) = (tensor(ids), tensor(real), tensor(counted));
         var labels = tensor(edit.TargetIds.Select(i => (long)i).ToArray()).repeat([prompts.Count]);
         var losses = new List<(double, double)>();

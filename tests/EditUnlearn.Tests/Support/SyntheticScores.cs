@@ -23,39 +23,39 @@ public static class SyntheticScores
         void Run(string model, string data, int size, string method, string target, int merge, bool diverged = false)
         {
             foreach (var split in (string[])["forget", "retain", "rephrased", "heldout", "factual"])
-            foreach (var metric in MetricCatalog.All)
-            foreach (var profile in MetricProfile.All)
-            {
-                var draw = new Seed(seed).Stream(
-                    $"{model}/{data}/{size}/{method}/{target}/{merge}/{split}/{metric.Name}/{profile.Name}"
-                );
-                var mean =
-                    method == ScoreBook.Untouched ? 0.9 + 0.1 * draw.NextDouble()
-                    : split == "retain" ? 0.3 + 0.7 * draw.NextDouble()
-                    : 0.6 * draw.NextDouble();
-                if (method == "ga" && metric.Name.StartsWith("rouge1", StringComparison.Ordinal))
-                    mean *= 0.05;
-                scores.Add(
-                    new CellScore
+                foreach (var metric in MetricCatalog.All)
+                    foreach (var profile in MetricProfile.All)
                     {
-                        Model = model,
-                        Data = data,
-                        Size = size,
-                        Method = method,
-                        Target = target,
-                        Merge = merge,
-                        Split = split,
-                        Metric = metric.Name,
-                        Profile = profile.Name,
-                        Mean = mean,
-                        StandardError = 0.02,
-                        CiLow = Math.Max(0, mean - 0.04),
-                        CiHigh = mean + 0.04,
-                        Count = 40,
-                        Diverged = diverged,
+                        var draw = new Seed(seed).Stream(
+                            $"{model}/{data}/{size}/{method}/{target}/{merge}/{split}/{metric.Name}/{profile.Name}"
+                        );
+                        var mean =
+                            method == ScoreBook.Untouched ? 0.9 + 0.1 * draw.NextDouble()
+                            : split == "retain" ? 0.3 + 0.7 * draw.NextDouble()
+                            : 0.6 * draw.NextDouble();
+                        if (method == "ga" && metric.Name.StartsWith("rouge1", StringComparison.Ordinal))
+                            mean *= 0.05;
+                        scores.Add(
+                            new CellScore
+                            {
+                                Model = model,
+                                Data = data,
+                                Size = size,
+                                Method = method,
+                                Target = target,
+                                Merge = merge,
+                                Split = split,
+                                Metric = metric.Name,
+                                Profile = profile.Name,
+                                Mean = mean,
+                                StandardError = 0.02,
+                                CiLow = Math.Max(0, mean - 0.04),
+                                CiHigh = mean + 0.04,
+                                Count = 40,
+                                Diverged = diverged,
+                            }
+                        );
                     }
-                );
-            }
         }
         void Methods(string model, string data, int size)
         {
@@ -72,11 +72,11 @@ public static class SyntheticScores
         Methods("mistral", "facts", 40);
         Methods("llama31", "facts", 40);
         foreach (var model in (string[])["llama2", "mistral"])
-        foreach (var size in (int[])[20, 40])
-            Methods(model, "contracts", size);
+            foreach (var size in (int[])[20, 40])
+                Methods(model, "contracts", size);
         foreach (var method in (string[])["rome", "memit"])
-        foreach (var k in Scope.Merges)
-            Run("llama2", "facts", 80, method, "plain", k);
+            foreach (var k in Scope.Merges)
+                Run("llama2", "facts", 80, method, "plain", k);
         if (shuffle > 0)
             new Seed(shuffle).Stream("shuffle").Shuffle(scores);
         return scores;

@@ -28,8 +28,8 @@ public sealed class AdapterContractTests
         {
             TheoryData<string, string> cases = [];
             foreach (var adapter in new[] { "grace corrected", "wise corrected" })
-            foreach (var model in (string[])["llama", "mistral", .. GoldenModels()])
-                cases.Add(adapter, model);
+                foreach (var model in (string[])["llama", "mistral", .. GoldenModels()])
+                    cases.Add(adapter, model);
             return cases;
         }
     }
