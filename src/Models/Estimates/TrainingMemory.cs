@@ -44,8 +44,8 @@ public sealed record TrainingPlan
 /// find out.
 /// </summary>
 /// <remarks>
-/// Source: unlearning specification, section 9, for weights and states; for activations, what autograd keeps of this
-/// decoder's blocks, counted operation by operation.
+/// Weights, gradients and the optimiser's states are counted by their types; activations are what autograd keeps of
+/// this decoder's blocks, counted operation by operation.
 /// </remarks>
 /// <param name="Weights">The model as it came.</param>
 /// <param name="Moving">What moves: a copy of the weights, or adapter factors in float32.</param>
