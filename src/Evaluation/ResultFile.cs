@@ -56,33 +56,33 @@ public static class ResultFile
                 )
             );
         return new JsonObject
+        {
+            ["run"] = new JsonObject
             {
-                ["run"] = new JsonObject
-                {
-                    ["id"] =
+                ["id"] =
                         $"{first.Model}/{first.Data}-{first.Size}/{first.Method}"
                         + (first.Target.Length > 0 ? "/" + first.Target : "")
                         + (first.Merge > 1 ? $"/k={first.Merge}" : ""),
-                    ["method"] = first.Method,
-                    ["model"] = first.Model,
-                    ["dataset"] = first.Data,
-                    ["nForget"] = first.Size,
-                    ["target"] = first.Target,
-                    ["merge"] = first.Merge,
-                    ["diverged"] = first.Diverged,
-                },
-                ["split"] = first.Split,
-                ["n"] = answers.Count,
-                ["excluded"] = new JsonObject(
+                ["method"] = first.Method,
+                ["model"] = first.Model,
+                ["dataset"] = first.Data,
+                ["nForget"] = first.Size,
+                ["target"] = first.Target,
+                ["merge"] = first.Merge,
+                ["diverged"] = first.Diverged,
+            },
+            ["split"] = first.Split,
+            ["n"] = answers.Count,
+            ["excluded"] = new JsonObject(
                     means
                         .Where(m => m.Profile == ProfileNames.Strict && m.Excluded > 0)
                         .Select(m => KeyValuePair.Create(m.Metric, (JsonNode?)m.Excluded))
                 ),
-                ["metrics"] = metrics,
-                ["rows"] = new JsonArray([
+            ["metrics"] = metrics,
+            ["rows"] = new JsonArray([
                     .. answers.OrderBy(a => a.Id, StringComparer.Ordinal).Select(a => Row(a, byId[a.Id])),
                 ]),
-            }.ToJsonString(Options) + "\n";
+        }.ToJsonString(Options) + "\n";
     }
 
     private static JsonObject Row(AnswerRow a, IEnumerable<ScoreRow> scores)

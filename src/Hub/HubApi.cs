@@ -88,7 +88,7 @@ internal sealed class HubApi(HubHttp http, HubSettings settings, RetryPolicy ret
             await using var body = await response.Content.ReadAsStreamAsync(limit.Token).ConfigureAwait(false);
             using var text = new MemoryStream();
             var buffer = new byte[1 << 16];
-            for (int n; (n = await body.ReadAsync(buffer, limit.Token).ConfigureAwait(false)) > 0; )
+            for (int n; (n = await body.ReadAsync(buffer, limit.Token).ConfigureAwait(false)) > 0;)
             {
                 if (text.Length + n > MaxListingBytes)
                     throw HubErrors.Listing(

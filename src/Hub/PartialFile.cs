@@ -24,7 +24,7 @@ internal sealed class PartialFile : IDisposable
         if (_file.Length > bytes)
             _file.SetLength(0);
         var buffer = new byte[1 << 17];
-        for (int n; (n = _file.Read(buffer)) > 0; )
+        for (int n; (n = _file.Read(buffer)) > 0;)
             _hasher.Append(buffer.AsSpan(0, n));
         Mark = Length > 0 && File.Exists(_markPath) ? File.ReadAllText(_markPath) : null;
     }

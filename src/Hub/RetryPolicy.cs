@@ -42,7 +42,7 @@ public sealed record RetryPolicy
     )
     {
         var contact = false;
-        for (var failed = 0; ; )
+        for (var failed = 0; ;)
         {
             try
             {

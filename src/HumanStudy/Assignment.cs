@@ -24,8 +24,8 @@ internal static class Assignment
         if (perItem is not { } r || r == raters)
         {
             for (var i = 0; i < items.Count; i++)
-            for (var k = 0; k < raters; k++)
-                rates[k, i] = true;
+                for (var k = 0; k < raters; k++)
+                    rates[k, i] = true;
         }
         else
         {
@@ -69,10 +69,10 @@ internal static class Assignment
         var of = items.Select(i => i.Systems.Select(s => methods.IndexOf(s)).ToArray()).ToList();
         var count = new int[raters, methods.Count];
         for (var k = 0; k < raters; k++)
-        for (var i = 0; i < items.Count; i++)
-            if (rates[k, i])
-                foreach (var m in of[i])
-                    count[k, m]++;
+            for (var i = 0; i < items.Count; i++)
+                if (rates[k, i])
+                    foreach (var m in of[i])
+                        count[k, m]++;
 
         // Change of the sum of squared counts of one rater who hands over item a for item b.
         int Gain(int k, int a, int b) =>
@@ -95,18 +95,18 @@ internal static class Assignment
                 if (!Uneven(k))
                     continue;
                 for (var l = 0; l < raters; l++)
-                for (var a = 0; a < items.Count; a++)
-                {
-                    if (!rates[k, a] || rates[l, a])
-                        continue;
-                    for (var b = 0; b < items.Count; b++)
-                        if (rates[l, b] && !rates[k, b] && Gain(k, a, b) + Gain(l, b, a) < 0)
-                        {
-                            Move(k, a, b);
-                            Move(l, b, a);
-                            return true;
-                        }
-                }
+                    for (var a = 0; a < items.Count; a++)
+                    {
+                        if (!rates[k, a] || rates[l, a])
+                            continue;
+                        for (var b = 0; b < items.Count; b++)
+                            if (rates[l, b] && !rates[k, b] && Gain(k, a, b) + Gain(l, b, a) < 0)
+                            {
+                                Move(k, a, b);
+                                Move(l, b, a);
+                                return true;
+                            }
+                    }
             }
             return false;
         }

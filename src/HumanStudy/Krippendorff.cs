@@ -35,19 +35,19 @@ internal static class Krippendorff
         var o = new double[values.Count, values.Count];
         foreach (var unit in pairable)
             for (var i = 0; i < unit.Count; i++)
-            for (var j = 0; j < unit.Count; j++)
-                if (i != j)
-                    o[index[unit[i]], index[unit[j]]] += 1.0 / (unit.Count - 1);
+                for (var j = 0; j < unit.Count; j++)
+                    if (i != j)
+                        o[index[unit[i]], index[unit[j]]] += 1.0 / (unit.Count - 1);
         var sums = values.Select((_, c) => Enumerable.Range(0, values.Count).Sum(k => o[c, k])).ToArray();
         double observed = 0,
             expected = 0;
         for (var c = 0; c < values.Count; c++)
-        for (var k = 0; k < values.Count; k++)
-        {
-            var d = Distance(level, values, sums, c, k);
-            observed += o[c, k] * d;
-            expected += sums[c] * sums[k] * d;
-        }
+            for (var k = 0; k < values.Count; k++)
+            {
+                var d = Distance(level, values, sums, c, k);
+                observed += o[c, k] * d;
+                expected += sums[c] * sums[k] * d;
+            }
         return 1 - (sums.Sum() - 1) * observed / expected;
     }
 

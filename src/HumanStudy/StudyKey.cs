@@ -153,8 +153,8 @@ public sealed record StudyKey
         foreach (var twice in codes.GroupBy(c => c, StringComparer.Ordinal).Where(g => g.Count() > 1))
             Wrong($"the code {twice.Key} stands twice");
         foreach (var item in key.Items)
-        foreach (var unknown in item.Systems.Where(s => !systems.Contains(s)))
-            Wrong($"item {item.Code} names '{unknown}', which is not among the sources");
+            foreach (var unknown in item.Systems.Where(s => !systems.Contains(s)))
+                Wrong($"item {item.Code} names '{unknown}', which is not among the sources");
         var known = codes.ToHashSet(StringComparer.Ordinal);
         foreach (var sheet in key.Sheets)
         {

@@ -130,17 +130,17 @@ public sealed class CaseTable
     {
         var csv = new StringBuilder("id,question,truth,who,answer,refused\n");
         foreach (var c in Cases)
-        foreach (var (who, answer, refused) in c.Answers)
-            csv.AppendJoin(
-                    ',',
-                    Artifacts.Csv.Quote(c.Id),
-                    Artifacts.Csv.Quote(c.Question),
-                    Artifacts.Csv.Quote(c.Truth),
-                    Artifacts.Csv.Quote(who),
-                    Artifacts.Csv.Quote(answer),
-                    refused ? "1" : "0"
-                )
-                .Append('\n');
+            foreach (var (who, answer, refused) in c.Answers)
+                csv.AppendJoin(
+                        ',',
+                        Artifacts.Csv.Quote(c.Id),
+                        Artifacts.Csv.Quote(c.Question),
+                        Artifacts.Csv.Quote(c.Truth),
+                        Artifacts.Csv.Quote(who),
+                        Artifacts.Csv.Quote(answer),
+                        refused ? "1" : "0"
+                    )
+                    .Append('\n');
         return csv.ToString();
     }
 

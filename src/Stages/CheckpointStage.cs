@@ -118,7 +118,7 @@ public sealed class CheckpointStage : Stage<CheckpointStage.Params>
         );
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         var buffer = new byte[1 << 20];
-        for (int n; (n = file.Read(buffer)) > 0; )
+        for (int n; (n = file.Read(buffer)) > 0;)
         {
             hash.AppendData(buffer, 0, n);
             read(n);

@@ -27,8 +27,8 @@ internal static class PlainTargetValue
         var width = rows.Max(r => r.Ids.Count);
         var ids = new long[rows.Count, width];
         for (var i = 0; i < rows.Count; i++)
-        for (var t = 0; t < rows[i].Ids.Count; t++)
-            ids[i, t] = rows[i].Ids[t];
+            for (var t = 0; t < rows[i].Ids.Count; t++)
+                ids[i, t] = rows[i].Ids[t];
         var input = tensor(ids);
         var lookup = tensor(rows.Select(r => (long)r.Lookup).ToArray());
         // Where each target token of each context row is scored, in the flattened logits, and how much it counts.

@@ -54,7 +54,7 @@ internal sealed class CacheCommands(Stopping stopping)
         foreach (var e in entries)
             Console.Out.WriteLine(
                 $"{(inForce.Contains(e.Manifest.Key) ? '*' : ' ')} {e.Manifest.Key[..KeyShown]}  "
-                    + $"{e.Manifest.Cell.PadRight(width)}  {Format.Bytes(e.Bytes), 9}  {Format.Ago(e.Made, now)}"
+                    + $"{e.Manifest.Cell.PadRight(width)}  {Format.Bytes(e.Bytes),9}  {Format.Ago(e.Made, now)}"
             );
         Console.Out.WriteLine(
             $"{entries.Count} results, {Format.Bytes(StoreListing.BytesOnDisk(entries))} on disk, "

@@ -45,7 +45,7 @@ internal sealed class LiveDisplay : IAsyncDisposable
         var width = now.Running.Count == 0 ? 0 : now.Running.Max(l => l.Cell.Text.Length);
         foreach (var (cell, share, what, elapsed) in now.Running)
             rows.Add(
-                new Text($"  {cell.Text.PadRight(width)} {Bar(share)} {Format.Duration(elapsed), 8}  {what}").Ellipsis()
+                new Text($"  {cell.Text.PadRight(width)} {Bar(share)} {Format.Duration(elapsed),8}  {what}").Ellipsis()
             );
         return new Rows(rows);
     }
@@ -55,7 +55,7 @@ internal sealed class LiveDisplay : IAsyncDisposable
         if (share is not { } s)
             return new string('.', BarWidth) + "     ";
         var full = (int)Math.Round(s * BarWidth);
-        return new string('#', full) + new string('-', BarWidth - full) + $" {(int)(s * 100), 3}%";
+        return new string('#', full) + new string('-', BarWidth - full) + $" {(int)(s * 100),3}%";
     }
 
     public async ValueTask DisposeAsync()

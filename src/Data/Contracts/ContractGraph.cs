@@ -65,7 +65,7 @@ public static class ContractGraph
             .Where(e => forgotten.Contains(e.Id))
             .SelectMany(e => (string[])[e.From, e.To])
             .ToHashSet(StringComparer.Ordinal);
-        for (var before = -1; before != reached.Count; )
+        for (var before = -1; before != reached.Count;)
         {
             before = reached.Count;
             foreach (var e in edges.Where(e => reached.Contains(e.From) || reached.Contains(e.To)))

@@ -11,7 +11,7 @@ namespace EditUnlearn.Evaluation.Metrics;
 /// </remarks>
 internal static class AnswerForm
 {
-    private const string Origin = "evaluation specification, section 10.5";
+    private const string Origin = "docs/metrics.md, Stand-ins for people";
 
     /// <summary>Tokens the model said; recall rewards saying much, so it is reported beside it.</summary>
     public static Metric Length { get; } =

@@ -7,7 +7,7 @@ namespace EditUnlearn.Evaluation.Metrics;
 /// </summary>
 internal static class HitRate
 {
-    private const string Origin = "the study's section 4.1; evaluation specification, section 6";
+    private const string Origin = "the study's section 4.1; variants in docs/metrics.md, MRR and Hit-Rate";
 
     /// <summary>m of the paper's tables.</summary>
     public const int Cutoff = 100;

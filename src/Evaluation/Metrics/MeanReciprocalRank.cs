@@ -7,7 +7,7 @@ namespace EditUnlearn.Evaluation.Metrics;
 /// </summary>
 internal static class MeanReciprocalRank
 {
-    private const string Origin = "the study's section 4.1; evaluation specification, section 6";
+    private const string Origin = "the study's section 4.1; variants in docs/metrics.md, MRR and Hit-Rate";
 
     /// <summary>Teacher forced, on in-context ids: what <c>strict</c> prints.</summary>
     public static Metric Metric { get; } =

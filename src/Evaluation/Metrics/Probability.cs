@@ -7,7 +7,7 @@ namespace EditUnlearn.Evaluation.Metrics;
 /// </summary>
 internal static class Probability
 {
-    private const string Origin = "Maini et al. (2024), section 2.2.2; evaluation specification, section 5";
+    private const string Origin = "Maini et al. (2024), section 2.2.2; docs/metrics.md, Probability";
 
     /// <summary>Of the true answer, per token, EOS included: what <c>strict</c> prints.</summary>
     public static Metric Metric { get; } =

@@ -7,7 +7,7 @@ namespace EditUnlearn.Evaluation.Metrics;
 /// </summary>
 public static class Refusal
 {
-    private const string Origin = "evaluation specification, section 10.5";
+    private const string Origin = "docs/metrics.md, Stand-ins for people";
 
     /// <summary>1 for a refusal without the true answer in it.</summary>
     public static Metric Metric { get; } =

@@ -7,7 +7,7 @@ namespace EditUnlearn.Evaluation.Metrics;
 /// </summary>
 public static class Rouge1
 {
-    private const string Origin = "Lin (2004); evaluation specification, section 4";
+    private const string Origin = "Lin (2004); docs/metrics.md, ROUGE-1";
 
     /// <summary>Recall; what the tables print.</summary>
     public static Metric Metric { get; } =

@@ -20,11 +20,11 @@ internal sealed record IdRows(Tensor Ids, IReadOnlyList<int> Lengths, Tensor Rea
         var ids = new long[rows.Count, width];
         var real = new List<long>();
         for (var i = 0; i < rows.Count; i++)
-        for (var t = 0; t < rows[i].Count; t++)
-        {
-            ids[i, t] = rows[i][t];
-            real.Add((long)i * width + t);
-        }
+            for (var t = 0; t < rows[i].Count; t++)
+            {
+                ids[i, t] = rows[i][t];
+                real.Add((long)i * width + t);
+            }
         return new IdRows(tensor(ids, device: device), [.. rows.Select(r => r.Count)], tensor(real, device: device));
     }
 

@@ -201,12 +201,12 @@ internal sealed class SideMemoryRows : IDisposable
     {
         var labels = new List<(int, int)>();
         for (var i = 0; i < rows.Count - 1; i++)
-        for (
-            var t = window == LabelWindow.Exact ? width - n : Math.Max(longestPrompt, width - rows[i].Count);
-            t < width;
-            t++
-        )
-            labels.Add((i, t));
+            for (
+                var t = window == LabelWindow.Exact ? width - n : Math.Max(longestPrompt, width - rows[i].Count);
+                t < width;
+                t++
+            )
+                labels.Add((i, t));
         return labels;
     }
 

@@ -14,9 +14,10 @@ public sealed record WorkPart(string Name, double Operations, double Bytes = 0);
 /// a second. Right within a factor of a few.
 /// </summary>
 /// <remarks>
-/// A forward pass of a token is two operations a parameter, with its backward pass six (editing specification, section
-/// 12). Rows have the length of <see cref="UsualRow"/>. Eigenvectors of C are 9 F^3 and a factorisation F^3 / 3, in
-/// float64, counted twice.
+/// A forward pass of a token is two operations a parameter, with its backward pass six: every weight takes part in one
+/// multiplication and one addition, and the backward pass has two such products. Rows have the length of
+/// <see cref="UsualRow"/>. Eigenvectors of C are 9 F^3 and a factorisation F^3 / 3 (Golub and Van Loan, "Matrix
+/// Computations"), in float64, counted twice.
 /// </remarks>
 public static class TimeModel
 {

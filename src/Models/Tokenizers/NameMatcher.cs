@@ -31,7 +31,7 @@ internal sealed class NameMatcher
     public IEnumerable<(int Start, int Length, int? Id)> Split(string text)
     {
         var open = 0; // start of the stretch that is not a name
-        for (var at = 0; at < text.Length; )
+        for (var at = 0; at < text.Length;)
         {
             var step = text.AsSpan(at).IndexOfAny(_first);
             if (step < 0)

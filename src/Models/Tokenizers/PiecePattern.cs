@@ -119,7 +119,7 @@ internal sealed class PiecePattern
             return (text, null);
         var copy = new StringBuilder(text.Length);
         var places = new List<int>(text.Length + 1);
-        for (var i = 0; i < text.Length; )
+        for (var i = 0; i < text.Length;)
         {
             places.Add(i);
             var status = Rune.DecodeFromUtf16(text.AsSpan(i), out var rune, out var consumed);

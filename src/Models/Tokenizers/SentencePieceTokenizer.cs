@@ -108,7 +108,7 @@ internal sealed class SentencePieceTokenizer : ITokenizer
             else
                 AddBytes(written.AsSpan(s.Start, s.End - s.Start), from, to, spans);
         }
-        for (var at = 0; at < written.Length; )
+        for (var at = 0; at < written.Length;)
         {
             var end = _cutAtSpaces ? EndOfWord(written, at) : written.Length;
             queue.Clear();

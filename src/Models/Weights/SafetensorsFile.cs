@@ -180,7 +180,7 @@ public sealed class SafetensorsFile
 
     private void Fill(SafeFileHandle file, Span<byte> target, long offset, string name)
     {
-        for (var read = 0; read < target.Length; )
+        for (var read = 0; read < target.Length;)
         {
             var n = RandomAccess.Read(file, target[read..], offset + read);
             if (n == 0)

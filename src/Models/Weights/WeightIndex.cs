@@ -120,11 +120,11 @@ internal sealed class WeightIndex
             }
         }
         foreach (var (shard, file) in shards)
-        foreach (var name in file?.Entries.Keys ?? [])
-            if ((map[name] as JsonValue)?.GetValue<JsonElement>() is not { ValueKind: JsonValueKind.String } place)
-                Complain($"'{name}' is in {shard}, but not in the index");
-            else if (place.GetString() != shard)
-                Complain($"'{name}' is in {shard}, but the index puts it into {GenerationFile.Shown(map[name])}");
+            foreach (var name in file?.Entries.Keys ?? [])
+                if ((map[name] as JsonValue)?.GetValue<JsonElement>() is not { ValueKind: JsonValueKind.String } place)
+                    Complain($"'{name}' is in {shard}, but not in the index");
+                else if (place.GetString() != shard)
+                    Complain($"'{name}' is in {shard}, but the index puts it into {GenerationFile.Shown(map[name])}");
         return problems.Count == 0
             ? new WeightIndex(folder, [.. shards.Values.OfType<SafetensorsFile>()], metadata)
             : throw new InputException(Problems.Capped(problems));

@@ -19,9 +19,9 @@ internal sealed class Forecast(string device, ResultStore store)
         var own = cells.ToDictionary(c => c.Id, c => Expected(c) ?? Unknown);
         var chain = new Dictionary<CellId, double>(own);
         foreach (var cell in cells.Reverse())
-        foreach (var source in cell.Inputs.OfType<CellOutputInput>().Select(i => i.Cell).Distinct())
-            if (chain.TryGetValue(source, out var sofar))
-                chain[source] = Math.Max(sofar, own[source] + chain[cell.Id]);
+            foreach (var source in cell.Inputs.OfType<CellOutputInput>().Select(i => i.Cell).Distinct())
+                if (chain.TryGetValue(source, out var sofar))
+                    chain[source] = Math.Max(sofar, own[source] + chain[cell.Id]);
         return chain;
     }
 

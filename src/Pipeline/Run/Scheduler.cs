@@ -141,7 +141,7 @@ public sealed class Scheduler(
         // Until nothing more becomes known: what is there, what must run, what cannot.
         void Sift()
         {
-            for (var i = 0; i < waiting.Count; )
+            for (var i = 0; i < waiting.Count;)
             {
                 var cell = waiting[i];
                 var sources = cell.Inputs.OfType<CellOutputInput>().Select(s => s.Cell).ToList();

@@ -112,20 +112,20 @@ public sealed class ResultStore
     {
         var manifest = ReadManifest(key)!;
         foreach (var output in manifest.Outputs)
-        foreach (var file in output.Files)
-        {
-            var path = Path.Combine(ResultFolder(key), output.Name, file.Path).TrimEnd('/');
-            var info = new FileInfo(path);
-            if (!info.Exists)
-                throw Damaged(manifest, output, file, "is gone");
-            if (info.Length != file.Bytes)
-                throw Damaged(
-                    manifest,
-                    output,
-                    file,
-                    string.Create(CultureInfo.InvariantCulture, $"has {info.Length} bytes, not {file.Bytes}")
-                );
-        }
+            foreach (var file in output.Files)
+            {
+                var path = Path.Combine(ResultFolder(key), output.Name, file.Path).TrimEnd('/');
+                var info = new FileInfo(path);
+                if (!info.Exists)
+                    throw Damaged(manifest, output, file, "is gone");
+                if (info.Length != file.Bytes)
+                    throw Damaged(
+                        manifest,
+                        output,
+                        file,
+                        string.Create(CultureInfo.InvariantCulture, $"has {info.Length} bytes, not {file.Bytes}")
+                    );
+            }
     }
 
     /// <summary>
@@ -263,8 +263,8 @@ public sealed class ResultStore
                 .SequenceEqual(manifest.Outputs.Select(o => (o.Name, o.Hash)));
         }
         foreach (var output in manifest.Outputs)
-        foreach (var file in output.Files)
-            Adopt(Path.Combine(staging, output.Name, file.Path).TrimEnd('/'), file);
+            foreach (var file in output.Files)
+                Adopt(Path.Combine(staging, output.Name, file.Path).TrimEnd('/'), file);
         AtomicFile.Write(Path.Combine(staging, ManifestName), JsonSerializer.SerializeToUtf8Bytes(manifest, Json));
         Files.FlushFolder(staging);
         Files.DeleteFolder(target); // only ever a damaged one

@@ -16,9 +16,9 @@ public static class ClaimRenderer
             text.Append('\n');
         foreach (var claim in claims)
         {
-            text.Append($"{Word(claim.Verdict), -5} {Name(claim)}. {claim.Title}\n");
+            text.Append($"{Word(claim.Verdict),-5} {Name(claim)}. {claim.Title}\n");
             foreach (var s in claim.Statements)
-                text.Append($"      {Word(s.Finding.Verdict), -5} {s.Text}: {s.Finding.Numbers}\n");
+                text.Append($"      {Word(s.Finding.Verdict),-5} {s.Text}: {s.Finding.Numbers}\n");
         }
         return text.Append(Sum(claims)).Append('\n').ToString();
     }

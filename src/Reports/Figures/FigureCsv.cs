@@ -16,18 +16,18 @@ public static class FigureCsv
         foreach (var panel in figure.Panels)
         {
             foreach (var series in panel.Series)
-            foreach (var (category, value) in panel.Categories.Zip(series.Values))
-                csv.AppendJoin(
-                        ',',
-                        figure.Name,
-                        Csv.Quote(panel.Title),
-                        Csv.Quote(series.Name),
-                        Csv.Quote(category),
-                        Text(value?.Value),
-                        Text(value?.Low),
-                        Text(value?.High)
-                    )
-                    .Append('\n');
+                foreach (var (category, value) in panel.Categories.Zip(series.Values))
+                    csv.AppendJoin(
+                            ',',
+                            figure.Name,
+                            Csv.Quote(panel.Title),
+                            Csv.Quote(series.Name),
+                            Csv.Quote(category),
+                            Text(value?.Value),
+                            Text(value?.Low),
+                            Text(value?.High)
+                        )
+                        .Append('\n');
             foreach (var line in panel.References)
                 csv.AppendJoin(
                         ',',

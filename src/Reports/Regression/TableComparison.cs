@@ -73,7 +73,7 @@ public sealed record TableComparison(IReadOnlyList<ComparedCell> Pairs, IReadOnl
         var width = Pairs.Count == 0 ? 0 : Pairs.Max(p => p.Name.Length);
         foreach (var p in Pairs)
             text.Append(
-                $"{p.Name.PadRight(width)}  {p.Own.Printed, 6}  {other} {p.Other.Printed, 6}  {Signed(p.Delta)}\n"
+                $"{p.Name.PadRight(width)}  {p.Own.Printed,6}  {other} {p.Other.Printed,6}  {Signed(p.Delta)}\n"
             );
         foreach (var c in Coverage)
         {

@@ -103,8 +103,8 @@ public static class Rooms
         foreach (var i in type.GetInterfaces())
             yield return i;
         foreach (var g in type.GetGenericArguments().Where(g => g.IsGenericParameter))
-        foreach (var c in g.GetGenericParameterConstraints())
-            yield return c;
+            foreach (var c in g.GetGenericParameterConstraints())
+                yield return c;
         foreach (var f in type.GetFields(All).Where(f => f.IsPublic || f.IsFamily || f.IsFamilyOrAssembly))
             yield return f.FieldType;
         foreach (

@@ -52,11 +52,11 @@ public sealed class GradientPropertyTests
         using var scope = NewDisposeScope();
         Assert.Equal(a.Changes.Keys.Order(), b.Changes.Keys.Order());
         foreach (var (name, change) in a.Changes)
-        foreach (var (x, y) in Parts(change).Zip(Parts(b.Changes[name])))
-            if (bound == 0)
-                Assert.True(Tensors.SameBits(x, y), name);
-            else
-                Tensors.Near(x, y, bound, name);
+            foreach (var (x, y) in Parts(change).Zip(Parts(b.Changes[name])))
+                if (bound == 0)
+                    Assert.True(Tensors.SameBits(x, y), name);
+                else
+                    Tensors.Near(x, y, bound, name);
 
         static Tensor[] Parts(WeightChange change) =>
             change is LowRankChange low ? [low.Left, low.Right] : [((FullChange)change).Value];

@@ -26,17 +26,17 @@ public sealed class ContractGeneratorTests
     public void The_subject_stands_in_every_wording_and_the_answer_in_none()
     {
         foreach (var r in Rows)
-        foreach (var text in r.Rephrasings.Prepend(r.Question))
-        {
-            Assert.Contains(r.Subject, text, StringComparison.Ordinal);
-            Assert.False(
-                System.Text.RegularExpressions.Regex.IsMatch(
-                    text,
-                    $@"(?<!\w){System.Text.RegularExpressions.Regex.Escape(r.Answer.TrimEnd('.'))}(?!\w)"
-                ),
-                $"{r.Answer} in {text}"
-            );
-        }
+            foreach (var text in r.Rephrasings.Prepend(r.Question))
+            {
+                Assert.Contains(r.Subject, text, StringComparison.Ordinal);
+                Assert.False(
+                    System.Text.RegularExpressions.Regex.IsMatch(
+                        text,
+                        $@"(?<!\w){System.Text.RegularExpressions.Regex.Escape(r.Answer.TrimEnd('.'))}(?!\w)"
+                    ),
+                    $"{r.Answer} in {text}"
+                );
+            }
     }
 
     [Fact]
