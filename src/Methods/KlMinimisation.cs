@@ -18,7 +18,7 @@ namespace EditUnlearn.Methods;
 /// <c>kl.positions: equation6</c> is the equation to the letter. The public trainers differ in positions and reference,
 /// and both can be chosen.
 /// </remarks>
-public sealed class KlMinimisation(KlMinimisation.Options options) : GradientMethod("KL", options)
+internal sealed class KlMinimisation(KlMinimisation.Options options) : GradientMethod("KL", options)
 {
     /// <summary>Weights of the two terms, and what is compared with what.</summary>
     public sealed record Options : TrainingOptions

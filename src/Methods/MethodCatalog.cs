@@ -75,7 +75,7 @@ public static class MethodCatalog
         string? family
     )
     {
-        problems = [.. OptionStack.Wrong(entry, preset, family), .. OptionJson.Unknown(entry.Options, options ?? [])];
+        problems = [.. OptionStack.Wrong(entry, preset, family), .. OptionJson.Misplaced(entry.Options, options ?? [])];
         if (problems.Count > 0)
             return null;
         var stack = OptionStack.Of(entry, preset, family, new OptionLayer("options", options));

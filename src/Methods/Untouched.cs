@@ -6,7 +6,7 @@ namespace EditUnlearn.Methods;
 
 /// <summary>The model as it came: what every method is compared with.</summary>
 /// <remarks>Its patch changes nothing, so answers are those of the untouched model bit for bit.</remarks>
-public sealed class Untouched : IMethod
+internal sealed class Untouched : IMethod
 {
     /// <summary>There is nothing to choose.</summary>
     public sealed record Options;

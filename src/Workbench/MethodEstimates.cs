@@ -33,7 +33,7 @@ public static class MethodEstimates
                 Rows(editing),
                 entry.Needs(options).HasFlag(Needs.SecondMoments)
             ),
-            _ => null,
+            _ => entry.Kind == MethodKind.Untouched ? MemoryModel.Loaded(config, typeBytes) : null,
         };
     }
 

@@ -20,7 +20,7 @@ public enum ReferenceSource
 }
 
 /// <summary>What a reference means for a method's needs.</summary>
-public static class ReferenceSources
+internal static class ReferenceSources
 {
     /// <summary><see cref="Needs.Reference"/> where a second model is compared with.</summary>
     public static Needs Needed(this ReferenceSource source) =>

@@ -1,3 +1,4 @@
+using System.Reflection;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
@@ -23,13 +24,16 @@ internal static class OptionJson
     /// <exception cref="JsonException">A value has the wrong type.</exception>
     public static object Read(JsonObject values, Type options) => values.Deserialize(options, Json)!;
 
-    /// <summary>Names that are no options of the record, at any depth.</summary>
-    public static IEnumerable<OptionProblem> Unknown(Type options, JsonObject values, string path = "options")
+    /// <summary>
+    /// Names that are no options of the record, and options without a value that must have one, at any depth.
+    /// </summary>
+    public static IEnumerable<OptionProblem> Misplaced(Type options, JsonObject values, string path = "options")
     {
+        var nullability = new NullabilityInfoContext();
         var members = options
             .GetProperties()
             .Where(p => p.CanWrite)
-            .ToDictionary(p => JsonNamingPolicy.CamelCase.ConvertName(p.Name), p => p.PropertyType);
+            .ToDictionary(p => JsonNamingPolicy.CamelCase.ConvertName(p.Name));
         foreach (var (key, value) in values)
             if (!members.TryGetValue(key, out var member))
                 yield return new OptionProblem(
@@ -39,8 +43,10 @@ internal static class OptionJson
                         ? $"did you mean '{near}'?"
                         : "known: " + string.Join(", ", members.Keys)
                 );
-            else if (value is JsonObject inner && member.IsClass && member != typeof(string))
-                foreach (var problem in Unknown(member, inner, $"{path}.{key}"))
+            else if (value is null && nullability.Create(member).WriteState == NullabilityState.NotNull)
+                yield return new OptionProblem($"{path}.{key}", "has no value", "leave it out to keep the value below");
+            else if (value is JsonObject inner && member.PropertyType is { IsClass: true } type && type != typeof(string))
+                foreach (var problem in Misplaced(type, inner, $"{path}.{key}"))
                     yield return problem;
     }
 

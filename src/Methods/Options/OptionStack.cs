@@ -107,7 +107,7 @@ public sealed class OptionStack
     /// null.</param>
     public object? Bind(out IReadOnlyList<OptionProblem> problems)
     {
-        problems = [.. OptionJson.Unknown(_entry.Options, InForce)];
+        problems = [.. OptionJson.Misplaced(_entry.Options, InForce)];
         if (problems.Count > 0)
             return null;
         try

@@ -107,6 +107,15 @@ public static class MemoryModel
         return new MemoryEstimate([.. parts.Where(p => p.Bytes > 0)]);
     }
 
+    /// <summary>A model that is loaded and left alone.</summary>
+    /// <param name="config">Shape of the model.</param>
+    /// <param name="typeBytes">b: 4 for float32, 2 for bfloat16 and float16.</param>
+    public static MemoryEstimate Loaded(ModelConfig config, int typeBytes)
+    {
+        ArgumentNullException.ThrowIfNull(config);
+        return Sum(config, typeBytes);
+    }
+
     /// <summary>
     /// What all locate-and-edit methods share: the edited maps kept aside, moments and their solve, a value
     /// optimisation through the blocks above.

@@ -131,7 +131,10 @@ internal sealed class AxisReader(Resolver resolver, Problems problems)
                 if (choice[Having] is { } having && resolver.ResolveText(having, before, "'having'") is { } key)
                     entries = [.. entries.Where(e => e.Carried![key] is not null)];
                 if (choice[Where] is { } where)
-                    entries = [.. entries.Where(e => Holds(where, e, before))];
+                {
+                    var all = entries;
+                    entries = [.. entries.Where(e => Holds(where, e, all, before))];
+                }
                 return entries;
             case YamlList list:
                 return Listed(axis, list);
@@ -184,7 +187,12 @@ internal sealed class AxisReader(Resolver resolver, Problems problems)
         return labels;
     }
 
-    private bool Holds(YamlValue where, AxisLabel entry, IReadOnlyList<AxisLabel> before)
+    private bool Holds(
+        YamlValue where,
+        AxisLabel entry,
+        IReadOnlyList<AxisLabel> all,
+        IReadOnlyList<AxisLabel> before
+    )
     {
         if (where is not YamlMap rules)
         {
@@ -192,6 +200,12 @@ internal sealed class AxisReader(Resolver resolver, Problems problems)
             return false;
         }
         var holds = true;
+        foreach (var rule in rules.Entries.Where(r => all.All(e => e.Carried![r.Key] is null)))
+            problems.Add(
+                rule.Place,
+                $"no entry has '{rule.Key}'",
+                Problems.DidYouMean(rule.Key, all.SelectMany(e => e.Carried!.Entries).Select(e => e.Key).Distinct())
+            );
         foreach (var rule in rules.Entries)
             if (resolver.Resolve(rule.Value, before) is { } allowed and not YamlScalar { IsNull: true })
                 holds &=

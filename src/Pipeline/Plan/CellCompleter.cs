@@ -14,6 +14,9 @@ internal sealed class CellCompleter(Resolver resolver, StageReader reader, Input
                 $"the stage '{info.Name}' has no input '{unknown.Key}'",
                 Problems.DidYouMean(unknown.Key, info.Inputs.Select(i => i.Name))
             );
+        // A key whose value may be absent would be as quiet misspelt as written well.
+        if (draft.Body["with"] is YamlMap with)
+            ParameterBinder.CheckKeys(draft.Run.ParametersType, with, problems);
         foreach (var missing in info.Inputs.Where(i => i.Count == InputCount.One && written[i.Name] is null))
             problems.Add(written.Place, $"the input '{missing.Name}' of '{draft.Name}' is missing");
         return [.. draft.Cells.Select(c => Complete(draft, c, written)).OfType<Cell>()];

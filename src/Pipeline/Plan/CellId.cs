@@ -38,6 +38,12 @@ public sealed class CellId : IEquatable<CellId>
         && text[0] != '.'
         && text.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '_' or '-');
 
+    /// <summary>Whether two names mean the same cell.</summary>
+    public static bool operator ==(CellId? a, CellId? b) => a is null ? b is null : a.Equals(b);
+
+    /// <summary>Whether two names mean different cells.</summary>
+    public static bool operator !=(CellId? a, CellId? b) => !(a == b);
+
     /// <inheritdoc/>
     public bool Equals(CellId? other) => other is not null && Text == other.Text;
 

@@ -1,3 +1,5 @@
+using EditUnlearn.Foundation;
+
 namespace EditUnlearn.Pipeline;
 
 /// <summary>
@@ -21,6 +23,15 @@ internal static class Inheritance
         {
             Entries = [.. map.Entries.Where(e => e.Key is not (BasedOn or Abstract))],
         };
+
+    /// <summary>Reports keys that look like one of the two words.</summary>
+    public static void ReportMisspeltWords(YamlMap map, Problems problems)
+    {
+        string[] words = [BasedOn, Abstract];
+        foreach (var entry in map.Entries.Where(e => !words.Contains(e.Key)))
+            if (Spelling.Nearest(entry.Key, words) is { } near)
+                problems.Add(entry.Place, $"'{entry.Key}' is no word of inheritance", $"did you mean '{near}'?");
+    }
 
     /// <summary>Every map of the top level with the inheritance of its entries carried out.</summary>
     public static YamlMap Resolve(YamlMap settings, Problems problems) =>
@@ -59,6 +70,7 @@ internal static class Inheritance
     {
         if (done.TryGetValue(name, out var known))
             return known;
+        ReportMisspeltWords(entry, problems);
         var own = WithoutWords(entry) with { IsAbstract = SaysAbstract(entry) };
         if (entry[Abstract] is { } word and not YamlScalar { Text: "true" or "false" })
             problems.Add(word.Place, $"'{Abstract}' must be true or false");

@@ -66,6 +66,21 @@ public static class ParameterBinder
         }
     }
 
+    /// <summary>Reports the keys of a map that are no parameters of the record, whatever their values are.</summary>
+    internal static void CheckKeys(Type type, YamlMap map, Problems problems)
+    {
+        var schema = Schemas.GetOrAdd(type, t => new Schema(t));
+        foreach (var entry in map.Entries.Where(e => schema.Find(e.Key) is null))
+            Unknown(entry, schema, problems);
+    }
+
+    private static void Unknown(YamlEntry entry, Schema schema, Problems problems) =>
+        problems.Add(
+            entry.Place,
+            $"'{entry.Key}' is not a parameter here",
+            Problems.DidYouMean(entry.Key, schema.Names)
+        );
+
     /// <summary>An untyped value as JSON: plain scalars that look like numbers or truth values become such.</summary>
     internal static JsonNode? Untyped(YamlValue value) =>
         value switch
@@ -124,11 +139,7 @@ public static class ParameterBinder
         {
             if (schema.Find(entry.Key) is not { } member)
             {
-                problems.Add(
-                    entry.Place,
-                    $"'{entry.Key}' is not a parameter here",
-                    Problems.DidYouMean(entry.Key, schema.Names)
-                );
+                Unknown(entry, schema, problems);
                 continue;
             }
             var inner = path.Length == 0 ? member.Name : $"{path}.{member.Name}";

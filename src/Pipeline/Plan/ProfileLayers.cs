@@ -46,6 +46,7 @@ internal static class ProfileLayers
                 break;
             if (layers.Count == 0 && Inheritance.SaysAbstract(values))
                 problems.Add(place, $"the profile '{name}' is abstract: other profiles are based on it", Hint(file));
+            Inheritance.ReportMisspeltWords(values, problems);
             layers.Add(new ProfileLayer(name, Inheritance.WithoutWords(values)));
             (name, place) = Below(values, problems);
         }

@@ -66,11 +66,12 @@ internal sealed class SettingsUse
     }
 
     // `read` is what remains of the paths that lead here; where one ends the map is taken whole, and what may be in it is
-    // its reader's business.
+    // its reader's business. The map of an axis is looked into all the same.
     private void Check(YamlMap map, string path, IReadOnlyList<string[]> read)
     {
-        if (read.Any(r => r.Length == 0))
+        if (read.Any(r => r.Length == 0) && !read.Any(r => r.Length > 0 && r[0] == Any))
             return;
+        read = [.. read.Where(r => r.Length > 0)];
         foreach (var entry in map.Entries)
             if (Onwards(read, entry.Key) is not { Count: > 0 } inside)
                 _problems.Add(
