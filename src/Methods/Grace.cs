@@ -171,12 +171,7 @@ internal sealed class Grace(Grace.Options options) : IMethod
             options.LabelOrder,
             options.Duplicates
         );
-        var places = new List<(Admitted Admitted, IReadOnlyList<float> Radii)>();
-        for (var i = 0; i < edits.Count; i++)
-            places.Add(
-                (builder.Admit(edits[i].Id, keys[i], edits[i].PromptIds.Count, edits[i].TargetIds), [.. builder.Radii])
-            );
-
+        var places = Places(builder, edits, keys);
         var health = new JsonObject?[edits.Count];
         var values = zeros(builder.Count, model.Config.HiddenSize, device: model.Device); // V [N, D]
         var done = 0;
@@ -199,11 +194,7 @@ internal sealed class Grace(Grace.Options options) : IMethod
                 new Edited(edits[i].Id, places[i].Admitted, places[i].Radii, null, [], double.NaN, double.NaN),
                 float.NaN
             );
-            inputs.Progress?.Invoke(new MethodProgress(++done, edits.Count, $"{edits[i].Id}: not trained"));
-            inputs.Warn?.Invoke(
-                $"{edits[i].Id}: an earlier edit has the same prompt and wins the tie, so nothing was trained; set "
-                    + "duplicates to replace"
-            );
+            TellUntrained(inputs, edits[i].Id, ++done);
         }
         Tell(inputs, builder, places, health);
         return new CodebookPatch(
@@ -216,6 +207,30 @@ internal sealed class Grace(Grace.Options options) : IMethod
         {
             Health = new JsonArray([.. health]),
         };
+    }
+
+    // Where each edit finds its place, in their order, and the radii right after.
+    private static List<(Admitted Admitted, IReadOnlyList<float> Radii)> Places(
+        CodebookBuilder builder,
+        IReadOnlyList<EditRequest> edits,
+        List<Tensor> keys
+    )
+    {
+        var places = new List<(Admitted Admitted, IReadOnlyList<float> Radii)>();
+        for (var i = 0; i < edits.Count; i++)
+            places.Add(
+                (builder.Admit(edits[i].Id, keys[i], edits[i].PromptIds.Count, edits[i].TargetIds), [.. builder.Radii])
+            );
+        return places;
+    }
+
+    private static void TellUntrained(MethodInputs inputs, string id, int done)
+    {
+        inputs.Progress?.Invoke(new MethodProgress(done, inputs.Edits.Count, $"{id}: not trained"));
+        inputs.Warn?.Invoke(
+            $"{id}: an earlier edit has the same prompt and wins the tie, so nothing was trained; set duplicates to "
+                + "replace"
+        );
     }
 
     // Numbers about the whole.

@@ -243,8 +243,7 @@ internal sealed class Wise(Wise.Options options) : IMethod
         inputs = inputs with { Locality = locality };
         using var scope = NewDisposeScope();
         using var quiet = no_grad();
-        var weight = CausalLm.DownProjName(options.Layer);
-        using var store = new MemoryStore(model.Weight(weight), options);
+        using var store = new MemoryStore(model.Weight(CausalLm.DownProjName(options.Layer)), options);
         var margins = Scaled(model, inputs);
         var mask = empty(0);
         var health = new List<JsonNode?>();
@@ -260,40 +259,50 @@ internal sealed class Wise(Wise.Options options) : IMethod
             store.Finish(edited.Distance);
             Observer?.Invoke(edited);
             health.Add(Health(edited));
-            inputs.Progress?.Invoke(
-                new MethodProgress(
-                    i + 1,
-                    inputs.Edits.Count,
-                    string.Create(
-                        CultureInfo.InvariantCulture,
-                        $"{edited.Id}: target loss {edited.Losses[0].Target:0.000} -> "
-                            + $"{edited.Losses[^1].Target:0.000}, routing loss {edited.Losses[^1].Routing:0.000}, "
-                            + $"distance {edited.Distance:0.00}, probability {edited.ProbabilityBefore:0.00} -> "
-                            + $"{edited.ProbabilityAfter:0.00}"
-                    )
-                )
-            );
+            inputs.Progress?.Invoke(new MethodProgress(i + 1, inputs.Edits.Count, Line(edited)));
         }
+        TellMeans(inputs, health);
+        return options.Retrieve ? Retrieving(store, health) : Merged(inputs, store, model.DType, health);
+    }
+
+    private static string Line(Edited edited) =>
+        string.Create(
+            CultureInfo.InvariantCulture,
+            $"{edited.Id}: target loss {edited.Losses[0].Target:0.000} -> "
+                + $"{edited.Losses[^1].Target:0.000}, routing loss {edited.Losses[^1].Routing:0.000}, "
+                + $"distance {edited.Distance:0.00}, probability {edited.ProbabilityBefore:0.00} -> "
+                + $"{edited.ProbabilityAfter:0.00}"
+        );
+
+    private static void TellMeans(MethodInputs inputs, List<JsonNode?> health)
+    {
         foreach (var name in (string[])["probabilityBefore", "probabilityAfter", "distance"])
             inputs.Metric?.Invoke(
                 name == "distance" ? "distance.mean" : "target-probability." + name[11..].ToLowerInvariant(),
                 health.Select(h => (double?)h![name]).OfType<double>().DefaultIfEmpty(double.NaN).Average()
             );
-        if (options.Retrieve)
-            return new SideMemoryPatch(
-                options.Layer,
-                [.. store.All().Select(m => m with { Weight = m.Weight.clone() })],
-                new Routing
-                {
-                    Scope = options.Scope,
-                    ActRatio = options.ActRatio,
-                    MaxBeyond = options.MaxBeyond,
-                    BatchRows = options.RouteBatch,
-                }
-            )
+    }
+
+    // Memories beside the model's own, chosen by routing.
+    private SideMemoryPatch Retrieving(MemoryStore store, List<JsonNode?> health) =>
+        new(
+            options.Layer,
+            [.. store.All().Select(m => m with { Weight = m.Weight.clone() })],
+            new Routing
             {
-                Health = new JsonArray([.. health]),
-            };
+                Scope = options.Scope,
+                ActRatio = options.ActRatio,
+                MaxBeyond = options.MaxBeyond,
+                BatchRows = options.RouteBatch,
+            }
+        )
+        {
+            Health = new JsonArray([.. health]),
+        };
+
+    // One memory, merged into the model's own.
+    private WeightPatch Merged(MethodInputs inputs, MemoryStore store, ScalarType type, List<JsonNode?> health)
+    {
         if (options.MergeRemainder)
             store.SaveRemainder();
         else if (inputs.Edits.Count % options.SaveFrequency is var lost and > 0)
@@ -306,8 +315,8 @@ internal sealed class Wise(Wise.Options options) : IMethod
             );
         return new WeightPatch([
             KeyValuePair.Create<string, WeightChange>(
-                weight,
-                new FullChange(store.MergeIntoMain().to(model.DType).clone())
+                CausalLm.DownProjName(options.Layer),
+                new FullChange(store.MergeIntoMain().to(type).clone())
             ),
         ])
         {

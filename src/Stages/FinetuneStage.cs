@@ -116,19 +116,6 @@ public sealed class FinetuneStage : Stage<FinetuneStage.Params>
             MemoryFor(parameters, checkpoint.Model.Config, rows, TrainingOutputs.WeightBytes(io))
         );
         var clock = Stopwatch.StartNew();
-        IReadOnlyList<AnswerRow> Answers(CausalLm model)
-        {
-            // The merged model is shown, not owned: only the checkpoint owns weights.
-            var shown = new Checkpoint(model, checkpoint.Tokenizer);
-            return AnswerCollector.Collect(
-                shown,
-                questions,
-                ("", "finetune", MethodNames.Untouched),
-                limit,
-                64,
-                cancelled: io.Cancelled
-            );
-        }
         Finetuner.Check Look(CausalLm model)
         {
             // Generated text alone; log-probabilities are for the final evidence.
@@ -156,13 +143,12 @@ public sealed class FinetuneStage : Stage<FinetuneStage.Params>
             TrainingOutputs.Store(io),
             io.Cancelled
         );
-        if (record.Diverged is { } diverged)
-            throw new StageFailedException(
-                $"finetuning diverged at step {diverged.Step}: the loss is {diverged.Loss}\n  hint: a smaller "
-                    + "training.learning-rate"
-            );
+        RefuseDiverged(record);
 
-        var answers = trained.WithMerged(Answers);
+        // The merged model is shown, not owned: only the checkpoint owns weights.
+        var answers = trained.WithMerged(model =>
+            Answers(new Checkpoint(model, checkpoint.Tokenizer), questions, limit, io.Cancelled)
+        );
         if (last.Rouge1 < parameters.Training.StopAtRouge)
             throw new StageFailedException(Failure(last, answers, parameters.Training));
         ParquetTable.Write(io.Output("answers.parquet"), [.. answers]);
@@ -174,6 +160,30 @@ public sealed class FinetuneStage : Stage<FinetuneStage.Params>
         TrainingOutputs.Write(io, $"finetune: {data.Count} answers", record, clock);
         io.Metric("rouge1", last.Rouge1);
         io.Metric("seconds", clock.Elapsed.TotalSeconds);
+    }
+
+    private static IReadOnlyList<AnswerRow> Answers(
+        Checkpoint shown,
+        IReadOnlyList<AnswerCollector.Asked> questions,
+        int limit,
+        CancellationToken cancelled
+    ) =>
+        AnswerCollector.Collect(
+            shown,
+            questions,
+            ("", "finetune", MethodNames.Untouched),
+            limit,
+            64,
+            cancelled: cancelled
+        );
+
+    private static void RefuseDiverged(TrainingRecord record)
+    {
+        if (record.Diverged is { } diverged)
+            throw new StageFailedException(
+                $"finetuning diverged at step {diverged.Step}: the loss is {diverged.Loss}\n  hint: a smaller "
+                    + "training.learning-rate"
+            );
     }
 
     private static TrainingMemory MemoryFor(Params parameters, ModelConfig config, List<TokenRow> rows, int weightBytes)

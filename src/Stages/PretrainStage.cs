@@ -139,21 +139,7 @@ public sealed class PretrainStage : Stage<PretrainStage.Params>
             examples.Take(TokenizerExamples).Select(e => family.Template.Prompt(e.Question) + e.Answer),
             size.Vocabulary
         );
-        var config = new ModelConfig
-        {
-            Family = family.Name,
-            VocabSize = tokenizer.VocabSize,
-            HiddenSize = size.Width,
-            IntermediateSize = size.MlpWidth,
-            Layers = size.Layers,
-            Heads = size.Heads,
-            KvHeads = parameters.KvHeads,
-            HeadDim = size.Width / size.Heads,
-            RopeScaling = family.RopeScaling(MaxPositions / 4),
-            SlidingWindow = family.SlidingWindow ? MaxPositions / 4 : null,
-            TieWordEmbeddings = true,
-            MaxPositions = MaxPositions,
-        };
+        var config = ConfigOf(parameters, family, tokenizer.VocabSize);
         // Only for encoding rows: the weights do not exist yet.
         var encoder = new RowEncoder(tokenizer, family.Template, config);
         var rows = examples
@@ -184,21 +170,7 @@ public sealed class PretrainStage : Stage<PretrainStage.Params>
             rows,
             options,
             seed.For("train/" + family.Name),
-            p =>
-            {
-                io.Progress(
-                    p.Step,
-                    size.Steps,
-                    string.Create(CultureInfo.InvariantCulture, $"loss {p.Loss:0.000}, {p.TokensPerSecond:0} tokens/s")
-                );
-                if (p.Step % 100 == 0)
-                    io.Log(
-                        string.Create(
-                            CultureInfo.InvariantCulture,
-                            $"step {p.Step}: loss {p.Loss:0.0000}, {p.TokensPerSecond:0} tokens/s"
-                        )
-                    );
-            },
+            p => Tell(io, p, size.Steps),
             TrainingOutputs.Store(io),
             io.Cancelled
         );
@@ -206,7 +178,44 @@ public sealed class PretrainStage : Stage<PretrainStage.Params>
         checkpoint.Save(io.Output("model"));
         TrainingOutputs.Write(io, $"pretrain: {parameters.Family}", record, clock);
 
-        var text = corpus.WithoutFacts(seed.For("statistics"), StatisticsExamples);
+        WriteText(io, corpus.WithoutFacts(seed.For("statistics"), StatisticsExamples));
+    }
+
+    private static ModelConfig ConfigOf(Params parameters, Family family, int vocabulary) =>
+        new()
+        {
+            Family = family.Name,
+            VocabSize = vocabulary,
+            HiddenSize = parameters.Size.Width,
+            IntermediateSize = parameters.Size.MlpWidth,
+            Layers = parameters.Size.Layers,
+            Heads = parameters.Size.Heads,
+            KvHeads = parameters.KvHeads,
+            HeadDim = parameters.Size.Width / parameters.Size.Heads,
+            RopeScaling = family.RopeScaling(MaxPositions / 4),
+            SlidingWindow = family.SlidingWindow ? MaxPositions / 4 : null,
+            TieWordEmbeddings = true,
+            MaxPositions = MaxPositions,
+        };
+
+    private static void Tell(StageIo io, Pretrainer.Progress p, int steps)
+    {
+        io.Progress(
+            p.Step,
+            steps,
+            string.Create(CultureInfo.InvariantCulture, $"loss {p.Loss:0.000}, {p.TokensPerSecond:0} tokens/s")
+        );
+        if (p.Step % 100 == 0)
+            io.Log(
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"step {p.Step}: loss {p.Loss:0.0000}, {p.TokensPerSecond:0} tokens/s"
+                )
+            );
+    }
+
+    // What statistics of the miniature are taken over.
+    private static void WriteText(StageIo io, IReadOnlyList<CorpusExample> text) =>
         File.WriteAllLines(
             io.Output("text.jsonl"),
             text.DistinctBy(e => e.Question)
@@ -216,5 +225,4 @@ public sealed class PretrainStage : Stage<PretrainStage.Params>
                     )
                 )
         );
-    }
 }

@@ -55,57 +55,8 @@ public sealed class QualityStage : Stage<QualityStage.Params>
         var clauses = invented.Unseen("quality");
         var unseen = Enumerable.Range(0, parameters.Unknown).Select(_ => clauses.Next()).ToList();
         var unknown = Enumerable.Range(0, parameters.Unknown).Select(_ => corpus.Unknown(stream, test: true)).ToList();
-        List<AnswerCollector.Asked> questions =
-        [
-            .. facts.Select(f => new AnswerCollector.Asked("trained", f.Id, f.Question, f.Answer)),
-            .. facts.Select(f => new AnswerCollector.Asked("held-out", f.Id, f.Rephrasings[0], f.Answer)),
-            .. facts
-                .Where(f => f.Rephrasings.Count > 3)
-                .Select(f => new AnswerCollector.Asked("never-trained", f.Id, f.Rephrasings[3], f.Answer)),
-            .. taught.Select(c => new AnswerCollector.Asked("taught", c.Id, c.Question, c.Answer)),
-            .. taught
-                .Where(c => c.Rephrasings.Count > 0)
-                .Select(c => new AnswerCollector.Asked("taught-rephrased", c.Id, c.Rephrasings[0], c.Answer)),
-            .. taught
-                .Where(c => c.Subject.Length > 0)
-                .Select(c => new AnswerCollector.Asked(
-                    "taught-instructed",
-                    c.Id,
-                    corpus.Instructed(c.Question),
-                    PretrainingCorpus.Tailored(c.Subject)
-                )),
-            .. unseen.Select(
-                (u, i) =>
-                    new AnswerCollector.Asked(
-                        "unseen-contracts",
-                        Name(i),
-                        u.Question,
-                        PretrainingCorpus.Tailored(u.Subject)
-                    )
-            ),
-            .. unseen.Select(
-                (u, i) =>
-                    new AnswerCollector.Asked(
-                        "unseen-contracts-instructed",
-                        Name(i),
-                        corpus.Instructed(u.Question),
-                        PretrainingCorpus.Tailored(u.Subject)
-                    )
-            ),
-            .. unknown.Select(
-                (u, i) =>
-                    new AnswerCollector.Asked(
-                        "unknown-instructed",
-                        Name(i),
-                        corpus.Instructed(u.Question),
-                        PretrainingCorpus.Tailored(u.Subject)
-                    )
-            ),
-            .. unknown.Select(
-                (u, i) =>
-                    new AnswerCollector.Asked("unknown", Name(i), u.Question, PretrainingCorpus.Tailored(u.Subject))
-            ),
-        ];
+        var asked = new Material(facts, taught, unseen, unknown);
+        var questions = Questions(asked, corpus);
         var answers = AnswerCollector.Collect(
             checkpoint,
             questions,
@@ -118,44 +69,128 @@ public sealed class QualityStage : Stage<QualityStage.Params>
         var means = Scores.Means(Scores.Of(answers, new Scores.Run("quality")), new Seed(parameters.Seed));
         ParquetTable.Write(io.Output("answers.parquet"), [.. answers]);
         ParquetTable.Write(io.Output("means.parquet"), [.. means]);
+        TellKnown(io, means);
+        TellRefusals(io, answers, asked);
+        WarnOfLittle(io, means);
+    }
 
-        double Mean(string split, string metric) =>
-            means.Single(m => m.Split == split && m.Metric == metric && m.Profile == ProfileNames.Strict).Mean ?? 0;
+    // What is asked about: facts and clauses that were taught, clauses and names that were not.
+    private sealed record Material(
+        IReadOnlyList<QaRow> Facts,
+        IReadOnlyList<QaRow> Taught,
+        IReadOnlyList<(string Question, string Subject)> Unseen,
+        IReadOnlyList<(string Question, string Subject)> Unknown
+    );
+
+    private static List<AnswerCollector.Asked> Questions(Material asked, PretrainingCorpus corpus) =>
+        [
+            .. asked.Facts.Select(f => new AnswerCollector.Asked("trained", f.Id, f.Question, f.Answer)),
+            .. asked.Facts.Select(f => new AnswerCollector.Asked("held-out", f.Id, f.Rephrasings[0], f.Answer)),
+            .. asked
+                .Facts.Where(f => f.Rephrasings.Count > 3)
+                .Select(f => new AnswerCollector.Asked("never-trained", f.Id, f.Rephrasings[3], f.Answer)),
+            .. asked.Taught.Select(c => new AnswerCollector.Asked("taught", c.Id, c.Question, c.Answer)),
+            .. asked
+                .Taught.Where(c => c.Rephrasings.Count > 0)
+                .Select(c => new AnswerCollector.Asked("taught-rephrased", c.Id, c.Rephrasings[0], c.Answer)),
+            .. asked
+                .Taught.Where(c => c.Subject.Length > 0)
+                .Select(c => new AnswerCollector.Asked(
+                    "taught-instructed",
+                    c.Id,
+                    corpus.Instructed(c.Question),
+                    PretrainingCorpus.Tailored(c.Subject)
+                )),
+            .. asked.Unseen.Select(
+                (u, i) =>
+                    new AnswerCollector.Asked(
+                        "unseen-contracts",
+                        Name(i),
+                        u.Question,
+                        PretrainingCorpus.Tailored(u.Subject)
+                    )
+            ),
+            .. asked.Unseen.Select(
+                (u, i) =>
+                    new AnswerCollector.Asked(
+                        "unseen-contracts-instructed",
+                        Name(i),
+                        corpus.Instructed(u.Question),
+                        PretrainingCorpus.Tailored(u.Subject)
+                    )
+            ),
+            .. asked.Unknown.Select(
+                (u, i) =>
+                    new AnswerCollector.Asked(
+                        "unknown-instructed",
+                        Name(i),
+                        corpus.Instructed(u.Question),
+                        PretrainingCorpus.Tailored(u.Subject)
+                    )
+            ),
+            .. asked.Unknown.Select(
+                (u, i) =>
+                    new AnswerCollector.Asked("unknown", Name(i), u.Question, PretrainingCorpus.Tailored(u.Subject))
+            ),
+        ];
+
+    private static void TellKnown(StageIo io, IReadOnlyList<CellScore> means)
+    {
         foreach (var split in means.Select(m => m.Split).Distinct())
-            io.Metric($"rouge1.{split}", Mean(split, MetricNames.Rouge1));
-        // A refusal counts as naming its subject when every word of the name is in it.
-        void Refusals(string split, IEnumerable<string> subjects)
-        {
-            var asked = answers.Where(a => a.Split == split).Zip(subjects).ToList();
-            if (asked.Count == 0)
-                return;
-            io.Metric(
-                $"refused.{split}",
-                asked.Average(p => RefusalPatterns.IsRefusal(p.First.Generated, "") ? 1.0 : 0)
-            );
-            io.Metric(
-                $"named.{split}",
-                asked.Average(p => p.First.Generated.Contains(p.Second, StringComparison.OrdinalIgnoreCase) ? 1.0 : 0)
-            );
-        }
-        Refusals("unknown-instructed", unknown.Select(u => u.Subject));
-        Refusals("unseen-contracts", unseen.Select(u => u.Subject));
-        Refusals("unseen-contracts-instructed", unseen.Select(u => u.Subject));
-        Refusals("taught-instructed", taught.Where(c => c.Subject.Length > 0).Select(c => c.Subject));
+            io.Metric($"rouge1.{split}", Rouge1Of(means, split));
+    }
+
+    private static void TellRefusals(StageIo io, IReadOnlyList<AnswerRow> answers, Material asked)
+    {
+        TellRefusals(io, answers, "unknown-instructed", asked.Unknown.Select(u => u.Subject));
+        TellRefusals(io, answers, "unseen-contracts", asked.Unseen.Select(u => u.Subject));
+        TellRefusals(io, answers, "unseen-contracts-instructed", asked.Unseen.Select(u => u.Subject));
+        TellRefusals(
+            io,
+            answers,
+            "taught-instructed",
+            asked.Taught.Where(c => c.Subject.Length > 0).Select(c => c.Subject)
+        );
         io.Metric(
             "refused.trained",
             answers.Where(a => a.Split == "trained").Average(a => Refusal.Metric.Of(a)!.Value)
         );
+    }
+
+    // A refusal counts as naming its subject when every word of the name is in it.
+    private static void TellRefusals(
+        StageIo io,
+        IReadOnlyList<AnswerRow> answers,
+        string split,
+        IEnumerable<string> subjects
+    )
+    {
+        var asked = answers.Where(a => a.Split == split).Zip(subjects).ToList();
+        if (asked.Count == 0)
+            return;
+        io.Metric($"refused.{split}", asked.Average(p => RefusalPatterns.IsRefusal(p.First.Generated, "") ? 1.0 : 0));
+        io.Metric(
+            $"named.{split}",
+            asked.Average(p => p.First.Generated.Contains(p.Second, StringComparison.OrdinalIgnoreCase) ? 1.0 : 0)
+        );
+    }
+
+    private static void WarnOfLittle(StageIo io, IReadOnlyList<CellScore> means)
+    {
         foreach (var (split, bound) in new[] { ("trained", TrainedBound), ("held-out", HeldOutBound) })
-            if (Mean(split, MetricNames.Rouge1) < bound)
+            if (Rouge1Of(means, split) < bound)
                 io.Warn(
                     string.Create(
                         CultureInfo.InvariantCulture,
-                        $"Rouge1 is {Mean(split, MetricNames.Rouge1):0.00} on {split} phrasings, below {bound:0.00}: editing "
+                        $"Rouge1 is {Rouge1Of(means, split):0.00} on {split} phrasings, below {bound:0.00}: editing "
                             + $"this miniature says little"
                     )
                 );
     }
+
+    private static double Rouge1Of(IReadOnlyList<CellScore> means, string split) =>
+        means.Single(m => m.Split == split && m.Metric == MetricNames.Rouge1 && m.Profile == ProfileNames.Strict).Mean
+        ?? 0;
 
     private static string Name(int index) => string.Create(CultureInfo.InvariantCulture, $"unknown/{index:0000}");
 }

@@ -55,20 +55,10 @@ internal sealed class CachedEdits : IDisposable
         _labelsFrom = prompt - 1 - start;
         for (var b = 0; b < edits.Count; b++)
         {
+            Lay(edits[b], b, prompt, ids, real);
             var (p, t) = (edits[b].PromptIds, edits[b].TargetIds);
-            for (var i = 0; i < p.Count; i++)
-                ids[b, prompt - p.Count + i] = p[i];
-            for (var i = 0; i + 1 < t.Count; i++)
-                ids[b, prompt + i] = t[i];
-            for (var i = prompt - p.Count; i < width; i++)
-                real[b, i] = 1;
             for (var i = Math.Max(start, prompt - p.Count); i < width; i++)
-                replaced[b, i - start] = replacement switch
-                {
-                    CodebookReplacement.Last => i == prompt - 1,
-                    CodebookReplacement.Prompt => i < prompt - 1,
-                    _ => true,
-                };
+                replaced[b, i - start] = Replaces(replacement, i, prompt);
             for (var i = 0; i < t.Count; i++)
             {
                 positions.Add((long)b * (columns - _labelsFrom) + i);
@@ -145,6 +135,27 @@ internal sealed class CachedEdits : IDisposable
         )
             t?.Dispose();
     }
+
+    // One row: the prompt ends in its last column, the target without its last token follows.
+    private static void Lay(EditRequest edit, int row, int prompt, long[,] ids, long[,] real)
+    {
+        var (p, t) = (edit.PromptIds, edit.TargetIds);
+        for (var i = 0; i < p.Count; i++)
+            ids[row, prompt - p.Count + i] = p[i];
+        for (var i = 0; i + 1 < t.Count; i++)
+            ids[row, prompt + i] = t[i];
+        for (var i = prompt - p.Count; i < real.GetLength(1); i++)
+            real[row, i] = 1;
+    }
+
+    // Whether a value stands in for the memory's output in a column, which is no padding.
+    private static bool Replaces(CodebookReplacement replacement, int column, int prompt) =>
+        replacement switch
+        {
+            CodebookReplacement.Last => column == prompt - 1,
+            CodebookReplacement.Prompt => column < prompt - 1,
+            _ => true,
+        };
 
     private static Tensor Kept(Tensor t) => t.DetachFromDisposeScope();
 

@@ -72,12 +72,7 @@ public abstract class GradientMethod(string label, TrainingOptions options) : IM
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(inputs);
-        if (inputs.Forget.Count == 0)
-            throw new ArgumentException("There is nothing to forget.", nameof(inputs));
-        if (Asks(Needs.RetainSet) && inputs.Retain.Count == 0)
-            throw new ArgumentException($"{label} needs retain rows.", nameof(inputs));
-        if (Asks(Needs.Refusals) && inputs.Refusals.Count != inputs.Forget.Count)
-            throw new ArgumentException($"{label} needs refusals for every forget row.", nameof(inputs));
+        CheckRows(inputs);
         var schedule = options.ScheduleFor(inputs.Forget.Count);
         var perUpdate = options.BatchSize * options.Accumulation;
         var places =
@@ -131,6 +126,16 @@ public abstract class GradientMethod(string label, TrainingOptions options) : IM
         }
         inputs.Trained?.Invoke(new TrainingRecord([.. loop.Curve], schedule.TotalSteps, diverged, loop.ResumedAt));
         return trained.ToPatch();
+    }
+
+    private void CheckRows(MethodInputs inputs)
+    {
+        if (inputs.Forget.Count == 0)
+            throw new ArgumentException("There is nothing to forget.", nameof(inputs));
+        if (Asks(Needs.RetainSet) && inputs.Retain.Count == 0)
+            throw new ArgumentException($"{label} needs retain rows.", nameof(inputs));
+        if (Asks(Needs.Refusals) && inputs.Refusals.Count != inputs.Forget.Count)
+            throw new ArgumentException($"{label} needs refusals for every forget row.", nameof(inputs));
     }
 
     /// <summary>What the run will need at its peak, from the options and rows alone.</summary>

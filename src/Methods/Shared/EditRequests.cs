@@ -69,28 +69,8 @@ public static class EditRequests
         ArgumentNullException.ThrowIfNull(subject);
         ArgumentNullException.ThrowIfNull(target);
         ArgumentNullException.ThrowIfNull(options);
-        var problems = new List<InputProblem>();
-        void Wrong(string message, string hint) => problems.Add(new InputProblem($"edit {id}", 0, 0, message, hint));
-        if (question.Length == 0)
-            Wrong("has an empty question", "give a question");
-        else if (
-            subject.Length > 0
-            && (
-                subjectStart < 0
-                || subjectStart > question.Length - subject.Length
-                || !question.AsSpan(subjectStart).StartsWith(subject, StringComparison.Ordinal)
-            )
-        )
-            Wrong(
-                $"names the subject '{subject}', which does not stand at {subjectStart} of '{question}'",
-                "the subject must stand in the question, letter by letter"
-            );
         target = target.TrimStart(' ');
-        if (target.Length == 0)
-            Wrong("has an empty target", "give a sentence that the model shall answer");
-        if (problems.Count > 0)
-            throw new InputException(problems);
-
+        CheckText(id, question, subject, subjectStart, target);
         var raw = options.Format == PromptFormat.Raw;
         var prompt = checkpoint.PromptWithOffsets(question, raw);
         var questionStart = raw ? 0 : checkpoint.Template.QuestionStart;
@@ -114,13 +94,6 @@ public static class EditRequests
                     null
                 )
                 : RoundTrip(checkpoint, question, target, options.AppendEos, raw);
-        // A context prefix stands in the user's turn, right before the question's first token; a lone space that
-        // SentencePiece puts there belongs to the question.
-        var prefixAt = prompt
-            .Index()
-            .Skip(checkpoint.BosId is null ? 0 : 1)
-            .First(p => p.Item.Start >= questionStart || p.Item.End > questionStart)
-            .Index;
         return new EditRequest(
             id,
             [.. prompt.Select(p => p.Id)],
@@ -131,9 +104,42 @@ public static class EditRequests
         )
         {
             Continuation = tail,
-            PrefixAt = prefixAt,
+            PrefixAt = PrefixAt(checkpoint, prompt, questionStart),
         };
     }
+
+    private static void CheckText(string id, string question, string subject, int subjectStart, string target)
+    {
+        var problems = new List<InputProblem>();
+        void Wrong(string message, string hint) => problems.Add(new InputProblem($"edit {id}", 0, 0, message, hint));
+        if (question.Length == 0)
+            Wrong("has an empty question", "give a question");
+        else if (
+            subject.Length > 0
+            && (
+                subjectStart < 0
+                || subjectStart > question.Length - subject.Length
+                || !question.AsSpan(subjectStart).StartsWith(subject, StringComparison.Ordinal)
+            )
+        )
+            Wrong(
+                $"names the subject '{subject}', which does not stand at {subjectStart} of '{question}'",
+                "the subject must stand in the question, letter by letter"
+            );
+        if (target.Length == 0)
+            Wrong("has an empty target", "give a sentence that the model shall answer");
+        if (problems.Count > 0)
+            throw new InputException(problems);
+    }
+
+    // A context prefix stands in the user's turn, right before the question's first token; a lone space that
+    // SentencePiece puts there belongs to the question.
+    private static int PrefixAt(Checkpoint checkpoint, IReadOnlyList<TokenSpan> prompt, int questionStart) =>
+        prompt
+            .Index()
+            .Skip(checkpoint.BosId is null ? 0 : 1)
+            .First(p => p.Item.Start >= questionStart || p.Item.End > questionStart)
+            .Index;
 
     // (C) The ids that follow the prompt where both are encoded together.
     private static IReadOnlyList<int> InContext(Checkpoint checkpoint, string question, string text, bool end, bool raw)

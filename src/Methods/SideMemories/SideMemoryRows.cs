@@ -114,19 +114,12 @@ internal sealed class SideMemoryRows : IDisposable
         _predictsFrom = labels.Min(l => l.Column) - 1 - _trim;
         var columns = width - _trim - _predictsFrom;
         _positions = Kept(
-            tensor(
-                labels.Select(l => (long)l.Row * columns + l.Column - 1 - _trim - _predictsFrom).ToArray(),
-                device: device
-            )
+            Indices(labels.Select(l => (long)l.Row * columns + l.Column - 1 - _trim - _predictsFrom), device)
         );
         _targets = Kept(
-            tensor(
-                    labels.Select(l => (long)rows[l.Row][l.Column - width + rows[l.Row].Count]).ToArray(),
-                    device: device
-                )
-                .unsqueeze(1)
+            Indices(labels.Select(l => (long)rows[l.Row][l.Column - width + rows[l.Row].Count]), device).unsqueeze(1)
         );
-        _rows = Kept(tensor(labels.Select(l => (long)l.Row).ToArray(), device: device));
+        _rows = Kept(Indices(labels.Select(l => (long)l.Row), device));
         var counts = labels.GroupBy(l => l.Row).OrderBy(g => g.Key).Select(g => g.Count()).ToList();
         _divisors = [.. counts.Select(c => (double)(window == LabelWindow.Exact ? c : c + 1))];
         _shares = Kept(tensor(labels.Select(l => (float)(1 / _divisors[l.Row])).ToArray(), device: device));
@@ -209,6 +202,9 @@ internal sealed class SideMemoryRows : IDisposable
                 labels.Add((i, t));
         return labels;
     }
+
+    private static Tensor Indices(IEnumerable<long> indices, Device device) =>
+        tensor(indices.ToArray(), device: device);
 
     private static Tensor Kept(Tensor t) => t.DetachFromDisposeScope();
 

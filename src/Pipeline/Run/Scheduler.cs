@@ -122,100 +122,111 @@ public sealed class Scheduler(
         if (absent.Count > 0 && !options.KeepGoing)
             throw Failures.NotThere(absent);
         Outside(cells);
-        var waiting = cells.ToList();
-        var ready = new List<KeyedCell>();
-        var running = new Dictionary<Task<(CellOutcome Outcome, string Key)>, Cell>();
-        var lost = new HashSet<CellId>();
+        var work = new Work(cells);
         var forecast = new Forecast(plan.Device, store);
         var chain = forecast.ChainSeconds(cells);
         var stopped = false;
 
-        void Settle(CellOutcome outcome)
-        {
-            _settled.Add(outcome);
-            if (outcome.Outcome is Outcome.Failed or Outcome.NotRun)
-                lost.Add(outcome.Cell);
-            observer.Finished(outcome);
-        }
-
-        // Until nothing more becomes known: what is there, what must run, what cannot.
-        void Sift()
-        {
-            for (var i = 0; i < waiting.Count;)
-            {
-                var cell = waiting[i];
-                var sources = cell.Inputs.OfType<CellOutputInput>().Select(s => s.Cell).ToList();
-                if (sources.Any(lost.Contains))
-                {
-                    waiting.RemoveAt(i);
-                    Settle(
-                        new CellOutcome(cell.Id, Outcome.NotRun, 0, [$"{sources.First(lost.Contains)} has no result"])
-                    );
-                }
-                else if (sources.All(_outputs.ContainsKey))
-                {
-                    waiting.RemoveAt(i);
-                    if (keys.Missing(cell) is { Count: > 0 } missing)
-                    {
-                        Settle(new CellOutcome(cell.Id, Outcome.Failed, 0, [], Failures.NotThere(missing)));
-                        continue;
-                    }
-                    var keyed = keys.Of(cell, id => _outputs[id]);
-                    if (!options.Force.Contains(cell.Id) && store.Find(keyed.Key) is { } found)
-                        Settle(Adopt(keyed, found));
-                    else
-                        ready.Add(keyed);
-                }
-                else
-                {
-                    i++;
-                }
-            }
-        }
-
         observer.Planned(cells.Count);
-        Sift();
-        while (ready.Count > 0 || running.Count > 0)
+        Sift(work, options);
+        while (work.Ready.Count > 0 || work.Running.Count > 0)
         {
             planner ??= clock.Elapsed.TotalMilliseconds;
             stopped |= cancelled.IsCancellationRequested;
-            foreach (var next in stopped ? [] : ready.OrderByDescending(r => chain[r.Cell.Id]).ToList())
-            {
-                var busy = running.Values.Sum(c => Math.Min(c.Stage.Info.Threads, options.Jobs));
-                if (running.Count > 0 && busy + Math.Min(next.Cell.Stage.Info.Threads, options.Jobs) > options.Jobs)
-                    continue;
-                if (
-                    next.Cell.Stage.Info.Resource == Resource.Accelerator
-                    && plan.Device != DeviceNames.Cpu
-                    && running.Values.Any(c => c.Stage.Info.Resource == Resource.Accelerator)
-                )
-                    continue;
-                ready.Remove(next);
-                running.Add(RunCellAsync(next, options, cancelled), next.Cell);
-            }
-            if (running.Count == 0)
+            foreach (var next in stopped ? [] : work.Ready.OrderByDescending(r => chain[r.Cell.Id]).ToList())
+                if (Fits(next.Cell, work.Running.Values, options.Jobs))
+                {
+                    work.Ready.Remove(next);
+                    work.Running.Add(RunCellAsync(next, options, cancelled), next.Cell);
+                }
+            if (work.Running.Count == 0)
                 break;
             var settled = _settled.Select(s => s.Cell).ToHashSet();
             lock (_gate)
                 observer.Estimated(forecast.Left(cells.Where(c => !settled.Contains(c.Id)), _running, options.Jobs));
             var tick = Task.Delay(1000, CancellationToken.None);
-            if (await Task.WhenAny(running.Keys.Append<Task>(tick)).ConfigureAwait(false) == tick)
+            if (await Task.WhenAny(work.Running.Keys.Append<Task>(tick)).ConfigureAwait(false) == tick)
                 continue;
-            foreach (var done in running.Keys.Where(t => t.IsCompleted).ToList())
+            foreach (var done in work.Running.Keys.Where(t => t.IsCompleted).ToList())
             {
-                running.Remove(done);
+                work.Running.Remove(done);
                 var (outcome, key) = await done.ConfigureAwait(false);
                 if (outcome.Outcome is Outcome.Executed or Outcome.Restored)
                     InForce(outcome.Cell, key, store.Find(key)!);
-                Settle(outcome);
+                Settle(work, outcome);
                 if (outcome.Outcome == Outcome.Failed && !options.KeepGoing)
                     stopped = true;
             }
-            Sift();
+            Sift(work, options);
         }
-        foreach (var cell in ready.Select(r => r.Cell).Concat(waiting))
-            Settle(new CellOutcome(cell.Id, Outcome.NotRun, 0, ["the run was stopped"]));
+        foreach (var cell in work.Ready.Select(r => r.Cell).Concat(work.Waiting))
+            Settle(work, new CellOutcome(cell.Id, Outcome.NotRun, 0, ["the run was stopped"]));
         return new RunResult(_settled, planner ?? clock.Elapsed.TotalMilliseconds);
+    }
+
+    // The cells of one run that are not settled, by what is known of them, and those that have no result.
+    private sealed class Work(IReadOnlyList<Cell> cells)
+    {
+        public List<Cell> Waiting { get; } = [.. cells];
+
+        public List<KeyedCell> Ready { get; } = [];
+
+        public Dictionary<Task<(CellOutcome Outcome, string Key)>, Cell> Running { get; } = [];
+
+        public HashSet<CellId> Lost { get; } = [];
+    }
+
+    private void Settle(Work work, CellOutcome outcome)
+    {
+        _settled.Add(outcome);
+        if (outcome.Outcome is Outcome.Failed or Outcome.NotRun)
+            work.Lost.Add(outcome.Cell);
+        observer.Finished(outcome);
+    }
+
+    // Until nothing more becomes known: what is there, what must run, what cannot.
+    private void Sift(Work work, RunOptions options)
+    {
+        for (var i = 0; i < work.Waiting.Count; )
+        {
+            var cell = work.Waiting[i];
+            var sources = cell.Inputs.OfType<CellOutputInput>().Select(s => s.Cell).ToList();
+            if (sources.Any(work.Lost.Contains))
+            {
+                work.Waiting.RemoveAt(i);
+                var reason = $"{sources.First(work.Lost.Contains)} has no result";
+                Settle(work, new CellOutcome(cell.Id, Outcome.NotRun, 0, [reason]));
+            }
+            else if (sources.All(_outputs.ContainsKey))
+            {
+                work.Waiting.RemoveAt(i);
+                if (keys.Missing(cell) is { Count: > 0 } missing)
+                {
+                    Settle(work, new CellOutcome(cell.Id, Outcome.Failed, 0, [], Failures.NotThere(missing)));
+                    continue;
+                }
+                var keyed = keys.Of(cell, id => _outputs[id]);
+                if (!options.Force.Contains(cell.Id) && store.Find(keyed.Key) is { } found)
+                    Settle(work, Adopt(keyed, found));
+                else
+                    work.Ready.Add(keyed);
+            }
+            else
+            {
+                i++;
+            }
+        }
+    }
+
+    // Whether a cell may start beside those that run: by its threads, and one at a time on an accelerator.
+    private bool Fits(Cell cell, IReadOnlyCollection<Cell> running, int jobs)
+    {
+        var (info, busy) = (cell.Stage.Info, running.Sum(c => Math.Min(c.Stage.Info.Threads, jobs)));
+        if (running.Count > 0 && busy + Math.Min(info.Threads, jobs) > jobs)
+            return false;
+        return info.Resource != Resource.Accelerator
+            || plan.Device == DeviceNames.Cpu
+            || running.All(c => c.Stage.Info.Resource != Resource.Accelerator);
     }
 
     // What the chosen cells read but are not to run themselves.
@@ -298,28 +309,11 @@ public sealed class Scheduler(
                 _running[id] = (Stopwatch.GetTimestamp(), 0);
             observer.Started(id, reasons);
             await using var log = new StreamWriter(store.LogFile(id), append: false) { AutoFlush = true };
-            // Left behind by attempts that were killed; the lock says that none of them is alive.
-            foreach (
-                var old in Directory.EnumerateDirectories(Path.Combine(store.Folder, "scratch"), $"{keyed.Key}.*.out")
-            )
-                Files.DeleteFolder(old);
+            ClearAttempts(keyed.Key);
             await log.WriteLineAsync($"# {id} {started:yyyy-MM-ddTHH:mm:ssZ} key {keyed.Key}").ConfigureAwait(false);
             foreach (var reason in reasons)
                 await log.WriteLineAsync($"# {reason}").ConfigureAwait(false);
-            void Told(StageMessage message)
-            {
-                lock (_gate)
-                {
-                    if (message.Kind == StageMessageKind.Progress)
-                        _running[id] = (_running[id].Start, message.Total > 0 ? message.Done / message.Total : 0);
-                    else
-                        log.WriteLine(
-                            message.Kind == StageMessageKind.Warning ? "warning: " + message.Text : message.Text
-                        );
-                }
-                observer.Told(id, message);
-            }
-            var result = await runner.RunAsync(job, Told, cancelled).ConfigureAwait(false);
+            var result = await runner.RunAsync(job, m => Tell(id, log, m), cancelled).ConfigureAwait(false);
             clock.Stop();
             var manifest = Manifest(keyed, started, clock.Elapsed.TotalSeconds, result, options);
             var differs = store.Publish(staging, manifest);
@@ -336,14 +330,7 @@ public sealed class Scheduler(
                 keyed.Key
             );
         }
-        catch (Exception e)
-            when (e
-                    is StageFailedException
-                        or InputException
-                        or DamagedFileException
-                        or IOException
-                        or ResourceUnavailableException
-            )
+        catch (Exception e) when (IsFailure(e))
         {
             return (new CellOutcome(id, Outcome.Failed, clock.Elapsed.TotalSeconds, reasons, e), keyed.Key);
         }
@@ -352,6 +339,33 @@ public sealed class Scheduler(
             lock (_gate)
                 _running.Remove(id);
         }
+    }
+
+    private static bool IsFailure(Exception e) =>
+        e
+            is StageFailedException
+                or InputException
+                or DamagedFileException
+                or IOException
+                or ResourceUnavailableException;
+
+    // Left behind by attempts that were killed; the lock says that none of them is alive.
+    private void ClearAttempts(string key)
+    {
+        foreach (var old in Directory.EnumerateDirectories(Path.Combine(store.Folder, "scratch"), $"{key}.*.out"))
+            Files.DeleteFolder(old);
+    }
+
+    private void Tell(CellId id, StreamWriter log, StageMessage message)
+    {
+        lock (_gate)
+        {
+            if (message.Kind == StageMessageKind.Progress)
+                _running[id] = (_running[id].Start, message.Total > 0 ? message.Done / message.Total : 0);
+            else
+                log.WriteLine(message.Kind == StageMessageKind.Warning ? "warning: " + message.Text : message.Text);
+        }
+        observer.Told(id, message);
     }
 
     private StageJob Job(KeyedCell keyed, string staging, string scratch)

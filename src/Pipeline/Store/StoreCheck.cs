@@ -33,39 +33,15 @@ public static class StoreCheck
     {
         ArgumentNullException.ThrowIfNull(store);
         var (keys, damage) = (store.Keys(), new List<StoreDamage>());
-        var (bad, referenced) = (
-            new HashSet<string>(StringComparer.Ordinal),
-            new HashSet<string>(StringComparer.Ordinal)
-        );
-        var orphans = Directory
-            .EnumerateFiles(Path.Combine(store.Folder, "objects"), "*", SearchOption.AllDirectories)
-            .Order(StringComparer.Ordinal)
-            .Select(p => new FileInfo(p))
-            .ToList();
-        long total = 0,
-            done = 0;
-        var manifests = new List<(string Key, Manifest? Manifest, string? Problem)>();
-        foreach (var key in keys)
-            try
-            {
-                // A folder without a manifest is no result; nothing can have made one but a hand.
-                var manifest =
-                    store.ReadManifest(key)
-                    ?? throw new DamagedFileException(
-                        store.ResultFolder(key),
-                        "holds no manifest",
-                        "cache verify puts it aside"
-                    );
-                manifests.Add((key, manifest, null));
-                total += manifest.Outputs.Sum(o => o.Bytes);
-                referenced.UnionWith(manifest.Outputs.SelectMany(o => o.Files).Select(f => f.Hash));
-            }
-            catch (DamagedFileException e)
-            {
-                manifests.Add((key, null, e.Message));
-            }
+        var bad = new HashSet<string>(StringComparer.Ordinal);
+        // Listed before any manifest is read: what another run stores meanwhile is not taken for an orphan.
+        var orphans = StoredFiles(store);
+        var manifests = keys.Select(k => Described(store, k)).ToList();
+        var outputs = manifests.SelectMany(m => m.Manifest?.Outputs ?? []).ToList();
+        var referenced = outputs.SelectMany(o => o.Files).Select(f => f.Hash).ToHashSet(StringComparer.Ordinal);
         orphans.RemoveAll(o => referenced.Contains(o.Name));
-        total += orphans.Sum(o => o.Length);
+        long total = outputs.Sum(o => o.Bytes) + orphans.Sum(o => o.Length),
+            done = 0;
 
         void Read(long bytes)
         {
@@ -102,15 +78,7 @@ public static class StoreCheck
             if (Files.Hash(orphan.FullName) != orphan.Name)
             {
                 bad.Add(orphan.Name);
-                damage.Add(
-                    new StoreDamage(
-                        null,
-                        null,
-                        $"{Path.GetRelativePath(store.Folder, orphan.FullName)}: holds other bytes than its name "
-                            + "says, and no result has it",
-                        quarantine
-                    )
-                );
+                damage.Add(OfOrphan(store, orphan, quarantine));
             }
             Read(orphan.Length);
         }
@@ -119,6 +87,43 @@ public static class StoreCheck
                 RemoveIfDamaged(store, hash);
         return new StoreCheckResult(keys.Count, done, damage);
     }
+
+    private static List<FileInfo> StoredFiles(ResultStore store) =>
+        [
+            .. Directory
+                .EnumerateFiles(Path.Combine(store.Folder, "objects"), "*", SearchOption.AllDirectories)
+                .Order(StringComparer.Ordinal)
+                .Select(p => new FileInfo(p)),
+        ];
+
+    private static (string Key, Manifest? Manifest, string? Problem) Described(ResultStore store, string key)
+    {
+        try
+        {
+            // A folder without a manifest is no result; nothing can have made one but a hand.
+            var manifest =
+                store.ReadManifest(key)
+                ?? throw new DamagedFileException(
+                    store.ResultFolder(key),
+                    "holds no manifest",
+                    "cache verify puts it aside"
+                );
+            return (key, manifest, null);
+        }
+        catch (DamagedFileException e)
+        {
+            return (key, null, e.Message);
+        }
+    }
+
+    private static StoreDamage OfOrphan(ResultStore store, FileInfo orphan, bool quarantine) =>
+        new(
+            null,
+            null,
+            $"{Path.GetRelativePath(store.Folder, orphan.FullName)}: holds other bytes than its name says, and no "
+                + "result has it",
+            quarantine
+        );
 
     private static string? Problem(ResultStore store, string key, StoredOutput output, StoredFile file)
     {
