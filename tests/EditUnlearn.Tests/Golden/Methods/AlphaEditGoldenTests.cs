@@ -58,11 +58,7 @@ public sealed class AlphaEditGoldenTests
         {
             var golden = File(batch);
             var sensitivity = manifest.GetProperty("sensitivity").GetProperty(batch);
-            var edits = manifest
-                .GetProperty(batch)
-                .EnumerateArray()
-                .Select((r, i) => EditGoldens.Request($"{batch} {i}", r, golden, $"edit{i}."))
-                .ToList();
+            var edits = Edits(manifest, batch, golden);
             var check = new SpreadGolden(
                 golden,
                 batch,
@@ -101,6 +97,14 @@ public sealed class AlphaEditGoldenTests
         foreach (var space in spaces.Values)
             space.Dispose();
     }
+
+    private static List<EditRequest> Edits(JsonElement manifest, string batch, SafetensorsFile golden) =>
+        [
+            .. manifest
+                .GetProperty(batch)
+                .EnumerateArray()
+                .Select((r, i) => EditGoldens.Request($"{batch} {i}", r, golden, $"edit{i}.")),
+        ];
 
     [GoldenFact("edit/alphaedit")]
     public void The_projector_keeps_the_reference_directions()
