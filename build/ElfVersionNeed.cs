@@ -52,72 +52,18 @@ namespace EditUnlearn.Build
             if (image.Length < 64 || U32(image, 0) != ElfMagic || image[4] != 2 || image[5] != 1)
                 throw new InvalidDataException("not a little-endian ELF64 file");
 
-            long headers = I64(image, 0x28);
-            int headerSize = U16(image, 0x3A),
-                headerCount = U16(image, 0x3C);
-            if (headers < 64 || headers + (long)headerSize * headerCount > image.Length || headerSize < 64)
-                throw new InvalidDataException("damaged ELF file: the section headers lie outside the file");
-            long needs = -1,
-                versionSymbols = -1,
-                symbols = -1,
-                symbolCount = 0,
-                symbolNames = 0,
-                needNames = 0;
-            for (int i = 0; i < headerCount; i++)
-            {
-                long header = headers + (long)i * headerSize;
-                uint type = U32(image, header + 4);
-                long offset = I64(image, header + 0x18);
-                if (type == SectionVerNeed)
-                {
-                    needs = offset;
-                    needNames = LinkedOffset(image, headers, headerSize, header);
-                }
-                else if (type == SectionVerSym)
-                    versionSymbols = offset;
-                else if (type == SectionDynSym)
-                {
-                    symbols = offset;
-                    symbolCount = I64(image, header + 0x20) / 24;
-                    symbolNames = LinkedOffset(image, headers, headerSize, header);
-                }
-            }
-            if (needs < 0)
+            Sections sections = SectionsOf(image);
+            if (sections.Needs < 0)
                 return 0;
-
             var flagsAt = new List<long>();
             var indices = new HashSet<ushort>();
-            for (long need = needs; ; )
-            {
-                long aux = need + U32(image, need + 8);
-                for (int k = U16(image, need + 2); k > 0; k--)
-                {
-                    if (Text(image, needNames + U32(image, aux + 8)) == version)
-                    {
-                        flagsAt.Add(aux + 4);
-                        indices.Add((ushort)(U16(image, aux + 6) & 0x7fff));
-                    }
-                    aux += U32(image, aux + 12);
-                }
-                uint next = U32(image, need + 12);
-                if (next == 0)
-                    break;
-                need += next;
-            }
+            FindNeeds(image, sections, version, flagsAt, indices);
             if (flagsAt.Count == 0)
                 return 0;
-            if (versionSymbols < 0 || symbols < 0)
+            if (sections.VersionSymbols < 0 || sections.Symbols < 0)
                 throw new InvalidDataException("the file has version needs but no symbol versions");
-
-            var others = new List<string>();
-            for (long i = 0; i < symbolCount; i++)
-            {
-                if (!indices.Contains((ushort)(U16(image, versionSymbols + 2 * i) & 0x7fff)))
-                    continue;
-                string name = Text(image, symbolNames + U32(image, symbols + 24 * i));
-                if (name != marker)
-                    others.Add(name);
-            }
+            List<string> others = SymbolsOf(image, sections, indices);
+            others.RemoveAll(name => name == marker);
             if (others.Count > 0)
                 throw new InvalidDataException(
                     "symbols other than the marker need "
@@ -136,6 +82,84 @@ namespace EditUnlearn.Build
                 image[at + 1] = (byte)(flags >> 8);
             }
             return flagsAt.Count;
+        }
+
+        // Offsets in the file; -1 where there is no such section.
+        private sealed class Sections
+        {
+            public long Needs = -1;
+            public long NeedNames;
+            public long VersionSymbols = -1;
+            public long Symbols = -1;
+            public long SymbolCount;
+            public long SymbolNames;
+        }
+
+        private static Sections SectionsOf(byte[] image)
+        {
+            long headers = I64(image, 0x28);
+            int headerSize = U16(image, 0x3A),
+                headerCount = U16(image, 0x3C);
+            if (headers < 64 || headers + (long)headerSize * headerCount > image.Length || headerSize < 64)
+                throw new InvalidDataException("damaged ELF file: the section headers lie outside the file");
+            var found = new Sections();
+            for (int i = 0; i < headerCount; i++)
+            {
+                long header = headers + (long)i * headerSize;
+                uint type = U32(image, header + 4);
+                long offset = I64(image, header + 0x18);
+                if (type == SectionVerNeed)
+                {
+                    found.Needs = offset;
+                    found.NeedNames = LinkedOffset(image, headers, headerSize, header);
+                }
+                else if (type == SectionVerSym)
+                    found.VersionSymbols = offset;
+                else if (type == SectionDynSym)
+                {
+                    found.Symbols = offset;
+                    found.SymbolCount = I64(image, header + 0x20) / 24;
+                    found.SymbolNames = LinkedOffset(image, headers, headerSize, header);
+                }
+            }
+            return found;
+        }
+
+        // Where the flags of each need of the version stand, and the indices that symbols name it by.
+        private static void FindNeeds(
+            byte[] image,
+            Sections sections,
+            string version,
+            List<long> flagsAt,
+            HashSet<ushort> indices
+        )
+        {
+            for (long need = sections.Needs; ;)
+            {
+                long aux = need + U32(image, need + 8);
+                for (int k = U16(image, need + 2); k > 0; k--)
+                {
+                    if (Text(image, sections.NeedNames + U32(image, aux + 8)) == version)
+                    {
+                        flagsAt.Add(aux + 4);
+                        indices.Add((ushort)(U16(image, aux + 6) & 0x7fff));
+                    }
+                    aux += U32(image, aux + 12);
+                }
+                uint next = U32(image, need + 12);
+                if (next == 0)
+                    break;
+                need += next;
+            }
+        }
+
+        private static List<string> SymbolsOf(byte[] image, Sections sections, HashSet<ushort> indices)
+        {
+            var names = new List<string>();
+            for (long i = 0; i < sections.SymbolCount; i++)
+                if (indices.Contains((ushort)(U16(image, sections.VersionSymbols + 2 * i) & 0x7fff)))
+                    names.Add(Text(image, sections.SymbolNames + U32(image, sections.Symbols + 24 * i)));
+            return names;
         }
 
         private static long LinkedOffset(byte[] b, long headers, int headerSize, long header)

@@ -137,19 +137,14 @@ public static class Csv
                     field.Append(c);
             }
             if (field.Length > MaxFieldLength)
-                throw new InputException(
-                    new InputProblem(
-                        path,
-                        start,
-                        0,
-                        "a field is longer than a million characters",
-                        "is a quote missing?"
-                    )
-                );
+                throw TooLong(path, start);
         }
         if (quoted)
             throw new InputException(new InputProblem(path, start, 0, "a quote is opened and not closed"));
         EndRecord();
         return records;
     }
+
+    private static InputException TooLong(string path, int line) =>
+        new(new InputProblem(path, line, 0, "a field is longer than a million characters", "is a quote missing?"));
 }

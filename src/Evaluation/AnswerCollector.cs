@@ -53,100 +53,164 @@ public static class AnswerCollector
         ArgumentNullException.ThrowIfNull(questions);
         if (questions.Count == 0)
             return [];
-        var model = checkpoint.Model;
+        var asking = new Asking(checkpoint, batchRows, tap, cancelled);
         var prompts = questions.Select(q => checkpoint.Prompt(q.Question)).ToList();
         // One generation serves both limits: a shorter one is its beginning.
         var longest = paperLength is { } length
             ? prompts.Max(p => Math.Max(maxNewTokens, length - p.Count))
             : maxNewTokens;
-        var whole = GreedyDecoder.Decode(
-            model,
-            prompts,
-            new GreedyDecoder.Options
-            {
-                MaxNewTokens = longest,
-                BatchRows = batchRows,
-                StopIds = checkpoint.StopIds,
-                Tap = tap,
-            },
-            progress,
-            cancelled
-        );
+        var whole = asking.Generate(prompts, longest, progress);
         var generated = whole.Select(g => Cut(g, maxNewTokens)).ToList();
         var targets = questions.Select(q => checkpoint.Row(q.Question, q.Answer)).ToList();
-        // One pass over the true answers serves both profiles: their labels, and as many positions from the row's
-        // first, where the paper's code averages.
-        var taught = LogitProbe.Read(
-            model,
-            [.. targets.Select(t => new LogitProbe.Row(t.Ids, t.LabelStart, [.. LogitProbe.Labels(t), .. Prefix(t)]))],
-            null,
-            batchRows,
-            tap,
-            cancelled
-        );
-        var scores = taught.Select((readings, i) => TargetScores.Of(readings.Take(targets[i].LabelCount))).ToList();
+        var taught = asking.Teach(targets);
         var orders = Orders(questions);
         var alone = questions.Select(q => checkpoint.Tokenizer.Encode(q.Answer)).ToList();
-        var free = FreeRunning.Read(
-            model,
-            [
-                .. questions.Select(
-                    (q, i) =>
-                        new FreeRunning.Answered(
-                            prompts[i],
-                            generated[i],
-                            [.. Labels(targets[i]).SkipLast(1)],
-                            alone[i],
-                            Batch(q.Split, orders[i])
-                        )
-                ),
-            ],
-            SamplingFilter.Of(model.Config.Family),
-            model.Config.EosIds[0],
-            batchRows,
-            tap,
-            cancelled
-        );
-        var distractors = Distractors(checkpoint, questions, batchRows, tap, cancelled);
-        progress?.Invoke(2 * questions.Count);
-        return
-        [
-            .. questions.Select(
+        var free = asking.RunFree(
+            questions.Select(
                 (q, i) =>
+                    new FreeRunning.Answered(
+                        prompts[i],
+                        generated[i],
+                        [.. Labels(targets[i]).SkipLast(1)],
+                        alone[i],
+                        Batch(q.Split, orders[i])
+                    )
+            )
+        );
+        var distractors = asking.Distractors(questions);
+        progress?.Invoke(2 * questions.Count);
+
+        AnswerRow Row(Asked q, int i)
+        {
+            var longer = paperLength is { } limit ? Cut(whole[i], Math.Max(0, limit - prompts[i].Count)) : null;
+            return RowOf(
+                checkpoint,
+                q,
+                cell,
+                new(orders[i], generated[i], longer, targets[i], alone[i], taught[i], free[i], distractors[i])
+            );
+        }
+        return [.. questions.Select(Row)];
+    }
+
+    // Every pass of one collection goes through the same model with the same tap.
+    private sealed record Asking(Checkpoint Checkpoint, int BatchRows, ForwardTap? Tap, CancellationToken Cancelled)
+    {
+        private CausalLm Model => Checkpoint.Model;
+
+        public IReadOnlyList<Generated> Generate(
+            IReadOnlyList<IReadOnlyList<int>> prompts,
+            int limit,
+            Action<int>? progress
+        ) =>
+            GreedyDecoder.Decode(
+                Model,
+                prompts,
+                new GreedyDecoder.Options
                 {
-                    var text = checkpoint.Decode(generated[i].Ids);
-                    return new AnswerRow
-                    {
-                        Model = cell.Model,
-                        Set = cell.Set,
-                        Method = cell.Method,
-                        Split = q.Split,
-                        Order = orders[i],
-                        Id = q.Id,
-                        Question = q.Question,
-                        Subject = q.Subject,
-                        Answer = q.Answer,
-                        Generated = text,
-                        NewTokens = generated[i].Ids.Count,
-                        StopReason = generated[i].Reason == StopReason.Limit ? "limit" : "stopToken",
-                        Refused = RefusalPatterns.IsRefusal(text, q.Answer),
-                        TargetIds = [.. Labels(targets[i])],
-                        LogProbabilities = [.. scores[i].LogProbabilities],
-                        Ranks = [.. scores[i].Ranks],
-                        GeneratedLong = paperLength is { } limit
-                            ? checkpoint.Decode(Cut(whole[i], Math.Max(0, limit - prompts[i].Count)).Ids)
-                            : null,
-                        GeneratedLogProbabilities = [.. free[i].LogProbabilities],
-                        PrefixMaxima = [.. taught[i].Skip(targets[i].LabelCount).Select(r => r.Maximum)],
-                        FreeRanks = [.. free[i].Ranks],
-                        AloneIds = [.. alone[i]],
-                        CompatRanks = [.. free[i].CompatRanks],
-                        CompatFilteredRanks = [.. free[i].CompatFilteredRanks],
-                        DistractorProbabilities = [.. distractors[i]],
-                    };
-                }
-            ),
-        ];
+                    MaxNewTokens = limit,
+                    BatchRows = BatchRows,
+                    StopIds = Checkpoint.StopIds,
+                    Tap = Tap,
+                },
+                progress,
+                Cancelled
+            );
+
+        // One pass over the true answers serves both profiles: their labels, and as many positions from the row's
+        // first, where the paper's code averages.
+        public IReadOnlyList<IReadOnlyList<LogitProbe.Reading>> Teach(IEnumerable<TokenRow> targets) =>
+            LogitProbe.Read(
+                Model,
+                [
+                    .. targets.Select(t => new LogitProbe.Row(
+                        t.Ids,
+                        t.LabelStart,
+                        [.. LogitProbe.Labels(t), .. Prefix(t)]
+                    )),
+                ],
+                null,
+                BatchRows,
+                Tap,
+                Cancelled
+            );
+
+        public IReadOnlyList<FreeRunning.Seen> RunFree(IEnumerable<FreeRunning.Answered> answered) =>
+            FreeRunning.Read(
+                Model,
+                [.. answered],
+                SamplingFilter.Of(Model.Config.Family),
+                Model.Config.EosIds[0],
+                BatchRows,
+                Tap,
+                Cancelled
+            );
+
+        public List<List<double>> Distractors(IReadOnlyList<Asked> questions)
+        {
+            var rows = questions
+                .SelectMany(q => (q.Distractors ?? []).Select(d => Checkpoint.Row(q.Question, d)))
+                .ToList();
+            var scores = new Queue<TargetScores>(Scorer.Score(Model, rows, BatchRows, Tap, Cancelled));
+            return
+            [
+                .. questions.Select(q =>
+                    (q.Distractors ?? [])
+                        .Select(_ => Metrics.Probability.PerToken(scores.Dequeue().LogProbabilities)!.Value)
+                        .ToList()
+                ),
+            ];
+        }
+    }
+
+    // All that was read of one question.
+    private sealed record Evidence(
+        int Order,
+        Generated Generated,
+        Generated? Longer,
+        TokenRow Target,
+        IReadOnlyList<int> Alone,
+        IReadOnlyList<LogitProbe.Reading> Taught,
+        FreeRunning.Seen Free,
+        List<double> Distractors
+    );
+
+    private static AnswerRow RowOf(
+        Checkpoint checkpoint,
+        Asked q,
+        (string Model, string Set, string Method) cell,
+        Evidence seen
+    )
+    {
+        var text = checkpoint.Decode(seen.Generated.Ids);
+        var scores = TargetScores.Of(seen.Taught.Take(seen.Target.LabelCount));
+        return new AnswerRow
+        {
+            Model = cell.Model,
+            Set = cell.Set,
+            Method = cell.Method,
+            Split = q.Split,
+            Order = seen.Order,
+            Id = q.Id,
+            Question = q.Question,
+            Subject = q.Subject,
+            Answer = q.Answer,
+            Generated = text,
+            NewTokens = seen.Generated.Ids.Count,
+            StopReason = seen.Generated.Reason == StopReason.Limit ? "limit" : "stopToken",
+            Refused = RefusalPatterns.IsRefusal(text, q.Answer),
+            TargetIds = [.. Labels(seen.Target)],
+            LogProbabilities = [.. scores.LogProbabilities],
+            Ranks = [.. scores.Ranks],
+            GeneratedLong = seen.Longer is { } longer ? checkpoint.Decode(longer.Ids) : null,
+            GeneratedLogProbabilities = [.. seen.Free.LogProbabilities],
+            PrefixMaxima = [.. seen.Taught.Skip(seen.Target.LabelCount).Select(r => r.Maximum)],
+            FreeRanks = [.. seen.Free.Ranks],
+            AloneIds = [.. seen.Alone],
+            CompatRanks = [.. seen.Free.CompatRanks],
+            CompatFilteredRanks = [.. seen.Free.CompatFilteredRanks],
+            DistractorProbabilities = [.. seen.Distractors],
+        };
     }
 
     private static IEnumerable<int> Labels(TokenRow row) => row.Ids.Skip(row.LabelStart);
@@ -166,25 +230,5 @@ public static class AnswerCollector
     {
         var next = new Dictionary<string, int>(StringComparer.Ordinal);
         return [.. questions.Select(q => (next[q.Split] = next.GetValueOrDefault(q.Split) + 1) - 1)];
-    }
-
-    private static List<List<double>> Distractors(
-        Checkpoint checkpoint,
-        IReadOnlyList<Asked> questions,
-        int batchRows,
-        ForwardTap? tap,
-        CancellationToken cancelled
-    )
-    {
-        var rows = questions.SelectMany(q => (q.Distractors ?? []).Select(d => checkpoint.Row(q.Question, d))).ToList();
-        var scores = new Queue<TargetScores>(Scorer.Score(checkpoint.Model, rows, batchRows, tap, cancelled));
-        return
-        [
-            .. questions.Select(q =>
-                (q.Distractors ?? [])
-                    .Select(_ => Metrics.Probability.PerToken(scores.Dequeue().LogProbabilities)!.Value)
-                    .ToList()
-            ),
-        ];
     }
 }

@@ -73,6 +73,34 @@ internal sealed class Download(HubHttp http, HubSettings settings, RetryPolicy r
                 }
             )
             .ConfigureAwait(false);
+        CheckStatus(wanted, partial, response);
+        var before = partial.Length;
+        if (response.Content.Headers.ContentLength is { } announced && announced > wanted.Bytes - before)
+        {
+            TakeBack(wanted, partial);
+            throw HubErrors.WrongLength(
+                wanted.Name,
+                wanted.Bytes,
+                string.Create(CultureInfo.InvariantCulture, $"{before + announced}")
+            );
+        }
+        partial.SetMark(response.Headers.ETag is { IsWeak: false } etag ? etag.Tag : null);
+        await CopyAsync(wanted, partial, response, cancelled).ConfigureAwait(false);
+        return partial.Length == wanted.Bytes
+            ? true
+            : throw new TransientException(
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"the connection ended after {partial.Length} of {wanted.Bytes} bytes"
+                ),
+                received: partial.Length - before
+            );
+    }
+
+    // Whether the answer goes on where the partial file ends; what does not fit is taken back.
+    private void CheckStatus(Wanted wanted, PartialFile partial, HttpResponseMessage response)
+    {
+        var from = partial.Length;
         switch (response.StatusCode)
         {
             case HttpStatusCode.RequestedRangeNotSatisfiable when from > 0:
@@ -101,27 +129,6 @@ internal sealed class Download(HubHttp http, HubSettings settings, RetryPolicy r
                     settings.Token is not null && http.IsHub(wanted.Uri)
                 );
         }
-        var before = partial.Length;
-        if (response.Content.Headers.ContentLength is { } announced && announced > wanted.Bytes - before)
-        {
-            TakeBack(wanted, partial);
-            throw HubErrors.WrongLength(
-                wanted.Name,
-                wanted.Bytes,
-                string.Create(CultureInfo.InvariantCulture, $"{before + announced}")
-            );
-        }
-        partial.SetMark(response.Headers.ETag is { IsWeak: false } etag ? etag.Tag : null);
-        await CopyAsync(wanted, partial, response, cancelled).ConfigureAwait(false);
-        return partial.Length == wanted.Bytes
-            ? true
-            : throw new TransientException(
-                string.Create(
-                    CultureInfo.InvariantCulture,
-                    $"the connection ended after {partial.Length} of {wanted.Bytes} bytes"
-                ),
-                received: partial.Length - before
-            );
     }
 
     private async Task CopyAsync(

@@ -60,15 +60,7 @@ public sealed class HubPull : IDisposable
         if (_settings.Offline)
             return Offline(request, pinned);
 
-        var leftOut = new List<string>();
-        bool Wanted(string name)
-        {
-            if (!NamePatterns.IsPickle(name))
-                return request.Patterns.Wants(name);
-            leftOut.Add(name);
-            return false;
-        }
-        var listing = await _api.ListAsync(repository, revision, Wanted, cancelled).ConfigureAwait(false);
+        var (listing, leftOut) = await ListAsync(request, revision, cancelled).ConfigureAwait(false);
         if (pinned is not null && listing.Commit != pinned.Commit)
             throw HubErrors.Listing(
                 repository.ToString(),
@@ -181,6 +173,23 @@ public sealed class HubPull : IDisposable
 
     /// <inheritdoc/>
     public void Dispose() => _http.Dispose();
+
+    private async Task<(RepositoryListing Listing, List<string> LeftOut)> ListAsync(
+        PullRequest request,
+        string revision,
+        CancellationToken cancelled
+    )
+    {
+        var leftOut = new List<string>();
+        bool Wanted(string name)
+        {
+            if (!NamePatterns.IsPickle(name))
+                return request.Patterns.Wants(name);
+            leftOut.Add(name);
+            return false;
+        }
+        return (await _api.ListAsync(request.Repository, revision, Wanted, cancelled).ConfigureAwait(false), leftOut);
+    }
 
     private async Task<Dictionary<string, string>> FetchAsync(
         RepositoryId repository,

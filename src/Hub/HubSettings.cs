@@ -7,10 +7,11 @@ namespace EditUnlearn.Hub;
 /// </summary>
 public sealed record HubSettings
 {
+    private const string PublicHub = "https://huggingface.co";
     private static readonly string[] True = ["1", "ON", "YES", "TRUE"];
 
     /// <summary>Base address: <c>HF_ENDPOINT</c>, else the hub itself. Ends with a slash.</summary>
-    public Uri Endpoint { get; init; } = new("https://huggingface.co/");
+    public Uri Endpoint { get; init; } = new(PublicHub + "/");
 
     /// <summary>Folder of all repositories: <c>HF_HUB_CACHE</c>, else <c>$HF_HOME/hub</c>.</summary>
     public required string Cache { get; init; }
@@ -63,25 +64,7 @@ public sealed record HubSettings
             return TimeSpan.FromSeconds(10);
         }
         var (download, etag) = (Seconds("HF_HUB_DOWNLOAD_TIMEOUT"), Seconds("HF_HUB_ETAG_TIMEOUT"));
-        var endpoint = (Text("HF_ENDPOINT") ?? "https://huggingface.co").TrimEnd('/') + "/";
-        if (
-            !Uri.TryCreate(endpoint, UriKind.Absolute, out var uri)
-            || uri.Scheme is not ("http" or "https")
-            || uri.UserInfo.Length > 0
-            || uri.Query.Length > 0
-        )
-        {
-            problems.Add(
-                new InputProblem(
-                    "HF_ENDPOINT",
-                    0,
-                    0,
-                    $"is '{Text("HF_ENDPOINT")}', not the address of a hub",
-                    "for example https://huggingface.co"
-                )
-            );
-            uri = new Uri("https://huggingface.co/");
-        }
+        var endpoint = EndpointOf(Text("HF_ENDPOINT") ?? PublicHub, problems);
         var token = Flag("HF_HUB_DISABLE_IMPLICIT_TOKEN")
             ? null
             : Text("HF_TOKEN") ?? FromFile(Folder("HF_TOKEN_PATH") ?? Path.Combine(root, "token"));
@@ -101,7 +84,7 @@ public sealed record HubSettings
             ? throw new InputException(problems)
             : new HubSettings
             {
-                Endpoint = uri,
+                Endpoint = endpoint,
                 Cache = Folder("HF_HUB_CACHE") ?? Folder("HUGGINGFACE_HUB_CACHE") ?? Path.Combine(root, "hub"),
                 Token = token,
                 Offline = Flag("HF_HUB_OFFLINE"),
@@ -109,6 +92,27 @@ public sealed record HubSettings
                 EtagTimeout = etag,
                 ShowProgress = !Flag("HF_HUB_DISABLE_PROGRESS_BARS"),
             };
+    }
+
+    private static Uri EndpointOf(string address, List<InputProblem> problems)
+    {
+        if (
+            Uri.TryCreate(address.TrimEnd('/') + "/", UriKind.Absolute, out var uri)
+            && uri.Scheme is "http" or "https"
+            && uri.UserInfo.Length == 0
+            && uri.Query.Length == 0
+        )
+            return uri;
+        problems.Add(
+            new InputProblem(
+                "HF_ENDPOINT",
+                0,
+                0,
+                $"is '{address}', not the address of a hub",
+                $"for example {PublicHub}"
+            )
+        );
+        return new Uri(PublicHub + "/");
     }
 
     private static string? FromFile(string path)

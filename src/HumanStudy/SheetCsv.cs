@@ -99,11 +99,7 @@ internal static partial class SheetCsv
 
     private static List<Row> Parse(string path, string text)
     {
-        var header = text.AsSpan()[..(text.AsSpan().IndexOfAny('\r', '\n') is var end and >= 0 ? end : text.Length)];
-        var separator =
-            header.Contains('\t') ? '\t'
-            : header.Count(';') > header.Count(',') ? ';'
-            : ',';
+        var separator = SeparatorOf(text);
         var rows = new List<Row>();
         var fields = new List<string>();
         var cell = new StringBuilder();
@@ -139,13 +135,9 @@ internal static partial class SheetCsv
                     quoted = false;
             }
             else if (c == '"' && cell.Length == 0)
-            {
                 (quoted, quoteLine) = (true, line);
-            }
             else if (c == separator)
-            {
                 EndCell();
-            }
             else if (c is '\n' or '\r')
             {
                 if (c == '\r' && i + 1 < text.Length && text[i + 1] == '\n')
@@ -154,22 +146,24 @@ internal static partial class SheetCsv
                 rowLine = line;
             }
             else
-            {
                 cell.Append(c);
-            }
         }
         if (quoted)
-            throw new InputException(
-                new InputProblem(
-                    path,
-                    quoteLine,
-                    0,
-                    "a quote opens here and is never closed",
-                    "save the sheet again as CSV"
-                )
-            );
+            throw NeverClosed(path, quoteLine);
         if (cell.Length > 0 || fields.Count > 0)
             EndRow();
         return rows;
+    }
+
+    private static InputException NeverClosed(string path, int line) =>
+        new(new InputProblem(path, line, 0, "a quote opens here and is never closed", "save the sheet again as CSV"));
+
+    // What the line of names is cut by: spreadsheet programs of some languages write semicolons or tabs.
+    private static char SeparatorOf(string text)
+    {
+        var header = text.AsSpan()[..(text.AsSpan().IndexOfAny('\r', '\n') is var end and >= 0 ? end : text.Length)];
+        return header.Contains('\t') ? '\t'
+            : header.Count(';') > header.Count(',') ? ';'
+            : ',';
     }
 }

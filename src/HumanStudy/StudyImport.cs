@@ -141,41 +141,8 @@ public sealed partial record StudyImport(
         SortedDictionary<string, (int Failed, int Of)> attention
     )
     {
-        IReadOnlyList<SheetCsv.Row> rows;
-        try
-        {
-            rows = SheetCsv.Read(path);
-        }
-        catch (InputException e)
-        {
-            problems.AddRange(e.Problems);
+        if (RowsOf(path, problems) is not { } rows || ColumnsOf(path, rows[0], problems) is not { } columns)
             return;
-        }
-        if (rows.Count == 0)
-        {
-            problems.Add(new InputProblem(path, 0, 0, "is empty"));
-            return;
-        }
-        string[] read = ["item_code", "forget_quality", "entailment", "trustworthiness", "comment"];
-        var columns = read.ToDictionary(
-            c => c,
-            c => rows[0].Fields.Select(f => f.Trim()).ToList().IndexOf(c),
-            StringComparer.Ordinal
-        );
-        var lacking = columns.Where(c => c.Value < 0 && c.Key != "comment").Select(c => $"'{c.Key}'").ToList();
-        if (lacking.Count > 0)
-        {
-            problems.Add(
-                new InputProblem(
-                    path,
-                    rows[0].Line,
-                    0,
-                    $"the column {string.Join(", ", lacking)} is missing",
-                    "the first line names the columns as they were exported"
-                )
-            );
-            return;
-        }
         var seen = new Dictionary<string, int>(StringComparer.Ordinal);
         var given = sheet.Codes.ToHashSet(StringComparer.Ordinal);
         var kinds = key.Attention.ToDictionary(a => a.Code, a => a.Shows, StringComparer.Ordinal);
@@ -224,6 +191,44 @@ public sealed partial record StudyImport(
         var checks = sheet.Codes.Where(c => kinds.ContainsKey(c) && rated.ContainsKey(c)).ToList();
         if (checks.Count > 0)
             attention[sheet.Rater] = (checks.Count(c => Fails(rated[c], kinds[c])), checks.Count);
+    }
+
+    // Null, and a problem more, where there is nothing to read.
+    private static IReadOnlyList<SheetCsv.Row>? RowsOf(string path, List<InputProblem> problems)
+    {
+        try
+        {
+            var rows = SheetCsv.Read(path);
+            if (rows.Count > 0)
+                return rows;
+            problems.Add(new InputProblem(path, 0, 0, "is empty"));
+        }
+        catch (InputException e)
+        {
+            problems.AddRange(e.Problems);
+        }
+        return null;
+    }
+
+    // Where each column stands, -1 for a comment that is not there; null, and a problem more, where another is missing.
+    private static Dictionary<string, int>? ColumnsOf(string path, SheetCsv.Row header, List<InputProblem> problems)
+    {
+        string[] read = ["item_code", "forget_quality", "entailment", "trustworthiness", "comment"];
+        var names = header.Fields.Select(f => f.Trim()).ToList();
+        var columns = read.ToDictionary(c => c, names.IndexOf, StringComparer.Ordinal);
+        var lacking = columns.Where(c => c.Value < 0 && c.Key != "comment").Select(c => $"'{c.Key}'").ToList();
+        if (lacking.Count == 0)
+            return columns;
+        problems.Add(
+            new InputProblem(
+                path,
+                header.Line,
+                0,
+                $"the column {string.Join(", ", lacking)} is missing",
+                "the first line names the columns as they were exported"
+            )
+        );
+        return null;
     }
 
     private static SheetRating? Rating(

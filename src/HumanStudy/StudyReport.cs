@@ -60,79 +60,78 @@ public static class StudyReport
             text.Append('\n')
                 .Append(raters == StudyResult.AllRaters ? "All raters" : "Without flagged raters")
                 .Append("\n\n");
-            var labels = import.Key.Sources.Select(s => s.System).ToList();
-            var rows = new List<string[]>
-            {
-                (string[])["method", "measure", "mean", "95 % interval", "mean of raters", "counted", "rated"],
-            };
-            foreach (var (label, source) in labels.Zip(import.Key.Sources))
-                rows.AddRange(
-                    result
-                        .Means.Where(m =>
-                            m.Raters == raters
-                            && (m.Model, m.Method, m.Variant) == (source.Model, source.Method, source.Variant)
-                        )
-                        .Select(m =>
-                            (string[])
-                                [
-                                    label,
-                                    m.Measure,
-                                    Number(m.Mean),
-                                    m.CiLow is null ? NotAvailable : $"{Number(m.CiLow)} .. {Number(m.CiHigh)}",
-                                    Number(m.MeanOfRaterMeans),
-                                    Whole(m.Counted),
-                                    Whole(m.Rated),
-                                ]
-                        )
-                );
-            Aligned(text, rows);
+            Aligned(text, Means(result, raters));
             text.Append(
                 "Entailment and trustworthiness count only where the same rater marked the answer as forgotten: "
                     + "methods with other counts are averaged over other answers.\n\n"
             );
-            Aligned(
-                text,
-                [
-                    (string[])["first", "second", "measure", "difference", "pairs", "p", "p (Holm)"],
-                    .. result
-                        .Pairs.Where(p => p.Raters == raters)
-                        .Select(p =>
-                            (string[])
-                                [
-                                    p.First,
-                                    p.Second,
-                                    p.Measure,
-                                    Signed(p.Difference),
-                                    Whole(p.Pairs),
-                                    Probability(p.P),
-                                    Probability(p.PHolm),
-                                ]
-                        ),
-                ]
-            );
-            Aligned(
-                text,
-                [
-                    (string[])["agreement", "level", "alpha", "percent", "rater-rest", "items", "ratings"],
-                    .. result
-                        .Agreement.Where(a => a.Raters == raters)
-                        .Select(a =>
-                            (string[])
-                                [
-                                    a.Measure,
-                                    a.Level,
-                                    a.Alpha is null ? "undefined" : Number(a.Alpha),
-                                    a.PercentAgreement is { } s ? Number(100 * s, 0) : NotAvailable,
-                                    Number(a.RaterRest),
-                                    Whole(a.Units),
-                                    Whole(a.Ratings),
-                                ]
-                        ),
-                ]
-            );
+            Aligned(text, Pairs(result, raters));
+            Aligned(text, Agreement(result, raters));
         }
         return text.ToString();
     }
+
+    private static List<string[]> Means(StudyResult result, string raters) =>
+        [
+            ["method", "measure", "mean", "95 % interval", "mean of raters", "counted", "rated"],
+            .. result.Import.Key.Sources.SelectMany(source =>
+                result
+                    .Means.Where(m =>
+                        m.Raters == raters
+                        && (m.Model, m.Method, m.Variant) == (source.Model, source.Method, source.Variant)
+                    )
+                    .Select(m =>
+                        (string[])
+                            [
+                                source.System,
+                                m.Measure,
+                                Number(m.Mean),
+                                m.CiLow is null ? NotAvailable : $"{Number(m.CiLow)} .. {Number(m.CiHigh)}",
+                                Number(m.MeanOfRaterMeans),
+                                Whole(m.Counted),
+                                Whole(m.Rated),
+                            ]
+                    )
+            ),
+        ];
+
+    private static List<string[]> Pairs(StudyResult result, string raters) =>
+        [
+            ["first", "second", "measure", "difference", "pairs", "p", "p (Holm)"],
+            .. result
+                .Pairs.Where(p => p.Raters == raters)
+                .Select(p =>
+                    (string[])
+                        [
+                            p.First,
+                            p.Second,
+                            p.Measure,
+                            Signed(p.Difference),
+                            Whole(p.Pairs),
+                            Probability(p.P),
+                            Probability(p.PHolm),
+                        ]
+                ),
+        ];
+
+    private static List<string[]> Agreement(StudyResult result, string raters) =>
+        [
+            ["agreement", "level", "alpha", "percent", "rater-rest", "items", "ratings"],
+            .. result
+                .Agreement.Where(a => a.Raters == raters)
+                .Select(a =>
+                    (string[])
+                        [
+                            a.Measure,
+                            a.Level,
+                            a.Alpha is null ? "undefined" : Number(a.Alpha),
+                            a.PercentAgreement is { } s ? Number(100 * s, 0) : NotAvailable,
+                            Number(a.RaterRest),
+                            Whole(a.Units),
+                            Whole(a.Ratings),
+                        ]
+                ),
+        ];
 
     /// <summary>The report for scripts; an absent mean is null.</summary>
     public static JsonObject Json(StudyResult result)

@@ -78,16 +78,7 @@ public static class GreedyDecoder
         var width = batch.Max(i => prompts[i].Count);
         var padded = batch.Any(i => prompts[i].Count < width);
         using var cache = new KvCache(model, batch.Length, width + options.MaxNewTokens);
-        var ids = new long[batch.Length, width];
-        var real = new long[batch.Length, width + options.MaxNewTokens];
-        for (var b = 0; b < batch.Length; b++)
-        {
-            var prompt = prompts[batch[b]];
-            for (var t = 0; t < prompt.Count; t++)
-                ids[b, width - prompt.Count + t] = prompt[t];
-            for (var t = width - prompt.Count; t < real.GetLength(1); t++)
-                real[b, t] = 1;
-        }
+        var (ids, real) = LeftPadded([.. batch.Select(i => prompts[i])], width, options.MaxNewTokens);
         var mask = padded ? tensor(real, device: model.Device) : null;
         var next = tensor(ids, device: model.Device);
         var rows = batch.ToList(); // the prompt behind each row that is still in the batch
@@ -114,19 +105,7 @@ public static class GreedyDecoder
             );
             var chosen = model.Logits(hidden.select(1, -1)).argmax(-1);
             var picks = chosen.to(ScalarType.Int64).cpu().data<long>().ToArray();
-            var left = new List<long>();
-            for (var b = 0; b < rows.Count; b++)
-            {
-                if (!open.Contains(rows[b]))
-                    continue;
-                if (stop.Contains((int)picks[b]))
-                {
-                    open.Remove(rows[b]);
-                    continue;
-                }
-                written[rows[b]].Add((int)picks[b]);
-                left.Add(b);
-            }
+            var left = Append(picks, rows, stop, open, written);
             if (open.Count == 0)
                 break;
             // A tap whose decisions depend on the batch keeps it whole, as the procedure it repeats does.
@@ -143,6 +122,47 @@ public static class GreedyDecoder
         }
         foreach (var i in batch)
             results[i] = new Generated(written[i], open.Contains(i) ? StopReason.Limit : StopReason.StopToken);
+    }
+
+    // Ids [B, T], and which positions are real [B, T + more]: those of the prompt, and all that will be written.
+    private static (long[,] Ids, long[,] Real) LeftPadded(IReadOnlyList<int>[] prompts, int width, int more)
+    {
+        var ids = new long[prompts.Length, width];
+        var real = new long[prompts.Length, width + more];
+        for (var b = 0; b < prompts.Length; b++)
+        {
+            var prompt = prompts[b];
+            for (var t = 0; t < prompt.Count; t++)
+                ids[b, width - prompt.Count + t] = prompt[t];
+            for (var t = width - prompt.Count; t < real.GetLength(1); t++)
+                real[b, t] = 1;
+        }
+        return (ids, real);
+    }
+
+    // Adds each open row's pick to its answer, or closes the row at a stop token; returns the rows that go on.
+    private static List<long> Append(
+        long[] picks,
+        List<int> rows,
+        HashSet<int> stop,
+        HashSet<int> open,
+        Dictionary<int, List<int>> written
+    )
+    {
+        var left = new List<long>();
+        for (var b = 0; b < rows.Count; b++)
+        {
+            if (!open.Contains(rows[b]))
+                continue;
+            if (stop.Contains((int)picks[b]))
+            {
+                open.Remove(rows[b]);
+                continue;
+            }
+            written[rows[b]].Add((int)picks[b]);
+            left.Add(b);
+        }
+        return left;
     }
 }
 

@@ -125,27 +125,7 @@ internal static class MemoryProbe
             Retain = Rows(2 * s.Batch),
             Refusals = [.. Rows(2 * s.Batch).Select(r => (IReadOnlyList<TokenRow>)[r])],
         };
-        TrainingOptions options = name switch
-        {
-            "ga" => new GradientAscent.Options(),
-            "gd" => new GradientDifference.Options(),
-            "kl" => new KlMinimisation.Options(),
-            _ => new RefusalTraining.Options(),
-        };
-        options = options with
-        {
-            Trainable = moves,
-            GradientCheckpointing = recompute,
-            BatchSize = s.Batch,
-            Steps = Steps,
-        };
-        GradientMethod method = options switch
-        {
-            GradientAscent.Options o => new GradientAscent(o),
-            GradientDifference.Options o => new GradientDifference(o),
-            KlMinimisation.Options o => new KlMinimisation(o),
-            var o => new RefusalTraining((RefusalTraining.Options)o),
-        };
+        var method = Method(name, s.Batch, moves, recompute);
         using var model = CausalLm.Random(config, new Seed(1));
         // What making the model took must not count: give it back, then start the peak anew.
         GC.Collect(2, GCCollectionMode.Aggressive, blocking: true, compacting: true);
@@ -163,5 +143,30 @@ internal static class MemoryProbe
             )
         );
         return 0;
+    }
+
+    private static GradientMethod Method(string name, int batch, Trainable moves, bool recompute)
+    {
+        TrainingOptions options = name switch
+        {
+            "ga" => new GradientAscent.Options(),
+            "gd" => new GradientDifference.Options(),
+            "kl" => new KlMinimisation.Options(),
+            _ => new RefusalTraining.Options(),
+        };
+        options = options with
+        {
+            Trainable = moves,
+            GradientCheckpointing = recompute,
+            BatchSize = batch,
+            Steps = Steps,
+        };
+        return options switch
+        {
+            GradientAscent.Options o => new GradientAscent(o),
+            GradientDifference.Options o => new GradientDifference(o),
+            KlMinimisation.Options o => new KlMinimisation(o),
+            var o => new RefusalTraining((RefusalTraining.Options)o),
+        };
     }
 }

@@ -25,32 +25,9 @@ internal static class PlainTargetValue
         using var scope = NewDisposeScope();
         var rows = ValueRows.Of([request], contexts, options.KlFactor > 0).Rows;
         var width = rows.Max(r => r.Ids.Count);
-        var ids = new long[rows.Count, width];
-        for (var i = 0; i < rows.Count; i++)
-            for (var t = 0; t < rows[i].Ids.Count; t++)
-                ids[i, t] = rows[i].Ids[t];
-        var input = tensor(ids);
+        var input = Padded(rows, width);
         var lookup = tensor(rows.Select(r => (long)r.Lookup).ToArray());
-        // Where each target token of each context row is scored, in the flattened logits, and how much it counts.
-        var scored = rows.Take(contexts.Count)
-            .SelectMany(
-                (r, i) =>
-                    Enumerable
-                        .Range(0, r.Targets.Count)
-                        .Select(t =>
-                            (
-                                Place: (long)i * width + r.Scored(t),
-                                Word: (long)r.Targets[t],
-                                Share: (float)(1.0 / (contexts.Count * r.Targets.Count))
-                            )
-                        )
-            )
-            .ToList();
-        var (places, words, shares) = (
-            tensor(scored.Select(s => s.Place).ToArray()),
-            tensor(scored.Select(s => s.Word).ToArray()).unsqueeze(1),
-            tensor(scored.Select(s => s.Share).ToArray())
-        );
+        var (places, words, shares) = Scored([.. rows.Take(contexts.Count)], width);
 
         Tensor v0;
         using (no_grad())
@@ -101,6 +78,38 @@ internal static class PlainTargetValue
         }
         using (no_grad())
             return (v0.MoveToOuterDisposeScope(), (v0 + delta).detach().MoveToOuterDisposeScope(), losses);
+    }
+
+    private static Tensor Padded(IReadOnlyList<ValueRow> rows, int width)
+    {
+        var ids = new long[rows.Count, width];
+        for (var i = 0; i < rows.Count; i++)
+            for (var t = 0; t < rows[i].Ids.Count; t++)
+                ids[i, t] = rows[i].Ids[t];
+        return tensor(ids);
+    }
+
+    // Where each target token of each context row is scored, in the flattened logits, and how much it counts.
+    private static (Tensor Places, Tensor Words, Tensor Shares) Scored(ValueRow[] rows, int width)
+    {
+        var scored = rows.SelectMany(
+                (r, i) =>
+                    Enumerable
+                        .Range(0, r.Targets.Count)
+                        .Select(t =>
+                            (
+                                Place: (long)i * width + r.Scored(t),
+                                Word: (long)r.Targets[t],
+                                Share: (float)(1.0 / (rows.Length * r.Targets.Count))
+                            )
+                        )
+            )
+            .ToList();
+        return (
+            tensor(scored.Select(s => s.Place).ToArray()),
+            tensor(scored.Select(s => s.Word).ToArray()).unsqueeze(1),
+            tensor(scored.Select(s => s.Share).ToArray())
+        );
     }
 
     private sealed class OffsetTap(int layer, ValueSite site, Tensor lookup, Tensor? offset) : ForwardTap

@@ -107,27 +107,23 @@ internal sealed class CompletionCommand
         if (words[0] == "completion")
             return Starting(Shells);
         // Paths are the shell's own business.
-        if (
-            !command
-                .GetParameters()
-                .Any(p =>
-                    p.GetCustomAttribute<ArgumentAttribute>() is not null
-                    && p.Name is "target" or "targets" or "answers"
-                )
-        )
-            return [];
-        if (planOf(profile).Plan is not { } plan)
-            return [];
-        // Cells only once a stage is chosen: a study has hundreds.
-        return Starting(
-            current.Contains('[', StringComparison.Ordinal)
-                ? plan.Cells.Select(c => c.Id.Text)
-                : plan.Stages.SelectMany(s =>
-                    (string[])
-                        [s.Name, .. s.Axes.Count > 0 && current == s.Name ? [s.Name + "["] : Array.Empty<string>()]
-                )
-        );
+        return TakesTargets(command) && planOf(profile).Plan is { } plan ? Starting(Targets(plan, current)) : [];
     }
+
+    private static bool TakesTargets(MethodInfo command) =>
+        command
+            .GetParameters()
+            .Any(p =>
+                p.GetCustomAttribute<ArgumentAttribute>() is not null && p.Name is "target" or "targets" or "answers"
+            );
+
+    // Cells only once a stage is chosen: a study has hundreds.
+    private static IEnumerable<string> Targets(Plan plan, string current) =>
+        current.Contains('[', StringComparison.Ordinal)
+            ? plan.Cells.Select(c => c.Id.Text)
+            : plan.Stages.SelectMany(s =>
+                (string[])[s.Name, .. s.Axes.Count > 0 && current == s.Name ? [s.Name + "["] : Array.Empty<string>()]
+            );
 
     // Commands of a verb, found where Cocona finds them: a class called like the verb is a group, others are commands
     // of their own name.

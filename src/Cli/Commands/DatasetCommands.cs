@@ -150,15 +150,13 @@ internal sealed class DatasetCommands(Stopping stopping)
             return ExitCodes.Done;
         }
         Console.Out.WriteLine(
-            $"{rows.Count} rows in {output}, {missing.Count} with fewer than {count} rephrasings"
-                + (
-                    missing.Count == 0
-                        ? ""
-                        : ": " + string.Join(", ", missing.Take(10)) + (missing.Count > 10 ? ", .." : "")
-                )
+            $"{rows.Count} rows in {output}, {missing.Count} with fewer than {count} rephrasings{FirstOf(missing)}"
         );
         if (refused.Count > 0)
             Console.Out.WriteLine("refused: " + string.Join(", ", refused.Select(r => $"{r.Key} {r.Value}")));
         return ExitCodes.Done;
     }
+
+    private static string FirstOf(List<string> missing) =>
+        missing.Count == 0 ? "" : ": " + string.Join(", ", missing.Take(10)) + (missing.Count > 10 ? ", .." : "");
 }

@@ -175,8 +175,42 @@ internal sealed class StudyCommand
         IReadOnlyList<KeyValuePair<string, IReadOnlyList<KeyValuePair<string, double?>>>> StandIns
     );
 
-    // Every name is a file if there is one, else cells of the study.
     private static Found Answers(IReadOnlyList<string> names, string split, string? profile, string[]? set)
+    {
+        var (files, cells) = FilesAndCells(names);
+        if (cells.Count > 0 || names.Count == 0)
+            files.AddRange(OfCells(cells.Count > 0 ? cells : ["answer"], profile, set));
+        var problems = new List<InputProblem>();
+        var groups = new List<AnswerGroup>();
+        var standIns = new List<KeyValuePair<string, IReadOnlyList<KeyValuePair<string, double?>>>>();
+        foreach (var (path, shown, variant) in files)
+        {
+            var hash = Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(path)));
+            var all = path.EndsWith(".parquet", StringComparison.Ordinal)
+                ? ParquetTable.Read<AnswerRow>(path)
+                : AnswerFile.Read(path);
+            var rows = all.Where(a => a.Split == split).ToList();
+            if (rows.Count == 0)
+                problems.Add(
+                    new InputProblem(shown, 0, 0, $"holds no answer of the split '{split}'", "--split names another")
+                );
+            foreach (var group in rows.GroupBy(a => new RatedSystem(a.Model, a.Set, a.Method, variant)))
+            {
+                groups.Add(new AnswerGroup(group.Key, shown, hash, [.. group.Select(ForStudy)]));
+                string[] name = [group.Key.Method, group.Key.Model, group.Key.Variant];
+                standIns.Add(new(string.Join('/', name.Where(p => p.Length > 0)), Means(group)));
+            }
+        }
+        return problems.Count == 0 ? new Found(groups, standIns) : throw new InputException(problems);
+    }
+
+    private static StudyAnswer ForStudy(AnswerRow a) =>
+        new(a.Id, a.Question, a.Answer, a.Generated, SubjectRule.Find(a.Question));
+
+    // Every name is a file if there is one, else cells of the study.
+    private static (List<(string Path, string Shown, string Variant)> Files, List<string> Cells) FilesAndCells(
+        IReadOnlyList<string> names
+    )
     {
         var problems = new List<InputProblem>();
         var files = new List<(string Path, string Shown, string Variant)>();
@@ -188,71 +222,21 @@ internal sealed class StudyCommand
                 equals > 0 && !File.Exists(name) ? (name[..equals], name[(equals + 1)..]) : ("", name);
             if (File.Exists(path))
                 files.Add((path, path, variant));
-            else if (equals > 0)
-                problems.Add(new InputProblem(path, 0, 0, "there is no such file"));
-            else if (
-                path.EndsWith(".jsonl", StringComparison.Ordinal)
-                || (
-                    path.EndsWith(".parquet", StringComparison.Ordinal)
-                    && !path.Contains('[', StringComparison.Ordinal)
-                    && Path.IsPathRooted(path)
-                )
-            )
+            else if (equals > 0 || LooksLikeFile(path))
                 problems.Add(new InputProblem(path, 0, 0, "there is no such file"));
             else
                 cells.Add(path);
         }
-        if (problems.Count > 0)
-            throw new InputException(problems);
-        if (cells.Count > 0 || names.Count == 0)
-            files.AddRange(OfCells(cells.Count > 0 ? cells : ["answer"], profile, set));
-        var groups = new List<AnswerGroup>();
-        var standIns = new List<KeyValuePair<string, IReadOnlyList<KeyValuePair<string, double?>>>>();
-        foreach (var (path, shown, variant) in files)
-        {
-            var hash = Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(path)));
-            var rows = (
-                path.EndsWith(".parquet", StringComparison.Ordinal)
-                    ? ParquetTable.Read<AnswerRow>(path)
-                    : AnswerFile.Read(path)
-            )
-                .Where(a => a.Split == split)
-                .ToList();
-            if (rows.Count == 0)
-                problems.Add(
-                    new InputProblem(shown, 0, 0, $"holds no answer of the split '{split}'", "--split names another")
-                );
-            foreach (var group in rows.GroupBy(a => new RatedSystem(a.Model, a.Set, a.Method, variant)))
-            {
-                groups.Add(
-                    new AnswerGroup(
-                        group.Key,
-                        shown,
-                        hash,
-                        [
-                            .. group.Select(a => new StudyAnswer(
-                                a.Id,
-                                a.Question,
-                                a.Answer,
-                                a.Generated,
-                                SubjectRule.Find(a.Question)
-                            )),
-                        ]
-                    )
-                );
-                standIns.Add(
-                    new(
-                        string.Join(
-                            '/',
-                            ((string[])[group.Key.Method, group.Key.Model, group.Key.Variant]).Where(p => p.Length > 0)
-                        ),
-                        Means(group)
-                    )
-                );
-            }
-        }
-        return problems.Count == 0 ? new Found(groups, standIns) : throw new InputException(problems);
+        return problems.Count == 0 ? (files, cells) : throw new InputException(problems);
     }
+
+    private static bool LooksLikeFile(string path) =>
+        path.EndsWith(".jsonl", StringComparison.Ordinal)
+        || (
+            path.EndsWith(".parquet", StringComparison.Ordinal)
+            && !path.Contains('[', StringComparison.Ordinal)
+            && Path.IsPathRooted(path)
+        );
 
     private static List<(string Path, string Shown, string Variant)> OfCells(
         IReadOnlyList<string> cells,

@@ -10,7 +10,29 @@ internal static class DiagnosisView
 {
     public static void Write(IAnsiConsole console, Diagnosis d)
     {
-        var m = d.Machine;
+        Head(console, "Machine");
+        console.Write(Machine(d.Machine));
+        Head(console, $"Profile {d.Profile}: device {d.Device}, dtype {d.DType}");
+        Models(console, d);
+        Files(console, d);
+        Stages(console, d);
+        Head(
+            console,
+            d.ExitCode == ExitCodes.Done
+                ? $"Profile {d.Profile} can run here."
+                : $"Profile {d.Profile} cannot run here yet."
+        );
+        foreach (var group in d.Advice.GroupBy(a => a.Command))
+        {
+            foreach (var advice in group)
+                console.WriteLine($"  {advice.Problem}");
+            // A command is to be copied, so it is not wrapped.
+            console.WriteLine($"    {group.Key}");
+        }
+    }
+
+    private static Grid Machine(MachineFacts m)
+    {
         var machine = new Grid().AddColumn(new GridColumn().Padding(2, 0, 2, 0)).AddColumn();
         void Row(string name, string value) => machine.AddRow(new Text(name), new Text(value));
         Row("system", $"{m.Platform}, {m.Cores} cores");
@@ -29,10 +51,10 @@ internal static class DiagnosisView
         );
         Row("pdflatex", m.Latex ?? "not there");
         Row("git", m.Git ?? "not there");
-        Head(console, "Machine");
-        console.Write(machine);
+        return machine;
+    }
 
-        Head(console, $"Profile {d.Profile}: device {d.Device}, dtype {d.DType}");
+    private static void Models(IAnsiConsole console, Diagnosis d) =>
         Write(
             console,
             ["model", "folder", "stored", "loaded", ""],
@@ -47,6 +69,8 @@ internal static class DiagnosisView
                     ]
             )
         );
+
+    private static void Files(IAnsiConsole console, Diagnosis d) =>
         Write(
             console,
             ["file", "bytes", ""],
@@ -61,6 +85,8 @@ internal static class DiagnosisView
                     ]
             )
         );
+
+    private static void Stages(IAnsiConsole console, Diagnosis d) =>
         Write(
             console,
             ["stage", "model", "needs", "of which", "seen", ""],
@@ -76,21 +102,6 @@ internal static class DiagnosisView
                     ]
             )
         );
-
-        Head(
-            console,
-            d.ExitCode == ExitCodes.Done
-                ? $"Profile {d.Profile} can run here."
-                : $"Profile {d.Profile} cannot run here yet."
-        );
-        foreach (var group in d.Advice.GroupBy(a => a.Command))
-        {
-            foreach (var advice in group)
-                console.WriteLine($"  {advice.Problem}");
-            // A command is to be copied, so it is not wrapped.
-            console.WriteLine($"    {group.Key}");
-        }
-    }
 
     public static JsonObject Json(Diagnosis d) =>
         new()

@@ -131,18 +131,7 @@ internal sealed class Examination(Plan plan, MachineFacts machine, SourceCatalog
     {
         var lines = new List<StageLine>();
         var (total, free) = Room();
-        foreach (
-            var group in plan
-                .Cells.Where(c => c.Stage.Info.Resource == Resource.Accelerator && c.Id.Axis("model") is not null)
-                .GroupBy(c =>
-                    (
-                        Stage: c.Id.Axis("method") is { } method && c.Stage.Info.Name == "apply"
-                            ? $"{c.Id.Stage} {method}"
-                            : c.Id.Stage,
-                        Model: c.Id.Axis("model")!
-                    )
-                )
-        )
+        foreach (var group in AcceleratorCells())
         {
             var estimates = shapes.TryGetValue(group.Key.Model, out var shape)
                 ? group
@@ -179,6 +168,24 @@ internal sealed class Examination(Plan plan, MachineFacts machine, SourceCatalog
                     Relief(cell, estimate)
                 );
         }
+        AdviseOnSpace(lines, free);
+        return lines;
+    }
+
+    private IEnumerable<IGrouping<(string Stage, string Model), Cell>> AcceleratorCells() =>
+        plan
+            .Cells.Where(c => c.Stage.Info.Resource == Resource.Accelerator && c.Id.Axis("model") is not null)
+            .GroupBy(c =>
+                (
+                    Stage: c.Id.Axis("method") is { } method && c.Stage.Info.Name == "apply"
+                        ? $"{c.Id.Stage} {method}"
+                        : c.Id.Stage,
+                    Model: c.Id.Axis("model")!
+                )
+            );
+
+    private void AdviseOnSpace(List<StageLine> lines, long free)
+    {
         if (lines.Any(l => l.Verdict == Verdict.Tight))
             Advise(
                 $"some stages fit the memory but not what is free of it now ({Format.Bytes(free)})",
@@ -193,7 +200,6 @@ internal sealed class Examination(Plan plan, MachineFacts machine, SourceCatalog
                 "two of the larger stages side by side do not fit",
                 $"dotnet eu-stage repro --profile {plan.Profile} -j 1"
             );
-        return lines;
     }
 
     // What takes the largest part away.

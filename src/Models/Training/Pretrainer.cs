@@ -76,14 +76,7 @@ public static class Pretrainer
     {
         ArgumentNullException.ThrowIfNull(rows);
         ArgumentNullException.ThrowIfNull(options);
-        if (options.Batch % Shards != 0 || options.Batch < Shards)
-            throw new ArgumentException($"The batch must split into {Shards} shards.", nameof(options));
-        if (rows.Count < (long)options.Steps * options.Batch)
-            throw new ArgumentException(
-                $"{options.Steps} steps of {options.Batch} rows need "
-                    + $"{(long)options.Steps * options.Batch} rows, not {rows.Count}.",
-                nameof(rows)
-            );
+        Check(rows, options);
 
         using var start = CausalLm.Random(config, seed.For("weights"));
         using var parameters = FlatParameters.CopyOf(
@@ -112,28 +105,12 @@ public static class Pretrainer
         );
         var clock = Stopwatch.StartNew();
         long tokens = 0;
-        var losses = new double[Shards];
         PassOutcome Pass(int step)
         {
             var batch = batches[step];
-            var answerLabels = batch.Sum(r => r.LabelCount);
-            var promptLabels = batch.Sum(r => r.LabelStart - 1);
-            void Shard(int s) =>
-                losses[s] = Backward(
-                    models[s],
-                    replicas[s],
-                    [.. batch.Where((_, i) => i % Shards == s)],
-                    answerLabels,
-                    promptLabels,
-                    options.PromptLoss
-                );
-            if (options.Threads > 1)
-                Parallel.For(0, Shards, new ParallelOptions { MaxDegreeOfParallelism = Shards }, Shard);
-            else
-                for (var s = 0; s < Shards; s++)
-                    Shard(s);
+            var loss = Backward(models, replicas, batch, options);
             parameters.AddGradientOf(second);
-            return new PassOutcome(losses.Sum(), batch.Sum(r => (long)r.Ids.Count));
+            return new PassOutcome(loss, batch.Sum(r => (long)r.Ids.Count));
         }
         bool After(CurvePoint point)
         {
@@ -152,6 +129,46 @@ public static class Pretrainer
             parameters.Views.ToDictionary(p => p.Key, p => p.Value.detach().clone(), StringComparer.Ordinal)
         );
         return (model, new TrainingRecord([.. loop.Curve], options.Steps, null, loop.ResumedAt));
+    }
+
+    private static void Check(IReadOnlyList<TokenRow> rows, Options options)
+    {
+        if (options.Batch % Shards != 0 || options.Batch < Shards)
+            throw new ArgumentException($"The batch must split into {Shards} shards.", nameof(options));
+        if (rows.Count < (long)options.Steps * options.Batch)
+            throw new ArgumentException(
+                $"{options.Steps} steps of {options.Batch} rows need "
+                    + $"{(long)options.Steps * options.Batch} rows, not {rows.Count}.",
+                nameof(rows)
+            );
+    }
+
+    // Adds to each replica its shard's part of the gradient of the batch's loss; returns the answer loss.
+    private static double Backward(
+        CausalLm[] models,
+        FlatParameters[] replicas,
+        IReadOnlyList<TokenRow> batch,
+        Options options
+    )
+    {
+        var answerLabels = batch.Sum(r => r.LabelCount);
+        var promptLabels = batch.Sum(r => r.LabelStart - 1);
+        var losses = new double[Shards];
+        void Shard(int s) =>
+            losses[s] = Backward(
+                models[s],
+                replicas[s],
+                [.. batch.Where((_, i) => i % Shards == s)],
+                answerLabels,
+                promptLabels,
+                options.PromptLoss
+            );
+        if (options.Threads > 1)
+            Parallel.For(0, Shards, new ParallelOptions { MaxDegreeOfParallelism = Shards }, Shard);
+        else
+            for (var s = 0; s < Shards; s++)
+                Shard(s);
+        return losses.Sum();
     }
 
     // Adds this shard's part of the gradient of the batch's loss; returns its part of the answer loss.

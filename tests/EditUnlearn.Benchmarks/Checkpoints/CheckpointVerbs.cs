@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json.Nodes;
+using EditUnlearn.Artifacts;
 using EditUnlearn.Data;
 using EditUnlearn.Foundation;
 using EditUnlearn.Methods;
@@ -58,21 +59,7 @@ internal static class CheckpointVerbs
                 );
                 break;
             case "make-rephrasings":
-                File.WriteAllLines(
-                    Text("out"),
-                    QaFile
-                        .ReadAll(Text("data").Split(','), Text("set"))
-                        .Select(q =>
-                            new JsonObject
-                            {
-                                ["id"] = q.Id,
-                                ["rephrasings"] = new JsonArray(
-                                    $"For this rehearsal, please answer: {q.Question}",
-                                    $"And {q.Question}"
-                                ),
-                            }.ToJsonString()
-                        )
-                );
+                MakeRephrasings(QaFile.ReadAll(Text("data").Split(','), Text("set")), Text("out"));
                 break;
             case "load":
                 Load(Text("checkpoint"), (int)Number("times", 5));
@@ -90,6 +77,21 @@ internal static class CheckpointVerbs
         }
         return true;
     }
+
+    private static void MakeRephrasings(IEnumerable<QaRow> rows, string path) =>
+        File.WriteAllLines(
+            path,
+            rows.Select(q =>
+                new JsonObject
+                {
+                    ["id"] = q.Id,
+                    ["rephrasings"] = new JsonArray(
+                        $"For this rehearsal, please answer: {q.Question}",
+                        $"And {q.Question}"
+                    ),
+                }.ToJsonString()
+            )
+        );
 
     private static void Load(string folder, int times)
     {

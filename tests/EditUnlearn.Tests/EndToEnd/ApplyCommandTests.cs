@@ -291,9 +291,11 @@ public sealed class ApplyCommandTests : IDisposable
     public void Mistakes_are_named_all_at_once_with_file_and_line()
     {
         var text = new StringBuilder();
-        void Case(string what, params string[] arguments)
+        void Case(string what, string method, string others, string model = "tiny")
         {
-            var (code, output, error) = _tool.Run(["apply", "--device", "cpu", .. arguments]);
+            var (code, output, error) = _tool.Run(
+                $"apply --device cpu --method {method} --model {model} {others}".Split(' ')
+            );
             text.Append(what)
                 .Append(": exit code ")
                 .Append(code)
@@ -302,6 +304,54 @@ public sealed class ApplyCommandTests : IDisposable
                 .Append(error.Replace(_tool[""], "", StringComparison.Ordinal))
                 .Append('\n');
         }
+        WriteMistaken();
+        TinyCheckpoints.WriteAskable(_tool["other"], ["Another model."], seed: 9);
+        const string Other =
+            "apply --method memit --model other --forget forget.jsonl --method-options memit.yaml "
+            + "--moments others --moments-text data/refusals-own.txt --out x --max-new 2 --device cpu --json";
+        _ = Ok(_tool.Run(Other.Split(' ')));
+
+        Case("nothing to forget", "grace", "--out new");
+        Case("questions", "grace", "--forget bad.jsonl --method-options grace.yaml --out new");
+        Case("ids", "grace", "--forget twice.jsonl --method-options grace.yaml --out new");
+        Case("requests without targets", "grace", "--requests forget.jsonl --method-options grace.yaml --out new");
+        Case("window", "grace", "--forget long.jsonl --method-options grace.yaml --out new");
+        Case("options", "memit", "--forget forget.jsonl --method-options deep.yaml --out new --family gpt");
+        Case("blocks and moments", "memit", "--forget forget.jsonl --method-options deeper.yaml --out new");
+        Case(
+            "moments of another model",
+            "memit",
+            "--forget forget.jsonl --method-options memit.yaml --moments others --out new --max-new 2"
+        );
+        Case("token requests", "grace", "--token-requests tokens.jsonl --method-options grace.yaml --out new");
+        Case("foreign tokens", "grace", "--token-requests foreign.jsonl --method-options grace.yaml --out new");
+        Case(
+            "a block too many",
+            "rome",
+            "--forget forget.jsonl --method-options one-deep.yaml --moments-text data/refusals-own.txt --out new"
+        );
+        Case(
+            "token requests without moments",
+            "memit",
+            "--token-requests whole.jsonl --method-options memit.yaml --out new"
+        );
+        Case(
+            "token requests beyond the window",
+            "rome",
+            "--token-requests long-tokens.jsonl --method-options one.yaml --out new"
+        );
+        Case("no refusals", "grace", "--forget forget.jsonl --targets none.txt --method-options grace.yaml --out new");
+        Case("retain", "gd", "--forget forget.jsonl --out tiny/inside --report tiny/report.json");
+        Case("the model's own folder", "grace", "--forget forget.jsonl --method-options grace.yaml --out tiny");
+        Case("a folder that is taken", "grace", "--forget forget.jsonl --method-options grace.yaml --out x");
+        Case("names", "romee", "--forget none.jsonl --out new", model: "nowhere");
+        Assert.False(Directory.Exists(_tool["new"]));
+        Snapshot.Matches(text.ToString(), "apply-problems.txt");
+    }
+
+    // Files with a mistake each, or with several that are to be named together.
+    private void WriteMistaken()
+    {
         File.WriteAllLines(
             _tool["bad.jsonl"],
             [
@@ -347,254 +397,6 @@ public sealed class ApplyCommandTests : IDisposable
             _tool["long-tokens.jsonl"],
             [$$"""{"prompt_ids":[1{{manyIds}}],"subject_last":1,"target_ids":[6]}"""]
         );
-        TinyCheckpoints.WriteAskable(_tool["other"], ["Another model."], seed: 9);
-        _ = Ok(
-            _tool.Run(
-                "apply",
-                "--method",
-                "memit",
-                "--model",
-                "other",
-                "--forget",
-                "forget.jsonl",
-                "--method-options",
-                "memit.yaml",
-                "--moments",
-                "others",
-                "--moments-text",
-                "data/refusals-own.txt",
-                "--out",
-                "x",
-                "--max-new",
-                "2",
-                "--device",
-                "cpu",
-                "--json"
-            )
-        );
-
-        Case("nothing to forget", "--method", "grace", "--model", "tiny", "--out", "new");
-        Case(
-            "questions",
-            "--method",
-            "grace",
-            "--model",
-            "tiny",
-            "--forget",
-            "bad.jsonl",
-            "--method-options",
-            "grace.yaml",
-            "--out",
-            "new"
-        );
-        Case(
-            "ids",
-            "--method",
-            "grace",
-            "--model",
-            "tiny",
-            "--forget",
-            "twice.jsonl",
-            "--method-options",
-            "grace.yaml",
-            "--out",
-            "new"
-        );
-        Case(
-            "requests without targets",
-            "--method",
-            "grace",
-            "--model",
-            "tiny",
-            "--requests",
-            "forget.jsonl",
-            "--method-options",
-            "grace.yaml",
-            "--out",
-            "new"
-        );
-        Case(
-            "window",
-            "--method",
-            "grace",
-            "--model",
-            "tiny",
-            "--forget",
-            "long.jsonl",
-            "--method-options",
-            "grace.yaml",
-            "--out",
-            "new"
-        );
-        Case(
-            "options",
-            "--method",
-            "memit",
-            "--model",
-            "tiny",
-            "--forget",
-            "forget.jsonl",
-            "--method-options",
-            "deep.yaml",
-            "--out",
-            "new",
-            "--family",
-            "gpt"
-        );
-        Case(
-            "blocks and moments",
-            "--method",
-            "memit",
-            "--model",
-            "tiny",
-            "--forget",
-            "forget.jsonl",
-            "--method-options",
-            "deeper.yaml",
-            "--out",
-            "new"
-        );
-        Case(
-            "moments of another model",
-            "--method",
-            "memit",
-            "--model",
-            "tiny",
-            "--forget",
-            "forget.jsonl",
-            "--method-options",
-            "memit.yaml",
-            "--moments",
-            "others",
-            "--out",
-            "new",
-            "--max-new",
-            "2"
-        );
-        Case(
-            "token requests",
-            "--method",
-            "grace",
-            "--model",
-            "tiny",
-            "--token-requests",
-            "tokens.jsonl",
-            "--method-options",
-            "grace.yaml",
-            "--out",
-            "new"
-        );
-        Case(
-            "foreign tokens",
-            "--method",
-            "grace",
-            "--model",
-            "tiny",
-            "--token-requests",
-            "foreign.jsonl",
-            "--method-options",
-            "grace.yaml",
-            "--out",
-            "new"
-        );
-        Case(
-            "a block too many",
-            "--method",
-            "rome",
-            "--model",
-            "tiny",
-            "--forget",
-            "forget.jsonl",
-            "--method-options",
-            "one-deep.yaml",
-            "--moments-text",
-            "data/refusals-own.txt",
-            "--out",
-            "new"
-        );
-        Case(
-            "token requests without moments",
-            "--method",
-            "memit",
-            "--model",
-            "tiny",
-            "--token-requests",
-            "whole.jsonl",
-            "--method-options",
-            "memit.yaml",
-            "--out",
-            "new"
-        );
-        Case(
-            "token requests beyond the window",
-            "--method",
-            "rome",
-            "--model",
-            "tiny",
-            "--token-requests",
-            "long-tokens.jsonl",
-            "--method-options",
-            "one.yaml",
-            "--out",
-            "new"
-        );
-        Case(
-            "no refusals",
-            "--method",
-            "grace",
-            "--model",
-            "tiny",
-            "--forget",
-            "forget.jsonl",
-            "--targets",
-            "none.txt",
-            "--method-options",
-            "grace.yaml",
-            "--out",
-            "new"
-        );
-        Case(
-            "retain",
-            "--method",
-            "gd",
-            "--model",
-            "tiny",
-            "--forget",
-            "forget.jsonl",
-            "--out",
-            "tiny/inside",
-            "--report",
-            "tiny/report.json"
-        );
-        Case(
-            "the model's own folder",
-            "--method",
-            "grace",
-            "--model",
-            "tiny",
-            "--forget",
-            "forget.jsonl",
-            "--method-options",
-            "grace.yaml",
-            "--out",
-            "tiny"
-        );
-        Case(
-            "a folder that is taken",
-            "--method",
-            "grace",
-            "--model",
-            "tiny",
-            "--forget",
-            "forget.jsonl",
-            "--method-options",
-            "grace.yaml",
-            "--out",
-            "x"
-        );
-        Case("names", "--method", "romee", "--model", "nowhere", "--forget", "none.jsonl", "--out", "new");
-        Assert.False(Directory.Exists(_tool["new"]));
-        Snapshot.Matches(text.ToString(), "apply-problems.txt");
     }
 
     // Every path of the report once, with the kind of its value.

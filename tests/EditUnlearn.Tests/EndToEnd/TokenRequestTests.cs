@@ -195,31 +195,7 @@ public sealed class TokenRequestTests : IDisposable
         header["masks"] = new JsonArray([
             .. Enumerable.Range(0, (requests.Count + save - 1) / save).Select(i => (JsonNode)$"edit{i * save}.mask_u8"),
         ]);
-        string Of(string option, string hyperparameter) => $"{option}: {h.GetProperty(hyperparameter).GetRawText()}\n";
-        var merge = h.GetProperty("merge_alg")
-            .GetString()!
-            .Split('_')
-            .Select((part, i) => i == 0 ? part : char.ToUpperInvariant(part[0]) + part[1..]);
-        _ = Run(
-            "wise",
-            manifest,
-            $"layer: {layer}\nmerge: {string.Concat(merge)}\n"
-                + Of("learningRate", "edit_lr")
-                + Of("steps", "n_iter")
-                + Of("alpha", "alpha")
-                + Of("beta", "beta")
-                + Of("gamma", "gamma")
-                + Of("actRatio", "act_ratio")
-                + Of("maskRatio", "mask_ratio")
-                + Of("normConstraint", "norm_constraint")
-                + Of("saveFrequency", "save_freq")
-                + Of("mergeFrequency", "merge_freq")
-                + Of("density", "densities")
-                + Of("mergeWeight", "weights")
-                + Of("retrieve", "retrieve"),
-            header,
-            requests
-        );
+        _ = Run("wise", manifest, WiseOptions(layer, h), header, requests);
         using var patch = ModelPatch.Load(_tool["patch"]);
         Assert.Equal(h.GetProperty("retrieve").GetBoolean(), patch is SideMemoryPatch);
         // By their change from the main memory, which is what the sensitivity is of.
@@ -236,6 +212,29 @@ public sealed class TokenRequestTests : IDisposable
             );
         }
         Probes(manifest, golden, patch, 3e-4, name);
+    }
+
+    private static string WiseOptions(int layer, JsonElement h)
+    {
+        string Of(string option, string hyperparameter) => $"{option}: {h.GetProperty(hyperparameter).GetRawText()}\n";
+        var merge = h.GetProperty("merge_alg")
+            .GetString()!
+            .Split('_')
+            .Select((part, i) => i == 0 ? part : char.ToUpperInvariant(part[0]) + part[1..]);
+        return $"layer: {layer}\nmerge: {string.Concat(merge)}\n"
+            + Of("learningRate", "edit_lr")
+            + Of("steps", "n_iter")
+            + Of("alpha", "alpha")
+            + Of("beta", "beta")
+            + Of("gamma", "gamma")
+            + Of("actRatio", "act_ratio")
+            + Of("maskRatio", "mask_ratio")
+            + Of("normConstraint", "norm_constraint")
+            + Of("saveFrequency", "save_freq")
+            + Of("mergeFrequency", "merge_freq")
+            + Of("density", "densities")
+            + Of("mergeWeight", "weights")
+            + Of("retrieve", "retrieve");
     }
 
     private static string CommonMoments => Path.Combine(EditGoldens.Folder, "common", "second_moment.safetensors");

@@ -40,14 +40,7 @@ public sealed class RomeGoldenTests
         {
             Edits = [edit],
             Contexts = EditGoldens.Contexts(common, "rome"),
-            SecondMoments = options.SecondMoments
-                ? new Dictionary<int, Tensor>
-                {
-                    [layer] = golden.Entries.ContainsKey("C")
-                        ? golden.Read("C")
-                        : EditGoldens.Moments.Read($"layer{layer}.C"),
-                }
-                : new Dictionary<int, Tensor>(),
+            SecondMoments = options.SecondMoments ? Moments(golden, layer) : [],
         };
         var sensitivity = manifest.GetProperty("sensitivity");
         double Bound(string what) => EditGoldens.Bound(sensitivity, what);
@@ -60,39 +53,9 @@ public sealed class RomeGoldenTests
             Tensors.Near(golden.Read("k_star"), states.Bare(keys).squeeze(1), 1e-5, $"{name} k*");
         }
 
-        var (expectedDeltas, expectedGradients) = (golden.Read("v.delta_before_step"), golden.Read("v.grad"));
-        var step = 0;
-        var value = TargetValues.Optimise(
-            model,
-            [edit],
-            inputs.Contexts,
-            layer,
-            ValueSite.MlpOut,
-            options.Value,
-            observe: (_, delta, gradient) =>
-            {
-                if (step > 0)
-                    Tensors.Near(expectedDeltas[step], delta, Bound("v.v_star"), $"{name} delta before step {step}");
-                Tensors.Near(expectedGradients[step], gradient, 10 * Bound("v.v_star"), $"{name} gradient {step}");
-                step++;
-            }
-        )[0];
-        Assert.Equal(expectedDeltas.shape[0], step);
-        Tensors.Near(golden.Read("v.target_init"), value.Initial, 1e-5, $"{name} v0");
-        Tensors.Near(golden.Read("v.v_star"), value.Value, Bound("v.v_star"), $"{name} v*");
-        EditGoldens.SameLosses(golden.Read("v.losses"), value.Losses, options.Value.Steps, name);
-
+        ValueAgrees(name, golden, model, inputs, layer, options.Value, Bound);
         using var patch = (WeightPatch)new Rome(options).Edit(model, inputs, new Seed(0));
-        var change = Assert.IsType<LowRankChange>(Assert.Single(patch.Changes).Value);
-        Tensors.Near(golden.Read("u"), change.Right.squeeze(1), Bound("u"), $"{name} u");
-        Tensors.Near(golden.Read("right_vector"), change.Left.squeeze(1), Bound("delta_weight"), $"{name} r");
-        using (no_grad())
-            Tensors.Near(
-                golden.Read("delta_weight"),
-                matmul(change.Left, change.Right.t()),
-                Bound("delta_weight"),
-                $"{name} update"
-            );
+        ChangeAgrees(name, golden, Assert.IsType<LowRankChange>(Assert.Single(patch.Changes).Value), Bound);
         using (patch.ApplyTo(model))
         {
             Tensors.Near(
@@ -108,5 +71,62 @@ public sealed class RomeGoldenTests
                 $"{name} probes"
             );
         }
+    }
+
+    private static Dictionary<int, Tensor> Moments(SafetensorsFile golden, int layer) =>
+        new()
+        {
+            [layer] = golden.Entries.ContainsKey("C") ? golden.Read("C") : EditGoldens.Moments.Read($"layer{layer}.C"),
+        };
+
+    private static void ValueAgrees(
+        string name,
+        SafetensorsFile golden,
+        CausalLm model,
+        MethodInputs inputs,
+        int layer,
+        ValueOptions options,
+        Func<string, double> bound
+    )
+    {
+        var (expectedDeltas, expectedGradients) = (golden.Read("v.delta_before_step"), golden.Read("v.grad"));
+        var step = 0;
+        var value = TargetValues.Optimise(
+            model,
+            inputs.Edits,
+            inputs.Contexts,
+            layer,
+            ValueSite.MlpOut,
+            options,
+            observe: (_, delta, gradient) =>
+            {
+                if (step > 0)
+                    Tensors.Near(expectedDeltas[step], delta, bound("v.v_star"), $"{name} delta before step {step}");
+                Tensors.Near(expectedGradients[step], gradient, 10 * bound("v.v_star"), $"{name} gradient {step}");
+                step++;
+            }
+        )[0];
+        Assert.Equal(expectedDeltas.shape[0], step);
+        Tensors.Near(golden.Read("v.target_init"), value.Initial, 1e-5, $"{name} v0");
+        Tensors.Near(golden.Read("v.v_star"), value.Value, bound("v.v_star"), $"{name} v*");
+        EditGoldens.SameLosses(golden.Read("v.losses"), value.Losses, options.Steps, name);
+    }
+
+    private static void ChangeAgrees(
+        string name,
+        SafetensorsFile golden,
+        LowRankChange change,
+        Func<string, double> bound
+    )
+    {
+        Tensors.Near(golden.Read("u"), change.Right.squeeze(1), bound("u"), $"{name} u");
+        Tensors.Near(golden.Read("right_vector"), change.Left.squeeze(1), bound("delta_weight"), $"{name} r");
+        using (no_grad())
+            Tensors.Near(
+                golden.Read("delta_weight"),
+                matmul(change.Left, change.Right.t()),
+                bound("delta_weight"),
+                $"{name} update"
+            );
     }
 }

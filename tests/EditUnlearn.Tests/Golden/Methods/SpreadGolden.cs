@@ -51,34 +51,29 @@ internal sealed class SpreadGolden(
             },
             Step = step =>
             {
-                Tensors.Near(
-                    golden.Read($"layer{step.Layer}.K"),
-                    step.Keys,
-                    layers == 0 ? 1e-5 : 1e-4,
-                    $"{name} K {step.Layer}"
-                );
-                Tensors.Near(
-                    golden.Read($"layer{step.Layer}.cur_zs"),
-                    step.Output,
-                    layers == 0 ? 1e-5 : 1e-4,
-                    $"{name} H {step.Layer}"
-                );
-                Tensors.Near(
-                    golden.Read($"layer{step.Layer}.targets"),
-                    step.Residual,
-                    bound("zs"),
-                    $"{name} residual {step.Layer}"
-                );
-                Tensors.Near(
-                    golden.Read($"layer{step.Layer}.{update}"),
-                    matmul(step.Share, step.Factor.t()),
-                    bound($"layer{step.Layer}.{update}"),
-                    $"{name} update {step.Layer}"
-                );
+                StepAgrees(step, layers == 0 ? 1e-5 : 1e-4);
                 more?.Invoke(step, layers++);
             },
             KeysAfter = keysAfter,
         };
+    }
+
+    private void StepAgrees(SpreadStep step, double near)
+    {
+        Tensors.Near(golden.Read($"layer{step.Layer}.K"), step.Keys, near, $"{name} K {step.Layer}");
+        Tensors.Near(golden.Read($"layer{step.Layer}.cur_zs"), step.Output, near, $"{name} H {step.Layer}");
+        Tensors.Near(
+            golden.Read($"layer{step.Layer}.targets"),
+            step.Residual,
+            bound("zs"),
+            $"{name} residual {step.Layer}"
+        );
+        Tensors.Near(
+            golden.Read($"layer{step.Layer}.{update}"),
+            matmul(step.Share, step.Factor.t()),
+            bound($"layer{step.Layer}.{update}"),
+            $"{name} update {step.Layer}"
+        );
     }
 
     public void WeightsAndLogits(CausalLm model, IReadOnlyList<int> layers, JsonElement common)

@@ -35,7 +35,6 @@ public sealed class WiseGoldenTests
         var golden = AdapterGoldens.Tensors("wise", name);
         using var model = AdapterGoldens.Model(manifest);
         var options = Options(manifest);
-        var requests = AdapterGoldens.Requests(manifest);
         var weight = model.Weight(CausalLm.DownProjName(options.Layer));
         double Bound(string what) => AdapterGoldens.Bound(manifest, "sensitivity_of_weight_change", what);
         // Relative to the change where there is one, exact where the memory was begun anew.
@@ -66,14 +65,7 @@ public sealed class WiseGoldenTests
                 Losses(golden, $"edit{e.Index}.ft_loss", [.. e.Losses.Select(l => l.Target)]);
                 Losses(golden, $"edit{e.Index}.act_loss", [.. e.Losses.Select(l => l.Routing)]);
                 var recorded = manifest.GetProperty("record").GetProperty("edits")[e.Index];
-                Assert.Equal(recorded.GetProperty("iterations").GetInt32(), e.Losses.Count);
-                Assert.Equal(recorded.GetProperty("edits_done").GetInt32(), e.State.Edits);
-                Assert.Equal(recorded.GetProperty("n_memory").GetInt32(), e.State.Stored.Count);
-                Assert.Equal(
-                    recorded.GetProperty("side_min_act").GetDouble(),
-                    e.State.SideLeast,
-                    1e-3 * recorded.GetProperty("side_min_act").GetDouble()
-                );
+                RecordAgrees(recorded, e);
                 Near($"edit{e.Index}.side_weight_after", e.State.Side);
                 if (golden.Entries.ContainsKey($"edit{e.Index}.main_weight"))
                     Near($"edit{e.Index}.main_weight", e.State.Main);
@@ -89,7 +81,27 @@ public sealed class WiseGoldenTests
                 }
             },
         };
-        var inputs = new MethodInputs
+        using var patch = method.Edit(model, Inputs(manifest, golden, options), new Seed(0));
+        Assert.Equal(golden.Entries.Keys.Count(k => k.EndsWith("masked_grad", StringComparison.Ordinal)), steps);
+        Probes(name, manifest, golden, model, patch, options.Layer);
+    }
+
+    private static void RecordAgrees(JsonElement recorded, Wise.Edited e)
+    {
+        Assert.Equal(recorded.GetProperty("iterations").GetInt32(), e.Losses.Count);
+        Assert.Equal(recorded.GetProperty("edits_done").GetInt32(), e.State.Edits);
+        Assert.Equal(recorded.GetProperty("n_memory").GetInt32(), e.State.Stored.Count);
+        Assert.Equal(
+            recorded.GetProperty("side_min_act").GetDouble(),
+            e.State.SideLeast,
+            1e-3 * recorded.GetProperty("side_min_act").GetDouble()
+        );
+    }
+
+    private static MethodInputs Inputs(JsonElement manifest, SafetensorsFile golden, Wise.Options options)
+    {
+        var requests = AdapterGoldens.Requests(manifest);
+        return new MethodInputs
         {
             Edits = requests,
             Contexts = [.. manifest.GetProperty("context_prefixes").EnumerateArray().Select(AdapterGoldens.Ints)],
@@ -104,9 +116,6 @@ public sealed class WiseGoldenTests
                     .Select(r => AdapterGoldens.Ints(r.GetProperty("loc_prompt_ids"))),
             ],
         };
-        using var patch = method.Edit(model, inputs, new Seed(0));
-        Assert.Equal(golden.Entries.Keys.Count(k => k.EndsWith("masked_grad", StringComparison.Ordinal)), steps);
-        Probes(name, manifest, golden, model, patch, options.Layer);
     }
 
     private static void Probes(

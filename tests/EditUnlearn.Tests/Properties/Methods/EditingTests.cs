@@ -176,28 +176,14 @@ public sealed class EditingTests
             patch.Changes.Values.Cast<LowRankChange>().Select(c => matmul(c.Left, c.Right.t())).Single();
         var health = memit.Health!.Single()!["layers"]![0]!;
         Assert.Equal(1, (double)health["written"]!, 1e-3);
-        var z = TargetValues
-            .Optimise(
-                model,
-                [Edits[0]],
-                [
-                    [],
-                ],
-                1,
-                ValueSite.ResidPost,
-                value
-            )[0]
-            .Value;
+        IReadOnlyList<IReadOnlyList<int>> bare =
+        [
+            [],
+        ];
+        var z = TargetValues.Optimise(model, [Edits[0]], bare, 1, ValueSite.ResidPost, value)[0].Value;
         using (memit.ApplyTo(model))
         {
-            using var states = new LookupStates(
-                model,
-                [Edits[0]],
-                [
-                    [],
-                ],
-                1
-            );
+            using var states = new LookupStates(model, [Edits[0]], bare, 1);
             Tensors.Near(z, states.OutputAt(1)[0].to(ScalarType.Float32), 1e-4, "output of the block");
         }
         Tensors.Near(Update(rome), Update(memit), 1e-3, "MEMIT and ROME");

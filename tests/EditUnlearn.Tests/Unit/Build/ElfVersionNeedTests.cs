@@ -86,6 +86,27 @@ public class ElfVersionNeedTests
         foreach (var _ in names)
             w.Write((ushort)2);
         var needAt = image.Position;
+        WriteNeed(w, file, version);
+
+        var headersAt = image.Position;
+        WriteSection(w, 0, 0, 0, 0);
+        WriteSection(w, 3, strAt, symAt - strAt, 0);
+        WriteSection(w, 11, symAt, verAt - symAt, 1);
+        WriteSection(w, 0x6fffffff, verAt, needAt - verAt, 2);
+        WriteSection(w, 0x6ffffffe, needAt, headersAt - needAt, 1);
+
+        var bytes = image.ToArray();
+        BitConverter.TryWriteBytes(bytes.AsSpan(0), 0x464c457fu);
+        bytes[4] = 2;
+        bytes[5] = 1;
+        BitConverter.TryWriteBytes(bytes.AsSpan(0x28), headersAt);
+        BitConverter.TryWriteBytes(bytes.AsSpan(0x3A), (ushort)64);
+        BitConverter.TryWriteBytes(bytes.AsSpan(0x3C), (ushort)5);
+        return bytes;
+    }
+
+    private static void WriteNeed(BinaryWriter w, uint file, uint version)
+    {
         w.Write((ushort)1);
         w.Write((ushort)1);
         w.Write(file);
@@ -96,32 +117,17 @@ public class ElfVersionNeedTests
         w.Write((ushort)2);
         w.Write(version);
         w.Write(0u);
+    }
 
-        var headersAt = image.Position;
-        void Section(uint type, long offset, long size, uint link)
-        {
-            w.Write(0u);
-            w.Write(type);
-            w.Write(0L);
-            w.Write(0L);
-            w.Write(offset);
-            w.Write(size);
-            w.Write(link);
-            w.Write(new byte[20]);
-        }
-        Section(0, 0, 0, 0);
-        Section(3, strAt, symAt - strAt, 0);
-        Section(11, symAt, verAt - symAt, 1);
-        Section(0x6fffffff, verAt, needAt - verAt, 2);
-        Section(0x6ffffffe, needAt, headersAt - needAt, 1);
-
-        var bytes = image.ToArray();
-        BitConverter.TryWriteBytes(bytes.AsSpan(0), 0x464c457fu);
-        bytes[4] = 2;
-        bytes[5] = 1;
-        BitConverter.TryWriteBytes(bytes.AsSpan(0x28), headersAt);
-        BitConverter.TryWriteBytes(bytes.AsSpan(0x3A), (ushort)64);
-        BitConverter.TryWriteBytes(bytes.AsSpan(0x3C), (ushort)5);
-        return bytes;
+    private static void WriteSection(BinaryWriter w, uint type, long offset, long size, uint link)
+    {
+        w.Write(0u);
+        w.Write(type);
+        w.Write(0L);
+        w.Write(0L);
+        w.Write(offset);
+        w.Write(size);
+        w.Write(link);
+        w.Write(new byte[20]);
     }
 }

@@ -34,47 +34,7 @@ public sealed class RatingFormBrowserTests
         var items = design.Sheets[0].Value;
         Directory.CreateDirectory(folder["downloads"]);
 
-        using (var page = await Chromium.OpenAsync(folder["s/form-r01.html"]))
-        {
-            await page.DownloadToAsync(folder["downloads"]);
-            Assert.Equal("Rating sheet", await page.EvaluateAsync("document.title"));
-            Assert.Equal(
-                $"0 of {items.Count} rated",
-                await page.EvaluateAsync("document.getElementById('count').textContent")
-            );
-            // Scales wait for forget quality 1; 7 is no rating of anything.
-            await page.PressAsync("ArrowDown", "3", "7");
-            Assert.Equal($"0 of {items.Count} rated", await Count(page));
-            // First item: 1, 4, 5; the page goes on by itself. Second: 0.
-            await page.PressAsync("1", "4", "5");
-            Assert.Equal("Item 2 of 5", await page.EvaluateAsync("document.getElementById('place').textContent"));
-            await page.PressAsync("0");
-            Assert.Equal($"2 of {items.Count} rated", await Count(page));
-            // A slip of the finger is undone and rated again.
-            await page.PressAsync("u");
-            Assert.Equal($"1 of {items.Count} rated", await Count(page));
-            await page.PressAsync("1", "2", "3");
-            // A comment that a spreadsheet would run.
-            await page.PressAsync("c", "=", "1", "Escape", "0");
-            // Back and over the rated ones to the next open one.
-            await page.PressAsync("ArrowLeft", "ArrowLeft", "n");
-            Assert.Equal("Item 4 of 5", await page.EvaluateAsync("document.getElementById('place').textContent"));
-            await page.PressAsync("s");
-            await Until(() => File.Exists(folder["downloads/sheet-r01.csv"]));
-            Assert.Contains(
-                "2 items are not rated yet",
-                await page.EvaluateAsync("document.getElementById('note').textContent"),
-                StringComparison.Ordinal
-            );
-            foreach (var item in items)
-                Assert.Equal(
-                    item.Answer.Answer.Length == 0 ? StudyExport.EmptyAnswer : item.Answer.Answer,
-                    await AnswerShown(page, items, item)
-                );
-            Assert.Equal("Rating sheet", await page.EvaluateAsync("document.title"));
-            foreach (var width in (int[])[400, 1100])
-                Assert.Equal("true", await Fits(page, width));
-        }
+        await RateHalfAsync(folder, items);
 
         // Half done: the import says which cells are open.
         File.Move(folder["downloads/sheet-r01.csv"], folder["s/sheet-r01.csv"], overwrite: true);
@@ -83,23 +43,7 @@ public sealed class RatingFormBrowserTests
         );
         Assert.Equal(2, open.Problems.Count(p => p.Message.Contains("is empty", StringComparison.Ordinal)));
 
-        using (var page = await Chromium.OpenAsync(folder["s/form-r01.html"]))
-        {
-            await page.DownloadToAsync(folder["downloads"]);
-            await page.EvaluateAsync("document.getElementById('help').open = true");
-            await page.ChooseFileAsync("#load", folder["s/sheet-r01.csv"]);
-            for (var i = 0; i < 100 && await Count(page) != "3 of 5 rated"; i++)
-                await Task.Delay(20);
-            Assert.Equal("3 of 5 rated", await Count(page));
-            await page.EvaluateAsync("document.getElementById('load').blur()");
-            await page.PressAsync("n", "1", "5", "5", "0", "s");
-            await Until(() => File.Exists(folder["downloads/sheet-r01.csv"]));
-            Assert.Contains(
-                "all items rated",
-                await page.EvaluateAsync("document.getElementById('note').textContent"),
-                StringComparison.Ordinal
-            );
-        }
+        await GoOnAsync(folder);
         File.Move(folder["downloads/sheet-r01.csv"], folder["s/sheet-r01.csv"], overwrite: true);
         var import = StudyImport.Read(folder["s"], Key(folder), false);
         (int, int?, int?)[] expected = [(1, 4, 5), (1, 2, 3), (0, null, null), (1, 5, 5), (0, null, null)];
@@ -110,6 +54,68 @@ public sealed class RatingFormBrowserTests
         if (items[2].Attention is null)
             Assert.Equal("=1", import.Ratings.Single(r => r.Code == items[2].Code).Comment);
         Assert.Contains("'=1", File.ReadAllText(folder["s/sheet-r01.csv"]), StringComparison.Ordinal);
+    }
+
+    private static async Task RateHalfAsync(TemporaryFolder folder, IReadOnlyList<StudyItem> items)
+    {
+        using var page = await Chromium.OpenAsync(folder["s/form-r01.html"]);
+        await page.DownloadToAsync(folder["downloads"]);
+        Assert.Equal("Rating sheet", await page.EvaluateAsync("document.title"));
+        Assert.Equal(
+            $"0 of {items.Count} rated",
+            await page.EvaluateAsync("document.getElementById('count').textContent")
+        );
+        // Scales wait for forget quality 1; 7 is no rating of anything.
+        await page.PressAsync("ArrowDown", "3", "7");
+        Assert.Equal($"0 of {items.Count} rated", await Count(page));
+        // First item: 1, 4, 5; the page goes on by itself. Second: 0.
+        await page.PressAsync("1", "4", "5");
+        Assert.Equal("Item 2 of 5", await page.EvaluateAsync("document.getElementById('place').textContent"));
+        await page.PressAsync("0");
+        Assert.Equal($"2 of {items.Count} rated", await Count(page));
+        // A slip of the finger is undone and rated again.
+        await page.PressAsync("u");
+        Assert.Equal($"1 of {items.Count} rated", await Count(page));
+        await page.PressAsync("1", "2", "3");
+        // A comment that a spreadsheet would run.
+        await page.PressAsync("c", "=", "1", "Escape", "0");
+        // Back and over the rated ones to the next open one.
+        await page.PressAsync("ArrowLeft", "ArrowLeft", "n");
+        Assert.Equal("Item 4 of 5", await page.EvaluateAsync("document.getElementById('place').textContent"));
+        await page.PressAsync("s");
+        await Until(() => File.Exists(folder["downloads/sheet-r01.csv"]));
+        Assert.Contains(
+            "2 items are not rated yet",
+            await page.EvaluateAsync("document.getElementById('note').textContent"),
+            StringComparison.Ordinal
+        );
+        foreach (var item in items)
+            Assert.Equal(
+                item.Answer.Answer.Length == 0 ? StudyExport.EmptyAnswer : item.Answer.Answer,
+                await AnswerShown(page, items, item)
+            );
+        Assert.Equal("Rating sheet", await page.EvaluateAsync("document.title"));
+        foreach (var width in (int[])[400, 1100])
+            Assert.Equal("true", await Fits(page, width));
+    }
+
+    private static async Task GoOnAsync(TemporaryFolder folder)
+    {
+        using var page = await Chromium.OpenAsync(folder["s/form-r01.html"]);
+        await page.DownloadToAsync(folder["downloads"]);
+        await page.EvaluateAsync("document.getElementById('help').open = true");
+        await page.ChooseFileAsync("#load", folder["s/sheet-r01.csv"]);
+        for (var i = 0; i < 100 && await Count(page) != "3 of 5 rated"; i++)
+            await Task.Delay(20);
+        Assert.Equal("3 of 5 rated", await Count(page));
+        await page.EvaluateAsync("document.getElementById('load').blur()");
+        await page.PressAsync("n", "1", "5", "5", "0", "s");
+        await Until(() => File.Exists(folder["downloads/sheet-r01.csv"]));
+        Assert.Contains(
+            "all items rated",
+            await page.EvaluateAsync("document.getElementById('note').textContent"),
+            StringComparison.Ordinal
+        );
     }
 
     private static StudyKey Key(TemporaryFolder folder) => StudyKey.Read(folder["s/key.json"]);

@@ -6,19 +6,20 @@ namespace EditUnlearn.Tests.Unit.Reports;
 
 public sealed class CaseTableTests
 {
+    private static AnswerRow Row(int order, string question, string truth, string said, bool refused = false) =>
+        new()
+        {
+            Split = "forget",
+            Order = order,
+            Id = $"facts/{order:0000}",
+            Question = question,
+            Answer = truth,
+            Generated = said,
+            Refused = refused,
+        };
+
     internal static CaseTable Example()
     {
-        AnswerRow Row(int order, string question, string truth, string said, bool refused = false) =>
-            new()
-            {
-                Split = "forget",
-                Order = order,
-                Id = $"facts/{order:0000}",
-                Question = question,
-                Answer = truth,
-                Generated = said,
-                Refused = refused,
-            };
         return CaseTable.Of(
             [
                 (
