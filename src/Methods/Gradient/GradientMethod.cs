@@ -21,6 +21,9 @@ public abstract class GradientMethod(string label, TrainingOptions options) : IM
 {
     private const double BytesPerMegabyte = 1 << 20;
 
+    /// <summary>What it was made with.</summary>
+    public TrainingOptions Training => options;
+
     /// <summary>Told after every update, for tests and logs.</summary>
     public Action<CurvePoint>? Observer { get; init; }
 
@@ -44,6 +47,15 @@ public abstract class GradientMethod(string label, TrainingOptions options) : IM
     /// <param name="reference">The model.</param>
     /// <param name="meeting">The rows of the whole run.</param>
     protected virtual void Prepare(ReferenceModel reference, Meeting meeting) { }
+
+    /// <summary>
+    /// What the loss needs besides rows and what does not change during a run: found once, before it, and read as
+    /// <see cref="TrainedModel.Constant"/>. Null for nothing.
+    /// </summary>
+    /// <param name="model">The model before training.</param>
+    /// <param name="inputs">As for <see cref="Edit"/>.</param>
+    /// <param name="seed">The run's.</param>
+    protected virtual Tensor? Constant(CausalLm model, MethodInputs inputs, Seed seed) => null;
 
     /// <summary>Rows that meet in the course of a run, each once.</summary>
     /// <param name="Forget">Forget rows.</param>
@@ -79,7 +91,8 @@ public abstract class GradientMethod(string label, TrainingOptions options) : IM
             );
 
         using var reference = OpenReference(model, inputs, places);
-        using var trained = TrainedModel.Of(model, options, seed, reference);
+        using var constant = Constant(model, inputs, seed);
+        using var trained = TrainedModel.Of(model, options, seed, reference, constant);
         using var loop = new TrainingLoop(
             trained.Parameters,
             new AdamW.Options { WeightDecay = options.WeightDecay },

@@ -20,8 +20,14 @@ public sealed class TrainedModel : IDisposable
     private readonly List<double> _forget = [],
         _retain = [];
 
-    private TrainedModel(TrainableModel trainable, ReferenceModel? reference, LossNormalisation normalisation) =>
-        (_trainable, _reference, _normalisation) = (trainable, reference, normalisation);
+    private readonly Tensor? _constant;
+
+    private TrainedModel(
+        TrainableModel trainable,
+        ReferenceModel? reference,
+        LossNormalisation normalisation,
+        Tensor? constant
+    ) => (_trainable, _reference, _normalisation, _constant) = (trainable, reference, normalisation, constant);
 
     /// <summary>What moves.</summary>
     public FlatParameters Parameters => _trainable.Parameters;
@@ -43,11 +49,27 @@ public sealed class TrainedModel : IDisposable
     /// <param name="options">What moves, how labels are averaged.</param>
     /// <param name="seed">Of an adapter's initial values and dropout.</param>
     /// <param name="reference">Stays owned by the caller; null where the method has none.</param>
-    public static TrainedModel Of(CausalLm model, TrainingOptions options, Seed seed, ReferenceModel? reference = null)
+    /// <param name="constant">See <see cref="Constant"/>; stays owned by the caller.</param>
+    public static TrainedModel Of(
+        CausalLm model,
+        TrainingOptions options,
+        Seed seed,
+        ReferenceModel? reference = null,
+        Tensor? constant = null
+    )
     {
         ArgumentNullException.ThrowIfNull(options);
-        return new TrainedModel(TrainableModel.Of(model, options.Moving(), seed), reference, options.Normalisation);
+        return new TrainedModel(
+            TrainableModel.Of(model, options.Moving(), seed),
+            reference,
+            options.Normalisation,
+            constant
+        );
     }
+
+    /// <summary>What the method found once, before the run.</summary>
+    public Tensor Constant =>
+        _constant ?? throw new InvalidOperationException("This method was set up without a constant.");
 
     /// <inheritdoc cref="TrainableModel.TrainingPass"/>
     public IDisposable TrainingPass(string name) => _trainable.TrainingPass(name);
@@ -74,6 +96,32 @@ public sealed class TrainedModel : IDisposable
         return LabelLosses
             .RowSums(LabelLosses.Nll(LabelLogits(batch), batch.LabelTargets), batch)
             .MoveToOuterDisposeScope();
+    }
+
+    /// <summary>The same of the forget rows [B]; noted for the curve as their mean per label.</summary>
+    public Tensor ForgetRowNll(UnlearnBatch batch)
+    {
+        ArgumentNullException.ThrowIfNull(batch);
+        var sums = RowNll(batch.Forget);
+        using var scope = NewDisposeScope();
+        Noted(sums.sum() / batch.Forget.LabelDivisor, _forget);
+        return sums;
+    }
+
+    /// <inheritdoc cref="TrainableModel.ResidPost"/>
+    public Tensor ResidPost(Tensor ids, int layer, Tensor? positions = null, Tensor? attentionMask = null) =>
+        _trainable.ResidPost(ids, layer, positions, attentionMask);
+
+    /// <summary>The same of the model before training, without gradient.</summary>
+    public Tensor StartResidPost(Tensor ids, int layer, Tensor? positions = null, Tensor? attentionMask = null)
+    {
+        using var quiet = no_grad();
+        using var scope = NewDisposeScope();
+        var (start, options) = (
+            _trainable.Start,
+            new ForwardOptions { AttentionMask = attentionMask, Only = positions }
+        );
+        return start.Blocks(start.Embed(ids, options), 0, layer + 1, options).MoveToOuterDisposeScope();
     }
 
     /// <summary>The same under the reference, without gradient [B].</summary>

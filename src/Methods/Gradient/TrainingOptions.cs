@@ -30,7 +30,7 @@ public abstract record TrainingOptions
     public AccumulationMode AccumulationMode { get; init; } = AccumulationMode.MeanOfMicroBatches;
 
     /// <summary>How labels are averaged in every loss that is a mean. Origin: the public trainers.</summary>
-    public LossNormalisation Normalisation { get; init; } = LossNormalisation.TokenMean;
+    public virtual LossNormalisation Normalisation { get; init; } = LossNormalisation.TokenMean;
 
     /// <summary>Decoupled weight decay of AdamW [1 / step size]. Origin: PISTOL's configuration.</summary>
     public double WeightDecay { get; init; } = 0.01;
@@ -50,13 +50,15 @@ public abstract record TrainingOptions
     public double WarmupShare { get; init; } = 0.1;
 
     /// <summary>Which weights move. Origin: PISTOL's configuration.</summary>
-    public Trainable Trainable { get; init; } = Trainable.Lora;
+    public virtual Trainable Trainable { get; init; } = Trainable.Lora;
 
-    /// <summary>Blocks that move under <see cref="Trainable.Layers"/>, 0-based. Origin: ours.</summary>
-    public IReadOnlyList<int> Layers { get; init; } = [];
+    /// <summary>
+    /// Blocks that move under <c>layers</c>, or whose memories do under <c>memories</c>, 0-based. Origin: ours.
+    /// </summary>
+    public virtual IReadOnlyList<int> Layers { get; init; } = [];
 
     /// <summary>The adapter under <see cref="Trainable.Lora"/>. Origin: PISTOL's configuration.</summary>
-    public LoraAdapter.Options Lora { get; init; } = new();
+    public virtual LoraAdapter.Options Lora { get; init; } = new();
 
     /// <summary>
     /// Whether each block is recomputed in the backward pass instead of keeping its activations: less memory, about a
@@ -79,7 +81,7 @@ public abstract record TrainingOptions
     /// Forget loss per label [nats] above which the run stops; null to run to the end. ln V is a uniform guess. Origin:
     /// ours.
     /// </summary>
-    public double? MaxForgetLoss { get; init; }
+    public virtual double? MaxForgetLoss { get; init; }
 
     /// <summary>Whether the loss compares states of two models, position by position: that takes memory.</summary>
     public virtual bool ComparesStates => false;

@@ -31,7 +31,8 @@ public sealed record UnlearnBatch(RowBatch Forget, RowBatch? Retain, RowBatch? R
                     [.. places.Select(p => pick(p)!)],
                     device,
                     labelDivisor: wholeUpdate?.Sum(p => pick(p)!.LabelCount),
-                    rowDivisor: wholeUpdate?.Count
+                    rowDivisor: wholeUpdate?.Count,
+                    positionDivisor: wholeUpdate?.Sum(p => pick(p)!.LengthWithoutEnd)
                 );
         return new UnlearnBatch(
             Rows(p => inputs.Forget[p.Forget])!,

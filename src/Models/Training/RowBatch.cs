@@ -69,19 +69,27 @@ public sealed class RowBatch : IDisposable
     /// </summary>
     public double RowDivisor { get; init; }
 
+    /// <summary>
+    /// What a mean over tokens divides by: the tokens of the batch without each row's last, unless accumulation is to
+    /// be exact over a larger step.
+    /// </summary>
+    public double PositionDivisor { get; init; }
+
     /// <summary>Pads and indexes rows.</summary>
     /// <param name="rows">At least one; each with at least one label that has a predecessor.</param>
     /// <param name="device">Where the tensors go.</param>
     /// <param name="promptLabels">Also label the prompt from its second token on, as pretraining does.</param>
     /// <param name="labelDivisor">See <see cref="LabelDivisor"/>; null for the labels of this batch.</param>
     /// <param name="rowDivisor">See <see cref="RowDivisor"/>; null for the rows of this batch.</param>
+    /// <param name="positionDivisor">See <see cref="PositionDivisor"/>; null for the tokens of this batch.</param>
     /// <exception cref="ArgumentException">A row is empty, has no label, or labels its first token.</exception>
     public static RowBatch Of(
         IReadOnlyList<TokenRow> rows,
         Device? device = null,
         bool promptLabels = false,
         double? labelDivisor = null,
-        double? rowDivisor = null
+        double? rowDivisor = null,
+        double? positionDivisor = null
     )
     {
         ArgumentNullException.ThrowIfNull(rows);
@@ -126,6 +134,7 @@ public sealed class RowBatch : IDisposable
         {
             LabelDivisor = labelDivisor ?? positions.Count,
             RowDivisor = rowDivisor ?? rows.Count,
+            PositionDivisor = positionDivisor ?? rows.Sum(r => r.LengthWithoutEnd),
         };
     }
 

@@ -16,6 +16,9 @@ public enum Trainable
 
     /// <summary>Every weight of the listed blocks.</summary>
     Layers,
+
+    /// <summary>The memory, <c>down_proj</c>, of each listed block.</summary>
+    Memories,
 }
 
 /// <summary>
@@ -44,7 +47,10 @@ public sealed class TrainableModel : IDisposable
         /// <summary>Which weights.</summary>
         public Trainable Trainable { get; init; } = Trainable.Lora;
 
-        /// <summary>Blocks that move under <see cref="Training.Trainable.Layers"/>, 0-based.</summary>
+        /// <summary>
+        /// Blocks that move, or whose memories do, under <see cref="Training.Trainable.Layers"/> and
+        /// <see cref="Training.Trainable.Memories"/>, 0-based.
+        /// </summary>
         public IReadOnlyList<int> Layers { get; init; } = [];
 
         /// <summary>The adapter under <see cref="Training.Trainable.Lora"/>.</summary>
@@ -55,6 +61,16 @@ public sealed class TrainableModel : IDisposable
 
         /// <summary>Recompute each block in the backward pass instead of keeping its activations.</summary>
         public bool GradientCheckpointing { get; init; }
+
+        /// <summary>Whether a weight of that name moves itself, not an adapter beside it.</summary>
+        public bool Moves(string name) =>
+            Trainable switch
+            {
+                Trainable.Full => true,
+                Trainable.Layers => Layers.Any(l => name.StartsWith($"model.layers.{l}.", StringComparison.Ordinal)),
+                Trainable.Memories => Layers.Any(l => name == TensorNames.DownProj(l)),
+                _ => false,
+            };
     }
 
     /// <summary>The model before training.</summary>
@@ -89,19 +105,15 @@ public sealed class TrainableModel : IDisposable
             var adapter = new LoraAdapter(maps, options.Lora, seed);
             return new TrainableModel(model, model, adapter.Parameters, adapter, options.GradientCheckpointing);
         }
-        var beyond =
-            options.Trainable == Trainable.Layers
-                ? options.Layers.Where(l => l < 0 || l >= model.Config.Layers).ToList()
-                : [];
+        var beyond = options.Trainable is Trainable.Layers or Trainable.Memories
+            ? options.Layers.Where(l => l < 0 || l >= model.Config.Layers).ToList()
+            : [];
         if (beyond.Count > 0)
             throw new ArgumentException(
                 $"The model has blocks 0 to {model.Config.Layers - 1}, but layers names {string.Join(", ", beyond)}.",
                 nameof(options)
             );
-        bool Moves(string name) =>
-            options.Trainable == Trainable.Full
-            || options.Layers.Any(l => name.StartsWith($"model.layers.{l}.", StringComparison.Ordinal));
-        var moving = model.Weights.Where(w => Moves(w.Key)).ToList();
+        var moving = model.Weights.Where(w => options.Moves(w.Key)).ToList();
         if (moving.Count == 0)
             throw new ArgumentException(
                 "No block is listed under layers, so nothing would be trained.",
@@ -140,6 +152,23 @@ public sealed class TrainableModel : IDisposable
     /// <param name="attentionMask">See <see cref="ForwardOptions.AttentionMask"/>.</param>
     public Tensor Hidden(Tensor ids, Tensor? positions = null, Tensor? attentionMask = null)
     {
+        using var scope = NewDisposeScope();
+        var options = new ForwardOptions { Adapter = _adapter, Only = positions };
+        return Model
+            .FinalNorm(ResidPost(ids, Model.Config.Layers - 1, positions, attentionMask), options)
+            .MoveToOuterDisposeScope();
+    }
+
+    /// <summary>
+    /// The stream as a block leaves it [B, T, D], or at some positions [P, D], with a graph to the moving weights.
+    /// Blocks above are not run.
+    /// </summary>
+    /// <param name="ids">Token ids [B, T].</param>
+    /// <param name="layer">The block, 0-based.</param>
+    /// <param name="positions">See <see cref="ForwardOptions.Only"/>; null for all.</param>
+    /// <param name="attentionMask">See <see cref="ForwardOptions.AttentionMask"/>.</param>
+    public Tensor ResidPost(Tensor ids, int layer, Tensor? positions = null, Tensor? attentionMask = null)
+    {
         ArgumentNullException.ThrowIfNull(ids);
         var options = new ForwardOptions
         {
@@ -151,7 +180,10 @@ public sealed class TrainableModel : IDisposable
         // same inputs.
         var pass = _pass is null ? null : string.Create(CultureInfo.InvariantCulture, $"{_pass}/{_forwards++}");
         using var dropout = Dropout(pass);
-        return _recompute && is_grad_enabled() ? Recomputed(ids, options, pass) : Model.Hidden(ids, options);
+        if (_recompute && is_grad_enabled())
+            return Recomputed(ids, options, pass, layer + 1);
+        using var scope = NewDisposeScope();
+        return Model.Blocks(Model.Embed(ids, options), 0, layer + 1, options).MoveToOuterDisposeScope();
     }
 
     /// <summary>Logits [.., V] of states after the last norm.</summary>
@@ -222,9 +254,9 @@ public sealed class TrainableModel : IDisposable
     }
 
     // Runs the blocks without a graph and keeps what each received; the backward pass runs them again, one by one.
-    private Tensor Recomputed(Tensor ids, ForwardOptions options, string? pass)
+    private Tensor Recomputed(Tensor ids, ForwardOptions options, string? pass, int blocks)
     {
-        var inputs = new Tensor[Model.Config.Layers];
+        var inputs = new Tensor[blocks];
         Tensor top;
         using (no_grad())
         {
@@ -232,7 +264,7 @@ public sealed class TrainableModel : IDisposable
             for (var layer = 0; layer < inputs.Length; layer++)
             {
                 inputs[layer] = h;
-                h = Model.Blocks(h, layer, layer + 1, Within(options, layer));
+                h = Model.Blocks(h, layer, layer + 1, Within(options, layer, blocks));
             }
             top = h;
         }
@@ -242,7 +274,7 @@ public sealed class TrainableModel : IDisposable
         var later = options with { AttentionMask = mask, Only = only };
         Tensor[] kept = [leaf, again, .. new[] { mask, only }.OfType<Tensor>(), .. inputs];
         _deferred.Add(() => BackThroughBlocks(leaf, inputs, again, later, pass), kept);
-        return Model.FinalNorm(leaf, options);
+        return leaf;
     }
 
     private void BackThroughBlocks(Tensor leaf, Tensor[] inputs, Tensor ids, ForwardOptions options, string? pass)
@@ -257,7 +289,7 @@ public sealed class TrainableModel : IDisposable
             // Below the lowest block that moves there is nothing to collect.
             var below = LowestMoving() < layer;
             var input = below ? DeferredBackward.Leaf(inputs[layer]) : inputs[layer].detach();
-            var output = Model.Blocks(input, layer, layer + 1, Within(options, layer));
+            var output = Model.Blocks(input, layer, layer + 1, Within(options, layer, inputs.Length));
             if (!output.requires_grad)
                 return;
             output.backward([gradient]);
@@ -271,8 +303,8 @@ public sealed class TrainableModel : IDisposable
     }
 
     // Blocks that are run one by one: only the last of all may leave positions out.
-    private ForwardOptions Within(ForwardOptions options, int layer) =>
-        layer == Model.Config.Layers - 1 ? options : options with { Only = null };
+    private static ForwardOptions Within(ForwardOptions options, int layer, int blocks) =>
+        layer == blocks - 1 ? options : options with { Only = null };
 
     // The lowest block with moving weights; -1 where the embedding moves.
     private int LowestMoving()
@@ -282,7 +314,7 @@ public sealed class TrainableModel : IDisposable
         if (Parameters.Views.ContainsKey(TensorNames.Embedding))
             return -1;
         for (var layer = 0; layer < Model.Config.Layers; layer++)
-            if (Parameters.Views.ContainsKey(TensorNames.InputNorm(layer)))
+            if (Parameters.Views.ContainsKey(TensorNames.DownProj(layer)))
                 return layer;
         return Model.Config.Layers;
     }

@@ -84,13 +84,7 @@ public sealed record TrainingMemory(
         var config = plan.Config;
         var all = Count(config, _ => true);
         var lora = plan.Moves.Trainable == Trainable.Lora;
-        var moving =
-            lora ? AdapterParameters(config, plan.Moves.Lora)
-            : plan.Moves.Trainable == Trainable.Full ? all
-            : Count(
-                config,
-                name => plan.Moves.Layers.Any(l => name.StartsWith($"model.layers.{l}.", StringComparison.Ordinal))
-            );
+        var moving = lora ? AdapterParameters(config, plan.Moves.Lora) : Count(config, plan.Moves.Moves);
         // Factors are float32 whatever the model is; moments have the type of what they belong to.
         var movingBytes = lora ? Float : plan.WeightBytes;
         var share = plan.Moves.GradientCheckpointing ? RecomputedHeapShare : KeptHeapShare;

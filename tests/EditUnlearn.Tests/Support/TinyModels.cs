@@ -45,6 +45,24 @@ public static class TinyModels
         return model;
     }
 
+    /// <summary>
+    /// A model whose blocks write nothing: the stream is 1 everywhere, and every position has these logits, whatever
+    /// comes before. For examples computed by hand.
+    /// </summary>
+    public static CausalLm Constant(params double[] logits)
+    {
+        var model = Llama(words: logits.Length);
+        using var quiet = TorchSharp.torch.no_grad();
+        foreach (var (name, weight) in model.Weights)
+            if (name.EndsWith("o_proj.weight", StringComparison.Ordinal) || name.Contains("down_proj"))
+                weight.zero_();
+        model.Weight("model.embed_tokens.weight").fill_(1);
+        var head = model.Weight("lm_head.weight");
+        for (var word = 0; word < logits.Length; word++)
+            head[word].fill_(logits[word] / model.Config.HiddenSize);
+        return model;
+    }
+
     /// <summary>Rows of random tokens: BOS, a prompt, an answer, EOS.</summary>
     public static IReadOnlyList<TokenRow> Rows(int count, ulong seed = 5)
     {

@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using EditUnlearn.Foundation;
 using EditUnlearn.Methods;
 using EditUnlearn.Methods.Gradient;
@@ -205,105 +206,95 @@ public sealed class GradientPropertyTests
         Assert.Equal(Loss(union: false) / 2, Loss(union: true), Close);
     }
 
+    public static TheoryData<string, string> GradientMethods
+    {
+        get
+        {
+            TheoryData<string, string> cases = [];
+            foreach (var entry in MethodCatalog.All.Where(m => m.Options.IsSubclassOf(typeof(TrainingOptions))))
+                cases.Add(entry.Name, "{}");
+            cases.Add("dpo", """{"retainWeight":1}""");
+            cases.Add("idk", """{"union":true}""");
+            return cases;
+        }
+    }
+
+    // A short run of a method of the catalogue; options that it does not have are left out.
+    private static (IReadOnlyList<CurvePoint> Curve, WeightPatch Patch) Run(
+        CausalLm model,
+        string name,
+        string own,
+        JsonObject options
+    )
+    {
+        var entry = MethodCatalog.Find(name)!;
+        var all = OptionStack.Overlay(
+            MethodContract.Known(
+                entry,
+                OptionStack.Overlay(
+                    new JsonObject
+                    {
+                        ["steps"] = 3,
+                        ["warmupShare"] = 0,
+                        ["learningRate"] = 1e-3,
+                    },
+                    options
+                )
+            ),
+            JsonNode.Parse(own)!.AsObject()
+        );
+        IReadOnlyList<CurvePoint> curve = [];
+        var patch = MethodContract
+            .Make(entry, all)
+            .Edit(model, Inputs() with { Trained = r => curve = r.Curve }, new Seed(11));
+        return (curve, (WeightPatch)patch);
+    }
+
     [Theory]
-    [InlineData(LossNormalisation.TokenMean)]
-    [InlineData(LossNormalisation.SampleMean)]
-    public void Exact_accumulation_is_one_large_pass_for_every_loss(LossNormalisation normalisation)
+    [MemberData(nameof(GradientMethods))]
+    public void Exact_accumulation_is_one_large_pass_for_every_loss(string method, string own)
     {
         using var model = TinyModels.Llama();
-        Func<TrainingOptions, Action<CurvePoint>, GradientMethod>[] methods =
-        [
-            (t, o) => new GradientAscent(Like(new GradientAscent.Options(), t)) { Observer = o },
-            (t, o) => new GradientDifference(Like(new GradientDifference.Options(), t)) { Observer = o },
-            (t, o) => new KlMinimisation(Like(new KlMinimisation.Options(), t)) { Observer = o },
-            (t, o) =>
-                new PreferenceOptimisation(Like(new PreferenceOptimisation.Options { RetainWeight = 1 }, t))
-                {
-                    Observer = o,
-                },
-            (t, o) => new RefusalTraining(Like(new RefusalTraining.Options(), t)) { Observer = o },
-            (t, o) => new RefusalTraining(Like(new RefusalTraining.Options { Union = true }, t)) { Observer = o },
-        ];
-        foreach (var make in methods)
+        foreach (var normalisation in (string[])["tokenMean", "sampleMean"])
         {
-            var whole = Short(
-                new GradientAscent.Options
+            JsonObject Passes(int rows, int passes) =>
+                new()
                 {
-                    Normalisation = normalisation,
-                    BatchSize = 4,
-                    AccumulationMode = AccumulationMode.Exact,
-                }
-            );
-            var (one, p1) = Run(o => make(whole, o), model);
-            var (two, p2) = Run(o => make(whole with { BatchSize = 2, Accumulation = 2 }, o), model);
+                    ["normalisation"] = normalisation,
+                    ["batchSize"] = rows,
+                    ["accumulation"] = passes,
+                    ["accumulationMode"] = "exact",
+                };
+            var (one, p1) = Run(model, method, own, Passes(4, 1));
+            var (two, p2) = Run(model, method, own, Passes(2, 2));
+            Assert.Equal(3, one.Count);
             foreach (var (a, b) in one.Zip(two))
                 Assert.Equal(a.Loss, b.Loss, 1e-4 * Math.Max(1, Math.Abs(a.Loss)));
             Assert.Equal(one[0].GradientNorm, two[0].GradientNorm, 1e-4 * one[0].GradientNorm);
             p1.Dispose();
             p2.Dispose();
         }
-
-        static T Like<T>(T options, TrainingOptions like)
-            where T : TrainingOptions =>
-            options with
-            {
-                Normalisation = like.Normalisation,
-                BatchSize = like.BatchSize,
-                Accumulation = like.Accumulation,
-                AccumulationMode = like.AccumulationMode,
-                Trainable = like.Trainable,
-                Steps = like.Steps,
-                LearningRate = like.LearningRate,
-                WarmupShare = like.WarmupShare,
-            };
     }
 
     [Theory]
-    [InlineData(Trainable.Full, 0.0)]
-    [InlineData(Trainable.Lora, 0.0)]
-    [InlineData(Trainable.Lora, 0.3)]
-    [InlineData(Trainable.Layers, 0.0)]
-    public void Recomputing_blocks_changes_neither_losses_nor_weights(Trainable trainable, double dropout)
+    [MemberData(nameof(GradientMethods))]
+    public void Recomputing_blocks_changes_neither_losses_nor_weights(string method, string own)
     {
         using var model = TinyModels.Llama();
         foreach (
-            var make in (Func<bool, Action<CurvePoint>, GradientMethod>[])
-                [
-                    (c, o) =>
-                        new KlMinimisation(
-                            Short(
-                                new KlMinimisation.Options
-                                {
-                                    GradientCheckpointing = c,
-                                    Layers = [1],
-                                    Lora = new LoraAdapter.Options { Dropout = dropout },
-                                },
-                                trainable
-                            )
-                        )
-                        {
-                            Observer = o,
-                        },
-                    (c, o) =>
-                        new PreferenceOptimisation(
-                            Short(
-                                new PreferenceOptimisation.Options
-                                {
-                                    GradientCheckpointing = c,
-                                    Layers = [1],
-                                    Lora = new LoraAdapter.Options { Dropout = dropout },
-                                },
-                                trainable
-                            )
-                        )
-                        {
-                            Observer = o,
-                        },
-                ]
+            var (trainable, dropout) in (ReadOnlySpan<(string, double)>)
+                [("full", 0), ("lora", 0), ("lora", 0.3), ("layers", 0), ("memories", 0)]
         )
         {
-            var (plain, kept) = Run(o => make(false, o), model);
-            var (again, recomputed) = Run(o => make(true, o), model);
+            JsonObject Moving(bool recompute) =>
+                new()
+                {
+                    ["trainable"] = trainable,
+                    ["lora"] = new JsonObject { ["dropout"] = dropout },
+                    ["gradientCheckpointing"] = recompute,
+                };
+            var (plain, kept) = Run(model, method, own, Moving(false));
+            var (again, recomputed) = Run(model, method, own, Moving(true));
             foreach (var (a, b) in plain.Zip(again))
             {
                 Assert.Equal(a.Loss, b.Loss, 1e-5 * Math.Max(1, Math.Abs(a.Loss)));
@@ -313,6 +304,20 @@ public sealed class GradientPropertyTests
             kept.Dispose();
             recomputed.Dispose();
         }
+    }
+
+    [Fact]
+    public void Memories_alone_move_where_they_are_chosen()
+    {
+        using var model = TinyModels.Llama();
+        var (_, patch) = Run(
+            model,
+            "ga",
+            "{}",
+            new JsonObject { ["trainable"] = "memories", ["layers"] = new JsonArray(0, 2) }
+        );
+        Assert.Equal([CausalLm.DownProjName(0), CausalLm.DownProjName(2)], patch.Changes.Keys.Order());
+        patch.Dispose();
     }
 
     [Fact]

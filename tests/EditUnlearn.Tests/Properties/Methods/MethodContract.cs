@@ -17,7 +17,7 @@ namespace EditUnlearn.Tests.Properties.Methods;
 internal static class MethodContract
 {
     // What fits a model of three blocks and a run of a second, by the name of the option.
-    private static readonly Dictionary<string, JsonNode> Small = new()
+    private static readonly JsonObject Small = new()
     {
         ["trainable"] = "full",
         ["learningRate"] = 1e-2,
@@ -52,18 +52,23 @@ internal static class MethodContract
     /// <param name="options">What differs from the small options, or null.</param>
     public static IMethod Make(MethodEntry entry, JsonObject? options = null)
     {
-        var known = OptionStack.Of(entry, MethodPreset.Reference).InForce;
-        var small = new JsonObject(
-            Small.Where(s => known.ContainsKey(s.Key)).Select(s => KeyValuePair.Create(s.Key, s.Value.DeepClone()))!
-        );
         var stack = OptionStack.Of(
             entry,
             MethodPreset.Reference,
             null,
-            new OptionLayer("small", small),
+            new OptionLayer("small", Known(entry, Small)),
             new OptionLayer("case", options)
         );
         return entry.Create(stack.Bind(out var problems) ?? throw new ArgumentException(string.Join(", ", problems)));
+    }
+
+    /// <summary>Of some options those that the method has.</summary>
+    public static JsonObject Known(MethodEntry entry, JsonObject options)
+    {
+        var known = OptionStack.Of(entry, MethodPreset.Reference).InForce;
+        return new JsonObject(
+            options.Where(o => known.ContainsKey(o.Key)).Select(o => KeyValuePair.Create(o.Key, o.Value?.DeepClone()))
+        );
     }
 
     /// <summary>The model comes back, the seed decides, and the patch does something and comes off again.</summary>
