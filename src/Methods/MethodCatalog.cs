@@ -16,6 +16,7 @@ public static class MethodCatalog
         KlMinimisation.Declaration.Entry,
         PreferenceOptimisation.Declaration.Entry,
         RefusalTraining.Declaration.Entry,
+        NegativePreference.Declaration.Entry,
         Rome.Declaration.Entry,
         Memit.Declaration.Entry,
         Grace.Declaration.Entry,
