@@ -17,6 +17,7 @@ public static class MethodCatalog
         PreferenceOptimisation.Declaration.Entry,
         RefusalTraining.Declaration.Entry,
         NegativePreference.Declaration.Entry,
+        SimpleNegativePreference.Declaration.Entry,
         Rome.Declaration.Entry,
         Memit.Declaration.Entry,
         Grace.Declaration.Entry,
