@@ -18,6 +18,7 @@ public static class MethodCatalog
         RefusalTraining.Declaration.Entry,
         NegativePreference.Declaration.Entry,
         SimpleNegativePreference.Declaration.Entry,
+        RepresentationMisdirection.Declaration.Entry,
         Rome.Declaration.Entry,
         Memit.Declaration.Entry,
         Grace.Declaration.Entry,
