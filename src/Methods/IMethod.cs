@@ -90,9 +90,8 @@ public sealed record MethodInputs
     public IReadOnlyList<IReadOnlyList<int>> Locality { get; init; } = [];
 
     /// <summary>
-    /// Draws whose outcome is given, by the purpose they are drawn for, to repeat a run elsewhere: <c>value/ID</c> the
-    /// start of GRACE's value of an edit [D], <c>mask/N</c> the mask of WISE's N-th memory [D, F]. A purpose that is
-    /// not here is drawn.
+    /// Draws whose outcome is given, by the purpose they are drawn for, to repeat a run elsewhere; the purposes stand
+    /// in the methods' files. A purpose that is not here is drawn.
     /// </summary>
     public IReadOnlyDictionary<string, Tensor> Draws { get; init; } = new Dictionary<string, Tensor>();
 
