@@ -100,7 +100,7 @@ internal sealed class AlphaEdit(AlphaEdit.Options options) : IMethod
                         new JsonObject { ["targetIds"] = "offsets", ["appendEos"] = true }
                     ),
                 ],
-                // Source: editing specification, section 7. Where the reference has no file, the numbers are ours.
+                // Source: docs/methods.md, "AlphaEdit". Where the reference has no file, the numbers are ours.
                 Families =
                 [
                     new(

@@ -128,7 +128,7 @@ internal sealed class Grace(Grace.Options options) : IMethod
                         }
                     ),
                 ],
-                // Source: editing specification, section 7. Where the reference has no file, the numbers are ours.
+                // Source: docs/methods.md, "GRACE". Where the reference has no file, the numbers are ours.
                 Families =
                 [
                     new("llama2", "reference file for Llama-2-7B", []),

@@ -77,7 +77,7 @@ internal sealed class Memit(Memit.Options options) : IMethod
                         new JsonObject { ["targetIds"] = "offsets", ["appendEos"] = true }
                     ),
                 ],
-                // Source: editing specification, section 7. Where the reference has no file, the numbers are ours.
+                // Source: docs/methods.md, "MEMIT". Where the reference has no file, the numbers are ours.
                 Families =
                 [
                     new("llama2", "reference file for Llama-2-7B", []),

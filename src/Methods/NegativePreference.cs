@@ -10,7 +10,7 @@ namespace EditUnlearn.Methods;
 /// pushes less the further it has fallen.
 /// </summary>
 /// <remarks>
-/// Source: Zhang, Lin, Bai and Mei (2024), equation 3; unlearning specification, section 13. With s = log pi(answer |
+/// Source: Zhang, Lin, Bai and Mei (2024), equation 3 (docs/methods.md, "NPO"). With s = log pi(answer |
 /// question), a sum over tokens, L = mean -(2 / beta) log sigmoid(-beta (s(a) - s_0(a))) + alpha L(S_R). The first term
 /// is the preference loss without a preferred answer. It is above 0 and falls towards 0; with beta towards 0 its
 /// gradient is that of ascent on s. Differs from the source: nothing.

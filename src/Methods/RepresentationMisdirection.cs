@@ -12,7 +12,7 @@ namespace EditUnlearn.Methods;
 /// retain rows where it was.
 /// </summary>
 /// <remarks>
-/// Source: Li et al. (2024, WMDP), section 4; unlearning specification, section 13. Symbols: h [D] the stream after
+/// Source: Li et al. (2024, WMDP), section 4 (docs/methods.md, "RMU"). Symbols: h [D] the stream after
 /// block l, h_0 that of the model before training, u [D] a direction of length 1, drawn once.
 /// L = mean over forget tokens of |h - c u|^2 / D + alpha mean over retain tokens of |h - h_0|^2 / D. Tokens are those
 /// of questions and answers, without EOS. Only the memories of blocks l - 2 to l move, and blocks above l are not run.

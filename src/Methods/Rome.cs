@@ -88,7 +88,7 @@ internal sealed class Rome(Rome.Options options) : IMethod
                         }
                     ),
                 ],
-                // Source: editing specification, section 7. Where the reference has no file, the numbers are ours.
+                // Source: docs/methods.md, "ROME". Where the reference has no file, the numbers are ours.
                 Families =
                 [
                     new("llama2", "reference file for Llama-2-7B", []),

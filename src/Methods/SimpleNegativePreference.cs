@@ -9,7 +9,7 @@ namespace EditUnlearn.Methods;
 /// Simple negative preference optimisation: makes the true answer less likely, token for token, and needs no reference.
 /// </summary>
 /// <remarks>
-/// Source: Fan et al. (2024), equation 4; unlearning specification, section 13. With s = log pi(answer | question), a
+/// Source: Fan et al. (2024), equation 4 (docs/methods.md, "SimNPO"). With s = log pi(answer | question), a
 /// sum over the |a| labels of a row, L = mean -(2 / beta) log sigmoid(-(beta / |a|) s(a) - gamma) + alpha L(S_R). A row
 /// counts the same whatever its length. The first term is above 0 and falls towards 0. Differs from the source:
 /// nothing.

@@ -6,7 +6,13 @@ namespace EditUnlearn.Reports;
 /// <param name="Name">In the scores: <c>ga</c>.</param>
 /// <param name="Label">In print: <c>GA</c>.</param>
 /// <param name="IsEditing">Editing or unlearning: bold is given within each.</param>
-public sealed record ReportMethod(string Name, string Label, bool IsEditing);
+/// <param name="InPaper">Whether the paper's tables have it. What they lack stands below and takes no part in bold and
+/// underline, so that the marks compare the paper's methods.</param>
+public sealed record ReportMethod(string Name, string Label, bool IsEditing, bool InPaper = true)
+{
+    /// <summary>What a row or a bar is called: a star marks what is not in the paper.</summary>
+    public string Heading => InPaper ? Label : Label + "*";
+}
 
 /// <summary>Which models and which forget sets play the paper's parts in this study.</summary>
 public sealed record StudyScope
@@ -139,18 +145,12 @@ public sealed record StudyScope
         ?? PaperMethods.FirstOrDefault(m => m.Name == method)?.Label
         ?? method;
 
-    /// <summary>The paper's rows with what else the study ran, each further method at the end of its family.</summary>
+    /// <summary>The paper's rows, and below them what else the study ran.</summary>
     public static IReadOnlyList<ReportMethod> WithPaperMethods(IReadOnlyList<ReportMethod> ran)
     {
         ArgumentNullException.ThrowIfNull(ran);
-        var further = ran.Where(m => PaperMethods.All(p => p.Name != m.Name)).ToList();
-        return
-        [
-            .. PaperMethods.Where(m => !m.IsEditing),
-            .. further.Where(m => !m.IsEditing),
-            .. PaperMethods.Where(m => m.IsEditing),
-            .. further.Where(m => m.IsEditing),
-        ];
+        var further = ran.Where(m => PaperMethods.All(p => p.Name != m.Name));
+        return [.. PaperMethods, .. further.Select(m => m with { InPaper = false })];
     }
 
     /// <summary>

@@ -6,7 +6,10 @@ namespace EditUnlearn.Methods.Gradient;
 /// Settings of public trainers that hold for every gradient method, as what differs from the defaults of
 /// <see cref="TrainingOptions"/>. A method adds what the trainer sets for it alone.
 /// </summary>
-/// <remarks>Source: unlearning specification, sections 2, 3.4, 3.6 and 8.</remarks>
+/// <remarks>
+/// Sources: configurations and code of PISTOL (Qiu et al., 2024), TOFU (Maini et al., 2024) and OpenUnlearning;
+/// docs/methods.md, "Gradient methods".
+/// </remarks>
 internal static class TrainerPresets
 {
     /// <summary>Tokens to which PISTOL and TOFU pad every row.</summary>

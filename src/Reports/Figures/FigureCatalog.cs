@@ -118,7 +118,7 @@ public static class FigureCatalog
                     PanelKind.Bars,
                     title,
                     "",
-                    [.. scope.Methods.Select(m => m.Label)],
+                    [.. scope.Methods.Select(m => m.Heading)],
                     0,
                     2,
                     [
@@ -136,7 +136,7 @@ public static class FigureCatalog
             return new Figure(
                 "figure4-left",
                 "Score: 1 − Rouge1 forget + Rouge1 retain (2 ideal, 1 useless)",
-                Note,
+                scope.Methods.Any(m => !m.InPaper) ? $"{Note} *: not in the paper.".Trim() : Note,
                 [
                     Of($"{Words(scope.Facts)} (pretrained), {scope.LabelOf(scope.Main)}", scope.Main, scope.Facts),
                     Of(

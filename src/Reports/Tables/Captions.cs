@@ -53,6 +53,8 @@ public static class Captions
         sentences.Add("Gray: the model is broken, or nothing was forgotten.");
         if (layout.RiseOver is { } over)
             sentences.Add($"In brackets: rise over the split {over}.");
+        if (layout.Blocks.Any(b => b.Rows.Any(r => r.Family == LayoutRow.Further)))
+            sentences.Add("*: not in the paper, left out of bold and underline.");
         if (table.Cells.Any(c => c.Diverged))
             sentences.Add("†: training diverged; the numbers are those of the last finite state.");
         if (table.Cells.Any(c => c.Value is null))

@@ -64,7 +64,7 @@ public sealed class Table
             foreach (var group in layout.Groups)
                 MarkingRule.Mark(
                     block
-                        .Rows.Where(r => r.Family is not null)
+                        .Rows.Where(r => r.Family is not (null or LayoutRow.Further))
                         .SelectMany(r =>
                             group.Columns.SelectMany(c =>
                                 c.Metrics.Where(m => m != Refusals)

@@ -179,7 +179,13 @@ public static class TableCatalog
         ];
 
         private static LayoutRow Row(ReportMethod m) =>
-            new(m.Label, new Where { Method = m.Name }, m.IsEditing ? Editing : Unlearning);
+            new(
+                m.Heading,
+                new Where { Method = m.Name },
+                !m.InPaper ? LayoutRow.Further
+                    : m.IsEditing ? Editing
+                    : Unlearning
+            );
 
         private static LayoutGroup Of(string model, params LayoutColumns[] columns) =>
             new("", new Where { Model = model }, columns);

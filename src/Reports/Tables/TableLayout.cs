@@ -50,7 +50,11 @@ public sealed record Where
 /// <param name="Label">In print.</param>
 /// <param name="Where">What it says of its runs.</param>
 /// <param name="Family">Rows of one family compete for bold; null for a row that takes no part.</param>
-public sealed record LayoutRow(string Label, Where Where, string? Family);
+public sealed record LayoutRow(string Label, Where Where, string? Family)
+{
+    /// <summary>The family of methods that the paper's tables do not have: they are grey or not, but never marked.</summary>
+    public const string Further = "further";
+}
 
 /// <summary>Rows below each other under one heading.</summary>
 /// <param name="Label">In print; empty for no heading.</param>
