@@ -4,7 +4,9 @@ using EditUnlearn.Pipeline;
 
 namespace EditUnlearn.Stages;
 
-/// <summary>Says where each option of a method comes from: its own file, a preset, a profile, the command line.</summary>
+/// <summary>
+/// Says where each option of a method comes from: its own file, a preset, a profile, the command line.
+/// </summary>
 internal static class OptionOrigins
 {
     /// <summary>A map of a profile as a layer over the method's own values.</summary>

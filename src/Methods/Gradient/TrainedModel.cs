@@ -119,7 +119,11 @@ public sealed class TrainedModel : IDisposable
         using var scope = NewDisposeScope();
         var (start, options) = (
             _trainable.Start,
-            new ForwardOptions { AttentionMask = attentionMask, Positions = positions is null ? null : Positions.At(positions) }
+            new ForwardOptions
+            {
+                AttentionMask = attentionMask,
+                Positions = positions is null ? null : Positions.At(positions),
+            }
         );
         return start.Blocks(start.Embed(ids, options), 0, layer + 1, options).MoveToOuterDisposeScope();
     }

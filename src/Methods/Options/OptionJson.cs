@@ -45,7 +45,11 @@ internal static class OptionJson
                 );
             else if (value is null && nullability.Create(member).WriteState == NullabilityState.NotNull)
                 yield return new OptionProblem($"{path}.{key}", "has no value", "leave it out to keep the value below");
-            else if (value is JsonObject inner && member.PropertyType is { IsClass: true } type && type != typeof(string))
+            else if (
+                value is JsonObject inner
+                && member.PropertyType is { IsClass: true } type
+                && type != typeof(string)
+            )
                 foreach (var problem in Misplaced(type, inner, $"{path}.{key}"))
                     yield return problem;
     }

@@ -153,7 +153,11 @@ public sealed class TrainableModel : IDisposable
     public Tensor Hidden(Tensor ids, Tensor? positions = null, Tensor? attentionMask = null)
     {
         using var scope = NewDisposeScope();
-        var options = new ForwardOptions { Adapter = _adapter, Positions = positions is null ? null : Positions.At(positions) };
+        var options = new ForwardOptions
+        {
+            Adapter = _adapter,
+            Positions = positions is null ? null : Positions.At(positions),
+        };
         return Model
             .FinalNorm(ResidPost(ids, Model.Config.Layers - 1, positions, attentionMask), options)
             .MoveToOuterDisposeScope();

@@ -7,8 +7,8 @@ internal sealed record Axis(string Name, IReadOnlyList<string> Labels);
 
 /// <summary>
 /// Reads the axes of a stage. An axis runs over the entries of a map of the profile and carries their values
-/// (<c>model: models</c>), over some of them (<c>of</c> with <c>only</c>, <c>where</c> or <c>having</c>), or over a list
-/// of labels.
+/// (<c>model: models</c>), over some of them (<c>of</c> with <c>only</c>, <c>where</c> or <c>having</c>), or over a
+/// list of labels.
 /// </summary>
 internal sealed class AxisReader(Resolver resolver, Problems problems)
 {
@@ -41,7 +41,9 @@ internal sealed class AxisReader(Resolver resolver, Problems problems)
             }
     }
 
-    /// <summary>Every combination of labels in the order of the axes; a later axis may depend on an earlier one.</summary>
+    /// <summary>
+    /// Every combination of labels in the order of the axes; a later axis may depend on an earlier one.
+    /// </summary>
     public (IReadOnlyList<Axis> Axes, IReadOnlyList<IReadOnlyList<AxisLabel>> Cells) Product(YamlMap axes)
     {
         var all = new List<Axis>();
@@ -187,12 +189,7 @@ internal sealed class AxisReader(Resolver resolver, Problems problems)
         return labels;
     }
 
-    private bool Holds(
-        YamlValue where,
-        AxisLabel entry,
-        IReadOnlyList<AxisLabel> all,
-        IReadOnlyList<AxisLabel> before
-    )
+    private bool Holds(YamlValue where, AxisLabel entry, IReadOnlyList<AxisLabel> all, IReadOnlyList<AxisLabel> before)
     {
         if (where is not YamlMap rules)
         {

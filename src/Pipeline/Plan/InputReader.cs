@@ -8,7 +8,8 @@ namespace EditUnlearn.Pipeline;
 /// </summary>
 /// <remarks>
 /// <c>apply</c> means the cells of that stage that agree with this one on every axis of the same name;
-/// <c>apply[llama2,*,rome]</c> says the labels, <c>*</c> for any; <c>apply/curve</c> means another output than the first.
+/// <c>apply[llama2,*,rome]</c> says the labels, <c>*</c> for any; <c>apply/curve</c> means another output than the
+/// first.
 /// </remarks>
 internal sealed partial class InputReader(
     string root,

@@ -18,7 +18,9 @@ public sealed record PipelineFile(string Root, YamlMap Content, IReadOnlyDiction
 
     internal const string DefaultProfile = "default-profile";
 
-    /// <summary>Names of the profiles that can be run, in the order of the alphabet; abstract ones are left out.</summary>
+    /// <summary>
+    /// Names of the profiles that can be run, in the order of the alphabet; abstract ones are left out.
+    /// </summary>
     public IReadOnlyList<string> Profiles =>
         [.. Sources.Values.Where(s => !ProfileLayers.IsAbstract(s)).Select(s => s.Name).Order(StringComparer.Ordinal)];
 
@@ -65,7 +67,9 @@ public sealed record PipelineFile(string Root, YamlMap Content, IReadOnlyDiction
     }
 }
 
-/// <summary>The file of one profile, not yet read as YAML: a mistake in a profile matters only to who asks for it.</summary>
+/// <summary>
+/// The file of one profile, not yet read as YAML: a mistake in a profile matters only to who asks for it.
+/// </summary>
 /// <param name="Name">The name of the profile: that of the file, without its ending.</param>
 /// <param name="File">For messages: <c>profiles/mini.yaml</c>.</param>
 /// <param name="Text">YAML.</param>

@@ -71,8 +71,8 @@ public sealed class PlanBuilder
         var inputs = new InputReader(_file.Root, stages, drafts, _resolver, _problems);
         // Another name is another name even where nothing uses it.
         foreach (var alias in drafts.Values.Where(d => d.Run is null))
-        foreach (var cell in alias.Cells)
-            inputs.Read(alias.Name, InputCount.Many, new YamlScalar(alias.Name, true, alias.Place), cell);
+            foreach (var cell in alias.Cells)
+                inputs.Read(alias.Name, InputCount.Many, new YamlScalar(alias.Name, true, alias.Place), cell);
         var completer = new CellCompleter(_resolver, _reader, inputs, _problems);
         var cells = drafts
             .Values.Where(d => d.Run is not null)

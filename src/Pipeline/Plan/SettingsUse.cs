@@ -65,8 +65,8 @@ internal sealed class SettingsUse
                 _problems.Add(setting.Place, $"no stage reads '{setting.Key}'", $"did you mean '{near}'?");
     }
 
-    // `read` is what remains of the paths that lead here; where one ends the map is taken whole, and what may be in it is
-    // its reader's business. The map of an axis is looked into all the same.
+    // `read` is what remains of the paths that lead here; where one ends the map is taken whole, and what may be in it
+    // is its reader's business. The map of an axis is looked into all the same.
     private void Check(YamlMap map, string path, IReadOnlyList<string[]> read)
     {
         if (read.Any(r => r.Length == 0) && !read.Any(r => r.Length > 0 && r[0] == Any))

@@ -187,7 +187,7 @@ public sealed class Scheduler(
     // Until nothing more becomes known: what is there, what must run, what cannot.
     private void Sift(Work work, RunOptions options)
     {
-        for (var i = 0; i < work.Waiting.Count; )
+        for (var i = 0; i < work.Waiting.Count;)
         {
             var cell = work.Waiting[i];
             var sources = cell.Inputs.OfType<CellOutputInput>().Select(s => s.Cell).ToList();

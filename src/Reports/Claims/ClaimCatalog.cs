@@ -1,5 +1,5 @@
-using EditUnlearn.Artifacts;
 using System.Globalization;
+using EditUnlearn.Artifacts;
 using static EditUnlearn.Reports.Claims.ClaimNumbers;
 
 namespace EditUnlearn.Reports.Claims;

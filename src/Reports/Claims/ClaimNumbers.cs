@@ -37,7 +37,8 @@ public sealed class ClaimNumbers(IScoreBook book, StudyScope scope, IReadOnlyLis
         ];
 
     /// <summary>The place of a run of the main model.</summary>
-    public ScoreKey Run(string method, string set) => new(scope.Main, set, method, SplitNames.Forget, ColumnNames.Rouge1);
+    public ScoreKey Run(string method, string set) =>
+        new(scope.Main, set, method, SplitNames.Forget, ColumnNames.Rouge1);
 
     /// <summary>Rouge1 of a split.</summary>
     public double? Rouge(string table, ScoreKey key, string split) =>

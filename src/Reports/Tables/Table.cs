@@ -125,7 +125,12 @@ public sealed class Table
                 .Select(s => Rouge(where with { Set = s, Method = ScoreBook.Untouched }, SplitNames.Forget))
                 .FirstOrDefault(mean => mean is not null)
             : null;
-        return MarkingRule.IsGrey(Rouge(where, SplitNames.Forget), Rouge(where, SplitNames.Retain), before, Layout.Decimals);
+        return MarkingRule.IsGrey(
+            Rouge(where, SplitNames.Forget),
+            Rouge(where, SplitNames.Retain),
+            before,
+            Layout.Decimals
+        );
     }
 
     private string Rise(TableCell cell, Where where, string over, string metric, IScoreBook book)

@@ -7,7 +7,13 @@ public static class TableCatalog
 {
     private const string Unlearning = "unlearning",
         Editing = "editing";
-    private static readonly string[] Four = [ColumnNames.Rouge1, ColumnNames.Probability, ColumnNames.ReciprocalRank, ColumnNames.HitRate];
+    private static readonly string[] Four =
+    [
+        ColumnNames.Rouge1,
+        ColumnNames.Probability,
+        ColumnNames.ReciprocalRank,
+        ColumnNames.HitRate,
+    ];
 
     /// <summary>All tables for a study.</summary>
     /// <param name="scope">Who plays which part.</param>
@@ -196,6 +202,7 @@ public static class TableCatalog
 
         private static LayoutColumns Rephrased() => new(SplitNames.Rephrased, "Rephrased forget set", Four);
 
-        private IReadOnlyList<string> WithRefusals { get; } = refusals ? [ColumnNames.Rouge1, ColumnNames.Refusals, .. Four[1..]] : Four;
+        private IReadOnlyList<string> WithRefusals { get; } =
+            refusals ? [ColumnNames.Rouge1, ColumnNames.Refusals, .. Four[1..]] : Four;
     }
 }

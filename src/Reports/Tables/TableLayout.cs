@@ -52,7 +52,9 @@ public sealed record Where
 /// <param name="Family">Rows of one family compete for bold; null for a row that takes no part.</param>
 public sealed record LayoutRow(string Label, Where Where, string? Family)
 {
-    /// <summary>The family of methods that the paper's tables do not have: they are grey or not, but never marked.</summary>
+    /// <summary>
+    /// The family of methods that the paper's tables do not have: they are grey or not, but never marked.
+    /// </summary>
     public const string Further = "further";
 }
 

@@ -76,8 +76,8 @@ public static class TableRenderer
         text.AppendJoin("", layout.Groups.SelectMany(g => g.Columns).SelectMany(c => c.Metrics).Select(_ => "---:|"))
             .Append('\n');
         foreach (var block in layout.Blocks)
-        foreach (var row in block.Rows)
-        {
+            foreach (var row in block.Rows)
+            {
                 var model = layout.Blocks.Count > 1 ? $"{block.Label}, " : "";
                 text.Append($"| {model}{row.Label} |");
                 foreach (var cell in Row(table, block, row))
@@ -101,7 +101,7 @@ public static class TableRenderer
                         .Append(" |");
                 }
                 text.Append('\n');
-        }
+            }
         return text.ToString();
     }
 
@@ -150,10 +150,13 @@ public static class TableRenderer
         };
     }
 
-    private static string Heading(string metric, LayoutColumns columns) =>
-        ScoreColumn.Get(metric) is { Direction: Direction.Refusal } refusals
-            ? $"\\textit{{{refusals.Heading}}}$\\{Arrow(ScoreColumn.HigherIsBetter(refusals.Direction, columns.Split) is true)}$"
-            : Label(metric);
+    private static string Heading(string metric, LayoutColumns columns)
+    {
+        if (ScoreColumn.Get(metric) is not { Direction: Direction.Refusal } refusals)
+            return Label(metric);
+        var up = ScoreColumn.HigherIsBetter(refusals.Direction, columns.Split) is true;
+        return $"\\textit{{{refusals.Heading}}}$\\{Arrow(up)}$";
+    }
 
     private static string Arrow(bool up) => up ? "uparrow" : "downarrow";
 

@@ -4,7 +4,9 @@ using EditUnlearn.Tests.Support;
 
 namespace EditUnlearn.Tests.EndToEnd;
 
-/// <summary>A data set of a user's own runs through the whole study by a file and a profile, without a line of C#.</summary>
+/// <summary>
+/// A data set of a user's own runs through the whole study by a file and a profile, without a line of C#.
+/// </summary>
 [Trait("Category", "EndToEnd")]
 public sealed class OwnDataTests
 {

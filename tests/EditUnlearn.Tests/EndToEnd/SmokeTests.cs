@@ -66,8 +66,8 @@ public sealed class SmokeTests
         Assert.Empty(tool.Repro().Ran); // back again: all from the store
         Assert.Equal(table, File.ReadAllBytes(tool["artifacts/tables/table1.tex"]));
         string[] added = tool.Repro("--set", "run-methods=null").Ran;
-        // apply, answer and score of each further method, and the reports; context prefixes, moments and projectors were
-        // there already
+        // apply, answer and score of each further method, and the reports; context prefixes, moments and projectors
+        // were there already
         Assert.Equal((MethodCatalog.All.Count - 3) * 3 + 6, added.Length);
         Assert.DoesNotContain(
             added,

@@ -8,7 +8,9 @@ public static class Checkout
     /// <summary>The folder of <c>EditUnlearn.sln</c>.</summary>
     public static string Root { get; } = FindRoot();
 
-    /// <summary>Small reference values that come with the checkout; read in place, never copied to the output.</summary>
+    /// <summary>
+    /// Small reference values that come with the checkout; read in place, never copied to the output.
+    /// </summary>
     public static string Fixtures { get; } = Path.Combine(Root, "tests", "Fixtures", "goldens");
 
     /// <summary>

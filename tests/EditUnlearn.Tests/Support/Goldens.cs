@@ -15,7 +15,9 @@ public static class Goldens
     /// <summary>A path below the folder in use.</summary>
     public static string At(params string[] parts) => Path.Combine([Checkout.Goldens, .. parts]);
 
-    /// <summary>Names without ending of the files of a part that have that ending; none where the part is absent.</summary>
+    /// <summary>
+    /// Names without ending of the files of a part that have that ending; none where the part is absent.
+    /// </summary>
     public static string[] Cases(string part, string ending = ".json") =>
         [
             .. Files(Checkout.Goldens, part + "/*" + ending)

@@ -5,7 +5,9 @@ namespace EditUnlearn.Tests.Support;
 /// <summary>A test that compares with reference values.</summary>
 public interface IReadsGoldens
 {
-    /// <summary>What it needs of the golden folder: a file or folder, with <c>*</c> in the last part if need be.</summary>
+    /// <summary>
+    /// What it needs of the golden folder: a file or folder, with <c>*</c> in the last part if need be.
+    /// </summary>
     string Needs { get; }
 }
 

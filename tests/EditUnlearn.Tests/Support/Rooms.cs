@@ -5,7 +5,9 @@ using System.Text.RegularExpressions;
 
 namespace EditUnlearn.Tests.Support;
 
-/// <summary>The rooms under <c>src/</c> as they were built: what each refers to, and which of its types others use.</summary>
+/// <summary>
+/// The rooms under <c>src/</c> as they were built: what each refers to, and which of its types others use.
+/// </summary>
 public static class Rooms
 {
     private const string Prefix = "EditUnlearn.";

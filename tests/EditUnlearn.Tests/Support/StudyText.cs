@@ -3,8 +3,8 @@ using EditUnlearn.Pipeline;
 namespace EditUnlearn.Tests.Support;
 
 /// <summary>
-/// A study in one text: <c>pipeline.yaml</c>, then profiles, each below a line <c>--- name</c>. The first profile is the
-/// default where the text names none.
+/// A study in one text: <c>pipeline.yaml</c>, then profiles, each below a line <c>--- name</c>. The first profile is
+/// the default where the text names none.
 /// </summary>
 internal static class StudyText
 {

@@ -252,8 +252,8 @@ public sealed class AdapterContractTests
                 Assert.Equal(plain[i].Ids, together[i].Ids);
         }
 
-        // Scores: those of the untouched model outside, independent of the answer's text and of the batch inside. Not by
-        // bits: on some processors MKL rounds by where in memory an operand lies (docs/decisions/0003).
+        // Scores: those of the untouched model outside, independent of the answer's text and of the batch inside. Not
+        // by bits: on some processors MKL rounds by where in memory an operand lies (docs/decisions/0003).
         var rows = prompts.Select(p => new TokenRow([.. p, 11, 12, 13], p.Count)).ToList();
         var (before, after, single) = (
             Scorer.Score(model, rows),
@@ -262,7 +262,9 @@ public sealed class AdapterContractTests
         );
         for (var i = 0; i < rows.Count; i++)
         {
-            var moved = before[i].LogProbabilities.Zip(after[i].LogProbabilities).Max(p => Math.Abs(p.First - p.Second));
+            var moved = before[i]
+                .LogProbabilities.Zip(after[i].LogProbabilities)
+                .Max(p => Math.Abs(p.First - p.Second));
             if (routed[i])
                 Assert.True(moved > 1e-4, $"an edited prompt scores as before, to {moved}");
             else

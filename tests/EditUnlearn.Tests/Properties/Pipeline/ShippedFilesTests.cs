@@ -21,11 +21,11 @@ public sealed partial class ShippedFilesTests
     public void They_are_block_style_with_one_key_a_line_within_120_columns()
     {
         foreach (var (file, text) in Files())
-        foreach (var (line, number) in text.Split('\n').Select((l, i) => (l, i + 1)))
-        {
-            Assert.True(line.Length <= 120, $"{file}:{number} has {line.Length} columns");
-            Assert.False(line.Contains('{', StringComparison.Ordinal), $"{file}:{number} holds a map in a line");
-        }
+            foreach (var (line, number) in text.Split('\n').Select((l, i) => (l, i + 1)))
+            {
+                Assert.True(line.Length <= 120, $"{file}:{number} has {line.Length} columns");
+                Assert.False(line.Contains('{', StringComparison.Ordinal), $"{file}:{number} holds a map in a line");
+            }
     }
 
     [Fact]

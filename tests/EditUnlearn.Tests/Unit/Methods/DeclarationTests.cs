@@ -16,13 +16,13 @@ public sealed class DeclarationTests
     {
         var entry = MethodCatalog.Find(method)!;
         foreach (var family in (string?[])[null, .. entry.Families.Select(f => f.Family)])
-        foreach (var preset in entry.PresetNames)
-        foreach (var option in OptionStack.Of(entry, preset, family).Values)
-            if (option.Overridden.Count > 0)
-                Assert.False(
-                    JsonNode.DeepEquals(option.InForce.Value, option.Overridden[0].Value),
-                    $"{option.InForce.Layer} of {method} repeats {option.Path} from {option.Overridden[0].Layer}"
-                );
+            foreach (var preset in entry.PresetNames)
+                foreach (var option in OptionStack.Of(entry, preset, family).Values)
+                    if (option.Overridden.Count > 0)
+                        Assert.False(
+                            JsonNode.DeepEquals(option.InForce.Value, option.Overridden[0].Value),
+                            $"{option.InForce.Layer} of {method} repeats {option.Path}"
+                        );
     }
 
     [Theory]
@@ -34,11 +34,11 @@ public sealed class DeclarationTests
         Assert.All(entry.Presets, p => Assert.NotEmpty(p.Origin));
         Assert.All(entry.Families, f => Assert.NotEmpty(f.Origin));
         foreach (var family in (string?[])[null, .. entry.Families.Select(f => f.Family)])
-        foreach (var preset in entry.PresetNames)
-        {
-            Assert.NotNull(OptionStack.Of(entry, preset, family).Bind(out var problems));
-            Assert.Empty(problems);
-        }
+            foreach (var preset in entry.PresetNames)
+            {
+                Assert.NotNull(OptionStack.Of(entry, preset, family).Bind(out var problems));
+                Assert.Empty(problems);
+            }
     }
 
     [Fact]
