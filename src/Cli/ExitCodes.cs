@@ -1,7 +1,7 @@
 namespace EditUnlearn.Cli;
 
 /// <summary>What the process returns; scripts and CI read it.</summary>
-public static class ExitCodes
+internal static class ExitCodes
 {
     /// <summary>Done, or nothing to do.</summary>
     public const int Done = 0;

@@ -15,7 +15,7 @@ namespace EditUnlearn.Methods;
 /// is the preference loss without a preferred answer. It is above 0 and falls towards 0; with beta towards 0 its
 /// gradient is that of ascent on s. Differs from the source: nothing.
 /// </remarks>
-public sealed class NegativePreference(NegativePreference.Options options) : GradientMethod("NPO", options)
+internal sealed class NegativePreference(NegativePreference.Options options) : GradientMethod("NPO", options)
 {
     /// <summary>Sharpness, reference, and the term that holds on to the rest.</summary>
     public sealed record Options : TrainingOptions, ICheckedOptions

@@ -19,7 +19,7 @@ namespace EditUnlearn.Methods;
 /// Differs from the source: forget and retain rows meet in pairs, as in the other methods here, and one optimiser and
 /// schedule serve all.
 /// </remarks>
-public sealed class RepresentationMisdirection(RepresentationMisdirection.Options options)
+internal sealed class RepresentationMisdirection(RepresentationMisdirection.Options options)
     : GradientMethod("RMU", options)
 {
     /// <summary>Purpose of the draw of u, in the seed and in <see cref="MethodInputs.Draws"/>.</summary>
@@ -195,7 +195,7 @@ public sealed class RepresentationMisdirection(RepresentationMisdirection.Option
 }
 
 /// <summary>Over which positions a mean of streams is.</summary>
-public enum StreamPositions
+internal enum StreamPositions
 {
     /// <summary>Tokens of the question and of the answer.</summary>
     RealTokens,
@@ -205,7 +205,7 @@ public enum StreamPositions
 }
 
 /// <summary>What a distance in the stream is counted in.</summary>
-public enum StreamUnit
+internal enum StreamUnit
 {
     /// <summary>The stream's own units.</summary>
     Length,

@@ -14,7 +14,7 @@ namespace EditUnlearn.Methods;
 /// counts the same whatever its length. The first term is above 0 and falls towards 0. Differs from the source:
 /// nothing.
 /// </remarks>
-public sealed class SimpleNegativePreference(SimpleNegativePreference.Options options)
+internal sealed class SimpleNegativePreference(SimpleNegativePreference.Options options)
     : GradientMethod("SimNPO", options)
 {
     /// <summary>Sharpness, margin, and the term that holds on to the rest.</summary>

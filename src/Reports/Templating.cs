@@ -34,7 +34,7 @@ internal static class Templating
 }
 
 /// <summary>Text as LaTeX prints it.</summary>
-public static class Latex
+internal static class Latex
 {
     // Letters that a TeX with its oldest fonts only cannot set.
     private static readonly Dictionary<string, string> Plain = new(StringComparer.Ordinal)

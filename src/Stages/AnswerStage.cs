@@ -7,7 +7,7 @@ using EditUnlearn.Pipeline;
 namespace EditUnlearn.Stages;
 
 /// <summary>Asks a model, with or without a patch, everything the study asks, and keeps the evidence.</summary>
-public sealed class AnswerStage : Stage<AnswerStage.Params>
+internal sealed class AnswerStage : Stage<AnswerStage.Params>
 {
     /// <summary>Parameters.</summary>
     /// <param name="Model">The model's name in the study.</param>

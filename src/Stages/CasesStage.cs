@@ -6,7 +6,7 @@ using EditUnlearn.Reports;
 namespace EditUnlearn.Stages;
 
 /// <summary>Puts the answers of all methods to the same questions beside each other: the paper's Figure 5.</summary>
-public sealed class CasesStage : Stage<CasesStage.Params>
+internal sealed class CasesStage : Stage<CasesStage.Params>
 {
     /// <summary>Parameters.</summary>
     /// <param name="Title">What is shown, one sentence without a full stop.</param>

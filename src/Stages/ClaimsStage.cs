@@ -6,7 +6,7 @@ using EditUnlearn.Reports.Claims;
 namespace EditUnlearn.Stages;
 
 /// <summary>Decides the paper's observations and takeaways by the study's numbers.</summary>
-public sealed class ClaimsStage : Stage<ReportParams>
+internal sealed class ClaimsStage : Stage<ReportParams>
 {
     private static readonly JsonSerializerOptions Indented = new()
     {

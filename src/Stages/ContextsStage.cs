@@ -7,7 +7,7 @@ namespace EditUnlearn.Stages;
 /// <summary>
 /// Lets the untouched model write the context prefixes of all recipes; once per model, shared by all methods and cells.
 /// </summary>
-public sealed class ContextsStage : Stage<ContextsStage.Params>
+internal sealed class ContextsStage : Stage<ContextsStage.Params>
 {
     /// <summary>Parameters.</summary>
     /// <param name="Seed">Of the draws.</param>

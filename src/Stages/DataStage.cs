@@ -11,7 +11,7 @@ namespace EditUnlearn.Stages;
 /// <summary>
 /// The questions of one data set: read from files, one after the other, or about contracts that are invented here.
 /// </summary>
-public sealed class DataStage : Stage<DataStage.Params>
+internal sealed class DataStage : Stage<DataStage.Params>
 {
     /// <summary>Parameters.</summary>
     /// <param name="Name">Of the data set; begins the ids of rows that have none.</param>

@@ -4,7 +4,7 @@ using EditUnlearn.Reports.Figures;
 namespace EditUnlearn.Stages;
 
 /// <summary>Draws the paper's figures from the scores: SVG, PNG, and the numbers drawn.</summary>
-public sealed class FiguresStage : Stage<ReportParams>
+internal sealed class FiguresStage : Stage<ReportParams>
 {
     /// <inheritdoc/>
     public override StageInfo Info { get; } =

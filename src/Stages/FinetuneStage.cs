@@ -17,7 +17,7 @@ namespace EditUnlearn.Stages;
 /// Teaches a model a data set until it answers every question word for word: the model that the set is then forgotten
 /// from.
 /// </summary>
-public sealed class FinetuneStage : Stage<FinetuneStage.Params>
+internal sealed class FinetuneStage : Stage<FinetuneStage.Params>
 {
     private const int ExtraTokens = 8,
         ShownRows = 20;

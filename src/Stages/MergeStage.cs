@@ -11,7 +11,7 @@ namespace EditUnlearn.Stages;
 /// <c>requests.parquet</c> has a row per edit (question, subject and its place), <c>targets.parquet</c> a target per
 /// edit and, for methods that take single questions, per question.
 /// </remarks>
-public sealed class MergeStage : Stage<MergeStage.Params>
+internal sealed class MergeStage : Stage<MergeStage.Params>
 {
     /// <summary>Parameters.</summary>
     /// <param name="Size">Questions in a merged query, k; 1 leaves them as they are. Paper: 2, 4, 5, 8, 10.</param>

@@ -7,7 +7,7 @@ namespace EditUnlearn.Stages;
 /// Measures which keys a model's memories see in ordinary text; once per model, before any edit, shared by all methods
 /// that need it.
 /// </summary>
-public sealed class MomentsStage : Stage<MomentsStage.Params>
+internal sealed class MomentsStage : Stage<MomentsStage.Params>
 {
     /// <summary>Parameters.</summary>
     /// <param name="Layers">Blocks, 0-based; all in one pass.</param>

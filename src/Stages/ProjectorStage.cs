@@ -6,7 +6,7 @@ using static TorchSharp.torch;
 namespace EditUnlearn.Stages;
 
 /// <summary>Finds the directions of each memory that ordinary keys hardly use; once per model and bound.</summary>
-public sealed class ProjectorStage : Stage<ProjectorStage.Params>
+internal sealed class ProjectorStage : Stage<ProjectorStage.Params>
 {
     /// <summary>Parameters.</summary>
     /// <param name="Layers">Blocks, 0-based; the moments must hold them.</param>

@@ -12,7 +12,7 @@ namespace EditUnlearn.Stages;
 /// Asks an untouched miniature whether it is worth editing: does it know its facts, also in other words, and does it
 /// refuse by name what nobody told it.
 /// </summary>
-public sealed class QualityStage : Stage<QualityStage.Params>
+internal sealed class QualityStage : Stage<QualityStage.Params>
 {
     /// <summary>Rouge1 on trained phrasings below which an edit would mean nothing.</summary>
     public const double TrainedBound = 0.95;

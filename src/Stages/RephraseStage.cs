@@ -15,7 +15,7 @@ namespace EditUnlearn.Stages;
 /// The rules stand in docs/data.md, "Rephrasings". A question for which nothing passes keeps none and is listed; it is
 /// then left out of the rephrased split, with a count.
 /// </remarks>
-public sealed class RephraseStage : Stage<RephraseStage.Params>
+internal sealed class RephraseStage : Stage<RephraseStage.Params>
 {
     /// <summary>Parameters.</summary>
     /// <param name="Seed">Of the samples.</param>

@@ -6,7 +6,7 @@ using EditUnlearn.Reports.Tables;
 namespace EditUnlearn.Stages;
 
 /// <summary>Binds tables, figures, cases and claims into one document; a PDF where a TeX is installed.</summary>
-public sealed class ReportStage : Stage<ReportStage.Params>
+internal sealed class ReportStage : Stage<ReportStage.Params>
 {
     /// <summary>Parameters.</summary>
     /// <param name="Title">Of the document.</param>

@@ -8,7 +8,7 @@ using EditUnlearn.Pipeline;
 namespace EditUnlearn.Stages;
 
 /// <summary>Turns evidence into metrics: a row per question, and means in both profiles.</summary>
-public sealed class ScoreStage : Stage<ScoreStage.Params>
+internal sealed class ScoreStage : Stage<ScoreStage.Params>
 {
     /// <summary>What the tables know a run by, and the evidence does not say.</summary>
     /// <param name="Data">Where the forget set was taken from: <c>facts</c>, <c>contracts</c>.</param>

@@ -9,7 +9,7 @@ namespace EditUnlearn.Stages;
 /// Says which questions are forgotten and which are kept; training and evaluation read the same list.
 /// </summary>
 /// <remarks>docs/data.md, "Splits", says what the paper leaves open and how it is filled.</remarks>
-public sealed class SplitsStage : Stage<SplitsStage.Params>
+internal sealed class SplitsStage : Stage<SplitsStage.Params>
 {
     /// <summary>Parameters.</summary>
     /// <param name="Size">Questions to forget; for groups and files as many as they hold, and then left out.</param>

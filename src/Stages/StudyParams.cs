@@ -22,7 +22,7 @@ namespace EditUnlearn.Stages;
 /// <param name="Unmerged">The set of Table 7 and right Figure 6 with an edit for each question.</param>
 /// <param name="Merged">The same questions with several in one edit, the smallest number first.</param>
 /// <param name="Further">More sets that get a block of their own in Table 1.</param>
-public sealed record StudyParams(
+internal sealed record StudyParams(
     string Main,
     string Second,
     string Third,
@@ -42,7 +42,7 @@ public sealed record StudyParams(
 /// <param name="Sets">All forget sets of the profile, as it describes them.</param>
 /// <param name="Kind">What the models are; every caption says so.</param>
 /// <param name="Profile">Of the metrics: <c>strict</c> or <c>paper</c>.</param>
-public sealed record ReportParams(
+internal sealed record ReportParams(
     StudyParams Study,
     IReadOnlyDictionary<string, JsonObject> Sets,
     ModelKind Kind,

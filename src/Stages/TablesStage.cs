@@ -9,7 +9,7 @@ namespace EditUnlearn.Stages;
 /// Renders the study's tables from the scores: LaTeX, Markdown, CSV and Parquet, and every number beyond the paper's
 /// columns.
 /// </summary>
-public sealed class TablesStage : Stage<ReportParams>
+internal sealed class TablesStage : Stage<ReportParams>
 {
     private static readonly string[] Tables = [.. Enumerable.Range(1, 7).Select(n => $"table{n}")];
 

@@ -10,7 +10,7 @@ namespace EditUnlearn.Stages;
 /// Finds a refusal for every question to be forgotten, fixed for the run: drawn from a list, or written by the model
 /// that will be edited.
 /// </summary>
-public sealed class TargetsStage : Stage<TargetsStage.Params>
+internal sealed class TargetsStage : Stage<TargetsStage.Params>
 {
     /// <summary>Parameters.</summary>
     /// <param name="Seed">Of the draws.</param>

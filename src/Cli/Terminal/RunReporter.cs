@@ -31,8 +31,8 @@ internal sealed class RunReporter : IRunObserver, IAsyncDisposable
         _board.Started(cell);
         if (!_plain)
             return;
-        var left = _board.Look().Left is { } t ? $", about {Format.Duration(t)} left" : "";
-        Screen.Note($"{cell}: {Format.Reasons(reasons)}{left}");
+        var left = _board.Look().Left is { } t ? $"; about {Format.Duration(t)} left for the whole run" : "";
+        Screen.Note($"{cell}: starts ({Format.Reasons(reasons)}){left}");
     }
 
     public void Told(CellId cell, StageMessage message)

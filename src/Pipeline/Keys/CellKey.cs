@@ -7,7 +7,7 @@ using System.Text.Json.Nodes;
 namespace EditUnlearn.Pipeline;
 
 /// <summary>What a cell's result depends on, as one hash.</summary>
-public static class CellKey
+internal static class CellKey
 {
     /// <summary>
     /// Hashes a list that begins with its kind; every part carries its length, so that none can run into the next.

@@ -11,7 +11,7 @@ namespace EditUnlearn.Pipeline;
 /// <summary>
 /// Turns YAML values into parameter records: scalars are read by the type that waits for them, never by guess.
 /// </summary>
-public static class ParameterBinder
+internal static class ParameterBinder
 {
     /// <summary>How parameters look as JSON: in keys, manifests and messages to workers.</summary>
     public static JsonSerializerOptions Json { get; } =

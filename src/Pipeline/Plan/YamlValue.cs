@@ -22,7 +22,7 @@ public abstract record YamlValue(SourcePlace Place)
 /// <param name="Text">Its text without quotes.</param>
 /// <param name="Plain">Whether it stood without quotes; only then can it be null, a number or a reference.</param>
 /// <param name="Place">Where it begins.</param>
-public sealed record YamlScalar(string Text, bool Plain, SourcePlace Place) : YamlValue(Place)
+internal sealed record YamlScalar(string Text, bool Plain, SourcePlace Place) : YamlValue(Place)
 {
     /// <inheritdoc/>
     public override string Kind => "a single value";
@@ -34,7 +34,7 @@ public sealed record YamlScalar(string Text, bool Plain, SourcePlace Place) : Ya
 /// <summary>A list.</summary>
 /// <param name="Items">In order.</param>
 /// <param name="Place">Where it begins.</param>
-public sealed record YamlList(IReadOnlyList<YamlValue> Items, SourcePlace Place) : YamlValue(Place)
+internal sealed record YamlList(IReadOnlyList<YamlValue> Items, SourcePlace Place) : YamlValue(Place)
 {
     /// <inheritdoc/>
     public override string Kind => "a list";
@@ -71,7 +71,7 @@ public sealed record YamlEntry(string Key, SourcePlace Place, YamlValue Value);
 /// Reads YAML into <see cref="YamlValue"/>s. Anchors, tags but <c>!replace</c> on a map, and deep nesting are refused:
 /// a pipeline needs none, and they can hide bombs.
 /// </summary>
-public static class YamlReader
+internal static class YamlReader
 {
     private const int MaxDepth = 32;
     private const int MaxBytes = 4 << 20;

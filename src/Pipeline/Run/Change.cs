@@ -75,7 +75,7 @@ public sealed record Change(
 }
 
 /// <summary>Finds the differences between a result and a cell.</summary>
-public static class Changes
+internal static class Changes
 {
     /// <summary>Why a cell must be run: what differs from its last result. Never empty.</summary>
     public static IReadOnlyList<Change> Of(Plan plan, ResultStore store, KeyedCell keyed)

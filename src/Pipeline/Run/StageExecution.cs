@@ -126,7 +126,7 @@ internal static class ProcessMemory
 }
 
 /// <summary>Runs stages in this process: for tests of stages and of the engine.</summary>
-public sealed class InProcessRunner(StageCatalog catalog) : IStageRunner
+internal sealed class InProcessRunner(StageCatalog catalog) : IStageRunner
 {
     /// <inheritdoc/>
     public Task<StageResult> RunAsync(StageJob job, Action<StageMessage> observe, CancellationToken cancelled) =>

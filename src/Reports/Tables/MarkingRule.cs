@@ -6,7 +6,7 @@ namespace EditUnlearn.Reports.Tables;
 /// Grey, bold and underline within one setting, on the values as printed. Inferred from the marks of the paper's
 /// Table 1; docs/metrics.md, "Marks", has the rule and where the paper departs from it.
 /// </summary>
-public static class MarkingRule
+internal static class MarkingRule
 {
     private const double CollapseBound = 0.10,
         NoForgettingShare = 0.99;
