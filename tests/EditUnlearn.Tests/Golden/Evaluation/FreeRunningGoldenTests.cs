@@ -48,12 +48,7 @@ public sealed class FreeRunningGoldenTests
             .Select(
                 (p, i) =>
                 {
-                    int[] ids = [.. generated[i].data<long>().Select(x => (int)x)];
-                    var end = Array.IndexOf(ids, eos);
-                    var said = new Generated(
-                        end < 0 ? ids : ids[..end],
-                        end < 0 ? StopReason.Limit : StopReason.StopToken
-                    );
+                    var said = UpTo(eos, [.. generated[i].data<long>().Select(x => (int)x)]);
                     return new FreeRunning.Answered(p, said, targets[i], targets[i], (batch, 0));
                 }
             )
@@ -76,31 +71,12 @@ public sealed class FreeRunningGoldenTests
             int[] row = [.. prompts[i], .. targets[i], eos];
             var n = expected.GetProperty("num_token_gt")[i].GetInt32();
             Assert.Equal(targets[i].Count + 1, n);
-            var maxima = LogitProbe
-                .Read(
-                    model,
-                    [
-                        new LogitProbe.Row(
-                            row,
-                            prompts[i].Count,
-                            [.. Enumerable.Range(0, n).Select(t => new LogitProbe.Point(t, row[t + 1]))]
-                        ),
-                    ]
-                )[0]
-                .Select(r => r.Maximum)
-                .ToList();
+            var fromTheStart = Enumerable.Range(0, n).Select(t => new LogitProbe.Point(t, row[t + 1]));
+            var maxima = Probe(model, row, prompts[i].Count, fromTheStart).Select(r => r.Maximum);
             Assert.Equal(expected.GetProperty("probs")[i].GetDouble(), maxima.Average(), 1e-5);
             var strict = expected.GetProperty("paper_teacher_forced")[i];
-            var forced = LogitProbe.Read(
-                model,
-                [
-                    new LogitProbe.Row(
-                        row,
-                        prompts[i].Count,
-                        [.. targets[i].Select((id, t) => new LogitProbe.Point(prompts[i].Count - 1 + t, id))]
-                    ),
-                ]
-            )[0];
+            var labels = targets[i].Select((id, t) => new LogitProbe.Point(prompts[i].Count - 1 + t, id));
+            var forced = Probe(model, row, prompts[i].Count, labels);
             Assert.Equal(
                 strict.GetProperty("ranks").EnumerateArray().Select(r => r.GetInt32()),
                 forced.Select(r => r.Rank)
@@ -108,6 +84,20 @@ public sealed class FreeRunningGoldenTests
             Assert.Equal(strict.GetProperty("log_prob_sum").GetDouble(), forced.Sum(r => r.LogProbability), 1e-3);
         }
     }
+
+    // What was said before the token that ends an answer.
+    private static Generated UpTo(int eos, int[] ids)
+    {
+        var end = Array.IndexOf(ids, eos);
+        return new Generated(end < 0 ? ids : ids[..end], end < 0 ? StopReason.Limit : StopReason.StopToken);
+    }
+
+    private static IReadOnlyList<LogitProbe.Reading> Probe(
+        CausalLm model,
+        int[] row,
+        int promptLength,
+        IEnumerable<LogitProbe.Point> points
+    ) => LogitProbe.Read(model, [new LogitProbe.Row(row, promptLength, [.. points])])[0];
 
     // The manifest may leave the model's name out: then it is the checkpoint that says what was recorded.
     private static CausalLm Model(JsonElement recorded, SafetensorsFile values, string batch)

@@ -51,11 +51,7 @@ public sealed class AlphaEditGoldenTests
         {
             var golden = File(batch);
             var sensitivity = manifest.GetProperty("sensitivity").GetProperty(batch);
-            var edits = manifest
-                .GetProperty(batch)
-                .EnumerateArray()
-                .Select((r, i) => EditGoldens.Request($"{batch} {i}", r, golden, $"edit{i}."))
-                .ToList();
+            var edits = Edits(manifest, batch, golden);
             var check = new SpreadGolden(
                 golden,
                 batch,
@@ -92,6 +88,14 @@ public sealed class AlphaEditGoldenTests
         foreach (var space in spaces.Values)
             space.Dispose();
     }
+
+    private static List<EditRequest> Edits(JsonElement manifest, string batch, SafetensorsFile golden) =>
+        [
+            .. manifest
+                .GetProperty(batch)
+                .EnumerateArray()
+                .Select((r, i) => EditGoldens.Request($"{batch} {i}", r, golden, $"edit{i}.")),
+        ];
 
     [GoldenTheory("edit/alphaedit/*.json")]
     [MemberData(nameof(Cases))]

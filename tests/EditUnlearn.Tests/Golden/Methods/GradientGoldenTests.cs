@@ -128,23 +128,7 @@ public sealed class GradientGoldenTests
             }
             if (noisy)
                 continue;
-            foreach (
-                var key in golden.Entries.Keys.Where(k =>
-                    k.StartsWith($"step{steps}.", StringComparison.Ordinal)
-                    && model.Weights.ContainsKey(k[(k.IndexOf('.', StringComparison.Ordinal) + 1)..])
-                )
-            )
-            {
-                var weight = key[(key.IndexOf('.', StringComparison.Ordinal) + 1)..];
-                var before = model.Weight(weight);
-                var (wanted, got) = (golden.Read(key) - before, ((FullChange)patch.Changes[weight]).Value - before);
-                var told = Told(golden.Read("grad_step1." + weight));
-                if (steps == 1)
-                    // ten times closer than asked for, but for entries without a sign
-                    Tensors.Near(wanted * told, got * told, 1e-4, $"{name} first change of {weight}");
-                else
-                    Tensors.Near(wanted, got, 1e-3, $"{name} change of {weight} after {steps}");
-            }
+            ChangesAgree(name, golden, model, patch, steps);
             Statistics(name, $"step{steps}", model, patch);
             var probes = $"step{steps}.probe_logits";
             if (!golden.Entries.ContainsKey(probes))
@@ -160,6 +144,25 @@ public sealed class GradientGoldenTests
                 );
         }
         Assert.True(noisy || probed > 0, $"{name} holds no probes: {string.Join(", ", golden.Entries.Keys)}");
+    }
+
+    private static void ChangesAgree(string name, SafetensorsFile golden, CausalLm model, WeightPatch patch, int steps)
+    {
+        var prefix = $"step{steps}.";
+        foreach (var key in golden.Entries.Keys.Where(k => k.StartsWith(prefix, StringComparison.Ordinal)))
+        {
+            var weight = key[prefix.Length..];
+            if (!model.Weights.ContainsKey(weight))
+                continue;
+            var before = model.Weight(weight);
+            var (wanted, got) = (golden.Read(key) - before, ((FullChange)patch.Changes[weight]).Value - before);
+            var told = Told(golden.Read("grad_step1." + weight));
+            if (steps == 1)
+                // ten times closer than asked for, but for entries without a sign
+                Tensors.Near(wanted * told, got * told, 1e-4, $"{name} first change of {weight}");
+            else
+                Tensors.Near(wanted, got, 1e-3, $"{name} change of {weight} after {steps}");
+        }
     }
 
     // After how many steps the weights were looked at: the statistics of all parameters name each such step.

@@ -251,9 +251,18 @@ public sealed class AdapterContractTests
             if (!routed[i])
                 Assert.Equal(plain[i].Ids, together[i].Ids);
         }
+        ScoresFollowTheRoute(model, patch, prompts, routed);
+    }
 
-        // Scores: those of the untouched model outside, independent of the answer's text and of the batch inside. Not
-        // by bits: on some processors MKL rounds by where in memory an operand lies (docs/decisions/0003).
+    // Scores: those of the untouched model outside, independent of the answer's text and of the batch inside. Not by
+    // bits: on some processors MKL rounds by where in memory an operand lies (docs/decisions/0003).
+    private static void ScoresFollowTheRoute(
+        CausalLm model,
+        ModelPatch patch,
+        List<IReadOnlyList<int>> prompts,
+        List<bool> routed
+    )
+    {
         var rows = prompts.Select(p => new TokenRow([.. p, 11, 12, 13], p.Count)).ToList();
         var (before, after, single) = (
             Scorer.Score(model, rows),
