@@ -16,7 +16,8 @@ namespace EditUnlearn.Methods;
 /// Source: Meng et al. (2022), equations 2 to 4; docs/methods.md, "ROME".
 /// Symbols: k [F] key, m = W k [D], v* [D] target value, C [F, F] second moment of keys, u [F] direction, r [D].
 /// W' k = v* exactly for the key of the denominator. Edits are applied one after another, each on the weights the
-/// former left, as the study does; only the weight of its own layer changes, so the keys of that layer never do.
+/// former left, as the study does. An edit changes only the memory of its layer, so the keys of that layer stay as they
+/// are; with several layers the keys of a later one are read after the edits of the earlier ones.
 /// </remarks>
 internal sealed class Rome(Rome.Options options) : IMethod
 {
@@ -67,7 +68,9 @@ internal sealed class Rome(Rome.Options options) : IMethod
             EditingOptions.Problems(this, Value, 1, Ridge == 0 ? [] : [("ridge", Ridge)]);
     }
 
-    /// <summary>The line in the catalogue.</summary>
+    /// <summary>
+    /// What <see cref="MethodCatalog"/> lists. No key of a result follows this code: the values in force enter it.
+    /// </summary>
     [CodeBoundary]
     public static class Declaration
     {

@@ -41,15 +41,15 @@ public sealed class ApplyCommandTests : IDisposable
             _tool["retain.jsonl"],
             [$$"""{"id":"r","question":"{{questions[2]}}","answer":"George Eliot"}"""]
         );
-        File.WriteAllText(_tool["rome.yaml"], "layers: [1]\nsecondMoments: true\ncontexts: 2\nvalue: { steps: 4 }\n");
+        File.WriteAllText(_tool["rome.yaml"], "layers: [1]\nsecond-moments: true\ncontexts: 2\nvalue: { steps: 4 }\n");
         File.WriteAllText(_tool["memit.yaml"], "layers: [0, 1]\ncontexts: 2\nlambda: 1\nvalue: { steps: 4 }\n");
         File.WriteAllText(
             _tool["alphaedit.yaml"],
-            "layers: [0, 1]\ncontexts: 0\nnullSpaceThreshold: 0.9\nnullSpaceUnit: mean\nvalue: { steps: 4 }\n"
+            "layers: [0, 1]\ncontexts: 0\nnull-space-threshold: 0.9\nnull-space-unit: mean\nvalue: { steps: 4 }\n"
         );
         File.WriteAllText(_tool["grace.yaml"], "layer: 1\nsteps: 5\n");
         File.WriteAllText(_tool["wise.yaml"], "layer: 1\nsteps: 3\ncontexts: 2\n");
-        File.WriteAllText(_tool["idk.yaml"], "epochs: 1\nbatchSize: 1\n");
+        File.WriteAllText(_tool["idk.yaml"], "epochs: 1\nbatch-size: 1\n");
     }
 
     private (int ExitCode, string Out, string Error) Apply(string method, string output, params string[] more) =>
@@ -384,7 +384,7 @@ public sealed class ApplyCommandTests : IDisposable
         );
         File.WriteAllLines(_tool["foreign.jsonl"], ["""{"prompt_ids":[1,5],"subject_last":1,"target_ids":[4000]}"""]);
         File.WriteAllText(_tool["one-deep.yaml"], "contexts: 0\nlayers: [9]\n");
-        File.WriteAllText(_tool["one.yaml"], "layers: [1]\ncontexts: 0\nsecondMoments: false\n");
+        File.WriteAllText(_tool["one.yaml"], "layers: [1]\ncontexts: 0\nsecond-moments: false\n");
         File.WriteAllLines(
             _tool["whole.jsonl"],
             [

@@ -41,7 +41,7 @@ public sealed class TokenRequestTests : IDisposable
         var report = Run(
             "rome",
             manifest,
-            $"layers: [{layer}]\nsecondMoments: {h.GetProperty("mom2_adjustment").GetRawText()}\n{Value(h)}",
+            $"layers: [{layer}]\nsecond-moments: {h.GetProperty("mom2_adjustment").GetRawText()}\n{Value(h)}",
             header,
             [Request(manifest.GetProperty("request"))]
         );
@@ -70,7 +70,7 @@ public sealed class TokenRequestTests : IDisposable
         _ = Run(
             "memit",
             manifest,
-            $"layers: [{string.Join(", ", layers)}]\nbatchSize: {requests.Count}\nlambda: "
+            $"layers: [{string.Join(", ", layers)}]\nbatch-size: {requests.Count}\nlambda: "
                 + $"{h.GetProperty("mom2_update_weight").GetRawText()}\n{Value(h)}",
             Moments(layers),
             requests
@@ -107,8 +107,8 @@ public sealed class TokenRequestTests : IDisposable
         _ = Run(
             "alphaedit",
             manifest,
-            $"layers: [{string.Join(", ", layers)}]\nbatchSize: {batch}\nnullSpaceThreshold: "
-                + $"{h.GetProperty("nullspace_threshold").GetRawText()}\nnullSpaceUnit: absolute\nridge: "
+            $"layers: [{string.Join(", ", layers)}]\nbatch-size: {batch}\nnull-space-threshold: "
+                + $"{h.GetProperty("nullspace_threshold").GetRawText()}\nnull-space-unit: absolute\nridge: "
                 + $"{h.GetProperty("L2").GetRawText()}\n{Value(h)}",
             Moments(layers),
             requests
@@ -152,11 +152,11 @@ public sealed class TokenRequestTests : IDisposable
             )
             .ToList();
         var options =
-            $"layer: {manifest.GetProperty("layer").GetInt32()}\nlearningRate: "
+            $"layer: {manifest.GetProperty("layer").GetInt32()}\nlearning-rate: "
             + $"{h.GetProperty("edit_lr").GetRawText()}\nsteps: {h.GetProperty("n_iter").GetInt32()}\nradius: "
             + $"{h.GetProperty("eps").GetRawText()}\nstart: "
             + $"{h.GetProperty("val_init").GetString()}\nreplacement: "
-            + $"{h.GetProperty("replacement").GetString()!["replace_".Length..]}\nlabelOrder: aligned\n";
+            + $"{h.GetProperty("replacement").GetString()!["replace_".Length..]}\nlabel-order: aligned\n";
         _ = Run("grace", manifest, options, Header(FileOf("grace", name), null), requests);
         using var patch = (CodebookPatch)ModelPatch.Load(_tool["patch"]);
         var last = $"edit{requests.Count - 1}";
@@ -222,18 +222,18 @@ public sealed class TokenRequestTests : IDisposable
             .Split('_')
             .Select((part, i) => i == 0 ? part : char.ToUpperInvariant(part[0]) + part[1..]);
         return $"layer: {layer}\nmerge: {string.Concat(merge)}\n"
-            + Of("learningRate", "edit_lr")
+            + Of("learning-rate", "edit_lr")
             + Of("steps", "n_iter")
             + Of("alpha", "alpha")
             + Of("beta", "beta")
             + Of("gamma", "gamma")
-            + Of("actRatio", "act_ratio")
-            + Of("maskRatio", "mask_ratio")
-            + Of("normConstraint", "norm_constraint")
-            + Of("saveFrequency", "save_freq")
-            + Of("mergeFrequency", "merge_freq")
+            + Of("act-ratio", "act_ratio")
+            + Of("mask-ratio", "mask_ratio")
+            + Of("norm-constraint", "norm_constraint")
+            + Of("save-frequency", "save_freq")
+            + Of("merge-frequency", "merge_freq")
             + Of("density", "densities")
-            + Of("mergeWeight", "weights")
+            + Of("merge-weight", "weights")
             + Of("retrieve", "retrieve");
     }
 
@@ -283,10 +283,10 @@ public sealed class TokenRequestTests : IDisposable
             $"  {option}: {h.GetProperty(hyperparameter).GetRawText()}\n";
         return "value:\n"
             + Of("steps", "v_num_grad_steps")
-            + Of("learningRate", "v_lr")
-            + Of("weightDecay", "v_weight_decay")
-            + Of("clampNormFactor", "clamp_norm_factor")
-            + Of("klFactor", "kl_factor");
+            + Of("learning-rate", "v_lr")
+            + Of("weight-decay", "v_weight_decay")
+            + Of("clamp-norm-factor", "clamp_norm_factor")
+            + Of("kl-factor", "kl_factor");
     }
 
     private JsonNode Run(

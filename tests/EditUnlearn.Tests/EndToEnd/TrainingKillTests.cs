@@ -17,7 +17,7 @@ public sealed class TrainingKillTests
     [
         "pretrain/llama2/model/model.safetensors",
         "pretrain/llama2/curve/steps.parquet",
-        "finetune/llama2/model/model.safetensors",
+        "finetune/llama2,contracts/model/model.safetensors",
         "apply/llama2,facts-4,ga/patch/patch.safetensors",
     ];
 
