@@ -1,4 +1,5 @@
 using EditUnlearn.Artifacts;
+using EditUnlearn.Methods;
 using EditUnlearn.Reports;
 using EditUnlearn.Reports.Tables;
 using EditUnlearn.Tests.Support;
@@ -13,7 +14,11 @@ public sealed class AcceptedTests
         {
             BeforeImprovement = "facts-20-list",
             AfterImprovement = "facts-20",
-            Methods = StudyScope.WithPaperMethods([new ReportMethod("idk", "IDK", false)]),
+            Methods = StudyScope.WithPaperMethods([
+                .. MethodCatalog
+                    .All.Where(m => m.Kind != MethodKind.Untouched)
+                    .Select(m => new ReportMethod(m.Name, m.Label, m.IsEditing)),
+            ]),
         };
 
     private static StudyScope Smoke { get; } =
