@@ -32,6 +32,9 @@ EDITS = {
 # One case a method. KL is the one whose reference is another model: from the start its gradient would be noise.
 UNLEARN = ["ga", "gd", "idk", "dpo", "kl_other_reference"]
 
+# One case for each method that the paper does not have.
+MODERN = ["npo", "simnpo", "rmu"]
+
 # Tensors by folder, as patterns of file and tensor.
 LEFT_OUT = {
     "forward": [
@@ -41,6 +44,7 @@ LEFT_OUT = {
         ("*", "hidden.*_norm"),
     ],
     "edit": [("*", "inv_C"), ("batch*", "*.cache_c_after")],
+    "modern": [("*", "step1.*"), ("inputs", "rmu.*_activations")],
     "unlearn": [(case, tensor) for case in UNLEARN for tensor in ["*.embed_tokens.weight", "step1.*"]],
 }
 KEPT = ["hidden.final_norm"]
@@ -112,6 +116,11 @@ def main(full):
         take(full, "unlearn", file)
     kept = {k: v for k, v in manifest.items() if k in UNLEARN or k.startswith("_")}
     (HERE / "unlearn" / "manifest.json").write_text(json.dumps(kept, indent=1) + "\n")
+    manifest = json.loads((full / "modern" / "manifest.json").read_text())
+    for file in ["inputs"] + MODERN:
+        take(full, "modern", file + ".safetensors")
+    manifest["cases"] = {k: v for k, v in manifest["cases"].items() if k in MODERN}
+    (HERE / "modern" / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n")
     files = [p for p in HERE.rglob("*") if p.is_file()]
     print(f"{len(files)} files, {sum(p.stat().st_size for p in files) / 1e6:.2f} MB")
 
