@@ -7,6 +7,8 @@ namespace EditUnlearn.Reports.Figures;
 /// <summary>Puts one panel's data on a plot.</summary>
 internal static class PanelPlot
 {
+    private const int ManyCategories = 10;
+
     private const float MarkerSize = 9;
 
     /// <summary>Fills an empty plot.</summary>
@@ -63,6 +65,13 @@ internal static class PanelPlot
         ];
         plot.Axes.Left.TickGenerator = new NumericManual(ticks, [.. ticks.Select(FigureRenderer.Tick)]);
         plot.Axes.Bottom.TickLabelStyle.FontSize = panel.Categories.Count > 8 ? 9 : 12;
+        if (panel.Categories.Count > ManyCategories)
+        {
+            // Side by side the names would run into each other.
+            plot.Axes.Bottom.TickLabelStyle.Rotation = 45;
+            plot.Axes.Bottom.TickLabelStyle.Alignment = Alignment.MiddleLeft;
+            plot.Axes.Bottom.MinimumSize = 56;
+        }
         plot.Axes.Left.TickLabelStyle.FontSize = 12;
         var headroom = (panel.High - panel.Low) * 0.06;
         if (panel.Kind == PanelKind.Lines)
