@@ -144,7 +144,9 @@ internal sealed class ApplyCheck(ApplyRequest request)
         TokenRequests? tokens
     )
     {
-        if (request.TokenRequests is not null && !entry.IsEditing)
+        if (entry.Kind == MethodKind.Untouched)
+            Wrong("--method", $"'{entry.Name}' changes nothing: it is the untouched model of a study", "rome, or gd");
+        else if (request.TokenRequests is not null && !entry.IsEditing)
             Wrong("--token-requests", $"are for the editing methods, and {entry.Label} trains on answers", "--forget");
         if (entry.Needs(options).HasFlag(Needs.RetainSet) && request.Retain is null)
             Wrong(

@@ -312,6 +312,7 @@ public sealed class ApplyCommandTests : IDisposable
         _ = Ok(_tool.Run(Other.Split(' ')));
 
         Case("nothing to forget", "grace", "--out new");
+        Case("the untouched model", "none", "--forget forget.jsonl --out new");
         Case("questions", "grace", "--forget bad.jsonl --method-options grace.yaml --out new");
         Case("ids", "grace", "--forget twice.jsonl --method-options grace.yaml --out new");
         Case("requests without targets", "grace", "--requests forget.jsonl --method-options grace.yaml --out new");
