@@ -360,7 +360,8 @@ internal sealed class Wise(Wise.Options options) : IMethod
         double FirstRow(Tensor output)
         {
             using var still = no_grad();
-            return rows.Probability(rows.TargetLoss(output)[0].ToDouble());
+            using var pass = rows.Pass(output);
+            return rows.Probability(rows.TargetLoss(pass.Output)[0].ToDouble());
         }
         var before = FirstRow(rows.Main);
         var (evaluations, distance) = SideMemoryTraining.Run(

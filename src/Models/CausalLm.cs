@@ -1,4 +1,5 @@
 using EditUnlearn.Foundation;
+using EditUnlearn.Models.Kernels;
 using static TorchSharp.torch;
 using F = TorchSharp.torch.nn.functional;
 
@@ -12,17 +13,21 @@ namespace EditUnlearn.Models;
 /// Source: Touvron et al. (2023), Jiang et al. (2023, Mistral), Grattafiori et al. (2024, Llama 3.1).
 /// Shapes: B rows, T tokens, D width, F MLP width, H heads, K key-value heads, V words. Norms and softmax run in
 /// float32.
+/// Where float32 weights lie on the processor and no gradient is asked for, blocks run in the kernels of
+/// <c>Kernels/</c>; what is written here over library calls is the same arithmetic for every other type and device, and
+/// for the library's own gradients.
 /// </remarks>
 public sealed class CausalLm : IDisposable
 {
     private readonly IReadOnlyDictionary<string, Tensor> _weights;
-    private readonly bool _owns;
+    private readonly bool _owns,
+        _kernels;
 
-    private CausalLm(ModelConfig config, IReadOnlyDictionary<string, Tensor> weights, bool owns)
+    private CausalLm(ModelConfig config, IReadOnlyDictionary<string, Tensor> weights, bool owns, bool kernels = true)
     {
         Config = config;
         _weights = weights;
-        _owns = owns;
+        (_owns, _kernels) = (owns, kernels);
         var embedding = weights[TensorNames.Embedding];
         Device = embedding.device;
         DType = embedding.dtype;
@@ -55,8 +60,11 @@ public sealed class CausalLm : IDisposable
     public CausalLm Over(IReadOnlyDictionary<string, Tensor> views)
     {
         CheckShapes(Config, views);
-        return new CausalLm(Config, views, owns: false);
+        return new CausalLm(Config, views, owns: false, _kernels);
     }
+
+    /// <summary>The same weights, used through library calls alone: what the kernels are compared with.</summary>
+    internal CausalLm OverLibrary() => new(Config, _weights, owns: false, kernels: false);
 
     /// <summary>
     /// A model to be trained: normal weights, 0.02 wide, those that write into the residual stream narrowed by sqrt(2
@@ -143,26 +151,52 @@ public sealed class CausalLm : IDisposable
         ArgumentNullException.ThrowIfNull(h);
         ArgumentOutOfRangeException.ThrowIfNegative(first);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(end, Config.Layers);
+        return TakesKernels(h, options) && !WantsGraph(h, first, end, options)
+            ? RunBlocks(h, first, end, options, InKernels)
+            : RunBlocks(h, first, end, options, Block);
+
+        Tensor InKernels(int layer, Tensor x, Seen seen)
+        {
+            using var pass = new BlockPass(this, layer, options);
+            return pass.Forward(x, seen, keep: false);
+        }
+        Tensor Block(int layer, Tensor x, Seen seen) => this.Block(x, layer, seen, options);
+    }
+
+    /// <summary>What a block's positions look at, and which of them are read.</summary>
+    /// <param name="Turn">Angles of the positions, cosines and signed sines: [T, head] or [B, 1, T, head].</param>
+    /// <param name="Mask">Added to scores [B or 1, 1, Q, S], or null.</param>
+    /// <param name="Causal">Whether each position looks at itself and those before it.</param>
+    /// <param name="Read">The positions that are read, null for all.</param>
+    internal sealed record Seen((Tensor Cos, Tensor Sin) Turn, Tensor? Mask, bool Causal, Positions? Read);
+
+    /// <summary>Runs blocks one after the other, each told what it looks at.</summary>
+    internal Tensor RunBlocks(
+        Tensor h,
+        int first,
+        int end,
+        ForwardOptions? options,
+        Func<int, Tensor, Seen, Tensor> run
+    )
+    {
         var positions = options?.Positions;
         if (first >= end)
             return positions?.Of(h) ?? h.alias();
         using var scope = NewDisposeScope();
         var past = options?.Past ?? Past.None;
-        var turn = past.Angles(Config, h);
-        var mask = past.Mask(Config, h, 0, options?.AttentionMask);
         // Without padding and window a causal flag does what the mask would, and the kernel skips the upper half.
-        var causal = mask is null && h.shape[1] > 1;
+        var mask = past.Mask(Config, h, 0, options?.AttentionMask);
+        var seen = new Seen(past.Angles(Config, h), mask, mask is null && h.shape[1] > 1, null);
         for (var layer = first; layer < end; layer++)
         {
             using var block = NewDisposeScope();
             var read =
                 layer < end - 1 || (positions?.Chosen is not null && options?.Tap is not null) ? null : positions;
+            if (read is not null)
+                seen = seen with { Read = read };
             if (read?.First > 0)
-            {
-                mask = past.Mask(Config, h, read.First, options?.AttentionMask);
-                causal = false;
-            }
-            h = Block(h, layer, turn, mask, causal, read, options).MoveToOuterDisposeScope();
+                seen = seen with { Mask = past.Mask(Config, h, read.First, options?.AttentionMask), Causal = false };
+            h = run(layer, h, seen).MoveToOuterDisposeScope();
         }
         // A tap sees all positions of the last block, so they are chosen behind it.
         return (
@@ -170,12 +204,50 @@ public sealed class CausalLm : IDisposable
         ).MoveToOuterDisposeScope();
     }
 
+    /// <summary>Whether the kernels can run this model on such a stream.</summary>
+    internal bool TakesKernels(Tensor? h, ForwardOptions? options) =>
+        _kernels
+        && DType == ScalarType.Float32
+        && Device.type == TorchSharp.DeviceType.CPU
+        && options?.Adapter is null
+        && (h is null || h.dtype == ScalarType.Float32)
+        && Config.HeadDim % 2 == 0;
+
+    // Whether the library has to follow, because somebody may ask for gradients through blocks. What a tap puts into
+    // the stream may want one too.
+    private bool WantsGraph(Tensor h, int first, int end, ForwardOptions? options)
+    {
+        if (!is_grad_enabled())
+            return false;
+        if (h.requires_grad || options?.Tap is not null)
+            return true;
+        for (var layer = first; layer < end; layer++)
+            if (new BlockPass(this, layer, options).Moves)
+                return true;
+        return false;
+    }
+
     /// <summary>The last norm [.., D].</summary>
-    public Tensor FinalNorm(Tensor h, ForwardOptions? options = null) => RmsNorm(h, Of(TensorNames.FinalNorm, options));
+    public Tensor FinalNorm(Tensor h, ForwardOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(h);
+        var gain = Of(TensorNames.FinalNorm, options);
+        if (!TakesKernels(h, options) || (is_grad_enabled() && (h.requires_grad || gain.requires_grad)))
+            return RmsNorm(h, gain);
+        using var scope = NewDisposeScope();
+        return Norms.Of(h.contiguous(), gain, Config.RmsNormEps).Normed.MoveToOuterDisposeScope();
+    }
 
     /// <summary>Logits [.., V] of normed states [.., D].</summary>
-    public Tensor Logits(Tensor hidden, ForwardOptions? options = null) =>
-        F.linear(hidden, Of(Config.TieWordEmbeddings ? TensorNames.Embedding : TensorNames.LmHead, options));
+    public Tensor Logits(Tensor hidden, ForwardOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(hidden);
+        var map = Of(OutputMapName, options);
+        if (!TakesKernels(hidden, options) || (is_grad_enabled() && (hidden.requires_grad || map.requires_grad)))
+            return F.linear(hidden, map);
+        using var scope = NewDisposeScope();
+        return Kernels.Linear.Plain(hidden, map).MoveToOuterDisposeScope();
+    }
 
     /// <inheritdoc/>
     public void Dispose()
@@ -187,21 +259,13 @@ public sealed class CausalLm : IDisposable
     }
 
     // Positions that nobody reads are looked at, but not computed and returned.
-    private Tensor Block(
-        Tensor h,
-        int layer,
-        (Tensor Cos, Tensor Sin) turn,
-        Tensor? mask,
-        bool causal,
-        Positions? read,
-        ForwardOptions? options
-    )
+    private Tensor Block(Tensor h, int layer, Seen seen, ForwardOptions? options)
     {
-        var tap = options?.Tap;
+        var (tap, read) = (options?.Tap, seen.Read);
         if (tap is not null)
             h = tap.ResidPre(layer, h);
         var normed = RmsNorm(h, Of(TensorNames.InputNorm(layer), options));
-        var mixed = Attention(normed, layer, turn, mask, causal, read, options);
+        var mixed = Attention(normed, layer, seen, options);
         h = (read?.Of(h) ?? h) + mixed;
 
         var x = RmsNorm(h, Of(TensorNames.PostAttentionNorm(layer), options));
@@ -215,16 +279,9 @@ public sealed class CausalLm : IDisposable
         return tap is not null ? tap.ResidPost(layer, h) : h;
     }
 
-    private Tensor Attention(
-        Tensor x,
-        int layer,
-        (Tensor Cos, Tensor Sin) turn,
-        Tensor? mask,
-        bool causal,
-        Positions? read,
-        ForwardOptions? options
-    )
+    private Tensor Attention(Tensor x, int layer, Seen seen, ForwardOptions? options)
     {
+        var (turn, read) = (seen.Turn, seen.Read);
         var from = read?.First ?? 0;
         long batch = x.shape[0],
             count = x.shape[1] - from,
@@ -246,7 +303,7 @@ public sealed class CausalLm : IDisposable
             k = Repeated(k);
             v = Repeated(v);
         }
-        var mixed = F.scaled_dot_product_attention(q, k, v, attn_mask: mask, is_casual: causal);
+        var mixed = F.scaled_dot_product_attention(q, k, v, attn_mask: seen.Mask, is_casual: seen.Causal);
         mixed = mixed.transpose(1, 2).reshape(batch, count, Config.Heads * head);
         return Linear(
             TensorNames.Attention(layer, "o_proj"),
@@ -288,7 +345,13 @@ public sealed class CausalLm : IDisposable
         return (normed.to(x.dtype) * gain).MoveToOuterDisposeScope();
     }
 
-    private Tensor Of(string name, ForwardOptions? options) =>
+    /// <summary>The output map [V, D].</summary>
+    internal Tensor OutputMap => _weights[OutputMapName];
+
+    private string OutputMapName => Config.TieWordEmbeddings ? TensorNames.Embedding : TensorNames.LmHead;
+
+    /// <summary>A weight, or what stands in for it.</summary>
+    internal Tensor Of(string name, ForwardOptions? options) =>
         options?.Overrides is { } overrides && overrides.TryGetValue(name, out var other) ? other : _weights[name];
 
     private static void CheckShapes(ModelConfig config, IReadOnlyDictionary<string, Tensor> weights)

@@ -17,8 +17,7 @@ namespace EditUnlearn.Methods.Codebooks;
 internal sealed class CachedEdits : IDisposable
 {
     private readonly CausalLm _model;
-    private readonly int _layer,
-        _labelsFrom;
+    private readonly int _layer;
     private readonly KvPrefix? _prefix;
     private readonly Tensor? _mask;
     private readonly Tensor _base,
@@ -52,7 +51,6 @@ internal sealed class CachedEdits : IDisposable
             new List<long>(),
             new List<float>()
         );
-        _labelsFrom = prompt - 1 - start;
         for (var b = 0; b < edits.Count; b++)
         {
             Lay(edits[b], b, prompt, ids, real);
@@ -61,7 +59,7 @@ internal sealed class CachedEdits : IDisposable
                 replaced[b, i - start] = Replaces(replacement, i, prompt);
             for (var i = 0; i < t.Count; i++)
             {
-                positions.Add((long)b * (columns - _labelsFrom) + i);
+                positions.Add((long)b * columns + prompt - 1 - start + i);
                 targets.Add(t[i]);
                 rows.Add(b);
                 shares.Add(1f / t.Count);
@@ -101,29 +99,44 @@ internal sealed class CachedEdits : IDisposable
     /// <summary>What the memory itself says at the query position [B, D], float32: where a warm value starts.</summary>
     public Tensor Output { get; }
 
-    /// <summary>Mean negative log-probability of each edit's target [B].</summary>
+    /// <summary>A pass from the memory's output to the logits that are scored [P, V].</summary>
     /// <param name="values">What stands in for the memory's output [B, D]; null for the model as it is.</param>
-    public Tensor Nll(Tensor? values)
+    public TrackedPass Pass(Tensor? values)
     {
-        var h = values is null ? _base : where(_replaced, _withoutMemory + values.to(_base.dtype).unsqueeze(1), _base);
-        // Only the columns that predict are computed in the last block.
-        h = _model.Blocks(
-            h,
+        using var quiet = no_grad();
+        return TrackedPass.ToLogits(
+            _model,
+            values is null ? _base : where(_replaced, _withoutMemory + values.to(_base.dtype).unsqueeze(1), _base),
             _layer + 1,
-            _model.Config.Layers,
             new ForwardOptions
             {
                 Past = _prefix,
                 AttentionMask = _mask,
-                Positions = Positions.From(_labelsFrom),
+                Positions = Positions.At(_positions),
             }
         );
-        var states = _model.FinalNorm(h.reshape(-1, h.shape[^1]).index_select(0, _positions));
+    }
+
+    /// <summary>Mean negative log-probability of each edit's target [B].</summary>
+    /// <param name="logits">From a pass [P, V].</param>
+    public Tensor Nll(Tensor logits)
+    {
         var logProbabilities = nn
-            .functional.log_softmax(_model.Logits(states).to(ScalarType.Float32), -1)
+            .functional.log_softmax(logits.to(ScalarType.Float32), -1)
             .gather(1, _targets)
             .squeeze(1); // [P]
-        return zeros(Rows, device: h.device).index_add(0, _rows, logProbabilities * _shares, -1);
+        return zeros(Rows, device: logits.device).index_add(0, _rows, logProbabilities * _shares, -1);
+    }
+
+    /// <summary>The gradient of the values [B, D].</summary>
+    /// <param name="pass">Over these values.</param>
+    /// <param name="logits">Gradient of its logits [P, V].</param>
+    public Tensor Gradient(TrackedPass pass, Tensor logits)
+    {
+        using var quiet = no_grad();
+        using var scope = NewDisposeScope();
+        var stream = pass.Backward(logits)!; // [B, T, D]
+        return (stream * _replaced.to(stream.dtype)).sum(1).to(ScalarType.Float32).MoveToOuterDisposeScope();
     }
 
     /// <inheritdoc/>

@@ -31,18 +31,19 @@ internal static class ValueTraining
         using var scope = NewDisposeScope();
         using var training = enable_grad(); // the caller may have turned gradients off
         var before = Numbers(edits, null, steps: 0, failed);
-        var values = start.detach().clone().requires_grad_(true);
+        var values = start.detach().clone();
         var moments = (zeros_like(start), zeros_like(start));
         var losses = Enumerable.Range(0, edits.Rows).Select(_ => new List<double>(steps)).ToList();
         for (var step = 0; step < steps; step++)
         {
             using var inner = NewDisposeScope();
             // No edit's loss depends on another's value: the gradient of the sum holds each one's own gradient.
-            var nll = edits.Nll(values);
+            using var pass = edits.Pass(values);
+            var nll = edits.Nll(pass.Output);
             var now = Checked(nll, step, failed);
             for (var b = 0; b < now.Count; b++)
                 losses[b].Add(now[b]);
-            var gradient = autograd.grad([nll.sum()], [values])[0];
+            var gradient = edits.Gradient(pass, autograd.grad([nll.sum()], [pass.Output])[0]);
             using var quiet = no_grad();
             Optimiser.Step(values, gradient, moments, step + 1, rate);
         }
@@ -58,7 +59,8 @@ internal static class ValueTraining
     {
         using var quiet = no_grad();
         using var scope = NewDisposeScope();
-        return Checked(edits.Nll(values), steps, failed);
+        using var pass = edits.Pass(values);
+        return Checked(edits.Nll(pass.Output), steps, failed);
     }
 
     private static List<double> Checked(Tensor nll, int step, Action<int, int, double> failed)

@@ -124,7 +124,7 @@ public sealed class ReferenceModel : IDisposable
     }
 
     /// <summary>Log-probabilities [P, V] of states [P, D].</summary>
-    public Tensor LogProbabilities(Tensor states) => LabelLosses.LogProbabilities(nn.functional.linear(states, _head));
+    public Tensor LogProbabilities(Tensor states) => LabelLosses.LogProbabilities(LinearMap.Of(states, _head));
 
     /// <inheritdoc/>
     public void Dispose()

@@ -84,8 +84,7 @@ public sealed class TrainedModel : IDisposable
     public Tensor LabelLogits(RowBatch batch)
     {
         ArgumentNullException.ThrowIfNull(batch);
-        using var scope = NewDisposeScope();
-        return _trainable.Logits(_trainable.Hidden(batch.Ids, batch.LabelPositions)).MoveToOuterDisposeScope();
+        return _trainable.Logits(batch.Ids, batch.LabelPositions);
     }
 
     /// <summary>The summed negative log-probability of each row [B].</summary>
@@ -233,6 +232,7 @@ public sealed class TrainedModel : IDisposable
                 sum.add_(Piece(current, at));
             }
         var value = DeferredBackward.Leaf(sum.sum());
+        current = current.alias(); // the caller's own may be gone by then
         _trainable.Deferred.Add(
             () =>
             {
@@ -243,7 +243,9 @@ public sealed class TrainedModel : IDisposable
                 for (long at = 0; at < count; at += piece)
                 {
                     using var scope = NewDisposeScope();
+                    var waiting = _trainable.Deferred.Count;
                     Piece(states, at).backward([gradient]);
+                    _trainable.Deferred.Run(waiting);
                 }
                 current.backward([states.grad!]);
             },
@@ -252,6 +254,6 @@ public sealed class TrainedModel : IDisposable
             reference,
             weights
         );
-        return value;
+        return value.alias();
     }
 }

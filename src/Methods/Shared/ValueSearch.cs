@@ -105,16 +105,18 @@ internal sealed class ValueSearch : IDisposable
             return false;
         }
         using var scope = NewDisposeScope();
+        using var pass = Pass();
         using var tracked = enable_grad();
         var delta = _delta.detach().requires_grad_(true);
-        var (total, parts) = Loss(delta);
-        var gradient = Record(parts) ? autograd.grad([total.sum()], [delta])[0] : null;
-        if (gradient is null)
+        var (total, parts) = Loss(pass.Output, delta);
+        if (!Record(parts))
         {
             Finish();
             return false;
         }
+        var found = autograd.grad([total.sum()], [pass.Output, delta]);
         using var quiet = no_grad();
+        var gradient = found[1].index_add(0, _plan.EditOfRow, pass.Backward(found[0])!.select(1, 0).to(float32), 1);
         for (var i = 0; observe is not null && i < _edits.Length; i++)
             if (_open[i])
                 observe(_edits[i], _delta[i], gradient[i]);
@@ -137,19 +139,24 @@ internal sealed class ValueSearch : IDisposable
             t?.Dispose();
     }
 
-    // Total [n], and total, nll, kl, decay as numbers [4, n].
-    private (Tensor Total, double[] Parts) Loss(Tensor delta)
+    // The tails with delta at their first positions, up to the logits that are scored.
+    private TrackedPass Pass()
     {
+        using var quiet = no_grad();
         var stream = _tails.Stream;
-        var first = stream.narrow(1, 0, 1) + delta.index_select(0, _plan.EditOfRow).unsqueeze(1).to(stream.dtype);
-        var h = stream.shape[1] == 1 ? first : cat([first, stream.narrow(1, 1, stream.shape[1] - 1)], 1);
-        h = _model.Blocks(
-            h,
+        var first = stream.narrow(1, 0, 1) + _delta.index_select(0, _plan.EditOfRow).unsqueeze(1).to(stream.dtype);
+        return TrackedPass.ToLogits(
+            _model,
+            stream.shape[1] == 1 ? first : cat([first, stream.narrow(1, 1, stream.shape[1] - 1)], 1),
             _layer + 1,
-            _model.Config.Layers,
             new ForwardOptions { Past = _tails, Positions = Positions.At(_plan.Read) }
         );
-        var log = LogProbabilities(h); // targets, then essence rows
+    }
+
+    // Total [n], and total, nll, kl, decay as numbers [4, n].
+    private (Tensor Total, double[] Parts) Loss(Tensor logits, Tensor delta)
+    {
+        var log = nn.functional.log_softmax(logits.to(ScalarType.Float32), -1); // targets, then essence rows
         var targets = _plan.TargetIds.shape[0];
 
         var scores = log.narrow(0, 0, targets).gather(1, _plan.TargetIds.unsqueeze(1)).squeeze(1);

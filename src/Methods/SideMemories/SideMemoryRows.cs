@@ -42,8 +42,7 @@ internal sealed class SideMemoryRows : IDisposable
     private readonly CausalLm _model;
     private readonly int _layer,
         _templates,
-        _trim,
-        _predictsFrom;
+        _trim;
     private readonly double[] _divisors;
     private readonly Tensor? _mask;
     private readonly Tensor _keys,
@@ -111,11 +110,8 @@ internal sealed class SideMemoryRows : IDisposable
         // Columns that are padding in every template row cannot reach a label, unless the window itself reaches into
         // padding.
         _trim = labels.Min(l => l.Column) >= width - n ? prompts.Min(p => width - p.Count - n) : 0;
-        _predictsFrom = labels.Min(l => l.Column) - 1 - _trim;
-        var columns = width - _trim - _predictsFrom;
-        _positions = Kept(
-            Indices(labels.Select(l => (long)l.Row * columns + l.Column - 1 - _trim - _predictsFrom), device)
-        );
+        var columns = width - _trim;
+        _positions = Kept(Indices(labels.Select(l => (long)l.Row * columns + l.Column - 1 - _trim), device));
         _targets = Kept(
             Indices(labels.Select(l => (long)rows[l.Row][l.Column - width + rows[l.Row].Count]), device).unsqueeze(1)
         );
@@ -136,7 +132,11 @@ internal sealed class SideMemoryRows : IDisposable
 
     /// <summary>The side memory's output [R + 1, T, D].</summary>
     /// <param name="side">W' [D, F], float32.</param>
-    public Tensor Output(Tensor side) => nn.functional.linear(_keys, side.to(_keys.dtype));
+    public Tensor Output(Tensor side) => LinearMap.Of(_keys, side);
+
+    /// <summary>The gradient of W' [D, F].</summary>
+    /// <param name="output">Gradient of the side memory's output [R + 1, T, D].</param>
+    public Tensor SideGradient(Tensor output) => LinearMap.WeightGradient(output, _keys);
 
     /// <summary>The main memory's output [R + 1, T, D].</summary>
     public Tensor Main => _main;
@@ -148,28 +148,48 @@ internal sealed class SideMemoryRows : IDisposable
     public Tensor Distances(Tensor output) =>
         ((nn.functional.silu(output.to(ScalarType.Float32)) - _activated).norm(-1) * _pooling).sum(1);
 
-    /// <summary>Loss of the labels of each template row [R].</summary>
+    /// <summary>A pass from the side memory's output to the logits of the labels [P, V].</summary>
     /// <param name="output">From <see cref="Output"/>.</param>
-    public Tensor TargetLoss(Tensor output)
+    public TrackedPass Pass(Tensor output)
     {
-        var h = _without + output.narrow(0, 0, _templates).narrow(1, _trim, output.shape[1] - _trim);
-        h = _model.Blocks(
-            h,
+        using var quiet = no_grad();
+        return TrackedPass.ToLogits(
+            _model,
+            _without + Reaching(output),
             _layer + 1,
-            _model.Config.Layers,
             new ForwardOptions
             {
                 AttentionMask = _mask?.narrow(0, 0, _templates).narrow(1, _trim, _mask.shape[1] - _trim),
-                Positions = Positions.From(_predictsFrom),
+                Positions = Positions.At(_positions),
             }
         );
-        var states = _model.FinalNorm(h.reshape(-1, h.shape[^1]).index_select(0, _positions));
+    }
+
+    /// <summary>Takes a pass back and adds what it finds to the gradient of the output.</summary>
+    /// <param name="pass">Over that output.</param>
+    /// <param name="logits">Gradient of its logits [P, V].</param>
+    /// <param name="output">Gradient of the side memory's output [R + 1, T, D], added to.</param>
+    public void Back(TrackedPass pass, Tensor logits, Tensor output)
+    {
+        using var quiet = no_grad();
+        using var scope = NewDisposeScope();
+        Reaching(output).add_(pass.Backward(logits)!);
+    }
+
+    /// <summary>Loss of the labels of each template row [R].</summary>
+    /// <param name="logits">From a pass [P, V].</param>
+    public Tensor TargetLoss(Tensor logits)
+    {
         var logProbabilities = nn
-            .functional.log_softmax(_model.Logits(states).to(ScalarType.Float32), -1)
+            .functional.log_softmax(logits.to(ScalarType.Float32), -1)
             .gather(1, _targets)
             .squeeze(1);
-        return zeros(_templates, device: h.device).index_add(0, _rows, logProbabilities * _shares, -1);
+        return zeros(_templates, device: logits.device).index_add(0, _rows, logProbabilities * _shares, -1);
     }
+
+    // The part of the output that can reach a label [R, T - trim, D].
+    private Tensor Reaching(Tensor output) =>
+        output.narrow(0, 0, _templates).narrow(1, _trim, output.shape[1] - _trim);
 
     /// <summary>Geometric mean probability of a label of the first row, given its loss.</summary>
     public double Probability(double loss) => Math.Exp(-loss * _divisors[0] / _rows.eq(0).sum().ToInt64());

@@ -59,10 +59,10 @@ internal static class SideMemoryTraining
         for (var step = 0; ; step++)
         {
             using var inner = NewDisposeScope();
-            var trained = side.detach().requires_grad_(true);
-            var output = rows.Output(trained);
+            var output = rows.Output(side).requires_grad_(true);
+            using var pass = rows.Pass(output);
             var distances = rows.Distances(output);
-            var target = rows.TargetLoss(output).mean();
+            var target = rows.TargetLoss(pass.Output).mean();
             var routing = Routing(distances, margins);
             var loss = target + routing;
             var numbers = stack([target, routing, distances.narrow(0, 0, distances.shape[0] - 1).mean()])
@@ -77,8 +77,10 @@ internal static class SideMemoryTraining
             if (Math.Abs(last - before) <= StopDifference && last <= StopLoss)
                 return (evaluations, numbers[2]);
 
-            var gradient = autograd.grad([loss], [trained])[0];
+            var found = autograd.grad([loss], [output, pass.Output]);
             using var quiet = no_grad();
+            rows.Back(pass, found[1], found[0]);
+            var gradient = rows.SideGradient(found[0]);
             gradient.mul_(mask);
             observe?.Invoke(step, side, gradient);
             // Decay first: it belongs to the weight before the step.

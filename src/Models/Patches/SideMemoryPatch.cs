@@ -134,7 +134,7 @@ public sealed class SideMemoryPatch : ModelPatch
 
     /// <summary>The memory's output [B, T, D].</summary>
     internal static Tensor Output(SideMemory memory, Tensor key) =>
-        nn.functional.linear(key, memory.Weight.to(key.dtype).to(key.device));
+        LinearMap.Of(key, memory.Weight.to(key.device));
 
     /// <summary>Which memory answers: its index, or -1 for the main one.</summary>
     /// <param name="distances">Pooled, one a memory.</param>

@@ -3,8 +3,8 @@ using static TorchSharp.torch;
 namespace EditUnlearn.Models.Training;
 
 /// <summary>
-/// Parts of a forward pass that ran without a graph, each cut off by a leaf, to be run again and back-propagated one at
-/// a time.
+/// Parts of a forward pass that ran without the library's graph, each cut off by a leaf, to be taken back one at a
+/// time.
 /// </summary>
 /// <remarks>
 /// Source: Chen et al. (2016), section 4. After the ordinary backward pass every leaf holds the gradient of what came
@@ -13,29 +13,31 @@ namespace EditUnlearn.Models.Training;
 /// </remarks>
 public sealed class DeferredBackward : IDisposable
 {
-    private readonly Stack<(Action Run, Tensor[] Kept)> _parts = new();
+    private readonly Stack<(Action Run, IDisposable[] Kept)> _parts = new();
 
-    /// <summary>Whether anything waits.</summary>
-    public bool IsEmpty => _parts.Count == 0;
+    /// <summary>Parts that wait.</summary>
+    public int Count => _parts.Count;
 
     /// <summary>Adds a part.</summary>
-    /// <param name="run">Runs it with a graph and back-propagates the leaf's gradient.</param>
-    /// <param name="kept">Tensors it needs until then; owned here from now on.</param>
-    public void Add(Action run, params Tensor[] kept)
+    /// <param name="run">Takes it back from the gradient of its leaf.</param>
+    /// <param name="kept">Tensors and passes it needs until then; owned here from now on.</param>
+    public void Add(Action run, params IDisposable[] kept)
     {
-        foreach (var tensor in kept)
+        foreach (var tensor in kept.OfType<Tensor>())
             tensor.DetachFromDisposeScope();
         _parts.Push((run, kept));
     }
 
-    /// <summary>Runs all parts, the last first, and forgets them.</summary>
-    public void Run()
+    /// <summary>Runs parts, the last first, and forgets them.</summary>
+    /// <param name="downTo">How many of the first parts go on waiting.</param>
+    public void Run(int downTo = 0)
     {
-        while (_parts.TryPop(out var part))
+        while (_parts.Count > downTo)
         {
+            var part = _parts.Pop();
             part.Run();
-            foreach (var tensor in part.Kept)
-                tensor.Dispose();
+            foreach (var kept in part.Kept)
+                kept.Dispose();
         }
     }
 
@@ -51,7 +53,7 @@ public sealed class DeferredBackward : IDisposable
     public void Dispose()
     {
         while (_parts.TryPop(out var part))
-            foreach (var tensor in part.Kept)
-                tensor.Dispose();
+            foreach (var kept in part.Kept)
+                kept.Dispose();
     }
 }

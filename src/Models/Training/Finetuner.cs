@@ -174,7 +174,7 @@ public static class Finetuner
     {
         // Backward keeps the log-probabilities; the logits themselves need not outlive this.
         using var scope = NewDisposeScope();
-        var logits = trained.Logits(trained.Hidden(batch.Ids, batch.LabelPositions));
+        var logits = trained.Logits(batch.Ids, batch.LabelPositions);
         return LabelLosses
             .Mean(LabelLosses.Nll(logits, batch.LabelTargets), batch, LossNormalisation.TokenMean)
             .MoveToOuterDisposeScope();

@@ -184,10 +184,16 @@ public static class Pretrainer
         parameters.ZeroGradient();
         using var scope = NewDisposeScope();
         using var batch = RowBatch.Of(rows, promptLabels: promptWeight > 0);
-        var nll = LabelLosses.Nll(model.Logits(model.Hidden(batch.Ids, batch.LabelPositions)), batch.LabelTargets);
+        using var pass = TrackedPass.LogitsOf(
+            model,
+            batch.Ids,
+            new ForwardOptions { Positions = Positions.At(batch.LabelPositions) }
+        );
+        var nll = LabelLosses.Nll(pass.Output, batch.LabelTargets);
         var answer = batch.IsAnswer.Select(a => a ? 1f / answerLabels : 0f).ToArray();
         var weights = batch.IsAnswer.Select(a => a ? 1f / answerLabels : (float)promptWeight / promptLabels).ToArray();
         (nll * tensor(weights)).sum().backward();
+        pass.Backward(input: false);
         return (nll.detach() * tensor(answer)).sum().ToDouble();
     }
 

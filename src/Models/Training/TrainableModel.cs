@@ -145,27 +145,52 @@ public sealed class TrainableModel : IDisposable
     }
 
     /// <summary>
-    /// The stream after the last norm [B, T, D], or at some positions [P, D], with a graph to the moving weights.
+    /// Logits at some positions [P, V], or at all [B, T, V], whose gradients reach the moving weights.
+    /// </summary>
+    /// <param name="ids">Token ids [B, T].</param>
+    /// <param name="positions">See <see cref="Positions.At"/>; null for all.</param>
+    /// <param name="attentionMask">See <see cref="ForwardOptions.AttentionMask"/>.</param>
+    public Tensor Logits(Tensor ids, Tensor? positions, Tensor? attentionMask = null)
+    {
+        var options = Passing(positions, attentionMask);
+        if (IsTracked(options))
+            return Tracked(TrackedPass.LogitsOf(Model, ids, options));
+        using var scope = NewDisposeScope();
+        return Logits(Hidden(ids, positions, attentionMask)).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>
+    /// The stream after the last norm [B, T, D], or at some positions [P, D], whose gradients reach the moving weights.
     /// </summary>
     /// <param name="ids">Token ids [B, T].</param>
     /// <param name="positions">See <see cref="Positions.At"/>; null for all.</param>
     /// <param name="attentionMask">See <see cref="ForwardOptions.AttentionMask"/>.</param>
     public Tensor Hidden(Tensor ids, Tensor? positions = null, Tensor? attentionMask = null)
     {
+        var options = Passing(positions, attentionMask);
+        if (IsTracked(options))
+            return Tracked(TrackedPass.HiddenOf(Model, ids, options));
         using var scope = NewDisposeScope();
-        var options = new ForwardOptions
-        {
-            Adapter = _adapter,
-            Positions = positions is null ? null : Positions.At(positions),
-        };
-        return Model
-            .FinalNorm(ResidPost(ids, Model.Config.Layers - 1, positions, attentionMask), options)
-            .MoveToOuterDisposeScope();
+        var stream = ResidPost(ids, Model.Config.Layers - 1, positions, attentionMask);
+        if (!is_grad_enabled())
+            return Model.FinalNorm(stream, options).MoveToOuterDisposeScope();
+        var (pass, from) = (TrackedPass.ToHidden(Model, stream), stream.alias());
+        _deferred.Add(
+            () =>
+            {
+                using var inner = NewDisposeScope();
+                if (pass.Backward(input: from.requires_grad) is { } gradient)
+                    from.backward([gradient]);
+            },
+            pass,
+            from
+        );
+        return pass.Output.alias().MoveToOuterDisposeScope();
     }
 
     /// <summary>
-    /// The stream as a block leaves it [B, T, D], or at some positions [P, D], with a graph to the moving weights.
-    /// Blocks above are not run.
+    /// The stream as a block leaves it [B, T, D], or at some positions [P, D], whose gradients reach the moving
+    /// weights. Blocks above are not run.
     /// </summary>
     /// <param name="ids">Token ids [B, T].</param>
     /// <param name="layer">The block, 0-based.</param>
@@ -174,12 +199,9 @@ public sealed class TrainableModel : IDisposable
     public Tensor ResidPost(Tensor ids, int layer, Tensor? positions = null, Tensor? attentionMask = null)
     {
         ArgumentNullException.ThrowIfNull(ids);
-        var options = new ForwardOptions
-        {
-            Adapter = _adapter,
-            AttentionMask = attentionMask,
-            Positions = positions is null ? null : Positions.At(positions),
-        };
+        var options = Passing(positions, attentionMask);
+        if (IsTracked(options))
+            return Tracked(TrackedPass.StreamOf(Model, ids, layer + 1, options));
         // Every forward pass of a training pass has masks of its own, so that forget and retain rows do not lose the
         // same inputs.
         var pass = _pass is null ? null : string.Create(CultureInfo.InvariantCulture, $"{_pass}/{_forwards++}");
@@ -191,7 +213,33 @@ public sealed class TrainableModel : IDisposable
     }
 
     /// <summary>Logits [.., V] of states after the last norm.</summary>
-    public Tensor Logits(Tensor hidden) => Model.Logits(hidden);
+    /// <param name="hidden">From <see cref="Hidden"/> [.., D].</param>
+    public Tensor Logits(Tensor hidden)
+    {
+        ArgumentNullException.ThrowIfNull(hidden);
+        if (!is_grad_enabled() || !Model.TakesKernels(hidden, null))
+            return Model.Logits(hidden);
+        var (map, from) = (Model.OutputMap, hidden.alias());
+        Tensor leaf;
+        using (no_grad())
+            leaf = DeferredBackward.Leaf(Kernels.Linear.Plain(hidden, map));
+        _deferred.Add(
+            () =>
+            {
+                using var scope = NewDisposeScope();
+                if (leaf.grad is not { } gradient)
+                    return;
+                var d = zeros_like(from);
+                using (no_grad())
+                    Kernels.Linear.Back(gradient.contiguous(), map, from.detach().contiguous(), d);
+                if (from.requires_grad)
+                    from.backward([d]);
+            },
+            leaf,
+            from
+        );
+        return leaf.alias();
+    }
 
     /// <summary>Runs a part of a pass later, in the backward pass.</summary>
     public DeferredBackward Deferred => _deferred;
@@ -257,6 +305,24 @@ public sealed class TrainableModel : IDisposable
             Parameters.Dispose();
     }
 
+    private ForwardOptions Passing(Tensor? positions, Tensor? attentionMask) =>
+        new()
+        {
+            Adapter = _adapter,
+            AttentionMask = attentionMask,
+            Positions = positions is null ? null : Positions.At(positions),
+        };
+
+    private bool IsTracked(ForwardOptions options) =>
+        is_grad_enabled() && !_recompute && Model.TakesKernels(null, options);
+
+    // What the pass returned; the pass itself is taken back after the library's part, with what its leaf collected.
+    private Tensor Tracked(TrackedPass pass)
+    {
+        _deferred.Add(() => pass.Backward(input: false), pass);
+        return pass.Output.alias();
+    }
+
     // Runs the blocks without a graph and keeps what each received; the backward pass runs them again, one by one.
     private Tensor Recomputed(Tensor ids, ForwardOptions options, string? pass, int blocks)
     {
@@ -292,14 +358,16 @@ public sealed class TrainableModel : IDisposable
             using var block = NewDisposeScope();
             // Below the lowest block that moves there is nothing to collect.
             var below = LowestMoving() < layer;
-            var input = below ? DeferredBackward.Leaf(inputs[layer]) : inputs[layer].detach();
-            var output = Model.Blocks(input, layer, layer + 1, Within(options, layer, inputs.Length));
-            if (!output.requires_grad)
+            using var again = TrackedPass.ThroughBlocks(
+                Model,
+                inputs[layer],
+                layer,
+                layer + 1,
+                Within(options, layer, inputs.Length)
+            );
+            if (again.Backward(gradient, input: below) is not { } found)
                 return;
-            output.backward([gradient]);
-            if (!below)
-                return;
-            gradient = input.grad!.MoveToOuterDisposeScope();
+            gradient = found.MoveToOuterDisposeScope();
         }
         var start = Model.Embed(ids, options);
         if (start.requires_grad)

@@ -177,10 +177,10 @@ public sealed class WiseTests
             LabelWindow.FromLongestPrompt,
             DistancePooling.AllPositions
         );
-        var side = model.Weight(CausalLm.DownProjName(1)).clone().requires_grad_(true);
-        var loss = SideMemoryTraining.Routing(rows.Distances(rows.Output(side)), new Margins(5, 20, 10));
+        var output = rows.Output(model.Weight(CausalLm.DownProjName(1))).requires_grad_(true);
+        var loss = SideMemoryTraining.Routing(rows.Distances(output), new Margins(5, 20, 10));
         Assert.Equal(30, loss.ToDouble(), 1e-6);
-        Assert.Equal(0, autograd.grad([loss], [side])[0].abs().max().ToDouble());
+        Assert.Equal(0, autograd.grad([loss], [output])[0].abs().max().ToDouble());
         // all margins hold
         Assert.Equal(0, SideMemoryTraining.Routing(tensor(new[] { 21f, 25f, 4f }), new Margins(5, 20, 10)).ToDouble());
         Assert.Equal(

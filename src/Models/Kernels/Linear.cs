@@ -1,0 +1,94 @@
+using static TorchSharp.torch;
+
+namespace EditUnlearn.Models.Kernels;
+
+/// <summary>A linear map y = W x for rows of x, and its gradients. W is [out, in], as checkpoints hold it.</summary>
+internal static unsafe class Linear
+{
+    /// <summary>y [R, out] of x [R, in]; owned by the current scope.</summary>
+    public static Tensor Of(Tensor x, Tensor weight)
+    {
+        var y = Memory.New(x.shape[0], weight.shape[0]);
+        MatrixProduct.Compute(
+            x.shape[0],
+            weight.shape[0],
+            weight.shape[1],
+            Memory.Rows(x, weight.shape[1]),
+            Memory.Rows(weight, weight.shape[1]).Transposed,
+            Memory.Rows(y, weight.shape[0])
+        );
+        return y;
+    }
+
+    /// <summary>
+    /// The map as far as a gradient is not asked for here, in the kernels where they can take it and by the library
+    /// elsewhere [.., out].
+    /// </summary>
+    /// <param name="x">[.., in].</param>
+    /// <param name="weight">[out, in].</param>
+    public static Tensor Plain(Tensor x, Tensor weight)
+    {
+        if (!Memory.Takes(x) || !Memory.Takes(weight) || !weight.is_contiguous())
+            return nn.functional.linear(x, weight);
+        var rows = x.contiguous();
+        return Of(rows.view(-1, weight.shape[1]), weight).view([.. x.shape[..^1], weight.shape[0]]);
+    }
+
+    /// <summary>Gradients of x, and of the weight where it moves.</summary>
+    /// <param name="dy">Gradient of y [R, out].</param>
+    /// <param name="weight">[out, in]; where it requires a gradient, that is added to.</param>
+    /// <param name="x">[R, in].</param>
+    /// <param name="dx">Gradient of x [R, in], set or added to; null for none.</param>
+    /// <param name="add">Whether it is added to.</param>
+    public static void Back(Tensor dy, Tensor weight, Tensor x, Tensor? dx, bool add = false)
+    {
+        long width = weight.shape[1],
+            outputs = weight.shape[0],
+            rows = dy.numel() / outputs;
+        if (dx is not null)
+            MatrixProduct.Compute(
+                rows,
+                width,
+                outputs,
+                Memory.Rows(dy, outputs),
+                Memory.Rows(weight, width),
+                Memory.Rows(dx, width),
+                add
+            );
+        if (GradientOf(weight) is not 0 and var gradient)
+            AddWeightGradient(dy, x, (float*)gradient, outputs, width);
+    }
+
+    /// <summary>The gradient of a weight alone [out, in]; owned by the current scope.</summary>
+    public static Tensor WeightGradient(Tensor dy, Tensor x)
+    {
+        var gradient = zeros(dy.shape[^1], x.shape[^1]);
+        AddWeightGradient(dy, x, Memory.Of(gradient), dy.shape[^1], x.shape[^1]);
+        return gradient;
+    }
+
+    /// <summary>Where the gradient of a moving weight is collected, made if it is not there; 0 for one at rest.</summary>
+    public static nint GradientOf(Tensor weight)
+    {
+        if (!weight.requires_grad)
+            return 0;
+        using var there = weight.grad;
+        if (there is not null)
+            return (nint)Memory.Of(there);
+        using var quiet = no_grad();
+        using var made = zeros_like(weight);
+        weight.grad = made;
+        return (nint)Memory.Of(made);
+    }
+
+    private static void AddWeightGradient(Tensor dy, Tensor x, float* gradient, long outputs, long width) =>
+        MatrixProduct.Compute(
+            outputs,
+            width,
+            dy.numel() / outputs,
+            Memory.Rows(dy, outputs).Transposed,
+            Memory.Rows(x, width),
+            Matrix.Rows(gradient, width),
+            add: true
+        );
+}

@@ -1,0 +1,246 @@
+using EditUnlearn.Models.Kernels;
+using EditUnlearn.Models.Training;
+using static TorchSharp.torch;
+
+namespace EditUnlearn.Models;
+
+/// <summary>
+/// A pass through some blocks, or up to the logits, that is taken back by hand: what comes behind it is the library's
+/// business, and the gradient it finds is given to its backward pass.
+/// </summary>
+/// <remarks>
+/// In our kernels where they can take the model, otherwise over the library's graph; callers see no difference. Weights
+/// that require a gradient have it added to, as with the library.
+/// </remarks>
+public sealed class TrackedPass : IDisposable
+{
+    private readonly CausalLm _model;
+    private readonly ForwardOptions? _options;
+    private readonly List<BlockPass> _blocks = [];
+    private readonly List<Tensor> _kept = [];
+    private Tensor? _graph, // where the library follows: the output and what it starts from
+        _start;
+    private Tensor? _ids;
+    private Tensor? _states, // before the last norm [P, D], its factors and what comes out
+        _factors,
+        _normed;
+    private bool _throughMap;
+    private long[]? _untouched; // shape of the stream where no block is run
+
+    private TrackedPass(CausalLm model, ForwardOptions? options) => (_model, _options) = (model, options);
+
+    /// <summary>
+    /// What the pass returned: a leaf that collects a gradient. The stream behind the last block, or logits.
+    /// </summary>
+    public Tensor Output { get; private set; } = null!;
+
+    /// <summary>From the stream before one block to the stream behind another.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="h">The stream before block <paramref name="first"/> [B, T, D].</param>
+    /// <param name="first">0-based.</param>
+    /// <param name="end">One past the last block.</param>
+    /// <param name="options">As for <see cref="CausalLm.Blocks"/>.</param>
+    public static TrackedPass ThroughBlocks(
+        CausalLm model,
+        Tensor h,
+        int first,
+        int end,
+        ForwardOptions? options = null
+    ) => Run(model, (null, h), (first, end), Reach.Stream, options);
+
+    /// <summary>From the stream before one block to the logits at the positions that are read [.., V].</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="h">The stream before block <paramref name="first"/> [B, T, D].</param>
+    /// <param name="first">0-based; the number of blocks for the last norm and output map alone.</param>
+    /// <param name="options">As for <see cref="CausalLm.Blocks"/>.</param>
+    public static TrackedPass ToLogits(CausalLm model, Tensor h, int first, ForwardOptions? options = null) =>
+        Run(model, (null, h), (first, model?.Config.Layers ?? 0), Reach.Logits, options);
+
+    /// <summary>From the stream behind the last block [.., D] to that behind the last norm.</summary>
+    public static TrackedPass ToHidden(CausalLm model, Tensor h) =>
+        Run(model, (null, h), (model?.Config.Layers ?? 0, model?.Config.Layers ?? 0), Reach.Hidden, null);
+
+    /// <summary>From token ids [B, T] to the stream behind a block, the embedding included.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="ids">[B, T].</param>
+    /// <param name="end">One past the last block.</param>
+    /// <param name="options">As for <see cref="CausalLm.Blocks"/>.</param>
+    public static TrackedPass StreamOf(CausalLm model, Tensor ids, int end, ForwardOptions? options = null) =>
+        Run(model, (ids, null), (0, end), Reach.Stream, options);
+
+    /// <summary>From token ids [B, T] to the stream behind the last norm at the positions that are read
+    /// [.., D].</summary>
+    public static TrackedPass HiddenOf(CausalLm model, Tensor ids, ForwardOptions? options = null) =>
+        Run(model, (ids, null), (0, model?.Config.Layers ?? 0), Reach.Hidden, options);
+
+    /// <summary>From token ids [B, T] to the logits at the positions that are read [.., V].</summary>
+    public static TrackedPass LogitsOf(CausalLm model, Tensor ids, ForwardOptions? options = null) =>
+        Run(model, (ids, null), (0, model?.Config.Layers ?? 0), Reach.Logits, options);
+
+    /// <summary>Takes the pass back from the gradient that the output's leaf has collected.</summary>
+    /// <param name="input">Whether the gradient of the stream that the pass began with is asked for.</param>
+    /// <returns>It [B, T, D], owned by the current scope; null where it was not asked for or is nothing.</returns>
+    public Tensor? Backward(bool input = true)
+    {
+        using var found = Output.grad;
+        return found is null ? null : Backward(found, input);
+    }
+
+    /// <summary>Takes the pass back.</summary>
+    /// <param name="gradient">Of the output, in its shape.</param>
+    /// <param name="input">See the other.</param>
+    public Tensor? Backward(Tensor gradient, bool input = true)
+    {
+        ArgumentNullException.ThrowIfNull(gradient);
+        if (_graph is not null)
+        {
+            if (!_graph.requires_grad)
+                return null;
+            _graph.backward([gradient]);
+            return input && _start is { requires_grad: true } ? _start.grad : null;
+        }
+        using var quiet = no_grad();
+        using var scope = NewDisposeScope();
+        var g = gradient;
+        if (_states is not null)
+            g = OutputBack(g);
+        if (_untouched is { } shape)
+            return input ? Positioned(g, shape).MoveToOuterDisposeScope() : null;
+        // Below the lowest block that moves there is nothing to collect.
+        var embedding = _ids is not null && Table.requires_grad;
+        var lowest = input || embedding ? 0 : _blocks.FindIndex(b => b.Moves);
+        for (var i = _blocks.Count - 1; i >= 0; i--)
+        {
+            if (lowest < 0 || i < lowest)
+                return null;
+            g = _blocks[i].Backward(g, down: input || embedding || i > lowest);
+            _blocks[i].Dispose();
+            if (g is null)
+                return null;
+        }
+        if (embedding)
+            Embeddings.Back(_ids!, g, Table);
+        return input ? g.MoveToOuterDisposeScope() : null;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        foreach (var block in _blocks)
+            block.Dispose();
+        foreach (var t in _kept)
+            t.Dispose();
+        foreach (var t in (Tensor?[])[Output, _graph, _start])
+            t?.Dispose();
+    }
+
+    private Tensor Table => _model.Of(TensorNames.Embedding, _options);
+
+    private Tensor Gain => _model.Of(TensorNames.FinalNorm, _options);
+
+    private Tensor OutputMap =>
+        _model.Of(_model.Config.TieWordEmbeddings ? TensorNames.Embedding : TensorNames.LmHead, _options);
+
+    private enum Reach
+    {
+        Stream,
+        Hidden,
+        Logits,
+    }
+
+    private static TrackedPass Run(
+        CausalLm? model,
+        (Tensor? Ids, Tensor? Stream) from,
+        (int First, int End) blocks,
+        Reach reach,
+        ForwardOptions? options
+    )
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        var pass = new TrackedPass(model, options);
+        using var scope = NewDisposeScope();
+        var output = model.TakesKernels(from.Stream, options)
+            ? pass.InKernels(from, blocks, reach)
+            : pass.OverGraph(from, blocks, reach);
+        pass.Output = DeferredBackward.Leaf(output).DetachFromDisposeScope();
+        return pass;
+    }
+
+    private Tensor InKernels((Tensor? Ids, Tensor? Stream) from, (int First, int End) blocks, Reach reach)
+    {
+        using var quiet = no_grad();
+        if (from.Ids is { } ids)
+            _ids = Kept(ids.alias());
+        var start = from.Stream ?? _model.Embed(_ids!, _options);
+        if (blocks.First >= blocks.End)
+            _untouched = start.shape;
+        var h = _model.RunBlocks(
+            start,
+            blocks.First,
+            blocks.End,
+            _options,
+            (layer, x, seen) =>
+            {
+                _blocks.Add(new BlockPass(_model, layer, _options));
+                return _blocks[^1].Forward(x, seen, keep: true);
+            }
+        );
+        if (reach == Reach.Stream)
+            return h;
+        _states = Kept(h.reshape(-1, h.shape[^1]).alias());
+        (_normed, _factors) = Norms.Of(_states, Gain, _model.Config.RmsNormEps);
+        (_normed, _factors) = (Kept(_normed), Kept(_factors));
+        _throughMap = reach == Reach.Logits;
+        var y = _throughMap ? Linear.Of(_normed, OutputMap) : _normed;
+        return y.view([.. h.shape[..^1], y.shape[^1]]);
+    }
+
+    private Tensor OutputBack(Tensor gradient)
+    {
+        var dNormed = gradient.contiguous();
+        if (_throughMap)
+        {
+            var dy = dNormed;
+            dNormed = Memory.New(_normed!.shape);
+            Linear.Back(dy, OutputMap, _normed, dNormed);
+        }
+        var dStates = zeros_like(_states!);
+        Norms.Back(_states!, Gain, _factors!, dNormed, dStates);
+        return dStates.view([.. gradient.shape[..^1], dStates.shape[^1]]);
+    }
+
+    // The gradient of positions that were read, among zeros for the others.
+    private Tensor Positioned(Tensor gradient, long[] shape)
+    {
+        if (_options?.Positions is not { } read)
+            return gradient;
+        var all = zeros(shape);
+        if (read.Chosen is { } chosen)
+            return all.view(-1, shape[^1]).index_add_(0, chosen, gradient, 1).view(shape);
+        all.narrow(1, read.First, shape[1] - read.First).copy_(gradient);
+        return all;
+    }
+
+    private Tensor OverGraph((Tensor? Ids, Tensor? Stream) from, (int First, int End) blocks, Reach reach)
+    {
+        using var tracked = enable_grad();
+        if (from.Stream is { } h)
+        {
+            _start = h.detach().DetachFromDisposeScope();
+            _start.requires_grad = true;
+        }
+        var y = _model.Blocks(_start ?? _model.Embed(from.Ids!, _options), blocks.First, blocks.End, _options);
+        if (reach != Reach.Stream)
+            y = _model.FinalNorm(y, _options);
+        if (reach == Reach.Logits)
+            y = _model.Logits(y, _options);
+        _graph = y.DetachFromDisposeScope();
+        return _graph;
+    }
+
+    private Tensor Kept(Tensor t)
+    {
+        _kept.Add(t.DetachFromDisposeScope());
+        return t;
+    }
+}

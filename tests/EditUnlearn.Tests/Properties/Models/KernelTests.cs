@@ -1,0 +1,271 @@
+using EditUnlearn.Foundation;
+using EditUnlearn.Models;
+using EditUnlearn.Models.Kernels;
+using EditUnlearn.Tests.Support;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace EditUnlearn.Tests.Properties.Models;
+
+/// <summary>
+/// The kernels do what the library does, forwards and backwards, and their bits depend on nothing but the numbers.
+/// </summary>
+public sealed class KernelTests
+{
+    public static TheoryData<int, int, int> Shapes =>
+        new()
+        {
+            { 1, 1, 1 },
+            { 1, 70, 33 },
+            { 5, 16, 8 },
+            { 6, 64, 9 },
+            { 7, 65, 31 },
+            { 13, 129, 1030 },
+            { 130, 48, 70 },
+        };
+
+    [Theory]
+    [MemberData(nameof(Shapes))]
+    public void Products_are_the_librarys_whichever_way_the_matrices_lie(int m, int n, int k)
+    {
+        using var scope = NewDisposeScope();
+        var (a, b) = (Random(m, k, "a"), Random(k, n, "b"));
+        var expected = matmul(a.to(ScalarType.Float64), b.to(ScalarType.Float64)).to(ScalarType.Float32);
+        foreach (var turned in new[] { (false, false), (true, false), (false, true), (true, true) })
+        {
+            var c = ones(m, n);
+            Multiply(a, b, c, turned.Item1, turned.Item2, add: true);
+            Tensors.Near(expected + 1, c, 1e-6, $"{turned}");
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Shapes))]
+    public void Wide_and_narrow_vectors_give_the_same_bits(int m, int n, int k)
+    {
+        using var scope = NewDisposeScope();
+        var (a, b) = (Random(m, k, "a"), Random(k, n, "b"));
+        var (wide, narrow) = (zeros(m, n), zeros(m, n));
+        Multiply(a, b, wide, false, true, add: false);
+        var before = MatrixProduct.Wide;
+        try
+        {
+            MatrixProduct.Wide = false;
+            Multiply(a, b, narrow, false, true, add: false);
+        }
+        finally
+        {
+            MatrixProduct.Wide = before;
+        }
+        Assert.True(Tensors.SameBits(wide, narrow));
+    }
+
+    [Fact]
+    public void A_row_of_a_product_has_the_bits_it_has_alone()
+    {
+        using var scope = NewDisposeScope();
+        var (a, b) = (Random(40, 50, "a"), Random(50, 70, "b"));
+        var all = zeros(40, 70);
+        Multiply(a, b, all, false, true, add: false);
+        for (var r = 0; r < 40; r += 7)
+        {
+            var alone = zeros(1, 70);
+            Multiply(a.narrow(0, r, 1).contiguous(), b, alone, false, true, add: false);
+            Assert.True(Tensors.SameBits(all.narrow(0, r, 1), alone), $"row {r}");
+        }
+    }
+
+    [Fact]
+    public void A_row_of_a_batch_has_the_bits_it_has_alone_with_padding_on_either_side()
+    {
+        using var model = TinyModels.Lively();
+        using var quiet = no_grad();
+        using var scope = NewDisposeScope();
+        var draw = new Seed(3).Stream("ids");
+        for (var trial = 0; trial < 10; trial++)
+        {
+            long[] row = [1, .. Enumerable.Range(0, 4 + trial).Select(_ => 3L + draw.Below(90))];
+            var alone = model.Forward(tensor(row).unsqueeze(0))[0];
+            var width = row.Length + 5;
+            var ids = zeros(3, width, ScalarType.Int64);
+            var real = ones(3, width, ScalarType.Int64);
+            for (var t = 0; t < width; t++)
+                (ids[0, t], ids[2, t]) = (3 + draw.Below(90), 3 + draw.Below(90));
+            ids[1].narrow(0, 5, row.Length).copy_(tensor(row));
+            // Behind its company, without a mask: padding on the right is not looked at.
+            var right = ids.clone();
+            right[1].narrow(0, 0, row.Length).copy_(tensor(row));
+            Assert.True(Tensors.SameBits(alone, model.Forward(right)[1].narrow(0, 0, row.Length)));
+            real[1].narrow(0, 0, 5).zero_();
+            var left = model.Blocks(model.Embed(ids), 0, 1, new ForwardOptions { AttentionMask = real });
+            Assert.True(left.isfinite().all().ToBoolean());
+        }
+    }
+
+    [Theory]
+    [InlineData(null, false)]
+    [InlineData(null, true)]
+    [InlineData(4, false)]
+    public void A_pass_and_its_gradients_are_the_librarys(int? window, bool bias)
+    {
+        using var model = bias ? WithBias() : TinyModels.Lively(window: window);
+        using var scope = NewDisposeScope();
+        var ids = tensor(
+            new long[,]
+            {
+                { 1, 5, 9, 14, 3, 8, 22 },
+                { 0, 0, 7, 2, 11, 6, 31 },
+            }
+        );
+        var mask = tensor(
+            new long[,]
+            {
+                { 1, 1, 1, 1, 1, 1, 1 },
+                { 0, 0, 1, 1, 1, 1, 1 },
+            }
+        );
+        foreach (
+            var options in new ForwardOptions[]
+            {
+                new(),
+                new() { AttentionMask = mask },
+                new() { Positions = Positions.From(3) },
+                new() { Positions = Positions.At(tensor(new long[] { 3, 12, 6, 10 })), AttentionMask = mask },
+            }
+        )
+            Same(model, ids, options);
+    }
+
+    [Fact]
+    public void A_pass_behind_a_past_has_the_librarys_gradients()
+    {
+        using var model = TinyModels.Lively();
+        using var scope = NewDisposeScope();
+        using var quiet = no_grad();
+        var ids = tensor(
+            new long[,]
+            {
+                { 1, 5, 9, 14, 3, 8, 22 },
+                { 1, 4, 7, 2, 11, 6, 31 },
+            }
+        );
+        var h = model.Embed(ids);
+        using var prefix = KvPrefix.Of(model, h.narrow(1, 0, 3), 0, 3);
+        SameFrom(model, h.narrow(1, 3, 4).contiguous(), new ForwardOptions { Past = prefix });
+        using var tails = Continuations.Of(model, h, 0, [1, 3], [7, 6]);
+        SameFrom(model, tails.Stream, new ForwardOptions { Past = tails });
+        SameFrom(
+            model,
+            tails.Stream,
+            new ForwardOptions { Past = tails, Positions = Positions.At(tensor(new long[] { 0, 2, 7 })) }
+        );
+    }
+
+    [Theory]
+    [InlineData(-90f)]
+    [InlineData(-20f)]
+    [InlineData(-1e-3f)]
+    [InlineData(0f)]
+    [InlineData(0.7f)]
+    [InlineData(30f)]
+    [InlineData(88.3f)]
+    [InlineData(89f)]
+    [InlineData(float.NaN)]
+    public void The_exponential_is_exact_to_two_units_of_the_last_place(float x)
+    {
+        for (var i = 0; i < 100; i++, x = x * 0.999f + 0.01f)
+        {
+            var ours = Lanes.Exp(System.Runtime.Intrinsics.Vector256.Create(x))[3];
+            var exact = (float)Math.Exp(x);
+            if (x < -87.3366f || float.IsNaN(x) || x > 88.3763f)
+                Assert.Equal(
+                    x < 0 ? 0
+                        : x > 0 ? float.PositiveInfinity
+                        : float.NaN,
+                    ours
+                );
+            else if (x > -87.336f && x < 88.376f)
+                Assert.InRange(ours, exact * (1 - 2.4e-7f), exact * (1 + 2.4e-7f));
+        }
+    }
+
+    private static CausalLm WithBias()
+    {
+        using var plain = TinyModels.Lively();
+        var config = plain.Config with { AttentionBias = true };
+        var weights = CausalLm.Random(config, new Seed(4)).Weights.ToDictionary(
+            w => w.Key,
+            w => w.Key.EndsWith(".bias", StringComparison.Ordinal)
+                ? Random(1, (int)w.Value.shape[0], w.Key)[0].clone()
+                : plain.Weight(w.Key).clone()
+        );
+        return CausalLm.Create(config, weights);
+    }
+
+    // Logits, the gradient of what went in, and those of all weights.
+    private static void Same(CausalLm model, Tensor ids, ForwardOptions options)
+    {
+        using var scope = NewDisposeScope();
+        Tensor Gradient(Tensor of)
+        {
+            var there = of.grad!.clone();
+            of.grad = null!;
+            return there;
+        }
+        foreach (var weight in model.Weights.Values)
+            weight.requires_grad = true;
+        var library = model.OverLibrary();
+        var expected = library.Logits(library.Hidden(ids, options), options);
+        var slope = Random((int)(expected.numel() / 97), 97, "slope").view(expected.shape);
+        expected.backward([slope]);
+        var gradients = model.Weights.ToDictionary(w => w.Key, w => Gradient(w.Value));
+
+        using var pass = TrackedPass.LogitsOf(model, ids, options);
+        Tensors.Near(expected.detach(), pass.Output, 2e-5, "logits");
+        pass.Backward(slope, input: false);
+        foreach (var (name, gradient) in gradients)
+            Tensors.Near(gradient, Gradient(model.Weight(name)), 5e-5, name);
+        foreach (var weight in model.Weights.Values)
+            weight.requires_grad = false;
+        using var quiet = no_grad();
+        SameFrom(model, model.Embed(ids), options);
+    }
+
+    private static void SameFrom(CausalLm model, Tensor h, ForwardOptions options)
+    {
+        using var tracked = enable_grad();
+        using var library = TrackedPass.ToLogits(model.OverLibrary(), h, 0, options);
+        using var ours = TrackedPass.ToLogits(model, h, 0, options);
+        Tensors.Near(library.Output.detach(), ours.Output, 2e-5, "logits");
+        var slope = Random((int)(ours.Output.numel() / 97), 97, "slope").view(ours.Output.shape);
+        Tensors.Near(library.Backward(slope)!, ours.Backward(slope)!, 5e-5, "gradient of the stream");
+    }
+
+    private static void Multiply(Tensor a, Tensor b, Tensor c, bool turnA, bool turnB, bool add)
+    {
+        Matrix Lie(Tensor t, bool turned)
+        {
+            var laid = (turned ? t.t() : t).contiguous();
+            var matrix = Memory.Rows(laid, laid.shape[1]);
+            return turned ? matrix.Transposed : matrix;
+        }
+        MatrixProduct.Compute(
+            a.shape[0],
+            b.shape[1],
+            a.shape[1],
+            Lie(a, turnA),
+            Lie(b, turnB),
+            Memory.Rows(c, c.shape[1]),
+            add
+        );
+    }
+
+    private static Tensor Random(int rows, int columns, string name)
+    {
+        var draw = new Seed(11).Stream(name);
+        return tensor(
+            Enumerable.Range(0, rows * columns).Select(_ => (float)draw.NextGaussian()).ToArray(),
+            [rows, columns]
+        );
+    }
+}
