@@ -5,12 +5,14 @@ using BenchmarkDotNet.Running;
 using BenchmarkDotNet.Toolchains.InProcess.Emit;
 using EditUnlearn.Benchmarks;
 using EditUnlearn.Benchmarks.Checkpoints;
+using EditUnlearn.Benchmarks.Speed;
 using EditUnlearn.Pipeline;
 
 // dotnet run -c Release --project tests/EditUnlearn.Benchmarks -- --filter '*' --job short
 // dotnet run -c Release --project tests/EditUnlearn.Benchmarks -- make-checkpoint|load|real-shape ...
 // dotnet run -c Release --project tests/EditUnlearn.Benchmarks -- memory
 // dotnet run -c Release --project tests/EditUnlearn.Benchmarks -- ratios
+// dotnet run -c Release --project tests/EditUnlearn.Benchmarks -- speed
 // In the environment of a worker: allocator and collector matter as much as kernels.
 const string Prepared = "EU_BENCHMARK_PREPARED";
 if (Environment.GetEnvironmentVariable(Prepared) is null)
@@ -29,6 +31,8 @@ if (Environment.GetEnvironmentVariable(Prepared) is null)
 }
 if (args is ["memory", .. var rest])
     return MemoryProbe.Run(rest);
+if (args is ["speed", .. var asked])
+    return SpeedVerb.Run(asked);
 if (args is ["ratios", .. var rounds])
     return Ratios.Run(rounds);
 
