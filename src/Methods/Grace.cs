@@ -306,6 +306,7 @@ internal sealed class Grace(Grace.Options options) : IMethod
     {
         using var scope = NewDisposeScope();
         var edits = batch.Select(i => inputs.Edits[i]).ToList();
+        using var held = model.Hold();
         using var cached = new CachedEdits(model, options.Layer, edits, options.Replacement);
         var rows = batch.Select(i => places[i].Admitted.Entry).ToList();
         var start = stack(

@@ -243,6 +243,7 @@ internal sealed class Wise(Wise.Options options) : IMethod
         inputs = inputs with { Locality = locality };
         using var scope = NewDisposeScope();
         using var quiet = no_grad();
+        using var held = model.Hold();
         using var store = new MemoryStore(model.Weight(CausalLm.DownProjName(options.Layer)), options);
         var margins = Scaled(model, inputs);
         var mask = empty(0);
@@ -361,7 +362,7 @@ internal sealed class Wise(Wise.Options options) : IMethod
         {
             using var still = no_grad();
             using var pass = rows.Pass(output);
-            return rows.Probability(rows.TargetLoss(pass.Output)[0].ToDouble());
+            return rows.Probability(rows.TargetLoss(pass)[0].ToDouble());
         }
         var before = FirstRow(rows.Main);
         var (evaluations, distance) = SideMemoryTraining.Run(

@@ -240,13 +240,13 @@ internal sealed unsafe class BlockPass : IDisposable
     private Tensor Product(Tensor x, string map) =>
         Product(x, TensorNames.Attention(_layer, map), x.numel() / x.shape[^1]);
 
-    private Tensor Product(Tensor x, string name, long rows) => Linear.Of(x.view(rows, -1), Weight(name));
+    private Tensor Product(Tensor x, string name, long rows) => Linear.Of(x.view(rows, -1), Weight(name), _model.Packed(name, _options, back: false));
 
     // Sets or adds to the gradient of the map's input, and adds to those of its weight and bias where they move.
     private void Back(Tensor dy, string name, Tensor x, Tensor dx, bool add = false, string? bias = null)
     {
         var weight = Weight(name);
-        Linear.Back(dy, weight, x, dx, add);
+        Linear.Back(dy, weight, x, dx, add, _model.Packed(name, _options, back: true));
         if (
             bias is not null
             && Config.AttentionBias

@@ -22,6 +22,8 @@ public sealed class CausalLm : IDisposable
     private readonly IReadOnlyDictionary<string, Tensor> _weights;
     private readonly bool _owns,
         _kernels;
+    private readonly Lock _gate = new();
+    private HeldWeights? _held;
 
     private CausalLm(ModelConfig config, IReadOnlyDictionary<string, Tensor> weights, bool owns, bool kernels = true)
     {
@@ -94,6 +96,26 @@ public sealed class CausalLm : IDisposable
         }
         return Create(config, weights);
     }
+
+    /// <summary>
+    /// Says that no weight changes until the result is disposed of: what products need of them is then prepared once.
+    /// Holding what is held already is fine.
+    /// </summary>
+    public IDisposable Hold()
+    {
+        lock (_gate)
+        {
+            _held ??= new HeldWeights();
+            _held.Holders++;
+        }
+        return new Holding(this);
+    }
+
+    /// <summary>The weight as products of one direction read it, where it is held; null otherwise.</summary>
+    internal PackedMatrix? Packed(string name, ForwardOptions? options, bool back) =>
+        _held is { } held && options?.Overrides?.ContainsKey(name) != true
+            ? held.Of(name, _weights[name], back)
+            : null;
 
     /// <summary>One weight.</summary>
     /// <exception cref="KeyNotFoundException">There is none of that name.</exception>
@@ -246,7 +268,11 @@ public sealed class CausalLm : IDisposable
         if (!TakesKernels(hidden, options) || (is_grad_enabled() && (hidden.requires_grad || map.requires_grad)))
             return F.linear(hidden, map);
         using var scope = NewDisposeScope();
-        return Kernels.Linear.Plain(hidden, map).MoveToOuterDisposeScope();
+        var rows = hidden.contiguous().view(-1, Config.HiddenSize);
+        return Kernels
+            .Linear.Of(rows, map, Packed(OutputMapName, options, back: false))
+            .view([.. hidden.shape[..^1], map.shape[0]])
+            .MoveToOuterDisposeScope();
     }
 
     /// <inheritdoc/>
@@ -348,11 +374,31 @@ public sealed class CausalLm : IDisposable
     /// <summary>The output map [V, D].</summary>
     internal Tensor OutputMap => _weights[OutputMapName];
 
-    private string OutputMapName => Config.TieWordEmbeddings ? TensorNames.Embedding : TensorNames.LmHead;
+    /// <summary>Name of the output map.</summary>
+    internal string OutputMapName => Config.TieWordEmbeddings ? TensorNames.Embedding : TensorNames.LmHead;
 
     /// <summary>A weight, or what stands in for it.</summary>
     internal Tensor Of(string name, ForwardOptions? options) =>
         options?.Overrides is { } overrides && overrides.TryGetValue(name, out var other) ? other : _weights[name];
+
+    private sealed class Holding(CausalLm model) : IDisposable
+    {
+        private bool _closed;
+
+        public void Dispose()
+        {
+            lock (model._gate)
+            {
+                if (_closed)
+                    return;
+                _closed = true;
+                if (--model._held!.Holders > 0)
+                    return;
+                model._held.Dispose();
+                model._held = null;
+            }
+        }
+    }
 
     private static void CheckShapes(ModelConfig config, IReadOnlyDictionary<string, Tensor> weights)
     {

@@ -49,6 +49,7 @@ public static class GreedyDecoder
             throw new ArgumentException("A prompt needs a token.", nameof(prompts));
         var stop = (options.StopIds ?? model.Config.StopIds).ToHashSet();
         var results = new Generated[prompts.Count];
+        using var held = model.Hold();
         var finished = 0;
         foreach (
             var batch in Enumerable

@@ -83,6 +83,7 @@ public static class LogitProbe
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(rows);
         var results = new IReadOnlyList<Reading>[rows.Count];
+        using var held = model.Hold();
         foreach (var i in Enumerable.Range(0, rows.Count).Where(i => rows[i].Points.Count == 0))
             results[i] = [];
         foreach (

@@ -24,15 +24,26 @@ public sealed class TrackedPass : IDisposable
     private Tensor? _states, // before the last norm [P, D], its factors and what comes out
         _factors,
         _normed;
+    private Tensor? _labels, // of the first positions [N], all logits [P, V], and log sum exp of the first [N]
+        _logits,
+        _logSums,
+        _furtherLogits;
     private bool _throughMap;
     private long[]? _untouched; // shape of the stream where no block is run
 
     private TrackedPass(CausalLm model, ForwardOptions? options) => (_model, _options) = (model, options);
 
     /// <summary>
-    /// What the pass returned: a leaf that collects a gradient. The stream behind the last block, or logits.
+    /// What the pass returned: a leaf that collects a gradient. The stream behind the last block, logits, or negative
+    /// log-probabilities of labels.
     /// </summary>
     public Tensor Output { get; private set; } = null!;
+
+    /// <summary>
+    /// Logits of the positions behind those that have labels [P - N, V], a leaf that collects a gradient; null where
+    /// there are none.
+    /// </summary>
+    public Tensor? Rest { get; private set; }
 
     /// <summary>From the stream before one block to the stream behind another.</summary>
     /// <param name="model">The model.</param>
@@ -55,6 +66,22 @@ public sealed class TrackedPass : IDisposable
     /// <param name="options">As for <see cref="CausalLm.Blocks"/>.</param>
     public static TrackedPass ToLogits(CausalLm model, Tensor h, int first, ForwardOptions? options = null) =>
         Run(model, (null, h), (first, model?.Config.Layers ?? 0), Reach.Logits, options);
+
+    /// <summary>
+    /// From the stream before one block to the negative log-probabilities of labels [N], in nats, and the logits of
+    /// further positions.
+    /// </summary>
+    /// <param name="model">The model.</param>
+    /// <param name="h">The stream before block <paramref name="first"/> [B, T, D].</param>
+    /// <param name="first">0-based; the number of blocks for the last norm and output map alone.</param>
+    /// <param name="labels">Of the first positions that are read [N].</param>
+    /// <param name="options">With <see cref="ForwardOptions.Positions"/> that choose.</param>
+    public static TrackedPass ToNll(CausalLm model, Tensor h, int first, Tensor labels, ForwardOptions options) =>
+        Run(model, (null, h), (first, model?.Config.Layers ?? 0), Reach.Nll, options, labels);
+
+    /// <summary>From token ids [B, T] to the negative log-probabilities of labels [N], in nats.</summary>
+    public static TrackedPass NllOf(CausalLm model, Tensor ids, Tensor labels, ForwardOptions options) =>
+        Run(model, (ids, null), (0, model?.Config.Layers ?? 0), Reach.Nll, options, labels);
 
     /// <summary>From the stream behind the last block [.., D] to that behind the last norm.</summary>
     public static TrackedPass ToHidden(CausalLm model, Tensor h) =>
@@ -96,12 +123,16 @@ public sealed class TrackedPass : IDisposable
         {
             if (!_graph.requires_grad)
                 return null;
-            _graph.backward([gradient]);
+            using var further = Rest?.grad;
+            if (further is null)
+                _graph.backward([gradient]);
+            else
+                autograd.backward([_graph, _furtherLogits!], [gradient, further]);
             return input && _start is { requires_grad: true } ? _start.grad : null;
         }
         using var quiet = no_grad();
         using var scope = NewDisposeScope();
-        var g = gradient;
+        var g = _logits is null ? gradient : NllBack(gradient);
         if (_states is not null)
             g = OutputBack(g);
         if (_untouched is { } shape)
@@ -130,7 +161,7 @@ public sealed class TrackedPass : IDisposable
             block.Dispose();
         foreach (var t in _kept)
             t.Dispose();
-        foreach (var t in (Tensor?[])[Output, _graph, _start])
+        foreach (var t in (Tensor?[])[Output, Rest, _graph, _start, _furtherLogits])
             t?.Dispose();
     }
 
@@ -138,14 +169,16 @@ public sealed class TrackedPass : IDisposable
 
     private Tensor Gain => _model.Of(TensorNames.FinalNorm, _options);
 
-    private Tensor OutputMap =>
-        _model.Of(_model.Config.TieWordEmbeddings ? TensorNames.Embedding : TensorNames.LmHead, _options);
+    private Tensor OutputMap => _model.Of(_model.OutputMapName, _options);
+
+    private PackedMatrix? Packed(bool back) => _model.Packed(_model.OutputMapName, _options, back);
 
     private enum Reach
     {
         Stream,
         Hidden,
         Logits,
+        Nll,
     }
 
     private static TrackedPass Run(
@@ -153,16 +186,21 @@ public sealed class TrackedPass : IDisposable
         (Tensor? Ids, Tensor? Stream) from,
         (int First, int End) blocks,
         Reach reach,
-        ForwardOptions? options
+        ForwardOptions? options,
+        Tensor? labels = null
     )
     {
         ArgumentNullException.ThrowIfNull(model);
         var pass = new TrackedPass(model, options);
         using var scope = NewDisposeScope();
+        if (reach == Reach.Nll)
+            pass._labels = pass.Kept(labels!.contiguous().alias());
         var output = model.TakesKernels(from.Stream, options)
             ? pass.InKernels(from, blocks, reach)
             : pass.OverGraph(from, blocks, reach);
         pass.Output = DeferredBackward.Leaf(output).DetachFromDisposeScope();
+        if (pass._furtherLogits is { } further)
+            pass.Rest = DeferredBackward.Leaf(further).DetachFromDisposeScope();
         return pass;
     }
 
@@ -190,9 +228,31 @@ public sealed class TrackedPass : IDisposable
         _states = Kept(h.reshape(-1, h.shape[^1]).alias());
         (_normed, _factors) = Norms.Of(_states, Gain, _model.Config.RmsNormEps);
         (_normed, _factors) = (Kept(_normed), Kept(_factors));
-        _throughMap = reach == Reach.Logits;
-        var y = _throughMap ? Linear.Of(_normed, OutputMap) : _normed;
-        return y.view([.. h.shape[..^1], y.shape[^1]]);
+        _throughMap = reach >= Reach.Logits;
+        var y = _throughMap ? Linear.Of(_normed, OutputMap, Packed(back: false)) : _normed;
+        if (reach != Reach.Nll)
+            return y.view([.. h.shape[..^1], y.shape[^1]]);
+        _logits = Kept(y);
+        var (nll, sums) = CrossEntropy.Of(y, _labels!);
+        _logSums = Kept(sums);
+        if (y.shape[0] > nll.shape[0])
+            _furtherLogits = y.narrow(0, nll.shape[0], y.shape[0] - nll.shape[0]);
+        return nll;
+    }
+
+    // The gradient of all logits, in the place of those of labels.
+    private Tensor NllBack(Tensor gradient)
+    {
+        CrossEntropy.Back(_logits!, _labels!, _logSums!, gradient.contiguous());
+        if (Rest is null)
+            return _logits!;
+        var own = _logits!.narrow(0, _labels!.shape[0], Rest.shape[0]);
+        using var found = Rest.grad;
+        if (found is null)
+            own.zero_();
+        else
+            own.copy_(found);
+        return _logits;
     }
 
     private Tensor OutputBack(Tensor gradient)
@@ -202,7 +262,7 @@ public sealed class TrackedPass : IDisposable
         {
             var dy = dNormed;
             dNormed = Memory.New(_normed!.shape);
-            Linear.Back(dy, OutputMap, _normed, dNormed);
+            Linear.Back(dy, OutputMap, _normed, dNormed, packed: Packed(back: true));
         }
         var dStates = zeros_like(_states!);
         Norms.Back(_states!, Gain, _factors!, dNormed, dStates);
@@ -232,8 +292,15 @@ public sealed class TrackedPass : IDisposable
         var y = _model.Blocks(_start ?? _model.Embed(from.Ids!, _options), blocks.First, blocks.End, _options);
         if (reach != Reach.Stream)
             y = _model.FinalNorm(y, _options);
-        if (reach == Reach.Logits)
+        if (reach >= Reach.Logits)
             y = _model.Logits(y, _options);
+        if (reach == Reach.Nll)
+        {
+            var count = _labels!.shape[0];
+            if (y.shape[0] > count)
+                _furtherLogits = y.narrow(0, count, y.shape[0] - count).DetachFromDisposeScope();
+            y = LabelLosses.Nll(y.narrow(0, 0, count), _labels);
+        }
         _graph = y.DetachFromDisposeScope();
         return _graph;
     }

@@ -68,7 +68,7 @@ internal sealed class CachedEdits : IDisposable
         var device = model.Device;
         _mask = edits.All(e => e.PromptIds.Count == prompt) ? null : Kept(tensor(real, device: device));
         _positions = Kept(tensor(positions, device: device));
-        _targets = Kept(tensor(targets, device: device).unsqueeze(1));
+        _targets = Kept(tensor(targets, device: device));
         _rows = Kept(tensor(rows, device: device));
         _shares = Kept(tensor(shares, device: device));
         _replaced = Kept(tensor(replaced, device: device).unsqueeze(-1));
@@ -99,15 +99,16 @@ internal sealed class CachedEdits : IDisposable
     /// <summary>What the memory itself says at the query position [B, D], float32: where a warm value starts.</summary>
     public Tensor Output { get; }
 
-    /// <summary>A pass from the memory's output to the logits that are scored [P, V].</summary>
+    /// <summary>A pass from the memory's output to the negative log-probabilities of all target tokens [P].</summary>
     /// <param name="values">What stands in for the memory's output [B, D]; null for the model as it is.</param>
     public TrackedPass Pass(Tensor? values)
     {
         using var quiet = no_grad();
-        return TrackedPass.ToLogits(
+        return TrackedPass.ToNll(
             _model,
             values is null ? _base : where(_replaced, _withoutMemory + values.to(_base.dtype).unsqueeze(1), _base),
             _layer + 1,
+            _targets,
             new ForwardOptions
             {
                 Past = _prefix,
@@ -118,24 +119,18 @@ internal sealed class CachedEdits : IDisposable
     }
 
     /// <summary>Mean negative log-probability of each edit's target [B].</summary>
-    /// <param name="logits">From a pass [P, V].</param>
-    public Tensor Nll(Tensor logits)
-    {
-        var logProbabilities = nn
-            .functional.log_softmax(logits.to(ScalarType.Float32), -1)
-            .gather(1, _targets)
-            .squeeze(1); // [P]
-        return zeros(Rows, device: logits.device).index_add(0, _rows, logProbabilities * _shares, -1);
-    }
+    /// <param name="pass">Over some values.</param>
+    public Tensor Nll(TrackedPass pass) =>
+        zeros(Rows, device: pass.Output.device).index_add(0, _rows, pass.Output * _shares, 1);
 
     /// <summary>The gradient of the values [B, D].</summary>
     /// <param name="pass">Over these values.</param>
-    /// <param name="logits">Gradient of its logits [P, V].</param>
-    public Tensor Gradient(TrackedPass pass, Tensor logits)
+    /// <param name="nll">Gradient of its output [P].</param>
+    public Tensor Gradient(TrackedPass pass, Tensor nll)
     {
         using var quiet = no_grad();
         using var scope = NewDisposeScope();
-        var stream = pass.Backward(logits)!; // [B, T, D]
+        var stream = pass.Backward(nll)!; // [B, T, D]
         return (stream * _replaced.to(stream.dtype)).sum(1).to(ScalarType.Float32).MoveToOuterDisposeScope();
     }
 

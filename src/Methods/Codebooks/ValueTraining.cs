@@ -39,7 +39,7 @@ internal static class ValueTraining
             using var inner = NewDisposeScope();
             // No edit's loss depends on another's value: the gradient of the sum holds each one's own gradient.
             using var pass = edits.Pass(values);
-            var nll = edits.Nll(pass.Output);
+            var nll = edits.Nll(pass);
             var now = Checked(nll, step, failed);
             for (var b = 0; b < now.Count; b++)
                 losses[b].Add(now[b]);
@@ -60,7 +60,7 @@ internal static class ValueTraining
         using var quiet = no_grad();
         using var scope = NewDisposeScope();
         using var pass = edits.Pass(values);
-        return Checked(edits.Nll(pass.Output), steps, failed);
+        return Checked(edits.Nll(pass), steps, failed);
     }
 
     private static List<double> Checked(Tensor nll, int step, Action<int, int, double> failed)

@@ -80,21 +80,12 @@ public sealed class TrainedModel : IDisposable
     /// <inheritdoc cref="TrainableModel.Reset"/>
     public void Reset() => _trainable.Reset();
 
-    /// <summary>Logits at the predicting position of every label [P, V].</summary>
-    public Tensor LabelLogits(RowBatch batch)
-    {
-        ArgumentNullException.ThrowIfNull(batch);
-        return _trainable.Logits(batch.Ids, batch.LabelPositions);
-    }
-
     /// <summary>The summed negative log-probability of each row [B].</summary>
     public Tensor RowNll(RowBatch batch)
     {
         ArgumentNullException.ThrowIfNull(batch);
         using var scope = NewDisposeScope();
-        return LabelLosses
-            .RowSums(LabelLosses.Nll(LabelLogits(batch), batch.LabelTargets), batch)
-            .MoveToOuterDisposeScope();
+        return LabelLosses.RowSums(_trainable.Nll(batch), batch).MoveToOuterDisposeScope();
     }
 
     /// <summary>The same of the forget rows [B]; noted for the curve as their mean per label.</summary>
@@ -136,11 +127,8 @@ public sealed class TrainedModel : IDisposable
     public Tensor MeanNll(RowBatch batch)
     {
         ArgumentNullException.ThrowIfNull(batch);
-        // Backward keeps the log-probabilities; the logits themselves need not outlive this.
         using var scope = NewDisposeScope();
-        return LabelLosses
-            .Mean(LabelLosses.Nll(LabelLogits(batch), batch.LabelTargets), batch, _normalisation)
-            .MoveToOuterDisposeScope();
+        return LabelLosses.Mean(_trainable.Nll(batch), batch, _normalisation).MoveToOuterDisposeScope();
     }
 
     /// <summary>L of the forget rows, noted for the curve.</summary>

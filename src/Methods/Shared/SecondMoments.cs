@@ -44,6 +44,7 @@ public static class SecondMoments
         ArgumentNullException.ThrowIfNull(layers);
         using var quiet = no_grad();
         using var scope = NewDisposeScope();
+        using var held = model.Hold();
         var size = model.Config.IntermediateSize;
         var sums = layers.ToDictionary(l => l, _ => zeros(size, size, dtype: ScalarType.Float64, device: model.Device));
         long tokens = 0;

@@ -55,6 +55,7 @@ internal static class TargetValues
         ArgumentNullException.ThrowIfNull(requests);
         ArgumentNullException.ThrowIfNull(contexts);
         ArgumentNullException.ThrowIfNull(options);
+        using var held = model.Hold();
         var together = Math.Max(1, RowsTogether / (contexts.Count + 1));
         var found = new List<TargetValue>();
         for (var first = 0; first < requests.Count; first += together)

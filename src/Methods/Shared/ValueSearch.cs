@@ -108,15 +108,15 @@ internal sealed class ValueSearch : IDisposable
         using var pass = Pass();
         using var tracked = enable_grad();
         var delta = _delta.detach().requires_grad_(true);
-        var (total, parts) = Loss(pass.Output, delta);
+        var (total, parts) = Loss(pass, delta);
         if (!Record(parts))
         {
             Finish();
             return false;
         }
-        var found = autograd.grad([total.sum()], [pass.Output, delta]);
+        total.sum().backward();
         using var quiet = no_grad();
-        var gradient = found[1].index_add(0, _plan.EditOfRow, pass.Backward(found[0])!.select(1, 0).to(float32), 1);
+        var gradient = delta.grad!.index_add(0, _plan.EditOfRow, pass.Backward()!.select(1, 0).to(float32), 1);
         for (var i = 0; observe is not null && i < _edits.Length; i++)
             if (_open[i])
                 observe(_edits[i], _delta[i], gradient[i]);
@@ -139,35 +139,32 @@ internal sealed class ValueSearch : IDisposable
             t?.Dispose();
     }
 
-    // The tails with delta at their first positions, up to the logits that are scored.
+    // The tails with delta at their first positions, up to what is scored: targets, and logits of essence rows.
     private TrackedPass Pass()
     {
         using var quiet = no_grad();
         var stream = _tails.Stream;
         var first = stream.narrow(1, 0, 1) + _delta.index_select(0, _plan.EditOfRow).unsqueeze(1).to(stream.dtype);
-        return TrackedPass.ToLogits(
+        return TrackedPass.ToNll(
             _model,
             stream.shape[1] == 1 ? first : cat([first, stream.narrow(1, 1, stream.shape[1] - 1)], 1),
             _layer + 1,
+            _plan.TargetIds,
             new ForwardOptions { Past = _tails, Positions = Positions.At(_plan.Read) }
         );
     }
 
     // Total [n], and total, nll, kl, decay as numbers [4, n].
-    private (Tensor Total, double[] Parts) Loss(Tensor logits, Tensor delta)
+    private (Tensor Total, double[] Parts) Loss(TrackedPass pass, Tensor delta)
     {
-        var log = nn.functional.log_softmax(logits.to(ScalarType.Float32), -1); // targets, then essence rows
-        var targets = _plan.TargetIds.shape[0];
-
-        var scores = log.narrow(0, 0, targets).gather(1, _plan.TargetIds.unsqueeze(1)).squeeze(1);
         var nll =
             _plan.Fixed
-            - zeros(_edits.Length, device: scores.device)
-                .index_add(0, _plan.EditOfTarget, scores * _plan.TargetWeight, 1);
+            + zeros(_edits.Length, device: delta.device)
+                .index_add(0, _plan.EditOfTarget, pass.Output * _plan.TargetWeight, 1);
         var kl = zeros_like(nll);
-        if (_options.KlFactor > 0)
+        if (pass.Rest is not null)
         {
-            var essence = log.narrow(0, targets, _edits.Length); // [n, V]
+            var essence = LabelLosses.LogProbabilities(pass.Rest); // [n, V]
             _essence0 ??= essence.detach().clone().DetachFromDisposeScope();
             kl = _options.KlFactor * (essence.exp() * (essence - _essence0)).sum(-1); // new || old
         }

@@ -113,7 +113,7 @@ internal sealed class SideMemoryRows : IDisposable
         var columns = width - _trim;
         _positions = Kept(Indices(labels.Select(l => (long)l.Row * columns + l.Column - 1 - _trim), device));
         _targets = Kept(
-            Indices(labels.Select(l => (long)rows[l.Row][l.Column - width + rows[l.Row].Count]), device).unsqueeze(1)
+            Indices(labels.Select(l => (long)rows[l.Row][l.Column - width + rows[l.Row].Count]), device)
         );
         _rows = Kept(Indices(labels.Select(l => (long)l.Row), device));
         var counts = labels.GroupBy(l => l.Row).OrderBy(g => g.Key).Select(g => g.Count()).ToList();
@@ -148,15 +148,16 @@ internal sealed class SideMemoryRows : IDisposable
     public Tensor Distances(Tensor output) =>
         ((nn.functional.silu(output.to(ScalarType.Float32)) - _activated).norm(-1) * _pooling).sum(1);
 
-    /// <summary>A pass from the side memory's output to the logits of the labels [P, V].</summary>
+    /// <summary>A pass from the side memory's output to the negative log-probabilities of the labels [P].</summary>
     /// <param name="output">From <see cref="Output"/>.</param>
     public TrackedPass Pass(Tensor output)
     {
         using var quiet = no_grad();
-        return TrackedPass.ToLogits(
+        return TrackedPass.ToNll(
             _model,
             _without + Reaching(output),
             _layer + 1,
+            _targets,
             new ForwardOptions
             {
                 AttentionMask = _mask?.narrow(0, 0, _templates).narrow(1, _trim, _mask.shape[1] - _trim),
@@ -167,25 +168,19 @@ internal sealed class SideMemoryRows : IDisposable
 
     /// <summary>Takes a pass back and adds what it finds to the gradient of the output.</summary>
     /// <param name="pass">Over that output.</param>
-    /// <param name="logits">Gradient of its logits [P, V].</param>
+    /// <param name="nll">Gradient of its output [P].</param>
     /// <param name="output">Gradient of the side memory's output [R + 1, T, D], added to.</param>
-    public void Back(TrackedPass pass, Tensor logits, Tensor output)
+    public void Back(TrackedPass pass, Tensor nll, Tensor output)
     {
         using var quiet = no_grad();
         using var scope = NewDisposeScope();
-        Reaching(output).add_(pass.Backward(logits)!);
+        Reaching(output).add_(pass.Backward(nll)!);
     }
 
     /// <summary>Loss of the labels of each template row [R].</summary>
-    /// <param name="logits">From a pass [P, V].</param>
-    public Tensor TargetLoss(Tensor logits)
-    {
-        var logProbabilities = nn
-            .functional.log_softmax(logits.to(ScalarType.Float32), -1)
-            .gather(1, _targets)
-            .squeeze(1);
-        return zeros(_templates, device: logits.device).index_add(0, _rows, logProbabilities * _shares, -1);
-    }
+    /// <param name="pass">Over some output.</param>
+    public Tensor TargetLoss(TrackedPass pass) =>
+        zeros(_templates, device: pass.Output.device).index_add(0, _rows, pass.Output * _shares, 1);
 
     // The part of the output that can reach a label [R, T - trim, D].
     private Tensor Reaching(Tensor output) =>

@@ -62,7 +62,7 @@ internal static class SideMemoryTraining
             var output = rows.Output(side).requires_grad_(true);
             using var pass = rows.Pass(output);
             var distances = rows.Distances(output);
-            var target = rows.TargetLoss(pass.Output).mean();
+            var target = rows.TargetLoss(pass).mean();
             var routing = Routing(distances, margins);
             var loss = target + routing;
             var numbers = stack([target, routing, distances.narrow(0, 0, distances.shape[0] - 1).mean()])

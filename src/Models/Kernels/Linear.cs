@@ -6,18 +6,30 @@ namespace EditUnlearn.Models.Kernels;
 internal static unsafe class Linear
 {
     /// <summary>y [R, out] of x [R, in]; owned by the current scope.</summary>
-    public static Tensor Of(Tensor x, Tensor weight)
+    /// <param name="x">[R, in].</param>
+    /// <param name="weight">[out, in].</param>
+    /// <param name="packed">The weight for this direction, where it was packed before.</param>
+    public static Tensor Of(Tensor x, Tensor weight, PackedMatrix? packed = null)
     {
-        var y = Memory.New(x.shape[0], weight.shape[0]);
-        MatrixProduct.Compute(
-            x.shape[0],
-            weight.shape[0],
-            weight.shape[1],
-            Memory.Rows(x, weight.shape[1]),
-            Memory.Rows(weight, weight.shape[1]).Transposed,
-            Memory.Rows(y, weight.shape[0])
-        );
+        long rows = x.shape[0],
+            width = weight.shape[1],
+            outputs = weight.shape[0];
+        var y = Memory.New(rows, outputs);
+        var (from, to) = (Memory.Rows(x, width), Memory.Rows(y, outputs));
+        if (packed is not null)
+            MatrixProduct.Compute(rows, from, packed, to);
+        else
+            MatrixProduct.Compute(rows, outputs, width, from, Memory.Rows(weight, width).Transposed, to);
         return y;
+    }
+
+    /// <summary>A weight packed for <see cref="Of"/>, or for <see cref="Back"/>.</summary>
+    public static PackedMatrix Pack(Tensor weight, bool back)
+    {
+        long width = weight.shape[1],
+            outputs = weight.shape[0];
+        var matrix = Memory.Rows(weight, width);
+        return back ? new PackedMatrix(matrix, outputs, width) : new PackedMatrix(matrix.Transposed, width, outputs);
     }
 
     /// <summary>
@@ -40,21 +52,27 @@ internal static unsafe class Linear
     /// <param name="x">[R, in].</param>
     /// <param name="dx">Gradient of x [R, in], set or added to; null for none.</param>
     /// <param name="add">Whether it is added to.</param>
-    public static void Back(Tensor dy, Tensor weight, Tensor x, Tensor? dx, bool add = false)
+    /// <param name="packed">The weight for this direction, where it was packed before.</param>
+    public static void Back(
+        Tensor dy,
+        Tensor weight,
+        Tensor x,
+        Tensor? dx,
+        bool add = false,
+        PackedMatrix? packed = null
+    )
     {
         long width = weight.shape[1],
             outputs = weight.shape[0],
             rows = dy.numel() / outputs;
         if (dx is not null)
-            MatrixProduct.Compute(
-                rows,
-                width,
-                outputs,
-                Memory.Rows(dy, outputs),
-                Memory.Rows(weight, width),
-                Memory.Rows(dx, width),
-                add
-            );
+        {
+            var (from, to) = (Memory.Rows(dy, outputs), Memory.Rows(dx, width));
+            if (packed is not null)
+                MatrixProduct.Compute(rows, from, packed, to, add);
+            else
+                MatrixProduct.Compute(rows, width, outputs, from, Memory.Rows(weight, width), to, add);
+        }
         if (GradientOf(weight) is not 0 and var gradient)
             AddWeightGradient(dy, x, (float*)gradient, outputs, width);
     }

@@ -28,10 +28,8 @@ internal readonly unsafe record struct Matrix(nint First, nint Row, nint Column)
 /// </remarks>
 internal static unsafe class MatrixProduct
 {
-    // Depth of a block: what is read of B in one go stays in the first-level cache's neighbourhood. Values of A in a
-    // block: 256 KiB.
-    private const int Depth = 1024,
-        BlockValues = 1 << 16;
+    // Values of A in a block: 256 KiB.
+    private const int BlockValues = 1 << 16;
 
     [ThreadStatic]
     private static Workspace? _space;
@@ -57,96 +55,182 @@ internal static unsafe class MatrixProduct
                 new Span<float>(c.At(i, 0), (int)n).Clear();
             return;
         }
-        var width = Wide && n > 32 ? Tiles.WideColumns : Tiles.Columns;
-        var panels = (int)((n + width - 1) / width);
-        var deepest = (int)Math.Min(k, Depth);
-        // A whose columns lie far apart is copied into strips of a tile's rows, which are read from end to end.
-        var strips = a.Column != 1;
-        var (panelValues, stripValues) = ((long)panels * width * deepest, strips ? BlockValues + 8L * deepest : 0);
-        var packed = (_space ??= new Workspace()).Of(panelValues + stripValues + Tiles.Rows * Tiles.WideColumns);
-        var strip = packed + panelValues;
-        var tile = strip + stripValues;
-        for (nint k0 = 0; k0 < (nint)k; k0 += Depth)
+        var panels = new Panels(k, n);
+        var room = Room(panels.Values(Math.Min(k, Panels.Depth)), panels, a, out var strip, out var tile);
+        for (long k0 = 0; k0 < k; k0 += Panels.Depth)
         {
-            var depth = (int)Math.Min(deepest, k - k0);
-            for (var p = 0; p < panels; p++)
-                Packing.Columns(
-                    b with
-                    {
-                        First = (nint)b.At(k0, (nint)p * width),
-                    },
-                    depth,
-                    (int)Math.Min(width, n - (long)p * width),
-                    width,
-                    packed + (long)p * width * depth
-                );
-            nint step = Math.Max(Tiles.Rows, BlockValues / depth / Tiles.Rows * Tiles.Rows);
-            for (nint i0 = 0; i0 < (nint)m; i0 += step)
+            panels.Pack(b, k0, room);
+            Block(m, panels, k0, a, room, c, add || k0 > 0, strip, tile);
+        }
+    }
+
+    /// <summary>The same with a B that was packed before.</summary>
+    /// <param name="m">Rows of C.</param>
+    /// <param name="a">[m, k].</param>
+    /// <param name="b">[k, n].</param>
+    /// <param name="c">[m, n].</param>
+    /// <param name="add">Whether C is added to.</param>
+    public static void Compute(long m, Matrix a, PackedMatrix b, Matrix c, bool add = false)
+    {
+        if (m == 0)
+            return;
+        _ = Room(0, b.Panels, a, out var strip, out var tile);
+        for (long k0 = 0; k0 < b.Panels.Inner; k0 += Panels.Depth)
+            Block(m, b.Panels, k0, a, b.At(k0), c, add || k0 > 0, strip, tile);
+    }
+
+    // Memory of this thread: values for B, a strip of A, a tile of C.
+    private static float* Room(long values, Panels panels, Matrix a, out float* strip, out float* tile)
+    {
+        // A whose columns lie far apart is copied into strips of a tile's rows, which are read from end to end; of other
+        // matrices only the rows that do not fill a tile.
+        var deepest = Math.Min(panels.Inner, Panels.Depth);
+        var strips = a.Column != 1 ? BlockValues + (Tiles.Rows + 2) * deepest : Tiles.Rows * deepest;
+        var room = (_space ??= new Workspace()).Of(values + strips + Tiles.Rows * Tiles.WideColumns);
+        strip = room + values;
+        tile = strip + strips;
+        return room;
+    }
+
+    // All rows of C from one block of B's depth.
+    private static void Block(
+        long m,
+        Panels panels,
+        long k0,
+        Matrix a,
+        float* packed,
+        Matrix c,
+        bool add,
+        float* strip,
+        float* tile
+    )
+    {
+        var depth = panels.DepthAt(k0);
+        nint step = Math.Max(Tiles.Rows, BlockValues / depth / Tiles.Rows * Tiles.Rows);
+        for (nint i0 = 0; i0 < (nint)m; i0 += step)
+        {
+            var rows = (int)Math.Min(step, (nint)m - i0);
+            var block = a with { First = (nint)a.At(i0, (nint)k0) };
+            var direct = a.Column == 1;
+            var whole = rows / Tiles.Rows * Tiles.Rows;
+            if (!direct)
+                Packing.Rows(block, rows, depth, strip);
+            else if (whole < rows)
+                Packing.Rows(block with { First = (nint)block.At(whole, 0) }, rows - whole, depth, strip);
+            for (var p = 0; p < panels.Count; p++)
             {
-                var rows = (int)Math.Min(step, (nint)m - i0);
-                var block = a with { First = (nint)a.At(i0, k0) };
-                if (strips)
-                    Packing.Rows(block, rows, depth, strip);
-                for (var p = 0; p < panels; p++)
-                    Panel(
-                        strips ? null : block,
-                        strip,
-                        packed + (long)p * width * depth,
-                        c with
-                        {
-                            First = (nint)c.At(i0, (nint)p * width),
-                        },
-                        new Shape(rows, (int)Math.Min(width, n - (long)p * width), depth, width),
-                        add || k0 > 0,
-                        tile
-                    );
+                var columns = panels.ColumnsOf(p);
+                var panel = packed + (long)p * panels.Width * depth;
+                for (nint i = 0; i < rows; i += Tiles.Rows)
+                {
+                    var part =
+                        direct && i < whole ? block with { First = (nint)block.At(i, 0) }
+                        : direct ? new Matrix((nint)strip, 1, Tiles.Rows)
+                        : new Matrix((nint)(strip + i * depth), 1, Tiles.Rows);
+                    var to = c.At(i0 + i, (nint)p * panels.Width);
+                    if (i < whole && columns == panels.Width)
+                        Tile(panels.Width, depth, part, panel, to, c.Row, add);
+                    else
+                        Edge((int)Math.Min(Tiles.Rows, rows - i), columns, part, panel, to, tile);
+                }
+            }
+
+            // A tile that C does not fill.
+            void Edge(int left, int columns, Matrix part, float* panel, float* to, float* tile)
+            {
+                var width = panels.Width;
+                for (nint r = 0; add && r < left; r++)
+                    new Span<float>(to + r * c.Row, columns).CopyTo(new Span<float>(tile + r * width, width));
+                Tile(width, depth, part, panel, tile, width, add);
+                for (nint r = 0; r < left; r++)
+                    new Span<float>(tile + r * width, columns).CopyTo(new Span<float>(to + r * c.Row, columns));
             }
         }
     }
 
-    private readonly record struct Shape(int Rows, int Columns, int Depth, int Width);
-
-    // All rows of a block of A by one panel of B.
-    private static void Panel(Matrix? a, float* strip, float* panel, Matrix c, Shape shape, bool add, float* tile)
+    private static void Tile(int width, int depth, Matrix a, float* panel, float* to, nint distance, bool add)
     {
-        var wide = shape.Width == Tiles.WideColumns;
-        for (nint i = 0; i < shape.Rows; i += Tiles.Rows)
-        {
-            var rows = (int)Math.Min(Tiles.Rows, shape.Rows - i);
-            var part = a is { } direct
-                ? direct with
+        if (width == Tiles.WideColumns)
+            Tiles.Wide(depth, a, panel, to, distance, add);
+        else
+            Tiles.Narrow(depth, a, panel, to, distance, add);
+    }
+}
+
+/// <summary>How B [k, n] is cut: panels as wide as a tile, blocks of some depth.</summary>
+internal readonly unsafe record struct Panels
+{
+    /// <summary>Most values of k in a block: what is read of B in one go stays near the processor.</summary>
+    public const int Depth = 1024;
+
+    /// <summary>Cuts.</summary>
+    public Panels(long k, long n)
+    {
+        (Inner, Columns) = (k, n);
+        Width = MatrixProduct.Wide && n > 32 ? Tiles.WideColumns : Tiles.Columns;
+        Count = (int)((n + Width - 1) / Width);
+    }
+
+    /// <summary>k.</summary>
+    public long Inner { get; }
+
+    /// <summary>n.</summary>
+    public long Columns { get; }
+
+    /// <summary>Columns of a panel.</summary>
+    public int Width { get; }
+
+    /// <summary>Panels.</summary>
+    public int Count { get; }
+
+    /// <summary>Values of so much depth, packed.</summary>
+    public long Values(long depth) => (long)Count * Width * depth;
+
+    /// <summary>Depth of the block that begins there.</summary>
+    public int DepthAt(long k0) => (int)Math.Min(Depth, Inner - k0);
+
+    /// <summary>Columns of B in a panel.</summary>
+    public int ColumnsOf(int panel) => (int)Math.Min(Width, Columns - (long)panel * Width);
+
+    /// <summary>Packs one block.</summary>
+    public void Pack(Matrix b, long k0, float* to)
+    {
+        var depth = DepthAt(k0);
+        for (var p = 0; p < Count; p++)
+            Packing.Columns(
+                b with
                 {
-                    First = (nint)direct.At(i, 0),
-                }
-                : new Matrix((nint)(strip + i * shape.Depth), 1, Tiles.Rows);
-            var whole = rows == Tiles.Rows && shape.Columns == shape.Width;
-            var at = c.At(i, 0);
-            if (!whole && add)
-                for (nint r = 0; r < rows; r++)
-                    new Span<float>(at + r * c.Row, shape.Columns).CopyTo(
-                        new Span<float>(tile + r * shape.Width, shape.Width)
-                    );
-            var (to, distance) = whole ? (new Pointer(at), c.Row) : (new Pointer(tile), shape.Width);
-            if (rows == Tiles.Rows && wide)
-                Tiles.Wide(shape.Depth, part, panel, to.Value, distance, add);
-            else if (rows == Tiles.Rows)
-                Tiles.Narrow(shape.Depth, part, panel, to.Value, distance, add);
-            else if (wide)
-                Tiles.WideRows(rows, shape.Depth, part, panel, to.Value, distance, add);
-            else
-                Tiles.NarrowRows(rows, shape.Depth, part, panel, to.Value, distance, add);
-            for (nint r = 0; !whole && r < rows; r++)
-                new Span<float>(tile + r * shape.Width, shape.Columns).CopyTo(
-                    new Span<float>(at + r * c.Row, shape.Columns)
-                );
-        }
+                    First = (nint)b.At((nint)k0, (nint)p * Width),
+                },
+                depth,
+                ColumnsOf(p),
+                Width,
+                to + (long)p * Width * depth
+            );
     }
+}
 
-    private readonly record struct Pointer(nint Address)
+/// <summary>A B that many products share, packed once.</summary>
+internal sealed unsafe class PackedMatrix : IDisposable
+{
+    private readonly Workspace _space = new();
+    private readonly float* _start;
+
+    /// <summary>Packs a copy; what B is afterwards does not matter.</summary>
+    public PackedMatrix(Matrix b, long k, long n)
     {
-        public Pointer(float* at)
-            : this((nint)at) { }
-
-        public float* Value => (float*)Address;
+        Panels = new Panels(k, n);
+        _start = _space.Of(Panels.Values(k));
+        for (long k0 = 0; k0 < k; k0 += Panels.Depth)
+            Panels.Pack(b, k0, At(k0));
     }
+
+    /// <summary>How it is cut.</summary>
+    public Panels Panels { get; }
+
+    /// <summary>The block that begins at some depth.</summary>
+    public float* At(long k0) => _start + Panels.Values(k0);
+
+    /// <inheritdoc/>
+    public void Dispose() => _space.Dispose();
 }

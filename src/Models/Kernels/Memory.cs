@@ -36,12 +36,13 @@ internal static unsafe class Memory
 }
 
 /// <summary>A piece of memory that one thread keeps between calls, aligned to 64 bytes.</summary>
-internal sealed unsafe class Workspace
+internal sealed unsafe class Workspace : IDisposable
 {
     private void* _start;
     private nuint _count;
 
-    ~Workspace() => NativeMemory.AlignedFree(_start);
+    /// <summary>For those that belong to a thread, which nobody disposes of.</summary>
+    ~Workspace() => Dispose();
 
     /// <summary>Room for so many values; what was in it is gone.</summary>
     public float* Of(long count)
@@ -53,5 +54,14 @@ internal sealed unsafe class Workspace
             _start = NativeMemory.AlignedAlloc(_count * sizeof(float), 64);
         }
         return (float*)_start;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        NativeMemory.AlignedFree(_start);
+        _start = null;
+        _count = 0;
+        GC.SuppressFinalize(this);
     }
 }

@@ -40,7 +40,10 @@ internal static unsafe class Packing
         }
     }
 
-    /// <summary>Rows of A [rows, depth] in strips of <see cref="Tiles.Rows"/>, each k after the other.</summary>
+    /// <summary>
+    /// Rows of A [rows, depth] in strips of <see cref="Tiles.Rows"/>, each k after the other, zeros where the last strip
+    /// has no row.
+    /// </summary>
     public static void Rows(Matrix a, int rows, int depth, float* to)
     {
         for (nint k = 0; k < depth; k++)
@@ -49,9 +52,17 @@ internal static unsafe class Packing
             for (nint i = 0; i < rows; i += Tiles.Rows)
             {
                 var at = to + i * depth + k * Tiles.Rows;
+                if (a.Row == 1 && i + Tiles.Rows <= rows)
+                {
+                    *(Vector128<float>*)at = *(Vector128<float>*)(from + i);
+                    *(Vector64<float>*)(at + 4) = *(Vector64<float>*)(from + i + 4);
+                    continue;
+                }
                 var count = Math.Min(Tiles.Rows, rows - i);
                 for (nint r = 0; r < count; r++)
                     at[r] = from[(i + r) * a.Row];
+                for (var r = count; r < Tiles.Rows; r++)
+                    at[r] = 0;
             }
         }
     }

@@ -172,11 +172,9 @@ public static class Finetuner
 
     private static Tensor Loss(TrainableModel trained, RowBatch batch)
     {
-        // Backward keeps the log-probabilities; the logits themselves need not outlive this.
         using var scope = NewDisposeScope();
-        var logits = trained.Logits(batch.Ids, batch.LabelPositions);
         return LabelLosses
-            .Mean(LabelLosses.Nll(logits, batch.LabelTargets), batch, LossNormalisation.TokenMean)
+            .Mean(trained.Nll(batch), batch, LossNormalisation.TokenMean)
             .MoveToOuterDisposeScope();
     }
 

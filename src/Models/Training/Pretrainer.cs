@@ -184,12 +184,13 @@ public static class Pretrainer
         parameters.ZeroGradient();
         using var scope = NewDisposeScope();
         using var batch = RowBatch.Of(rows, promptLabels: promptWeight > 0);
-        using var pass = TrackedPass.LogitsOf(
+        using var pass = TrackedPass.NllOf(
             model,
             batch.Ids,
+            batch.LabelTargets,
             new ForwardOptions { Positions = Positions.At(batch.LabelPositions) }
         );
-        var nll = LabelLosses.Nll(pass.Output, batch.LabelTargets);
+        var nll = pass.Output;
         var answer = batch.IsAnswer.Select(a => a ? 1f / answerLabels : 0f).ToArray();
         var weights = batch.IsAnswer.Select(a => a ? 1f / answerLabels : (float)promptWeight / promptLabels).ToArray();
         (nll * tensor(weights)).sum().backward();

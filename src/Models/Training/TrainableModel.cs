@@ -159,6 +159,21 @@ public sealed class TrainableModel : IDisposable
         return Logits(Hidden(ids, positions, attentionMask)).MoveToOuterDisposeScope();
     }
 
+    /// <summary>Negative log-probabilities of labels [P], in nats, whose gradients reach the moving weights.</summary>
+    /// <param name="batch">Rows and labels.</param>
+    public Tensor Nll(RowBatch batch)
+    {
+        ArgumentNullException.ThrowIfNull(batch);
+        var options = Passing(batch.LabelPositions, null);
+        if (IsTracked(options))
+            return Tracked(TrackedPass.NllOf(Model, batch.Ids, batch.LabelTargets, options));
+        // Backward keeps the log-probabilities; the logits themselves need not outlive this.
+        using var scope = NewDisposeScope();
+        return LabelLosses
+            .Nll(Logits(batch.Ids, batch.LabelPositions), batch.LabelTargets)
+            .MoveToOuterDisposeScope();
+    }
+
     /// <summary>
     /// The stream after the last norm [B, T, D], or at some positions [P, D], whose gradients reach the moving weights.
     /// </summary>

@@ -1,0 +1,45 @@
+using static TorchSharp.torch;
+
+namespace EditUnlearn.Models.Kernels;
+
+/// <summary>
+/// Weights that stay as they are for a while, packed once for all products of that time: with few rows packing costs as
+/// much as the product.
+/// </summary>
+internal sealed class HeldWeights : IDisposable
+{
+    // Of all packed copies together; what does not fit is packed anew in every product.
+    private const long MostBytes = 256L << 20;
+
+    private readonly Dictionary<(string Name, bool Back), PackedMatrix> _packed = [];
+    private long _bytes;
+
+    /// <summary>Openings that are not closed yet.</summary>
+    public int Holders { get; set; }
+
+    /// <summary>The packed copy, made at the first call; null where there is no room.</summary>
+    /// <param name="name">Of the weight.</param>
+    /// <param name="weight">[out, in].</param>
+    /// <param name="back">For which direction.</param>
+    public PackedMatrix? Of(string name, Tensor weight, bool back)
+    {
+        lock (_packed)
+        {
+            if (_packed.TryGetValue((name, back), out var there))
+                return there;
+            var bytes = weight.numel() * sizeof(float);
+            if (_bytes + bytes > MostBytes)
+                return null;
+            _bytes += bytes;
+            return _packed[(name, back)] = Linear.Pack(weight, back);
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        foreach (var packed in _packed.Values)
+            packed.Dispose();
+        _packed.Clear();
+    }
+}
