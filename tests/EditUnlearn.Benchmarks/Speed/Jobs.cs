@@ -36,15 +36,17 @@ internal static class Jobs
     public static IEnumerable<SpeedJob> All()
     {
         var edits = Requests();
-        var moments = Moments([0, 1]);
-        var spaces = moments.ToDictionary(m => m.Key, m => NullSpace.Of(m.Value, 0.3, EigenvalueUnit.Mean));
+        var moments = new Lazy<Dictionary<int, Tensor>>(() => Moments([0, 1]));
+        var spaces = new Lazy<Dictionary<int, NullSpace>>(() =>
+            moments.Value.ToDictionary(m => m.Key, m => NullSpace.Of(m.Value, 0.3, EigenvalueUnit.Mean))
+        );
         MethodInputs Inputs(int contexts) =>
             new()
             {
                 Edits = edits,
                 Contexts = Contexts(contexts),
-                SecondMoments = moments,
-                NullSpaces = spaces,
+                SecondMoments = moments.Value,
+                NullSpaces = spaces.Value,
                 Locality = [Tokens(18, "locality")],
             };
         Action<CausalLm> Edit(IMethod method, int contexts) =>
@@ -233,9 +235,7 @@ internal static class Jobs
                     using var inside = NewDisposeScope();
                     trained.Parameters.ZeroGradient();
                     using var batch = RowBatch.Of(Rows(64, 40), promptLabels: true);
-                    var loss = LabelLosses
-                        .Nll(trained.Logits(batch.Ids, batch.LabelPositions), batch.LabelTargets)
-                        .mean();
+                    var loss = trained.Nll(batch).mean();
                     trained.Backward(loss);
                     return new PassOutcome(loss.ToDouble(), batch.TokenCount);
                 }
