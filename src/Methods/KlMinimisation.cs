@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using EditUnlearn.Foundation;
 using EditUnlearn.Methods.Gradient;
+using EditUnlearn.Models.Training;
 using static TorchSharp.torch;
 
 namespace EditUnlearn.Methods;
@@ -90,6 +91,9 @@ internal sealed class KlMinimisation(KlMinimisation.Options options) : GradientM
 
     /// <inheritdoc/>
     protected override ReferenceSource? Reference => options.Kl.Reference;
+
+    /// <inheritdoc/>
+    protected override IEnumerable<RowBatch?> Asked(UnlearnBatch batch) => [batch?.Forget];
 
     /// <inheritdoc/>
     protected override void Prepare(ReferenceModel reference, Meeting meeting)

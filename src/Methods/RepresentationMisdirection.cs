@@ -120,6 +120,9 @@ internal sealed class RepresentationMisdirection(RepresentationMisdirection.Opti
     }
 
     /// <inheritdoc/>
+    protected override IEnumerable<RowBatch?> Asked(UnlearnBatch batch) => [];
+
+    /// <inheritdoc/>
     protected override Tensor Loss(TrainedModel model, UnlearnBatch batch)
     {
         ArgumentNullException.ThrowIfNull(model);

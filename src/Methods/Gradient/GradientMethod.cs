@@ -43,6 +43,17 @@ public abstract class GradientMethod(string label, TrainingOptions options) : IM
     /// <param name="batch">The rows that meet.</param>
     protected abstract Tensor Loss(TrainedModel model, UnlearnBatch batch);
 
+    /// <summary>
+    /// The rows whose labels' probabilities <see cref="Loss"/> asks for: they go through the model together. By default
+    /// all that the method needs.
+    /// </summary>
+    /// <param name="batch">The rows that meet.</param>
+    protected virtual IEnumerable<RowBatch?> Asked(UnlearnBatch batch)
+    {
+        ArgumentNullException.ThrowIfNull(batch);
+        return [Asks(Needs.ForgetAnswers) ? batch.Forget : null, batch.Retain, batch.Refusals];
+    }
+
     /// <summary>Asks the reference, before training, all that <see cref="Loss"/> will ask.</summary>
     /// <param name="reference">The model.</param>
     /// <param name="meeting">The rows of the whole run.</param>
@@ -236,6 +247,7 @@ public abstract class GradientMethod(string label, TrainingOptions options) : IM
                 exact ? places : null
             );
             using var dropout = trained.TrainingPass(string.Create(CultureInfo.InvariantCulture, $"{step}/{pass}"));
+            trained.AskTogether([.. Asked(batch).OfType<RowBatch>()]);
             var loss = Loss(trained, batch);
             // Exact means carry the whole update's divisors themselves.
             if (!exact)

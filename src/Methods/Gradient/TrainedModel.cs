@@ -74,6 +74,9 @@ public sealed class TrainedModel : IDisposable
     /// <inheritdoc cref="TrainableModel.TrainingPass"/>
     public IDisposable TrainingPass(string name) => _trainable.TrainingPass(name);
 
+    /// <inheritdoc cref="TrainableModel.AskTogether"/>
+    public void AskTogether(IReadOnlyList<RowBatch> batches) => _trainable.AskTogether(batches);
+
     /// <inheritdoc cref="TrainableModel.Backward"/>
     public void Backward(Tensor loss) => _trainable.Backward(loss);
 

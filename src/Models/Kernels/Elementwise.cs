@@ -97,6 +97,54 @@ internal static unsafe class Elementwise
         }
     }
 
+    /// <summary>
+    /// One step of Adam: moments take in the gradient, weights move by <paramref name="scale"/> m / (sqrt(v) / <paramref
+    /// name="root"/> + eps).
+    /// </summary>
+    /// <param name="weights">[count], changed.</param>
+    /// <param name="gradient">[count].</param>
+    /// <param name="first">m [count], changed.</param>
+    /// <param name="second">v [count], changed.</param>
+    /// <param name="count">Of all four.</param>
+    /// <param name="betas">Shares that the moments keep.</param>
+    /// <param name="root">sqrt(1 - beta2^step).</param>
+    /// <param name="scale">-rate / (1 - beta1^step).</param>
+    /// <param name="epsilon">eps.</param>
+    public static void Adam(
+        float* weights,
+        float* gradient,
+        float* first,
+        float* second,
+        long count,
+        (double First, double Second) betas,
+        double root,
+        double scale,
+        double epsilon
+    )
+    {
+        var (keepFirst, takeFirst) = (Vector256.Create((float)betas.First), Vector256.Create((float)(1 - betas.First)));
+        var (keepSecond, takeSecond) = (
+            Vector256.Create((float)betas.Second),
+            Vector256.Create((float)(1 - betas.Second))
+        );
+        var (divisor, eps, step) = (
+            Vector256.Create((float)root),
+            Vector256.Create((float)epsilon),
+            Vector256.Create((float)scale)
+        );
+        for (long i = 0; i < count; i += Lanes.Count)
+        {
+            var left = (int)Math.Min(Lanes.Count, count - i);
+            var g = Lanes.Load(gradient + i, left);
+            var m = Vector256.FusedMultiplyAdd(g, takeFirst, Lanes.Load(first + i, left) * keepFirst);
+            var v = Vector256.FusedMultiplyAdd(g * g, takeSecond, Lanes.Load(second + i, left) * keepSecond);
+            Lanes.Store(m, first + i, left);
+            Lanes.Store(v, second + i, left);
+            var move = m / (Vector256.Sqrt(v) / divisor + eps);
+            Lanes.Store(Vector256.FusedMultiplyAdd(move, step, Lanes.Load(weights + i, left)), weights + i, left);
+        }
+    }
+
     /// <summary>to += from.</summary>
     public static void Add(float* to, float* from, long count)
     {

@@ -1,3 +1,4 @@
+using EditUnlearn.Models.Kernels;
 using static TorchSharp.torch;
 
 namespace EditUnlearn.Models.Training;
@@ -28,6 +29,13 @@ public record Adam
     public void Step(Tensor weights, Tensor gradient, (Tensor First, Tensor Second) moments, long step, double rate)
     {
         ArgumentNullException.ThrowIfNull(weights);
+        ArgumentNullException.ThrowIfNull(gradient);
+        Tensor[] all = [weights, gradient, moments.First, moments.Second];
+        if (all.All(t => Memory.Takes(t) && t.is_contiguous()))
+        {
+            InKernel(all, step, rate);
+            return;
+        }
         var denominator = Denominator(gradient, moments, step);
         weights.addcdiv_(moments.First, denominator, Scale(step, rate));
     }
@@ -36,6 +44,19 @@ public record Adam
     /// <inheritdoc cref="Step"/>
     public Tensor Move(Tensor gradient, (Tensor First, Tensor Second) moments, long step, double rate) =>
         moments.First / Denominator(gradient, moments, step) * Scale(step, rate);
+
+    private unsafe void InKernel(Tensor[] all, long step, double rate) =>
+        Elementwise.Adam(
+            Memory.Of(all[0]),
+            Memory.Of(all[1]),
+            Memory.Of(all[2]),
+            Memory.Of(all[3]),
+            all[0].numel(),
+            (Beta1, Beta2),
+            Math.Sqrt(1 - Math.Pow(Beta2, step)),
+            Scale(step, rate),
+            Epsilon
+        );
 
     private double Scale(long step, double rate) => -rate / (1 - Math.Pow(Beta1, step));
 

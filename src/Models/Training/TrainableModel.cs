@@ -30,6 +30,7 @@ public sealed class TrainableModel : IDisposable
     private readonly LoraAdapter? _adapter;
     private readonly bool _recompute;
     private readonly DeferredBackward _deferred = new();
+    private readonly Dictionary<RowBatch, Tensor> _asked = [];
     private string? _pass;
     private int _forwards;
 
@@ -164,6 +165,8 @@ public sealed class TrainableModel : IDisposable
     public Tensor Nll(RowBatch batch)
     {
         ArgumentNullException.ThrowIfNull(batch);
+        if (_asked.TryGetValue(batch, out var there))
+            return there;
         var options = Passing(batch.LabelPositions, null);
         if (IsTracked(options))
             return Tracked(TrackedPass.NllOf(Model, batch.Ids, batch.LabelTargets, options));
@@ -172,6 +175,27 @@ public sealed class TrainableModel : IDisposable
         return LabelLosses
             .Nll(Logits(batch.Ids, batch.LabelPositions), batch.LabelTargets)
             .MoveToOuterDisposeScope();
+    }
+
+    /// <summary>
+    /// Asks for the labels of several batches in one pass, which reads every weight once; <see cref="Nll"/> then only
+    /// looks up, until the next backward pass.
+    /// </summary>
+    /// <param name="batches">Whose labels will be asked for.</param>
+    public void AskTogether(IReadOnlyList<RowBatch> batches)
+    {
+        ArgumentNullException.ThrowIfNull(batches);
+        if (batches.Count < 2 || !IsTracked(Passing(null, null)))
+            return;
+        using var all = RowBatch.Of([.. batches.SelectMany(b => b.Rows)], Model.Device);
+        var nll = Nll(all);
+        long first = 0;
+        foreach (var batch in batches)
+        {
+            var count = batch.LabelTargets.shape[0];
+            _asked.Add(batch, nll.narrow(0, first, count));
+            first += count;
+        }
     }
 
     /// <summary>
@@ -265,6 +289,7 @@ public sealed class TrainableModel : IDisposable
         ArgumentNullException.ThrowIfNull(loss);
         loss.backward();
         _deferred.Run();
+        _asked.Clear();
     }
 
     /// <summary>Puts the moving weights back to where they began.</summary>
