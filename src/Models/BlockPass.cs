@@ -74,23 +74,23 @@ internal sealed unsafe class BlockPass : IDisposable
         Attend();
         var width = Config.HiddenSize;
         var taken = read?.Chosen is null ? _mixed : read.Of(_mixed);
-        _taken = taken.reshape(-1, taken.shape[^1]);
+        _taken = taken.reshape(-1, taken.size(-1));
         var stream = read?.Of(_h) ?? _h;
         _middle = Product(_taken, "o_proj");
         Bias("o_proj", _middle);
-        var rows = _middle.shape[0];
+        var rows = _middle.size(0);
         var residual = stream.contiguous();
         Elementwise.Add(Memory.Of(_middle), Memory.Of(residual), _middle.numel());
 
         (_middleNormed, _middleFactors) = Normed(_middle, TensorNames.PostAttentionNorm(_layer));
         _gate = Product(_middleNormed, TensorNames.Mlp(_layer, "gate_proj"), rows);
         _up = Product(_middleNormed, TensorNames.Mlp(_layer, "up_proj"), rows);
-        _key = Memory.New(rows, _gate.shape[1]);
+        _key = Memory.New(rows, _gate.size(1));
         Elementwise.Gate(Memory.Of(_gate), Memory.Of(_up), Memory.Of(_key), _key.numel());
         var value = Product(_key, TensorNames.DownProj(_layer), rows);
         long[] shape = [.. stream.shape];
         if (tap is not null)
-            value = tap.MlpOut(_layer, _key.view([.. shape[..^1], _key.shape[1]]), value.view(shape)).contiguous();
+            value = tap.MlpOut(_layer, _key.view([.. shape[..^1], _key.size(1)]), value.view(shape)).contiguous();
         Elementwise.Add(Memory.Of(value), Memory.Of(_middle), value.numel());
         if (keep)
             KeepAll();
@@ -109,7 +109,7 @@ internal sealed unsafe class BlockPass : IDisposable
         using var scope = NewDisposeScope();
         var g = gradient.contiguous();
         long rows = g.numel() / Config.HiddenSize,
-            inner = _key.shape[1];
+            inner = _key.size(1);
         // MLP
         var dKey = Memory.New(rows, inner);
         Back(g, TensorNames.DownProj(_layer), _key, dKey);
@@ -144,8 +144,8 @@ internal sealed unsafe class BlockPass : IDisposable
     private void Attend()
     {
         (_normed, _factors) = Normed(_h, TensorNames.InputNorm(_layer));
-        long batch = _h.shape[0],
-            count = _h.shape[1],
+        long batch = _h.size(0),
+            count = _h.size(1),
             asked = count - From;
         _asking = From == 0 ? _normed : _normed.narrow(1, From, asked).contiguous();
         _queries = Map(_asking, "q_proj", batch, asked, Config.Heads);
@@ -161,13 +161,13 @@ internal sealed unsafe class BlockPass : IDisposable
 
     private Tensor AttendBack(Tensor dMiddle)
     {
-        long batch = _h.shape[0],
-            count = _h.shape[1],
+        long batch = _h.size(0),
+            count = _h.size(1),
             asked = count - From;
         var dTaken = Memory.New(_taken.shape);
         Back(dMiddle, TensorNames.Attention(_layer, "o_proj"), _taken, dTaken, bias: "o_proj");
         var dMixed = _read?.Chosen is { } chosen
-            ? zeros(batch * asked, dTaken.shape[1]).index_add_(0, chosen, dTaken, 1)
+            ? zeros(batch * asked, dTaken.size(1)).index_add_(0, chosen, dTaken, 1)
             : dTaken;
         var dQueries = Memory.New(_queries.shape);
         var dKeys = zeros(batch, count, Config.KvHeads, Config.HeadDim);
@@ -202,7 +202,7 @@ internal sealed unsafe class BlockPass : IDisposable
     {
         if (From == 0)
             return rows;
-        var all = zeros(batch, count, rows.shape[^1]);
+        var all = zeros(batch, count, rows.size(-1));
         all.narrow(1, From, count - From).copy_(rows.view(batch, count - From, -1));
         return all.view(batch * count, -1);
     }
@@ -218,10 +218,10 @@ internal sealed unsafe class BlockPass : IDisposable
         if (_mask is { } m)
         {
             var strides = m.stride();
-            mask = ((nint)Memory.Start(m), m.shape[0] == 1 ? 0 : (nint)strides[0], (nint)strides[2]);
+            mask = ((nint)Memory.Start(m), m.size(0) == 1 ? 0 : (nint)strides[0], (nint)strides[2]);
         }
         return new Attention(
-            new(_h.shape[0], _queries.shape[1], _keys.shape[2], Config.Heads, Config.KvHeads, Config.HeadDim),
+            new(_h.size(0), _queries.size(1), _keys.size(2), Config.Heads, Config.KvHeads, Config.HeadDim),
             Memory.Of(_queries),
             Lie(_keys),
             Lie(_values),
@@ -238,7 +238,7 @@ internal sealed unsafe class BlockPass : IDisposable
     }
 
     private Tensor Product(Tensor x, string map) =>
-        Product(x, TensorNames.Attention(_layer, map), x.numel() / x.shape[^1]);
+        Product(x, TensorNames.Attention(_layer, map), x.numel() / x.size(-1));
 
     private Tensor Product(Tensor x, string name, long rows) => Linear.Of(x.view(rows, -1), Weight(name), _model.Packed(name, _options, back: false));
 
@@ -252,7 +252,7 @@ internal sealed unsafe class BlockPass : IDisposable
             && Config.AttentionBias
             && Linear.GradientOf(Weight(TensorNames.AttentionBias(_layer, bias))) is not 0 and var sums
         )
-            Elementwise.AddRows((float*)sums, Memory.Of(dy), dy.numel() / weight.shape[0], (int)weight.shape[0]);
+            Elementwise.AddRows((float*)sums, Memory.Of(dy), dy.numel() / weight.size(0), (int)weight.size(0));
     }
 
     private void Bias(string map, Tensor y)
@@ -260,7 +260,7 @@ internal sealed unsafe class BlockPass : IDisposable
         if (!Config.AttentionBias)
             return;
         var bias = Weight(TensorNames.AttentionBias(_layer, map));
-        Elementwise.AddToRows(Memory.Of(y), Memory.Of(bias), y.numel() / bias.shape[0], (int)bias.shape[0]);
+        Elementwise.AddToRows(Memory.Of(y), Memory.Of(bias), y.numel() / bias.size(0), (int)bias.size(0));
     }
 
     private (Tensor Normed, Tensor Factors) Normed(Tensor x, string name) =>
@@ -271,12 +271,12 @@ internal sealed unsafe class BlockPass : IDisposable
 
     private void Turn(Tensor x, long skipped, bool back)
     {
-        long batch = x.shape[0],
-            positions = x.shape[1];
-        int heads = (int)x.shape[2],
-            head = (int)x.shape[3];
+        long batch = x.size(0),
+            positions = x.size(1);
+        int heads = (int)x.size(2),
+            head = (int)x.size(3);
         // [T, head] for all rows, or [B, 1, T, head]
-        var own = _turn.Cos.dim() == 4 ? _turn.Cos.shape[2] * head : 0;
+        var own = _turn.Cos.dim() == 4 ? _turn.Cos.size(2) * head : 0;
         for (long b = 0; b < batch; b++)
         {
             var at = b * own + skipped * head;

@@ -225,18 +225,18 @@ public sealed class TrackedPass : IDisposable
         );
         if (reach == Reach.Stream)
             return h;
-        _states = Kept(h.reshape(-1, h.shape[^1]).alias());
+        _states = Kept(h.reshape(-1, h.size(-1)).alias());
         (_normed, _factors) = Norms.Of(_states, Gain, _model.Config.RmsNormEps);
         (_normed, _factors) = (Kept(_normed), Kept(_factors));
         _throughMap = reach >= Reach.Logits;
         var y = _throughMap ? Linear.Of(_normed, OutputMap, Packed(back: false)) : _normed;
         if (reach != Reach.Nll)
-            return y.view([.. h.shape[..^1], y.shape[^1]]);
+            return y.view([.. h.shape[..^1], y.size(-1)]);
         _logits = Kept(y);
         var (nll, sums) = CrossEntropy.Of(y, _labels!);
         _logSums = Kept(sums);
-        if (y.shape[0] > nll.shape[0])
-            _furtherLogits = y.narrow(0, nll.shape[0], y.shape[0] - nll.shape[0]);
+        if (y.size(0) > nll.size(0))
+            _furtherLogits = y.narrow(0, nll.size(0), y.size(0) - nll.size(0));
         return nll;
     }
 
@@ -246,7 +246,7 @@ public sealed class TrackedPass : IDisposable
         CrossEntropy.Back(_logits!, _labels!, _logSums!, gradient.contiguous());
         if (Rest is null)
             return _logits!;
-        var own = _logits!.narrow(0, _labels!.shape[0], Rest.shape[0]);
+        var own = _logits!.narrow(0, _labels!.size(0), Rest.size(0));
         using var found = Rest.grad;
         if (found is null)
             own.zero_();
@@ -266,7 +266,7 @@ public sealed class TrackedPass : IDisposable
         }
         var dStates = zeros_like(_states!);
         Norms.Back(_states!, Gain, _factors!, dNormed, dStates);
-        return dStates.view([.. gradient.shape[..^1], dStates.shape[^1]]);
+        return dStates.view([.. gradient.shape[..^1], dStates.size(-1)]);
     }
 
     // The gradient of positions that were read, among zeros for the others.
@@ -296,9 +296,9 @@ public sealed class TrackedPass : IDisposable
             y = _model.Logits(y, _options);
         if (reach == Reach.Nll)
         {
-            var count = _labels!.shape[0];
-            if (y.shape[0] > count)
-                _furtherLogits = y.narrow(0, count, y.shape[0] - count).DetachFromDisposeScope();
+            var count = _labels!.size(0);
+            if (y.size(0) > count)
+                _furtherLogits = y.narrow(0, count, y.size(0) - count).DetachFromDisposeScope();
             y = LabelLosses.Nll(y.narrow(0, 0, count), _labels);
         }
         _graph = y.DetachFromDisposeScope();

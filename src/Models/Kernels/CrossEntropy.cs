@@ -11,7 +11,7 @@ internal static unsafe class CrossEntropy
     /// <param name="labels">[N].</param>
     public static (Tensor Nll, Tensor LogSums) Of(Tensor logits, Tensor labels)
     {
-        var (count, words) = (labels.shape[0], logits.shape[1]);
+        var (count, words) = (labels.size(0), logits.size(1));
         var (nll, sums) = (Memory.New(count), Memory.New(count));
         var label = Memory.Longs(labels);
         float* row = Memory.Of(logits),
@@ -32,12 +32,12 @@ internal static unsafe class CrossEntropy
     /// <param name="gradient">Of the negative log-probabilities [N].</param>
     public static void Back(Tensor logits, Tensor labels, Tensor logSums, Tensor gradient)
     {
-        var words = logits.shape[1];
+        var words = logits.size(1);
         var label = Memory.Longs(labels);
         float* row = Memory.Of(logits),
             log = Memory.Of(logSums),
             slope = Memory.Of(gradient);
-        for (long i = 0; i < labels.shape[0]; i++, row += words)
+        for (long i = 0; i < labels.size(0); i++, row += words)
         {
             var (sum, factor) = (Vector256.Create(log[i]), Vector256.Create(slope[i]));
             for (long j = 0; j < words; j += Lanes.Count)

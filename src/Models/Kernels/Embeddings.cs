@@ -13,7 +13,7 @@ internal static unsafe class Embeddings
     {
         using var words = ids.contiguous();
         using var rows = gradient.contiguous();
-        var width = (int)table.shape[1];
+        var width = (int)table.size(1);
         var id = Memory.Longs(words);
         float* from = Memory.Of(rows),
             to = (float*)Linear.GradientOf(table);

@@ -11,9 +11,9 @@ internal static unsafe class Linear
     /// <param name="packed">The weight for this direction, where it was packed before.</param>
     public static Tensor Of(Tensor x, Tensor weight, PackedMatrix? packed = null)
     {
-        long rows = x.shape[0],
-            width = weight.shape[1],
-            outputs = weight.shape[0];
+        long rows = x.size(0),
+            width = weight.size(1),
+            outputs = weight.size(0);
         var y = Memory.New(rows, outputs);
         var (from, to) = (Memory.Rows(x, width), Memory.Rows(y, outputs));
         if (packed is not null)
@@ -26,8 +26,8 @@ internal static unsafe class Linear
     /// <summary>A weight packed for <see cref="Of"/>, or for <see cref="Back"/>.</summary>
     public static PackedMatrix Pack(Tensor weight, bool back)
     {
-        long width = weight.shape[1],
-            outputs = weight.shape[0];
+        long width = weight.size(1),
+            outputs = weight.size(0);
         var matrix = Memory.Rows(weight, width);
         return back ? new PackedMatrix(matrix, outputs, width) : new PackedMatrix(matrix.Transposed, width, outputs);
     }
@@ -43,7 +43,7 @@ internal static unsafe class Linear
         if (!Memory.Takes(x) || !Memory.Takes(weight) || !weight.is_contiguous())
             return nn.functional.linear(x, weight);
         var rows = x.contiguous();
-        return Of(rows.view(-1, weight.shape[1]), weight).view([.. x.shape[..^1], weight.shape[0]]);
+        return Of(rows.view(-1, weight.size(1)), weight).view([.. x.shape[..^1], weight.size(0)]);
     }
 
     /// <summary>Gradients of x, and of the weight where it moves.</summary>
@@ -62,8 +62,8 @@ internal static unsafe class Linear
         PackedMatrix? packed = null
     )
     {
-        long width = weight.shape[1],
-            outputs = weight.shape[0],
+        long width = weight.size(1),
+            outputs = weight.size(0),
             rows = dy.numel() / outputs;
         if (dx is not null)
         {
@@ -80,8 +80,8 @@ internal static unsafe class Linear
     /// <summary>The gradient of a weight alone [out, in]; owned by the current scope.</summary>
     public static Tensor WeightGradient(Tensor dy, Tensor x)
     {
-        var gradient = zeros(dy.shape[^1], x.shape[^1]);
-        AddWeightGradient(dy, x, Memory.Of(gradient), dy.shape[^1], x.shape[^1]);
+        var gradient = zeros(dy.size(-1), x.size(-1));
+        AddWeightGradient(dy, x, Memory.Of(gradient), dy.size(-1), x.size(-1));
         return gradient;
     }
 

@@ -8,7 +8,7 @@ internal static unsafe class Norms
     /// <summary>The norm [.., D] and the factor of each row; both owned by the current scope.</summary>
     public static (Tensor Normed, Tensor Factors) Of(Tensor x, Tensor gain, double eps)
     {
-        var (width, rows) = ((int)x.shape[^1], x.numel() / x.shape[^1]);
+        var (width, rows) = ((int)x.size(-1), x.numel() / x.size(-1));
         var (y, factors) = (Memory.New(x.shape), Memory.New(rows));
         Elementwise.Norm(Memory.Of(x), Memory.Of(gain), Memory.Of(y), Memory.Of(factors), rows, width, (float)eps);
         return (y, factors);
@@ -23,7 +23,7 @@ internal static unsafe class Norms
             Memory.Of(dy),
             Memory.Of(dx),
             (float*)Linear.GradientOf(gain),
-            x.numel() / x.shape[^1],
-            (int)x.shape[^1]
+            x.numel() / x.size(-1),
+            (int)x.size(-1)
         );
 }

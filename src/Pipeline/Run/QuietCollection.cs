@@ -6,7 +6,7 @@ internal static class QuietCollection
     /// <summary>
     /// Well below the budget at which the runtime would collect by itself (<see cref="WorkerPool"/>), in bytes.
     /// </summary>
-    private const long Due = 64 << 20;
+    private const long Due = 256 << 20;
 
     private static long _allocated;
 
