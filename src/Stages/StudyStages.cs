@@ -40,5 +40,5 @@ public static class StudyStages
     private static KnownEntries Methods => new("methods", [.. MethodCatalog.All.Select(m => (m.Name, KindOf(m)))]);
 
     private static IReadOnlyList<(string Key, string Value)> KindOf(MethodEntry method) =>
-        [("kind", method.Kind.ToString().ToLowerInvariant())];
+        [("kind", method.Kind.ToString().ToLowerInvariant()), ("in-paper", method.InPaper ? "true" : "false")];
 }

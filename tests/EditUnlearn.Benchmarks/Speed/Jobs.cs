@@ -201,6 +201,15 @@ internal static class Jobs
         );
         yield return Training("training, d 128", 128, 704, 2560 / 9_900.0 * 4, 2560 * 4, 1.5);
         yield return Training("training, d 576", 576, 1536, 2560 / 1_490.0 * 4, 2560 * 4, 1.5);
+        foreach (var threads in new[] { 1, 2 })
+            yield return new SpeedJob(
+                $"pretraining of a miniature, {threads} thread(s)",
+                _ => Pretrain(threads),
+                (null, null),
+                0,
+                4 * 64 * 40 * 3.0 * (4 * 2.0 * (2 * 128 * 128 + 2 * 128 * 128 + 3 * 128 * 768) + 2.0 * 128 * 1024),
+                4 * 64 * 40
+            );
         foreach (var (batch, peer, must) in new[] { (1, 0.16, 2), (8, 0.53, 3) })
             yield return new SpeedJob(
                 $"greedy 32 + 64, batch {batch}",
@@ -249,6 +258,29 @@ internal static class Jobs
         {
             Model = () => Model(width, inner, Words, Blocks),
         };
+
+    // Four updates as the study's pretraining takes them.
+    private static void Pretrain(int threads)
+    {
+        using var start = Model(128, 768, 1024, Blocks);
+        Pretrainer
+            .Train(
+                start.Config with
+                {
+                    TieWordEmbeddings = true,
+                },
+                Rows(4 * 64, 40),
+                new Pretrainer.Options
+                {
+                    Steps = 4,
+                    Batch = 64,
+                    Warmup = 1,
+                    Threads = threads,
+                },
+                new Seed(1)
+            )
+            .Model.Dispose();
+    }
 
     private static CausalLm Model(int width, int inner, int words, int blocks) =>
         CausalLm.Random(
