@@ -8,11 +8,14 @@ namespace EditUnlearn.Cli;
 /// <summary>The checkout a command works on: its plan, its store, its keys.</summary>
 internal sealed class Study
 {
+    /// <summary>Where results are, in the checkout.</summary>
+    public const string ArtifactFolder = "artifacts";
+
     private Study(string root, Plan plan)
     {
         Root = root;
         Plan = plan;
-        Store = new ResultStore(Path.Combine(root, "artifacts"))
+        Store = new ResultStore(Path.Combine(root, ArtifactFolder))
         {
             Profile = plan.Profile,
             Guesses = StageSeconds.Read(root, plan.Profile),
@@ -41,7 +44,8 @@ internal sealed class Study
         CommandOutcome.Reached = true;
         var root = FindRoot();
         var file = PipelineFile.Read(Path.Combine(root, PipelineFile.FileName));
-        return new Study(root, PlanBuilder.Build(file, StudyStages.Catalog, new PlanRequest(profile, sets)));
+        var plan = PlanBuilder.Build(file, StudyStages.Catalog, new PlanRequest(profile, sets));
+        return new Study(root, NativeNumerics.Chosen(plan, root));
     }
 
     /// <summary>The folder of pipeline.yaml, here or above.</summary>

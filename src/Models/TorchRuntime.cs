@@ -9,7 +9,8 @@ namespace EditUnlearn.Models;
 /// <remarks>
 /// One libtorch thread per process: with two, OpenMP spins and a step of 0.3 s takes 6 s as soon as anything else runs,
 /// and solve/eigh change bits with the thread count. Parallelism comes from .NET threads and worker processes.
-/// The instruction set is pinned because AVX2 and AVX-512 kernels round differently.
+/// The instruction set is pinned because AVX2 and AVX-512 kernels round differently, unless
+/// <see cref="NumericsNames.Variable"/> asks for native numerics.
 /// </remarks>
 public static class TorchRuntime
 {
@@ -30,8 +31,11 @@ public static class TorchRuntime
             SetNative("OMP_NUM_THREADS", "1");
             SetNative("MKL_NUM_THREADS", "1");
             SetNative("GOMP_SPINCOUNT", "0");
-            SetNative("ATEN_CPU_CAPABILITY", "avx2");
-            SetNative("MKL_CBWR", "AVX2");
+            if (Environment.GetEnvironmentVariable(NumericsNames.Variable) != NumericsNames.Native)
+            {
+                SetNative("ATEN_CPU_CAPABILITY", "avx2");
+                SetNative("MKL_CBWR", "AVX2");
+            }
         }
         Brought = LibTorchFolder.FromEnvironment();
         if (Brought is { IsExpectedVersion: false })

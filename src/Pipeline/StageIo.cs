@@ -58,6 +58,10 @@ public abstract class StageIo
     /// <summary>A line for the cell's log.</summary>
     public abstract void Log(string line);
 
+    /// <summary>Shows people a result while the run goes on.</summary>
+    /// <param name="text">Some lines.</param>
+    public abstract void Show(string text);
+
     /// <summary>A line for the log, the manifest and the screen: the result stands, but the user should know.</summary>
     public abstract void Warn(string line);
 

@@ -93,8 +93,8 @@ internal static class ReportInputs
         };
     }
 
-    public static IReadOnlyList<CellScore> Scores(StageIo io) =>
-        [.. io.Inputs("scores").SelectMany(i => ParquetTable.Read<CellScore>(i.Path))];
+    public static IReadOnlyList<CellScore> Scores(StageIo io, string input = "scores") =>
+        [.. io.Inputs(input).SelectMany(i => ParquetTable.Read<CellScore>(i.Path))];
 
     public static ScoreBook Book(IReadOnlyList<CellScore> scores, ReportParams p)
     {

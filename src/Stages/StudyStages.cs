@@ -27,6 +27,7 @@ public static class StudyStages
                 new ApplyStage(),
                 new AnswerStage(),
                 new ScoreStage(),
+                new FirstTableStage(),
                 new TablesStage(),
                 new FiguresStage(),
                 new CasesStage(),

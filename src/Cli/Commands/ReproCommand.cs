@@ -17,6 +17,8 @@ internal sealed class ReproCommand(Stopping stopping)
             string[]? targets = null,
         [Option("profile", Description = "A profile: a file of profiles/")] string? profile = null,
         [Option("set", Description = "Change a setting: pretrain.steps=200")] string[]? set = null,
+        [Option("numerics", Description = "portable (the same bytes on every machine) or native (fastest here)")]
+            string? numerics = null,
         [Option('j', Description = "Threads that may be busy at once; 0 for one a core")] int jobs = 0,
         [Option('n', Description = "Say what would run, and run nothing")] bool dryRun = false,
         [Option('f', Description = "Run the named cells whatever the store holds; all when none is named")]
@@ -30,7 +32,7 @@ internal sealed class ReproCommand(Stopping stopping)
     {
         if (jobs < 0)
             throw new InputException("-j", $"must be at least 0, not {jobs}");
-        var study = Study.Open(profile, set);
+        var study = Study.Open(profile, numerics is null ? set : [.. set ?? [], $"numerics={numerics}"]);
         var named = Targets.Named(study.Plan, targets ?? []);
         var wanted = downstream ? Targets.WithDownstream(study.Plan, named) : named;
         var cells = only ? wanted : Targets.WithUpstream(study.Plan, wanted);
@@ -41,7 +43,8 @@ internal sealed class ReproCommand(Stopping stopping)
         await using (
             var runner = new WorkerPool(
                 [Environment.ProcessPath!, .. OwnAssembly(), WorkerCommand.Verb],
-                Environment.ProcessorCount
+                Environment.ProcessorCount,
+                study.Plan.Numerics
             )
         )
         await using (var reporter = new RunReporter(quiet: json))

@@ -41,6 +41,8 @@ internal sealed class RunReporter : IRunObserver, IAsyncDisposable
             _board.Progressed(cell, message.Done, message.Total, message.Text);
         else if (message.Kind == StageMessageKind.Warning)
             Line($"{cell}: warning: {message.Text}");
+        else if (message.Kind == StageMessageKind.Result)
+            Line($"\n{message.Text}\n");
     }
 
     public void Finished(CellOutcome outcome)

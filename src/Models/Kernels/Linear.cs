@@ -1,3 +1,4 @@
+using EditUnlearn.Foundation;
 using static TorchSharp.torch;
 
 namespace EditUnlearn.Models.Kernels;
@@ -5,11 +6,20 @@ namespace EditUnlearn.Models.Kernels;
 /// <summary>A linear map y = W x for rows of x, and its gradients. W is [out, in], as checkpoints hold it.</summary>
 internal static unsafe class Linear
 {
+    /// <summary>Whether the library computes products, as a probe of native numerics may decide.</summary>
+    internal static bool ByLibrary { get; set; } =
+        Environment.GetEnvironmentVariable(NumericsNames.Variable) == NumericsNames.Native
+        && Environment.GetEnvironmentVariable(NumericsNames.ProductsVariable) == NumericsNames.Library;
+
     /// <summary>y [R, out] of x [R, in]; owned by the current scope.</summary>
     /// <param name="x">[R, in].</param>
     /// <param name="weight">[out, in].</param>
     /// <param name="packed">The weight for this direction, where it was packed before.</param>
-    public static Tensor Of(Tensor x, Tensor weight, PackedMatrix? packed = null)
+    public static Tensor Of(Tensor x, Tensor weight, PackedMatrix? packed = null) =>
+        ByLibrary ? nn.functional.linear(x, weight).detach() : OwnProduct(x, weight, packed);
+
+    /// <summary>The same in our kernels, whoever computes products otherwise.</summary>
+    public static Tensor OwnProduct(Tensor x, Tensor weight, PackedMatrix? packed = null)
     {
         long rows = x.size(0),
             width = weight.size(1),
@@ -65,6 +75,11 @@ internal static unsafe class Linear
         long width = weight.size(1),
             outputs = weight.size(0),
             rows = dy.numel() / outputs;
+        if (ByLibrary)
+        {
+            LibraryBack(dy.view(rows, outputs), weight, x.view(rows, width), dx?.view(rows, width), add);
+            return;
+        }
         if (dx is not null)
         {
             var (from, to) = (Memory.Rows(dy, outputs), Memory.Rows(dx, width));
@@ -75,6 +90,19 @@ internal static unsafe class Linear
         }
         if (GradientOf(weight) is not 0 and var gradient)
             AddWeightGradient(dy, x, (float*)gradient, outputs, width);
+    }
+
+    /// <summary>The same by the library; all are matrices.</summary>
+    public static void LibraryBack(Tensor dy, Tensor weight, Tensor x, Tensor? dx, bool add)
+    {
+        using var quiet = no_grad();
+        using var scope = NewDisposeScope();
+        if (dx is not null && add)
+            dx.addmm_(dy, weight);
+        else
+            dx?.copy_(matmul(dy, weight));
+        if (GradientOf(weight) is not 0)
+            weight.grad!.addmm_(dy.t(), x);
     }
 
     /// <summary>The gradient of a weight alone [out, in]; owned by the current scope.</summary>

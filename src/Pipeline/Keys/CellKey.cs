@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using EditUnlearn.Foundation;
 
 namespace EditUnlearn.Pipeline;
 
@@ -17,7 +18,15 @@ internal static class CellKey
     /// <param name="inputs">Direct inputs with their content hashes.</param>
     /// <param name="device">Counts for accelerator stages only.</param>
     /// <param name="dtype">Counts for accelerator stages only.</param>
-    public static string Of(Cell cell, string code, IReadOnlyList<KeyedInput> inputs, string device, string dtype)
+    /// <param name="numerics">Counts for accelerator stages only.</param>
+    public static string Of(
+        Cell cell,
+        string code,
+        IReadOnlyList<KeyedInput> inputs,
+        string device,
+        string dtype,
+        string numerics = NumericsNames.Portable
+    )
     {
         ArgumentNullException.ThrowIfNull(cell);
         ArgumentNullException.ThrowIfNull(inputs);
@@ -43,6 +52,7 @@ internal static class CellKey
         {
             Part("device", device);
             Part("dtype", dtype);
+            Part("numerics", numerics);
         }
         return CodeIdentity.Hex(hash.GetHashAndReset());
     }

@@ -42,7 +42,8 @@ public sealed class KeyResolver(Plan plan, CodeIdentity code, FileHashes files)
         var identity = code.Of(
             cell.Stage.CodeOf(cell.Parameters).Prepend(cell.Stage.GetType()).Append(cell.Stage.ParametersType)
         );
-        return new KeyedCell(cell, CellKey.Of(cell, identity, inputs, plan.Device, plan.DType), identity, inputs);
+        var key = CellKey.Of(cell, identity, inputs, plan.Device, plan.DType, plan.Numerics);
+        return new KeyedCell(cell, key, identity, inputs);
     }
 }
 

@@ -40,6 +40,7 @@ internal sealed class CellCompleter(Resolver resolver, StageReader reader, Input
                 Inputs = found,
                 Place = draft.Place,
                 Origins = places,
+                IsSoon = draft.IsSoon,
             };
     }
 

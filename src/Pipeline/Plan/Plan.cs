@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using EditUnlearn.Foundation;
 
 namespace EditUnlearn.Pipeline;
 
@@ -27,6 +28,12 @@ public sealed record Plan
 
     /// <summary>Element type of weights in the accelerator stages, for example <c>float32</c>.</summary>
     public required string DType { get; init; }
+
+    /// <summary>
+    /// How accelerator stages compute on a processor: <c>portable</c>, or <c>native/own</c> and <c>native/library</c>
+    /// once a probe has chosen the products.
+    /// </summary>
+    public string Numerics { get; init; } = NumericsNames.Portable;
 }
 
 /// <summary>One stage as written: its name, its kind, its axes, the stages it reads.</summary>
@@ -66,6 +73,9 @@ public sealed record Cell
 
     /// <summary>Where the stage stands in the file.</summary>
     public required SourcePlace Place { get; init; }
+
+    /// <summary>Whether it, and all that it reads, goes before other cells; no result depends on it.</summary>
+    public bool IsSoon { get; init; }
 
     /// <summary>
     /// Where each parameter (path such as <c>options.learningRate</c>) got its value; none for defaults.

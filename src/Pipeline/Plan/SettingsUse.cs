@@ -12,7 +12,7 @@ internal sealed class SettingsUse
     private const string Any = "*";
 
     // What the program itself reads of a profile.
-    private static readonly string[] Program = ["device", "dtype", "inputs"];
+    private static readonly string[] Program = ["device", "dtype", "numerics", "inputs"];
 
     private readonly YamlMap _settings;
     private readonly Problems _problems;

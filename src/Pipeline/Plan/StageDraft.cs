@@ -18,6 +18,9 @@ internal sealed record StageDraft(
     bool IsBroken
 )
 {
+    /// <summary>Whether its cells, and all that they read, go before others.</summary>
+    public bool IsSoon { get; init; }
+
     /// <summary>The name of a cell.</summary>
     public CellId IdOf(IReadOnlyList<AxisLabel> labels) =>
         new(Name, [.. labels.Select(l => KeyValuePair.Create(l.Axis, l.Label))]);
@@ -30,7 +33,9 @@ internal sealed class StageReader(StageCatalog catalog, Resolver resolver, Probl
         For = "for",
         Is = "is";
 
-    private static readonly string[] Keys = [Run, For, Is, "in", "with"];
+    private const string Soon = "soon";
+
+    private static readonly string[] Keys = [Run, For, Is, Soon, "in", "with"];
 
     // What took the place of a word of earlier versions of the file.
     private static readonly Dictionary<string, string> Replaced = new(StringComparer.Ordinal)
@@ -60,7 +65,7 @@ internal sealed class StageReader(StageCatalog catalog, Resolver resolver, Probl
         var before = problems.Found;
         var (axes, cells) = new AxisReader(resolver, problems).Product(Map(body[For], body.Place, For));
         var broken = problems.Found > before && cells.Count == 0;
-        return new StageDraft(entry.Key, stage, body, entry.Place, axes, cells, broken);
+        return new StageDraft(entry.Key, stage, body, entry.Place, axes, cells, broken) { IsSoon = IsSoon(body) };
     }
 
     /// <summary>A value that must be a map; an empty one where there is none, or after a problem.</summary>
@@ -73,13 +78,25 @@ internal sealed class StageReader(StageCatalog catalog, Resolver resolver, Probl
         return new YamlMap([], value?.Place ?? around);
     }
 
+    private bool IsSoon(YamlMap body)
+    {
+        if (body[Soon] is not { } written)
+            return false;
+        if (written is not YamlScalar { Text: "true" or "false" } flag)
+        {
+            problems.Add(written.Place, "'soon' must be true or false");
+            return false;
+        }
+        return flag.Text == "true";
+    }
+
     // Whether the kind of work is known; null for a stage that is another name of other cells.
     private bool Kind(YamlEntry entry, YamlMap body, out IStage? stage)
     {
         stage = null;
         if (body[Is] is { } other)
         {
-            foreach (var key in body.Entries.Where(e => e.Key is Run or "in" or "with"))
+            foreach (var key in body.Entries.Where(e => e.Key is Run or Soon or "in" or "with"))
                 problems.Add(
                     key.Place,
                     $"'{key.Key}' has no meaning beside 'is': the cells are those of another stage"

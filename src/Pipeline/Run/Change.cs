@@ -128,13 +128,16 @@ internal static class Changes
             changes.Add(new Change(ChangeCause.InputRemoved, gone.Name, gone.Hash, null, cell.Place, gone.Source));
         if (last.Code != keyed.Code)
             changes.Add(new Change(ChangeCause.Code, cell.Stage.Info.Name, last.Code, keyed.Code));
-        if (cell.Stage.Info.Resource == Resource.Accelerator && (last.Device, last.DType) != (plan.Device, plan.DType))
+        if (
+            cell.Stage.Info.Resource == Resource.Accelerator
+            && (last.Device, last.DType, last.Numerics) != (plan.Device, plan.DType, plan.Numerics)
+        )
             changes.Add(
                 new Change(
                     ChangeCause.Device,
                     "",
-                    $"{last.Device} {last.DType}",
-                    $"{plan.Device} {plan.DType}",
+                    $"{last.Device} {last.DType} {last.Numerics}",
+                    $"{plan.Device} {plan.DType} {plan.Numerics}",
                     plan.Settings.FirstOrDefault(s => s.Path == "device")?.Place
                 )
             );

@@ -125,6 +125,7 @@ public sealed class Scheduler(
         var work = new Work(cells);
         var forecast = new Forecast(plan.Device, store);
         var chain = forecast.ChainSeconds(cells);
+        var soon = Soon(cells);
         var stopped = false;
 
         observer.Planned(cells.Count);
@@ -133,7 +134,14 @@ public sealed class Scheduler(
         {
             planner ??= clock.Elapsed.TotalMilliseconds;
             stopped |= cancelled.IsCancellationRequested;
-            foreach (var next in stopped ? [] : work.Ready.OrderByDescending(r => chain[r.Cell.Id]).ToList())
+            foreach (
+                var next in stopped
+                    ? []
+                    : work
+                        .Ready.OrderByDescending(r => soon.Contains(r.Cell.Id))
+                        .ThenByDescending(r => chain[r.Cell.Id])
+                        .ToList()
+            )
                 if (Fits(next.Cell, work.Running.Values, options.Jobs))
                 {
                     work.Ready.Remove(next);
@@ -162,6 +170,16 @@ public sealed class Scheduler(
         foreach (var cell in work.Ready.Select(r => r.Cell).Concat(work.Waiting))
             Settle(work, new CellOutcome(cell.Id, Outcome.NotRun, 0, ["the run was stopped"]));
         return new RunResult(_settled, planner ?? clock.Elapsed.TotalMilliseconds);
+    }
+
+    // What somebody wants to see soon, with all that it reads.
+    private static HashSet<CellId> Soon(IReadOnlyList<Cell> cells)
+    {
+        var found = new HashSet<CellId>();
+        foreach (var cell in cells.Reverse())
+            if (cell.IsSoon || found.Contains(cell.Id))
+                found.UnionWith(cell.Inputs.OfType<CellOutputInput>().Select(i => i.Cell).Append(cell.Id));
+        return found;
     }
 
     // The cells of one run that are not settled, by what is known of them, and those that have no result.
@@ -440,6 +458,7 @@ public sealed class Scheduler(
             PeakBytes = result.PeakBytes,
             Device = onDevice ? plan.Device : null,
             DType = onDevice ? plan.DType : null,
+            Numerics = onDevice ? plan.Numerics : null,
             Threads = info.Threads,
             Seed =
                 keyed.Cell.ParametersJson["seed"] is { } seed

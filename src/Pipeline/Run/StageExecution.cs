@@ -82,6 +82,8 @@ internal static class StageExecution
 
         public override void Log(string line) => observe(new StageMessage(StageMessageKind.Log, line));
 
+        public override void Show(string text) => observe(new StageMessage(StageMessageKind.Result, text));
+
         public override void Warn(string line)
         {
             Warnings.Add(line);

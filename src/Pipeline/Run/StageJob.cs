@@ -81,4 +81,7 @@ public enum StageMessageKind
 
     /// <summary>A line for the user.</summary>
     Warning,
+
+    /// <summary>What people have waited for, some lines of text.</summary>
+    Result,
 }

@@ -11,7 +11,12 @@ namespace EditUnlearn.Pipeline;
 /// </summary>
 /// <param name="program">File name and leading arguments of the worker command.</param>
 /// <param name="threads">Native and .NET threads a worker may use, for its environment.</param>
-public sealed class WorkerPool(IReadOnlyList<string> program, int threads = 1) : IStageRunner
+/// <param name="numerics">See <see cref="Plan.Numerics"/>.</param>
+public sealed class WorkerPool(
+    IReadOnlyList<string> program,
+    int threads = 1,
+    string numerics = NumericsNames.Portable
+) : IStageRunner
 {
     // A worker is replaced above this: libtorch keeps what it once had.
     private const long RecycleBytes = 6L << 30;
@@ -143,6 +148,15 @@ public sealed class WorkerPool(IReadOnlyList<string> program, int threads = 1) :
         foreach (var argument in program.Skip(1))
             start.ArgumentList.Add(argument);
         Prepare(start, threads);
+        if (NumericsNames.IsNative(numerics))
+        {
+            start.Environment[NumericsNames.Variable] = NumericsNames.Native;
+            start.Environment[NumericsNames.ProductsVariable] = numerics[(NumericsNames.Native.Length + 1)..];
+        }
+        else
+        {
+            start.Environment.Remove(NumericsNames.Variable);
+        }
         var worker =
             Process.Start(start) ?? throw new ResourceUnavailableException($"cannot start a worker: {program[0]}");
         worker.BeginErrorReadLine();

@@ -47,6 +47,9 @@ public sealed record Manifest
     /// <summary>Null for stages without tensors.</summary>
     public string? DType { get; init; }
 
+    /// <summary>Null for stages without tensors; see <see cref="Plan.Numerics"/>.</summary>
+    public string? Numerics { get; init; }
+
     /// <summary>.NET threads the stage worked with at most.</summary>
     public int Threads { get; init; } = 1;
 

@@ -161,6 +161,27 @@ public sealed class KernelTests
         );
     }
 
+    [Fact]
+    public void Native_products_of_the_library_are_ours_but_for_rounding()
+    {
+        using var scope = NewDisposeScope();
+        var (x, dy) = (Random(9, 24, "x"), Random(9, 17, "dy"));
+        Tensor Weight() => Random(17, 24, "w").requires_grad_(true);
+        var (own, library) = (Weight(), Weight());
+        using (no_grad())
+            Tensors.Near(nn.functional.linear(x, library), Linear.OwnProduct(x, own), 1e-6, "forwards");
+        foreach (var add in new[] { false, true })
+        {
+            var (a, b) = (ones(9, 24), ones(9, 24));
+            Linear.Back(dy, own, x, a, add);
+            Linear.LibraryBack(dy, library, x, b, add);
+            Tensors.Near(b, a, 1e-6, "backwards");
+            Tensors.Near(library.grad!, own.grad!, 1e-6, "the weight's gradient");
+        }
+        var (ours, theirs) = ProductProbe.Measure();
+        Assert.True(ours > 0 && theirs > 0);
+    }
+
     [Theory]
     [InlineData(-90f)]
     [InlineData(-20f)]

@@ -333,6 +333,7 @@ public sealed class EngineTests : IDisposable
             CellKey.Of(cell, "code", [], "cpu", "float32"),
             CellKey.Of(cell, "code", inputs, "cuda", "float32"),
             CellKey.Of(cell, "code", inputs, "cpu", "bfloat16"),
+            CellKey.Of(cell, "code", inputs, "cpu", "float32", "native/own"),
             CellKey.Of(Plan("seed=9").Cells.First(c => c.Id.Stage == "train"), "code", inputs, "cpu", "float32"),
         ];
         Assert.DoesNotContain(key, others);
