@@ -111,6 +111,8 @@ public sealed class WorkerPool(
         start.Environment["DOTNET_GCgen0size"] = "0x40000000";
         start.Environment["DOTNET_GCSegmentSize"] = "0x100000000";
         start.Environment["EU_THREADS"] = threads.ToString(CultureInfo.InvariantCulture);
+        // Profiles of methods that are in native code or in kernels most of the time are not worth their price.
+        start.Environment["DOTNET_TieredPGO"] = "0";
         // Activations of a few megabytes come and go in every step: kept in the heap, their pages are not asked for
         // again each time (a tenth of a pretraining run).
         start.Environment["MALLOC_MMAP_THRESHOLD_"] = "268435456";

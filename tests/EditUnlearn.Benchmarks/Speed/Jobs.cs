@@ -201,6 +201,8 @@ internal static class Jobs
         );
         yield return Training("training, d 128", 128, 704, 2560 / 9_900.0 * 4, 2560 * 4, 1.5);
         yield return Training("training, d 576", 576, 1536, 2560 / 1_490.0 * 4, 2560 * 4, 1.5);
+        foreach (var job in Miniature())
+            yield return job;
         foreach (var threads in new[] { 1, 2 })
             yield return new SpeedJob(
                 $"pretraining of a miniature, {threads} thread(s)",
@@ -258,6 +260,82 @@ internal static class Jobs
         {
             Model = () => Model(width, inner, Words, Blocks),
         };
+
+    // What the study's main command does most, in its sizes; nobody measured a peer.
+    private static IEnumerable<SpeedJob> Miniature()
+    {
+        static CausalLm Small() => Model(128, 768, 1024, Blocks);
+        var edits = Enumerable
+            .Range(0, 10)
+            .Select(i => new EditRequest(
+                $"{i}",
+                Tokens(24, $"prompt/{i}"),
+                17,
+                [.. Tokens(15, $"target/{i}").Skip(1)],
+                Tokens(7, $"essence/{i}"),
+                4
+            ))
+            .ToList();
+        var value = new ValueOptions
+        {
+            Steps = 60,
+            LearningRate = 0.2,
+            KlFactor = 0,
+            StopLoss = 0,
+        };
+        yield return new SpeedJob(
+            "miniature: ROME 10",
+            model =>
+            {
+                using var scope = NewDisposeScope();
+                var options = new Rome.Options { Layers = [0], Contexts = 0, Value = value };
+                using var patch = new Rome(options).Edit(model, new MethodInputs { Edits = edits }, new Seed(1));
+            },
+            (null, null),
+            0
+        )
+        {
+            Model = Small,
+        };
+        yield return new SpeedJob(
+            "miniature: gradient difference, 50 updates of 4 + 4 rows",
+            model =>
+            {
+                using var scope = NewDisposeScope();
+                var options = new GradientDifference.Options
+                {
+                    Trainable = Trainable.Full,
+                    BatchSize = 4,
+                    Accumulation = 1,
+                    Steps = 50,
+                };
+                using var patch = new GradientDifference(options).Edit(
+                    model,
+                    new MethodInputs { Forget = Rows(8, 30), Retain = Rows(8, 34) },
+                    new Seed(1)
+                );
+            },
+            (null, null),
+            0
+        )
+        {
+            Model = Small,
+        };
+        yield return new SpeedJob(
+            "miniature: 200 answers of 24 tokens",
+            model =>
+                _ = GreedyDecoder.Decode(
+                    model,
+                    [.. Rows(200, 24).Select(r => r.Ids)],
+                    new GreedyDecoder.Options { MaxNewTokens = 24, StopIds = [] }
+                ),
+            (null, null),
+            0
+        )
+        {
+            Model = Small,
+        };
+    }
 
     // Four updates as the study's pretraining takes them.
     private static void Pretrain(int threads)
