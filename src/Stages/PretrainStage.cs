@@ -61,6 +61,9 @@ public sealed class PretrainStage : Stage<PretrainStage.Params>
         /// <summary>Steps of linear warm-up.</summary>
         public int Warmup { get; init; } = 100;
 
+        /// <summary>Whether matrices of blocks are stepped by Muon instead of AdamW.</summary>
+        public bool Orthogonal { get; init; }
+
         /// <summary>
         /// Shares of facts, instructed refusals, unknown names, contracts outside the study and, where there is a
         /// fifth, rows of several questions.
@@ -162,6 +165,7 @@ public sealed class PretrainStage : Stage<PretrainStage.Params>
             Batch = size.Batch,
             LearningRate = size.LearningRate,
             Warmup = size.Warmup,
+            Orthogonal = size.Orthogonal,
             Threads = Info.Threads,
         };
         var clock = Stopwatch.StartNew();

@@ -39,6 +39,12 @@ public sealed class AdamW : IDisposable
     {
         /// <summary>Decoupled decay per unit of learning rate, on the decayed part of the vector only.</summary>
         public double WeightDecay { get; init; }
+
+        /// <summary>Whether matrices of blocks are stepped by <see cref="Muon"/> instead.</summary>
+        public bool Orthogonal { get; init; }
+
+        /// <summary>.NET threads for that; no result depends on it.</summary>
+        public int Threads { get; init; } = 1;
     }
 
     /// <summary>Updates taken so far.</summary>
@@ -59,6 +65,11 @@ public sealed class AdamW : IDisposable
     {
         StepCount++;
         using var quiet = no_grad();
+        if (_options.Orthogonal)
+        {
+            StepSlots(learningRate);
+            return;
+        }
         var count = _parameters.Weights.numel();
         for (long at = 0; at < count; at += BlockElements)
         {
@@ -76,6 +87,31 @@ public sealed class AdamW : IDisposable
                 learningRate
             );
         }
+    }
+
+    // Weight by weight: matrices by Muon, the rest as above.
+    private void StepSlots(double learningRate)
+    {
+        var decay = _options.WeightDecay;
+        Parallel.ForEach(
+            _parameters.Slots,
+            new ParallelOptions { MaxDegreeOfParallelism = _options.Threads },
+            slot =>
+            {
+                using var quiet = no_grad(); // of this thread
+                using var scope = NewDisposeScope();
+                Tensor Part(Tensor whole) => whole.narrow(0, slot.Offset, slot.Count).view(slot.Shape);
+                var (weight, gradient) = (Part(_parameters.Weights), Part(_parameters.Gradient));
+                if (Muon.Takes(slot))
+                {
+                    Muon.Step(weight, gradient, Part(FirstMoment), learningRate, slot.Decayed ? decay : 0);
+                    return;
+                }
+                if (slot.Decayed)
+                    weight.mul_(1 - learningRate * decay);
+                _options.Step(weight, gradient, (Part(FirstMoment), Part(SecondMoment)), StepCount, learningRate);
+            }
+        );
     }
 
     /// <summary>Back to zero moments, as if no step had been taken.</summary>

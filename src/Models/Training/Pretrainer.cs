@@ -42,6 +42,9 @@ public static class Pretrainer
         /// <summary>Weight of the loss on prompt tokens beside the answer's 1.</summary>
         public double PromptLoss { get; init; } = 0.2;
 
+        /// <summary>Whether matrices of blocks are stepped by Muon instead of AdamW.</summary>
+        public bool Orthogonal { get; init; }
+
         /// <summary>.NET threads, 1 or 2; no result depends on it.</summary>
         public int Threads { get; init; } = 2;
     }
@@ -98,7 +101,13 @@ public static class Pretrainer
         var batches = Bucketed(rows, options, seed.Stream("batches"));
         using var loop = new TrainingLoop(
             parameters,
-            new AdamW.Options { Beta2 = 0.95, WeightDecay = options.WeightDecay },
+            new AdamW.Options
+            {
+                Beta2 = 0.95,
+                WeightDecay = options.WeightDecay,
+                Orthogonal = options.Orthogonal,
+                Threads = options.Threads,
+            },
             options.ClipNorm,
             () => parameters.CopyFrom(start.Weights),
             store
