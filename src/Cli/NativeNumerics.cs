@@ -38,7 +38,7 @@ internal static class NativeNumerics
         var model = File.Exists(Info)
             ? File.ReadLines(Info).FirstOrDefault(l => l.StartsWith("model name", StringComparison.Ordinal))
             : null;
-        return $"{RuntimeInformation.ProcessArchitecture} {model?[(model.IndexOf(':', StringComparison.Ordinal) + 1)..].Trim()}";
+        return $"{RuntimeInformation.ProcessArchitecture} {model?.Split(':')[^1].Trim()}";
     }
 
     private static Choice? Read(string file)

@@ -43,6 +43,6 @@ internal sealed class FirstTableStage : Stage<ReportParams>
         var text = TableRenderer.Markdown(table, Captions.Of(table, scope));
         File.WriteAllText(io.Output("table1.md"), text);
         if (scores.Count > 0)
-            io.Show(text.TrimEnd());
+            io.Show(TableRenderer.Plain(table));
     }
 }

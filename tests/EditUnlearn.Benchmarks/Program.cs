@@ -12,7 +12,7 @@ using EditUnlearn.Pipeline;
 // dotnet run -c Release --project tests/EditUnlearn.Benchmarks -- make-checkpoint|load|real-shape ...
 // dotnet run -c Release --project tests/EditUnlearn.Benchmarks -- memory
 // dotnet run -c Release --project tests/EditUnlearn.Benchmarks -- ratios
-// dotnet run -c Release --project tests/EditUnlearn.Benchmarks -- speed
+// dotnet run -c Release --project tests/EditUnlearn.Benchmarks -- speed|growth
 // In the environment of a worker: allocator and collector matter as much as kernels.
 const string Prepared = "EU_BENCHMARK_PREPARED";
 if (Environment.GetEnvironmentVariable(Prepared) is null)
@@ -33,6 +33,8 @@ if (args is ["memory", .. var rest])
     return MemoryProbe.Run(rest);
 if (args is ["speed", .. var asked])
     return SpeedVerb.Run(asked);
+if (args is ["growth", .. var where])
+    return GrowthVerb.Run(where);
 if (args is ["ratios", .. var rounds])
     return Ratios.Run(rounds);
 

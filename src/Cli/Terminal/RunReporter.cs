@@ -42,7 +42,7 @@ internal sealed class RunReporter : IRunObserver, IAsyncDisposable
         else if (message.Kind == StageMessageKind.Warning)
             Line($"{cell}: warning: {message.Text}");
         else if (message.Kind == StageMessageKind.Result)
-            Line($"\n{message.Text}\n");
+            Line(message.Text!);
     }
 
     public void Finished(CellOutcome outcome)

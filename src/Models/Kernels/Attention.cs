@@ -8,8 +8,8 @@ namespace EditUnlearn.Models.Kernels;
 /// </summary>
 /// <remarks>
 /// Source: Vaswani et al. (2017), equation 1; Dao et al. (2022) for the backward pass from log-sums.
-/// Shapes: B rows, Q queries of a row, S keys, H heads, K key-value heads. A masked key counts exactly nothing, and sums
-/// run over keys in their order, so neither padding nor company changes the bits of a row.
+/// Shapes: B rows, Q queries of a row, S keys, H heads, K key-value heads. A masked key counts exactly nothing, and
+/// sums run over keys in their order, so neither padding nor company changes the bits of a row.
 /// </remarks>
 internal sealed unsafe class Attention
 {
@@ -34,7 +34,7 @@ internal sealed unsafe class Attention
     private readonly bool _causal;
     private readonly float _scale;
 
-    /// <summary>Keys or values of a block wherever they lie [B, K, S, head]; numbers of a head are neighbours.</summary>
+    /// <summary>Keys or values of a block wherever they lie [B, K, S, head]; a head's numbers are neighbours.</summary>
     /// <param name="First">Address.</param>
     /// <param name="Row">Distance of rows of the batch.</param>
     /// <param name="Head">Distance of heads.</param>

@@ -6,7 +6,7 @@ namespace EditUnlearn.Models.Kernels;
 /// <summary>What a block does between its products, forwards and backwards, each in one pass over memory.</summary>
 internal static unsafe class Elementwise
 {
-    /// <summary>y = x / sqrt(mean(x^2) + eps) * gain for each row [rows, width]; keeps the factor of each row.</summary>
+    /// <summary>y = x / sqrt(mean(x^2) + eps) * gain of each row [rows, width]; keeps each row's factor.</summary>
     /// <remarks>Source: Zhang and Sennrich (2019), equation 4.</remarks>
     public static void Norm(float* x, float* gain, float* y, float* factors, long rows, int width, float eps)
     {
@@ -81,7 +81,7 @@ internal static unsafe class Elementwise
         }
     }
 
-    /// <summary>Gradients of gate and up from that of the key; they may take the place of the key's and gate's.</summary>
+    /// <summary>Gradients of gate and up from that of the key, whose place either may take.</summary>
     public static void GateBack(float* gate, float* up, float* dKey, float* dGate, float* dUp, long count)
     {
         for (long i = 0; i < count; i += Lanes.Count)
@@ -98,8 +98,8 @@ internal static unsafe class Elementwise
     }
 
     /// <summary>
-    /// One step of Adam: moments take in the gradient, weights move by <paramref name="scale"/> m / (sqrt(v) / <paramref
-    /// name="root"/> + eps).
+    /// One step of Adam: moments take in the gradient, weights move by <paramref name="scale"/> m / (sqrt(v) /
+    /// <paramref name="root"/> + eps).
     /// </summary>
     /// <param name="weights">[count], changed.</param>
     /// <param name="gradient">[count].</param>

@@ -113,7 +113,7 @@ internal static unsafe class Linear
         return gradient;
     }
 
-    /// <summary>Where the gradient of a moving weight is collected, made if it is not there; 0 for one at rest.</summary>
+    /// <summary>Where a moving weight collects its gradient, made if it is not there; 0 for one at rest.</summary>
     public static nint GradientOf(Tensor weight)
     {
         if (!weight.requires_grad)

@@ -21,9 +21,9 @@ internal readonly unsafe record struct Matrix(nint First, nint Row, nint Column)
 
 /// <summary>Products of float32 matrices, C = A B or C += A B, with the same bits on every processor.</summary>
 /// <remarks>
-/// Every value of C is one chain of fused multiply-adds over k = 0, 1, 2, ..; lanes of a vector are neighbouring columns
-/// of C and never meet. So no result depends on the width of vectors (AVX2, AVX-512, NEON), on how matrices are cut into
-/// blocks, or on which rows stand beside a row: a row of a batch gets the bits it gets alone.
+/// Every value of C is one chain of fused multiply-adds over k = 0, 1, 2, ..; lanes of a vector are neighbouring
+/// columns of C and never meet. So no result depends on the width of vectors (AVX2, AVX-512, NEON), on how matrices are
+/// cut into blocks, or on which rows stand beside a row: a row of a batch gets the bits it gets alone.
 /// Order of loops and packing: Goto and van de Geijn (2008). Measured beside MKL: docs/performance.md.
 /// </remarks>
 internal static unsafe class MatrixProduct
@@ -82,8 +82,8 @@ internal static unsafe class MatrixProduct
     // Memory of this thread: values for B, a strip of A, a tile of C.
     private static float* Room(long values, Panels panels, Matrix a, out float* strip, out float* tile)
     {
-        // A whose columns lie far apart is copied into strips of a tile's rows, which are read from end to end; of other
-        // matrices only the rows that do not fill a tile.
+        // A whose columns lie far apart is copied into strips of a tile's rows, which are read from end to end; of
+        // other matrices only the rows that do not fill a tile.
         var deepest = Math.Min(panels.Inner, Panels.Depth);
         var strips = a.Column != 1 ? BlockValues + (Tiles.Rows + 2) * deepest : Tiles.Rows * deepest;
         var room = (_space ??= new Workspace()).Of(values + strips + Tiles.Rows * Tiles.WideColumns);

@@ -41,8 +41,8 @@ internal static unsafe class Packing
     }
 
     /// <summary>
-    /// Rows of A [rows, depth] in strips of <see cref="Tiles.Rows"/>, each k after the other, zeros where the last strip
-    /// has no row.
+    /// Rows of A [rows, depth] in strips of <see cref="Tiles.Rows"/>, each k after the other, zeros where the last
+    /// strip has no row.
     /// </summary>
     public static void Rows(Matrix a, int rows, int depth, float* to)
     {

@@ -8,8 +8,8 @@ namespace EditUnlearn.Models.Training;
 /// rate, the rare ones too.
 /// </summary>
 /// <remarks>
-/// Source: Jordan et al. (2024), Muon; the size of a step, which lets it share AdamW's rate and decay, is that of Liu et
-/// al. (2025), equation 4. Used for pretraining miniatures, which learn their facts in fewer updates than with AdamW
+/// Source: Jordan et al. (2024), Muon; the size of a step, which lets it share AdamW's rate and decay, is that of Liu
+/// et al. (2025), equation 4. Used for pretraining miniatures, which learn their facts in fewer updates than with AdamW
 /// (docs/performance.md); embeddings, output maps, gains and biases stay with AdamW.
 /// </remarks>
 internal static class Muon

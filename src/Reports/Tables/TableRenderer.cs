@@ -54,6 +54,32 @@ public static class TableRenderer
             new { Body = string.Join("\n\\clearpage\n", tables.Select(t => t.TrimEnd())) + "\n" }
         );
 
+    /// <summary>For a terminal: aligned columns without marks, no empty line.</summary>
+    public static string Plain(Table table)
+    {
+        ArgumentNullException.ThrowIfNull(table);
+        const int Width = 7;
+        var layout = table.Layout;
+        var labels = layout.Blocks.SelectMany(b => b.Rows.Select(r => r.Label)).Max(l => l.Length) + 2;
+        var columns = layout.Groups.SelectMany(g => g.Columns.Select(c => (Group: g, Columns: c))).ToList();
+        string Line(string label, IEnumerable<string> parts) =>
+            (label.PadRight(labels) + string.Concat(parts)).TrimEnd();
+        List<string> lines =
+        [
+            $"Table {layout.Name["table".Length..]}, {string.Join(", ", layout.Groups.Select(g => g.Label))}",
+            Line("", columns.Select(c => $" {c.Columns.Split}".PadRight(Width * c.Columns.Metrics.Count))),
+            Line("", columns.SelectMany(c => c.Columns.Metrics.Select(m => Label(m).PadLeft(Width)))),
+        ];
+        foreach (var block in layout.Blocks)
+        {
+            if (block.Label.Length > 0)
+                lines.Add(block.Label);
+            foreach (var row in block.Rows)
+                lines.Add(Line("  " + row.Label, Row(table, block, row).Select(c => c.Printed.PadLeft(Width))));
+        }
+        return string.Join('\n', lines);
+    }
+
     /// <summary>Markdown, for a README.</summary>
     public static string Markdown(Table table, string caption)
     {

@@ -28,6 +28,47 @@ internal static class Jobs
         MapFlops = 2.0 * Width * Words;
 
     private static readonly ValueOptions Value = new() { StopLoss = 0 };
+    private static readonly Lazy<Dictionary<int, Tensor>> KnownMoments = new(() => Moments([0, 1]));
+    private static readonly Lazy<Dictionary<int, NullSpace>> KnownSpaces = new(() =>
+        KnownMoments.Value.ToDictionary(m => m.Key, m => NullSpace.Of(m.Value, 0.3, EigenvalueUnit.Mean))
+    );
+
+    /// <summary>Methods whose growth with the number of edits is measured.</summary>
+    public static IReadOnlyList<string> Growing { get; } = ["ROME", "MEMIT", "AlphaEdit", "GRACE", "WISE"];
+
+    /// <summary>
+    /// Applies some edits one after another, with few evaluations and no context prefixes: what grows with their number
+    /// is the same.
+    /// </summary>
+    public static void Edit(CausalLm model, string method, int count)
+    {
+        using var scope = NewDisposeScope();
+        var value = Value with { Steps = 6 };
+        IMethod chosen = method switch
+        {
+            "ROME" => new Rome(new Rome.Options { Layers = [0], SecondMoments = true, Value = value }),
+            "MEMIT" => new Memit(new Memit.Options { Layers = [0, 1], Value = value }),
+            "AlphaEdit" => new AlphaEdit(
+                new AlphaEdit.Options
+                {
+                    Layers = [0, 1],
+                    NullSpaceThreshold = 0.3,
+                    NullSpaceUnit = EigenvalueUnit.Mean,
+                    Value = value,
+                }
+            ),
+            "GRACE" => new Grace(new Grace.Options { Layer = 2, Steps = 6 }),
+            _ => new Wise(new Wise.Options { Layer = 2, Steps = 6, LearningRate = 1e-4 }),
+        };
+        var inputs = new MethodInputs
+        {
+            Edits = Requests(count),
+            SecondMoments = KnownMoments.Value,
+            NullSpaces = KnownSpaces.Value,
+            Locality = [Tokens(18, "locality")],
+        };
+        using var patch = chosen.Edit(model, inputs, new Seed(1));
+    }
 
     /// <summary>The common model.</summary>
     public static CausalLm Model() => Model(Width, Inner, Words, Blocks);
@@ -35,18 +76,14 @@ internal static class Jobs
     /// <summary>All lines.</summary>
     public static IEnumerable<SpeedJob> All()
     {
-        var edits = Requests();
-        var moments = new Lazy<Dictionary<int, Tensor>>(() => Moments([0, 1]));
-        var spaces = new Lazy<Dictionary<int, NullSpace>>(() =>
-            moments.Value.ToDictionary(m => m.Key, m => NullSpace.Of(m.Value, 0.3, EigenvalueUnit.Mean))
-        );
+        var edits = Requests(Edits);
         MethodInputs Inputs(int contexts) =>
             new()
             {
                 Edits = edits,
                 Contexts = Contexts(contexts),
-                SecondMoments = moments.Value,
-                NullSpaces = spaces.Value,
+                SecondMoments = KnownMoments.Value,
+                NullSpaces = KnownSpaces.Value,
                 Locality = [Tokens(18, "locality")],
             };
         Action<CausalLm> Edit(IMethod method, int contexts) =>
@@ -360,7 +397,8 @@ internal static class Jobs
             .Model.Dispose();
     }
 
-    private static CausalLm Model(int width, int inner, int words, int blocks) =>
+    /// <summary>A model with random weights and its own output map.</summary>
+    public static CausalLm Model(int width, int inner, int words, int blocks) =>
         CausalLm.Random(
             new ModelConfig
             {
@@ -384,10 +422,10 @@ internal static class Jobs
         return [1, .. Enumerable.Range(0, count - 1).Select(_ => 3 + draw.Below(1000))];
     }
 
-    private static List<EditRequest> Requests() =>
+    private static List<EditRequest> Requests(int count) =>
         [
             .. Enumerable
-                .Range(0, Edits)
+                .Range(0, count)
                 .Select(i => new EditRequest(
                     $"{i}",
                     Tokens(Prompt, $"prompt/{i}"),
@@ -411,6 +449,7 @@ internal static class Jobs
         return SecondMoments.Collect(model, Rows(40, 64), [.. layers]).Moments.ToDictionary(m => m.Key, m => m.Value);
     }
 
-    private static List<TokenRow> Rows(int count, int width) =>
+    /// <summary>Rows of random tokens, labelled from the second on.</summary>
+    public static List<TokenRow> Rows(int count, int width) =>
         [.. Enumerable.Range(0, count).Select(i => new TokenRow(Tokens(width, $"row/{i}"), 1))];
 }

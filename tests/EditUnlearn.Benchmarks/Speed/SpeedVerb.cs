@@ -56,7 +56,8 @@ internal static class SpeedVerb
             Console.WriteLine(
                 string.Create(
                     Invariant,
-                    $"| {job.Name}{Rate(job.Tokens, ours)} | {ours:0.000} | {plain:0.000} | {plain / ours:0.0} | {peer:0.00} | {peer / ours:0.0} | {job.Must} | {job.Flops / peak / 1e9:0.000} |"
+                    $"| {job.Name}{Rate(job.Tokens, ours)} | {ours:0.000} | {plain:0.000} | {plain / ours:0.0} "
+                        + $"| {peer:0.00} | {peer / ours:0.0} | {job.Must} | {job.Flops / peak / 1e9:0.000} |"
                 )
             );
         }

@@ -49,6 +49,21 @@ public sealed class TableTests
     }
 
     [Fact]
+    public void A_table_for_a_terminal_has_all_numbers_in_narrow_lines_and_none_of_them_empty()
+    {
+        foreach (var table in All())
+        {
+            var lines = TableRenderer.Plain(table).Split('\n');
+            // A build takes an empty line of the tool for an error.
+            Assert.All(lines, l => Assert.NotEmpty(l.Trim()));
+            var groups = table.Layout.Groups.Count;
+            Assert.All(lines, l => Assert.InRange(l.Length, 1, 40 + 80 * groups));
+            foreach (var cell in table.Cells)
+                Assert.Contains(lines, l => l.Contains(cell.Printed, StringComparison.Ordinal));
+        }
+    }
+
+    [Fact]
     public void Tables_do_not_depend_on_culture_or_on_the_order_of_scores()
     {
         var expected = Text(All());
