@@ -1,7 +1,7 @@
 using EditUnlearn.Foundation;
-using EditUnlearn.Models;
 using EditUnlearn.Models.Training;
 using EditUnlearn.Tests.Support;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace EditUnlearn.Tests.Unit.Models.Training;
