@@ -8,8 +8,8 @@ using static TorchSharp.torch;
 namespace EditUnlearn.Benchmarks.Speed;
 
 /// <summary>
-/// <c>-- growth folder</c>: how the cost of one edit changes with their number, and that of one token with the length of
-/// rows and the size of the model. A flat line is linear growth.
+/// <c>-- growth folder</c>: how the cost of one edit changes with their number, and that of one token with the length
+/// of rows and the size of the model. A flat line is linear growth.
 /// </summary>
 internal static class GrowthVerb
 {
