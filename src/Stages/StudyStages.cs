@@ -41,5 +41,8 @@ public static class StudyStages
     private static KnownEntries Methods => new("methods", [.. MethodCatalog.All.Select(m => (m.Name, KindOf(m)))]);
 
     private static IReadOnlyList<(string Key, string Value)> KindOf(MethodEntry method) =>
-        [("kind", method.Kind.ToString().ToLowerInvariant()), ("in-paper", method.InPaper ? "true" : "false")];
+        [
+            ("kind", method.Kind.ToString().ToLowerInvariant()),
+            ("in-paper", method.InPaper || method.Kind == MethodKind.Untouched ? "true" : "false"),
+        ];
 }

@@ -101,13 +101,7 @@ public static class Pretrainer
         var batches = Bucketed(rows, options, seed.Stream("batches"));
         using var loop = new TrainingLoop(
             parameters,
-            new AdamW.Options
-            {
-                Beta2 = 0.95,
-                WeightDecay = options.WeightDecay,
-                Orthogonal = options.Orthogonal,
-                Threads = options.Threads,
-            },
+            Optimiser(options),
             options.ClipNorm,
             () => parameters.CopyFrom(start.Weights),
             store
@@ -139,6 +133,15 @@ public static class Pretrainer
         );
         return (model, new TrainingRecord([.. loop.Curve], options.Steps, null, loop.ResumedAt));
     }
+
+    private static AdamW.Options Optimiser(Options options) =>
+        new()
+        {
+            Beta2 = 0.95,
+            WeightDecay = options.WeightDecay,
+            Orthogonal = options.Orthogonal,
+            Threads = options.Threads,
+        };
 
     private static void Check(IReadOnlyList<TokenRow> rows, Options options)
     {

@@ -10,13 +10,13 @@ public sealed class CommandTests
     [Theory]
     [InlineData(
         "profiles/mini.yaml",
-        "\n  steps: 750",
-        "\n  stepz: 750",
+        "\n  steps: 350",
+        "\n  stepz: 350",
         "'stepz' is not a parameter here\n  hint: did you mean 'steps'?"
     )]
     [InlineData(
         "profiles/mini.yaml",
-        "\n  steps: 750",
+        "\n  steps: 350",
         "\n  steps: many",
         "'size.steps' must be a whole number, not 'many'"
     )]
