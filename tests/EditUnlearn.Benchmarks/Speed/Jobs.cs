@@ -42,6 +42,7 @@ internal static class Jobs
     /// </summary>
     public static void Edit(CausalLm model, string method, int count)
     {
+        var (moments, spaces) = (KnownMoments.Value, KnownSpaces.Value); // they belong to no scope
         using var scope = NewDisposeScope();
         var value = Value with { Steps = 6 };
         IMethod chosen = method switch
@@ -63,8 +64,8 @@ internal static class Jobs
         var inputs = new MethodInputs
         {
             Edits = Requests(count),
-            SecondMoments = KnownMoments.Value,
-            NullSpaces = KnownSpaces.Value,
+            SecondMoments = moments,
+            NullSpaces = spaces,
             Locality = [Tokens(18, "locality")],
         };
         using var patch = chosen.Edit(model, inputs, new Seed(1));
@@ -89,8 +90,9 @@ internal static class Jobs
         Action<CausalLm> Edit(IMethod method, int contexts) =>
             model =>
             {
+                var inputs = Inputs(contexts); // what is kept for all jobs belongs to no scope
                 using var scope = NewDisposeScope();
-                using var patch = method.Edit(model, Inputs(contexts), new Seed(1));
+                using var patch = method.Edit(model, inputs, new Seed(1));
             };
         // Tails of the value search: from the subject to the last scored position, in the blocks above, twice.
         double Search(int rows, int evaluations, int above) =>
