@@ -1,6 +1,8 @@
+using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text.Json;
+using EditUnlearn.Cli.Commands;
 using EditUnlearn.Cli.Terminal;
 using EditUnlearn.Foundation;
 using EditUnlearn.Models;
@@ -14,6 +16,9 @@ namespace EditUnlearn.Cli;
 /// </summary>
 internal static class NativeNumerics
 {
+    /// <summary>The verb of the process that measures.</summary>
+    public const string Verb = "probe";
+
     private sealed record Choice(string Processor, string Products, double Own, double Library);
 
     /// <summary>The plan with the choice in it; the same plan under portable numerics.</summary>
@@ -53,11 +58,32 @@ internal static class NativeNumerics
         }
     }
 
+    /// <summary>Measures in this process and prints both rates in GFLOP/s. Not for people.</summary>
+    /// <returns>The exit code: 0.</returns>
+    public static int Probe()
+    {
+        var (own, library) = ProductProbe.Measure();
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{own:0.0} {library:0.0}"));
+        return ExitCodes.Done;
+    }
+
+    // In a process of its own: here the library may be loaded already, and pinned.
     private static Choice Measure(string processor)
     {
-        // libtorch reads this when it is loaded, which nothing has done yet.
-        Environment.SetEnvironmentVariable(NumericsNames.Variable, NumericsNames.Native);
-        var (own, library) = ProductProbe.Measure();
+        var start = new ProcessStartInfo(Environment.ProcessPath!, [.. ReproCommand.OwnAssembly(), Verb])
+        {
+            RedirectStandardOutput = true,
+            UseShellExecute = false,
+        };
+        WorkerPool.Prepare(start, 1);
+        start.Environment[NumericsNames.Variable] = NumericsNames.Native;
+        using var probe = Process.Start(start)!;
+        var said = probe.StandardOutput.ReadToEnd();
+        probe.WaitForExit();
+        if (said.Split() is not [var first, var second, ..] || probe.ExitCode != 0)
+            throw new ResourceUnavailableException("the probe of native numerics failed: " + said.Trim());
+        var own = double.Parse(first, CultureInfo.InvariantCulture);
+        var library = double.Parse(second, CultureInfo.InvariantCulture);
         var products = library > own ? NumericsNames.Library : NumericsNames.Own;
         Screen.Note(
             string.Create(
@@ -65,6 +91,6 @@ internal static class NativeNumerics
                 $"native numerics: products run at {own:0} GFLOP/s here, the library's at {library:0}: {products}"
             )
         );
-        return new Choice(processor, products, Math.Round(own, 1), Math.Round(library, 1));
+        return new Choice(processor, products, own, library);
     }
 }

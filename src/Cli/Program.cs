@@ -10,6 +10,9 @@ using Microsoft.Extensions.Hosting;
 if (args is [WorkerCommand.Verb, ..])
     return WorkerCommand.Run();
 
+if (args is [NativeNumerics.Verb, ..])
+    return NativeNumerics.Probe();
+
 if (args is [CompletionCommand.Verb, .. var words])
     return CompletionCommand.Answer(words);
 

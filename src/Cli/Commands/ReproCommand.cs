@@ -66,7 +66,7 @@ internal sealed class ReproCommand(Stopping stopping)
     }
 
     // Run through the muxer, the program's own assembly is its first argument; run as an apphost it is not.
-    private static IEnumerable<string> OwnAssembly() =>
+    internal static IEnumerable<string> OwnAssembly() =>
         Path.GetFileNameWithoutExtension(Environment.ProcessPath) == "dotnet"
             ? [Path.Combine(AppContext.BaseDirectory, typeof(ReproCommand).Assembly.GetName().Name + ".dll")]
             : [];
