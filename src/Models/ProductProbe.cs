@@ -37,7 +37,7 @@ public static class ProductProbe
     {
         // Long enough for the runtime to compile what it runs often.
         var best = double.MaxValue;
-        for (var all = Stopwatch.StartNew(); all.ElapsedMilliseconds < 250; )
+        for (var all = Stopwatch.StartNew(); all.ElapsedMilliseconds < 250;)
         {
             var clock = Stopwatch.StartNew();
             product().Dispose();
