@@ -9,6 +9,7 @@ internal static unsafe class CrossEntropy
     /// <summary>-log softmax(logits)[label] of each row [N], float32; keeps log sum exp of each.</summary>
     /// <param name="logits">[P, V], of which the first N rows have labels.</param>
     /// <param name="labels">[N].</param>
+    /// <exception cref="ArgumentOutOfRangeException">A label is no word of the vocabulary.</exception>
     public static (Tensor Nll, Tensor LogSums) Of(Tensor logits, Tensor labels)
     {
         var (count, words) = (labels.size(0), logits.size(1));
@@ -19,6 +20,13 @@ internal static unsafe class CrossEntropy
             log = Memory.Of(sums);
         for (long i = 0; i < count; i++, row += words)
         {
+            // A target's last token is never looked up, so nobody else has met it; reading on would be memory of others.
+            if (label[i] < 0 || label[i] >= words)
+                throw new ArgumentOutOfRangeException(
+                    nameof(labels),
+                    label[i],
+                    $"The label at {i} is no word of a vocabulary of {words}."
+                );
             log[i] = LogSum(row, words);
             to[i] = log[i] - row[label[i]];
         }

@@ -161,6 +161,16 @@ public sealed class KernelTests
         );
     }
 
+    [Theory]
+    [InlineData(-1)]
+    [InlineData(7)]
+    public void A_label_beyond_the_vocabulary_is_refused(long label)
+    {
+        using var scope = NewDisposeScope();
+        var labels = tensor(new[] { 0, label });
+        Assert.Throws<ArgumentOutOfRangeException>(() => CrossEntropy.Of(Random(2, 7, "logits"), labels));
+    }
+
     [Fact]
     public void Native_products_of_the_library_are_ours_but_for_rounding()
     {
