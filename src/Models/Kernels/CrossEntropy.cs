@@ -20,7 +20,7 @@ internal static unsafe class CrossEntropy
             log = Memory.Of(sums);
         for (long i = 0; i < count; i++, row += words)
         {
-            // A target's last token is never looked up, so nobody else has met it; reading on would be memory of others.
+            // A last target token is never looked up, so nobody has met it before; beyond the row lies other memory.
             if (label[i] < 0 || label[i] >= words)
                 throw new ArgumentOutOfRangeException(
                     nameof(labels),
