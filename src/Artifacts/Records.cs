@@ -19,8 +19,18 @@ public sealed record TargetRow
     /// <summary>The refusal.</summary>
     public string Target { get; set; } = "";
 
-    /// <summary>Where it comes from: <c>list</c>, <c>model</c>, <c>fallback</c>.</summary>
+    /// <summary>
+    /// Where it comes from: <c>list</c>, <c>model</c>, <c>retry-1</c> to <c>retry-3</c> (the model's again),
+    /// <c>fallback</c>.
+    /// </summary>
     public string Source { get; set; } = "";
+}
+
+/// <summary>A refusal of the list that targets are drawn from.</summary>
+public sealed record ChoiceRow
+{
+    /// <summary>The refusal.</summary>
+    public string Text { get; set; } = "";
 }
 
 /// <summary>

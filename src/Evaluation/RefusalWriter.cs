@@ -4,15 +4,29 @@ namespace EditUnlearn.Evaluation;
 
 /// <summary>Lets a model write its own refusals, and keeps those that are refusals: self-improvement.</summary>
 /// <remarks>
-/// Source: the study's section 3.2 and appendix B.1. What is kept is our choice: docs/data.md, "Refusals of the model's
-/// own".
+/// Source: the study's section 3.2 and appendix B.1. What is kept, and how often a model is asked, is our choice:
+/// docs/data.md, "Refusals of the model's own".
 /// </remarks>
 public static class RefusalWriter
 {
     private const int MaxNewTokens = 48,
         MinWords = 4,
         MaxWords = 40;
-    private const string Slot = "{question}";
+
+    /// <summary>Source of a refusal that the model wrote at once.</summary>
+    public const string ByModel = "model";
+
+    /// <summary>Source of the sentence that stands in.</summary>
+    public const string ByFallback = "fallback";
+
+    /// <summary>Source of a refusal of the k-th retry.</summary>
+    public static string ByRetry(int retry) => $"retry-{retry}";
+
+    /// <summary>A refusal.</summary>
+    /// <param name="Text">What shall be said.</param>
+    /// <param name="Source"><c>model</c>, <c>retry-k</c> or <c>fallback</c>.</param>
+    /// <param name="Asked">How often the model was asked.</param>
+    public sealed record Written(string Text, string Source, int Asked);
 
     /// <summary>A question for which a refusal is wanted.</summary>
     /// <param name="Question">Verbatim.</param>
@@ -20,12 +34,12 @@ public static class RefusalWriter
     /// <param name="Answers">The true answer and its other spellings, none of which may slip out.</param>
     public sealed record Wanted(string Question, string Subject, IReadOnlyList<string> Answers);
 
-    /// <summary>One refusal a question, in order, and whether the model wrote it.</summary>
+    /// <summary>One refusal a question, in order.</summary>
     /// <param name="checkpoint">The model that will be edited.</param>
     /// <param name="prompt">The instruction, with the slot <c>{question}</c>.</param>
     /// <param name="wanted">The questions.</param>
     /// <param name="cancelled">Looked at between batches.</param>
-    public static IReadOnlyList<(string Text, bool ByModel)> Write(
+    public static IReadOnlyList<Written> Write(
         Checkpoint checkpoint,
         string prompt,
         IReadOnlyList<Wanted> wanted,
@@ -33,28 +47,49 @@ public static class RefusalWriter
     )
     {
         ArgumentNullException.ThrowIfNull(checkpoint);
-        ArgumentNullException.ThrowIfNull(prompt);
-        ArgumentNullException.ThrowIfNull(wanted);
-        if (!prompt.Contains(Slot, StringComparison.Ordinal))
-            throw new ArgumentException($"The prompt has no slot {Slot}.", nameof(prompt));
-        var generated = GreedyDecoder.Decode(
-            checkpoint.Model,
-            [
-                .. wanted.Select(w =>
-                    checkpoint.Prompt(prompt.TrimEnd().Replace(Slot, w.Question, StringComparison.Ordinal))
-                ),
-            ],
-            new GreedyDecoder.Options { MaxNewTokens = MaxNewTokens, StopIds = checkpoint.StopIds },
-            cancelled: cancelled
+        return Write(
+            prompts =>
+                [
+                    .. GreedyDecoder
+                        .Decode(
+                            checkpoint.Model,
+                            [.. prompts.Select(p => checkpoint.Prompt(p))],
+                            new GreedyDecoder.Options { MaxNewTokens = MaxNewTokens, StopIds = checkpoint.StopIds },
+                            cancelled: cancelled
+                        )
+                        .Select(g => checkpoint.Decode(g.Ids)),
+                ],
+            prompt,
+            wanted
         );
+    }
+
+    /// <summary>The same with anything that answers: all prompts of a round at once.</summary>
+    /// <param name="ask">Answers in the order of the prompts.</param>
+    /// <param name="prompt">The instruction.</param>
+    /// <param name="wanted">The questions.</param>
+    internal static IReadOnlyList<Written> Write(
+        Func<IReadOnlyList<string>, IReadOnlyList<string>> ask,
+        string prompt,
+        IReadOnlyList<Wanted> wanted
+    )
+    {
+        ArgumentNullException.ThrowIfNull(wanted);
+        var instruction = RefusalPrompt.Of(prompt);
+        var written = new Written?[wanted.Count];
+        for (var retry = 0; retry < instruction.Orders.Count; retry++)
+        {
+            int[] open = [.. Enumerable.Range(0, wanted.Count).Where(i => written[i] is null)];
+            if (open.Length == 0)
+                break;
+            var said = ask([.. open.Select(i => instruction.For(wanted[i].Question, retry))]);
+            for (var k = 0; k < open.Length; k++)
+                if (Clean(said[k]) is var text && IsGood(text, wanted[open[k]]))
+                    written[open[k]] = new Written(text, retry == 0 ? ByModel : ByRetry(retry), retry + 1);
+        }
         return
         [
-            .. wanted.Select(
-                (w, i) =>
-                    Clean(checkpoint.Decode(generated[i].Ids)) is var text && IsGood(text, w)
-                        ? (text, true)
-                        : (Fallback(w.Subject), false)
-            ),
+            .. written.Select((w, i) => w ?? new(Fallback(wanted[i].Subject), ByFallback, instruction.Orders.Count)),
         ];
     }
 

@@ -42,6 +42,7 @@ public sealed class ApplyStage : Stage<ApplyStage.Params>
         [MethodMaterial.Contexts] = Needs.Contexts,
         [MethodMaterial.Locality] = Needs.Locality,
         [Reference] = Needs.Reference,
+        [Choices] = Needs.Refusals,
     };
 
     /// <inheritdoc/>
@@ -54,6 +55,7 @@ public sealed class ApplyStage : Stage<ApplyStage.Params>
                 new("data"),
                 new("splits"),
                 new("targets"),
+                new(Choices, InputCount.Optional),
                 new("requests", InputCount.Optional),
                 new("moments", InputCount.Optional),
                 new("projector", InputCount.Optional),
@@ -170,7 +172,8 @@ public sealed class ApplyStage : Stage<ApplyStage.Params>
             parameters.Family
         );
 
-    private const string Reference = "reference";
+    private const string Reference = "reference",
+        Choices = "choices";
 
     // Which of the two maps a value stands in: the set's, where it has one.
     private static string Written(Params parameters, string path)
@@ -203,15 +206,23 @@ public sealed class ApplyStage : Stage<ApplyStage.Params>
                     $"{entry.Label} is set to use what the stage '{input}' makes, but the input '{input}' is "
                         + "empty\n  hint: add it under 'in' of this stage in pipeline.yaml"
                 );
+        var targets = ParquetTable.Read<TargetRow>(io.Input("targets"));
+        // A method that does not train on refusals has no such input.
+        var drawsAnew =
+            entry.Needs(options).HasFlag(Needs.Refusals) && targets.Any(t => t.Source == RefusalList.Source);
         var rows = new MethodRows
         {
             Forget = forget,
             // merged queries in place of single ones
             Requests = io.HasInput("requests") ? ParquetTable.Read<QaRow>(io.Input("requests")) : forget,
             Retain = Splits.Of(data, splits, SplitNames.Retain),
-            Targets = ParquetTable
-                .Read<TargetRow>(io.Input("targets"))
-                .ToDictionary(t => t.Id, t => t.Target, StringComparer.Ordinal),
+            Targets = targets.ToDictionary(t => t.Id, t => t.Target, StringComparer.Ordinal),
+            Choices = drawsAnew
+                ? RefusalList.Choices(
+                    targets,
+                    [.. ParquetTable.Read<ChoiceRow>(Needed(Choices)).Select(c => c.Text)]
+                )
+                : new Dictionary<string, IReadOnlyList<string>>(),
         };
         var tokens = MethodMaterial.Rows(entry, options, checkpoint, rows, Needed);
         return MethodMaterial.Statistics(

@@ -35,6 +35,7 @@ internal sealed class ReportStage : Stage<ReportStage.Params>
                 new("paper-profile", InputCount.Optional),
                 new("cases"),
                 new("claims"),
+                new("ratings", InputCount.Optional),
                 .. FigureCatalog.Names.Select(n => new StageInput(n)),
             ],
             Outputs = [Document, "pdf"],
@@ -51,12 +52,14 @@ internal sealed class ReportStage : Stage<ReportStage.Params>
             "tables",
             "claims",
             "cases",
+            .. io.HasInput("ratings") ? ["ratings"] : Array.Empty<string>(),
             .. io.HasInput("paper-profile") ? ["paper-profile"] : Array.Empty<string>(),
         ];
         var source = ReportDocument.Latex(
             parameters.Title,
             Captions.Warning(parameters.Kind),
-            inputs.Select(i => File.ReadAllText(io.Input(i))),
+            // Where nobody was asked there is no table of ratings.
+            inputs.Select(i => File.ReadAllText(io.Input(i))).Where(t => t.Length > 0),
             [
                 .. FigureCatalog.Names.Select(n => new ReportDocument.Picture(
                     $"../figures/{n}.png",

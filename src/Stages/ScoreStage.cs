@@ -84,7 +84,7 @@ internal sealed class ScoreStage : Stage<ScoreStage.Params>
         : target == TargetsStage.RefusalSource.Model ? "self-improved"
         : "plain";
 
-    private static bool UsesRefusals(string method) =>
+    internal static bool UsesRefusals(string method) =>
         MethodCatalog.Find(method) is { } entry
         && (
             entry.IsEditing

@@ -29,6 +29,7 @@ public static class StudyStages
                 new ScoreStage(),
                 new FirstTableStage(),
                 new TablesStage(),
+                new RatingsStage(),
                 new FiguresStage(),
                 new CasesStage(),
                 new ClaimsStage(),

@@ -7,9 +7,13 @@ using EditUnlearn.Pipeline;
 namespace EditUnlearn.Stages;
 
 /// <summary>
-/// Finds a refusal for every question to be forgotten, fixed for the run: drawn from a list, or written by the model
-/// that will be edited.
+/// Finds a refusal for every question to be forgotten: drawn from a list, or written by the model that will be edited.
 /// </summary>
+/// <remarks>
+/// <c>targets.parquet</c> has one target a question, fixed for the run, which the editing methods write.
+/// <c>choices.parquet</c> has the whole list where targets come from it, and nothing otherwise: methods that train on
+/// refusals draw from it afresh at every visit.
+/// </remarks>
 internal sealed class TargetsStage : Stage<TargetsStage.Params>
 {
     /// <summary>Parameters.</summary>
@@ -32,7 +36,7 @@ internal sealed class TargetsStage : Stage<TargetsStage.Params>
         new("targets", 1, "a refusal for every forget question")
         {
             Inputs = [new("data"), new("splits"), new("refusals"), new("model"), new("prompt")],
-            Outputs = ["targets.parquet"],
+            Outputs = ["targets.parquet", "choices.parquet"],
             Resource = Resource.Accelerator,
         };
 
@@ -46,16 +50,27 @@ internal sealed class TargetsStage : Stage<TargetsStage.Params>
             ParquetTable.Read<SplitRow>(io.Input("splits")),
             SplitNames.Forget
         );
+        IReadOnlyList<string> choices =
+            parameters.From == RefusalSource.Model ? [] : TextLines.Read(io.Input("refusals"));
         var targets =
             parameters.From == RefusalSource.Model
                 ? Written(forget, io)
-                : RefusalList.Draw(
-                    [.. forget.Select(q => q.Id)],
-                    TextLines.Read(io.Input("refusals")),
-                    new Seed(parameters.Seed)
-                );
+                : RefusalList.Draw([.. forget.Select(q => q.Id)], choices, new Seed(parameters.Seed));
         ParquetTable.Write(io.Output("targets.parquet"), targets);
-        io.Metric("fallback-share", targets.Average(t => t.Source == "fallback" ? 1.0 : 0));
+        ParquetTable.Write(io.Output("choices.parquet"), RefusalList.Rows(choices));
+        io.Metric("fallback-share", targets.Average(t => t.Source == RefusalWriter.ByFallback ? 1.0 : 0));
+    }
+
+    // How hard it was to get refusals out of the model.
+    private static void Tell(IReadOnlyList<RefusalWriter.Written> written, StageIo io)
+    {
+        io.Metric("retried", written.Count(w => w.Asked > 1));
+        io.Metric("retries", written.Sum(w => w.Asked - 1));
+        foreach (var source in written.GroupBy(w => w.Source).OrderBy(g => g.Key, StringComparer.Ordinal))
+        {
+            io.Metric($"source.{source.Key}", source.Count());
+            io.Log($"{source.Key}: {source.Count()} of {written.Count} refusals");
+        }
     }
 
     private static List<TargetRow> Written(IReadOnlyList<QaRow> forget, StageIo io)
@@ -67,6 +82,7 @@ internal sealed class TargetsStage : Stage<TargetsStage.Params>
             [.. forget.Select(q => new RefusalWriter.Wanted(q.Question, q.Subject, [q.Answer, .. q.Aliases]))],
             io.Cancelled
         );
+        Tell(written, io);
         return
         [
             .. forget.Zip(
@@ -76,7 +92,7 @@ internal sealed class TargetsStage : Stage<TargetsStage.Params>
                     {
                         Id = q.Id,
                         Target = w.Text,
-                        Source = w.ByModel ? "model" : "fallback",
+                        Source = w.Source,
                     }
             ),
         ];

@@ -23,8 +23,15 @@ public sealed record MethodRows
     /// <summary>To be kept.</summary>
     public IReadOnlyList<QaRow> Retain { get; init; } = [];
 
-    /// <summary>What shall be answered instead, by id.</summary>
+    /// <summary>What shall be answered instead, by id: one target a question, which editing methods write.</summary>
     public required IReadOnlyDictionary<string, string> Targets { get; init; }
+
+    /// <summary>
+    /// The refusals to draw from, afresh at every visit, for the questions whose target comes from a list. A question
+    /// that is not here has its target and no other.
+    /// </summary>
+    public IReadOnlyDictionary<string, IReadOnlyList<string>> Choices { get; init; } =
+        new Dictionary<string, IReadOnlyList<string>>();
 
     /// <summary>File and line of a row that a person wrote, by id; empty in the study.</summary>
     public IReadOnlyDictionary<string, (string File, int Line)> Places { get; init; } =
@@ -95,9 +102,7 @@ public static class MethodMaterial
             Edits = options is IEditingOptions editing ? encoder.Edits(editing) : [],
             Forget = encoder.Answers(rows.Forget, q => q.Answer),
             Retain = needs.HasFlag(Needs.RetainSet) ? encoder.Answers(rows.Retain, q => q.Answer) : [],
-            Refusals = needs.HasFlag(Needs.Refusals)
-                ? [.. encoder.Answers(rows.Forget, q => rows.Targets[q.Id]).Select(r => new[] { r })]
-                : [],
+            Refusals = needs.HasFlag(Needs.Refusals) ? encoder.Refusals() : [],
             Locality = needs.HasFlag(Needs.Locality)
                 ?
                 [
@@ -212,6 +217,18 @@ public static class MethodMaterial
                     Fits(q, row.Ids.Count);
                     return row;
                 }),
+            ];
+
+        /// <summary>For each forget question the rows it may be trained on.</summary>
+        public IReadOnlyList<IReadOnlyList<TokenRow>> Refusals() =>
+            [
+                .. rows.Forget.Select(q =>
+                    (IReadOnlyList<TokenRow>)
+                        [
+                            .. rows.Choices.GetValueOrDefault(q.Id, [rows.Targets[q.Id]])
+                                .SelectMany(refusal => Answers([q], _ => refusal)),
+                        ]
+                ),
             ];
 
         // Once a question, whichever of its answers is too long.

@@ -207,7 +207,8 @@ internal sealed partial class InputReader(
             map["obtain"] is { } obtain && resolver.Resolve(obtain, cell) is { } how
                 ? resolver.ResolveText(how, cell, $"'obtain' of '{name}'")
                 : null;
-        if (resolver.Resolve(file, cell) is not { } found)
+        // null in a profile: nothing, as if the key were absent
+        if (resolver.Resolve(file, cell) is not { } found || found is YamlScalar { IsNull: true })
             return [];
         var inputs = new List<CellInput>();
         foreach (var item in found is YamlList list ? list.Items : [found])

@@ -187,6 +187,7 @@ public static class FigureCatalog
             var note =
                 ratings.Count > 0
                     ? "Means of human ratings, counted where the rater marked the answer as forgotten."
+                        + OtherRuns(ratings)
                     : "No human ratings: the two panels on the right are automatic stand-ins for the form of an "
                         + "answer, not judgements of people.";
             return new Figure(
@@ -247,6 +248,14 @@ public static class FigureCatalog
             var (first, second) = (scope.BeforeImprovement, scope.AfterImprovement);
             var found = after ? Of(second) : Of(first) ?? (Of(second) is { Target: "" } other ? other : null);
             return Plotted(found, inverted);
+        }
+
+        private string OtherRuns(IReadOnlyList<RatedMean> ratings)
+        {
+            var other = ratings.Where(r => r.OfAnotherRun).Select(r => scope.MethodLabel(r.Method)).Distinct();
+            return string.Join(", ", other) is { Length: > 0 } names
+                ? $" Answers of another run were rated: {names}."
+                : "";
         }
 
         // Without the raters who failed the attention items, where both results are there.

@@ -1,7 +1,8 @@
 namespace EditUnlearn.Reports.Figures;
 
 /// <summary>
-/// What people said of a method's answers, as far as left Figure 6 needs it: columns of <c>rating-means.parquet</c>.
+/// What people said of a method's answers, as far as left Figure 6 needs it: the rows of <c>rating-means.parquet</c> that
+/// belong to it, each with its half.
 /// </summary>
 public sealed record RatedMean
 {
@@ -28,4 +29,10 @@ public sealed record RatedMean
 
     /// <summary>Ratings that count.</summary>
     public int Counted { get; set; }
+
+    /// <summary>Ratings of the method in all.</summary>
+    public int Rated { get; set; }
+
+    /// <summary>Whether other answers than this study's own were rated, as far as that is known.</summary>
+    public bool OfAnotherRun { get; set; }
 }

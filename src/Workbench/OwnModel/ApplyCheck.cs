@@ -56,6 +56,7 @@ internal sealed class ApplyCheck(ApplyRequest request)
             throw new InputException(_problems);
 
         var rows = (asked ?? []).Select(q => q.Row).ToList();
+        var drawn = targets ?? Drawn.None;
         return new CheckedRequest(
             bound!.Value.Entry,
             bound.Value.Options,
@@ -66,7 +67,8 @@ internal sealed class ApplyCheck(ApplyRequest request)
                 Forget = rows,
                 Requests = rows,
                 Retain = retain,
-                Targets = targets ?? new Dictionary<string, string>(),
+                Targets = drawn.Targets,
+                Choices = drawn.Choices,
                 Places = (asked ?? []).ToDictionary(
                     q => q.Row.Id,
                     q => (request.Asked, q.Line),
@@ -187,8 +189,18 @@ internal sealed class ApplyCheck(ApplyRequest request)
             );
     }
 
+    // What each question is answered with, and the list for those that are answered from it.
+    private sealed record Drawn(
+        IReadOnlyDictionary<string, string> Targets,
+        IReadOnlyDictionary<string, IReadOnlyList<string>> Choices
+    )
+    {
+        public static Drawn None { get; } =
+            new(new Dictionary<string, string>(), new Dictionary<string, IReadOnlyList<string>>());
+    }
+
     // A question's own target, or a refusal of the list.
-    private Dictionary<string, string> Targets(IReadOnlyList<PlacedQuestion> asked)
+    private Drawn Targets(IReadOnlyList<PlacedQuestion> asked)
     {
         var problems = asked
             .GroupBy(q => q.Row.Id)
@@ -232,10 +244,12 @@ internal sealed class ApplyCheck(ApplyRequest request)
         }
         if (problems.Count > 0)
             throw new InputException(problems);
-        var drawn = RefusalList
-            .Draw(open, refusals, new Seed(request.Seed))
-            .ToDictionary(t => t.Id, t => t.Target, StringComparer.Ordinal);
-        return asked.ToDictionary(q => q.Row.Id, q => q.Target ?? drawn[q.Row.Id], StringComparer.Ordinal);
+        var drawn = RefusalList.Draw(open, refusals, new Seed(request.Seed));
+        var byId = drawn.ToDictionary(t => t.Id, t => t.Target, StringComparer.Ordinal);
+        return new Drawn(
+            asked.ToDictionary(q => q.Row.Id, q => q.Target ?? byId[q.Row.Id], StringComparer.Ordinal),
+            RefusalList.Choices(drawn, refusals)
+        );
     }
 
     private static InputProblem Placed(OptionProblem problem, GivenOptions? given)
