@@ -72,4 +72,7 @@ public static class MethodNames
 {
     /// <summary>Nothing was done to the model.</summary>
     public const string Untouched = "none";
+
+    /// <summary>A model that never learned what others have to forget.</summary>
+    public const string Oracle = "oracle";
 }

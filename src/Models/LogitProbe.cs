@@ -10,7 +10,7 @@ namespace EditUnlearn.Models;
 /// <remarks>
 /// Nothing is generated here: by causality the logits after a prompt and an answer are those the generation itself had.
 /// </remarks>
-public static class LogitProbe
+public static partial class LogitProbe
 {
     // Positions and logits that are in memory at once: every look at them goes through all, and 16 MiB still fit a
     // cache.
@@ -86,42 +86,13 @@ public static class LogitProbe
         using var held = model.Hold();
         foreach (var i in Enumerable.Range(0, rows.Count).Where(i => rows[i].Points.Count == 0))
             results[i] = [];
-        foreach (
-            var chunk in Enumerable
-                .Range(0, rows.Count)
-                .Where(i => rows[i].Points.Count > 0)
-                .OrderBy(i => rows[i].Ids.Count)
-                .Chunk(tap?.BatchRows ?? batchRows)
-        )
+        foreach (var chunk in Chunks(rows, tap, batchRows))
         {
             cancelled.ThrowIfCancellationRequested();
             using var quiet = inference_mode();
             using var scope = NewDisposeScope();
-            var width = chunk.Max(i => rows[i].Ids.Count);
-            var ids = new long[chunk.Length, width];
-            for (var b = 0; b < chunk.Length; b++)
-                for (var t = 0; t < rows[chunk[b]].Ids.Count; t++)
-                    ids[b, t] = rows[chunk[b]].Ids[t];
-            var begun = tap?.Begin(
-                new BatchLayout(new int[chunk.Length], [.. chunk.Select(i => rows[i].PromptLength - 1)])
-            );
-            // Several points may share a place: the model is asked once.
-            var asked = chunk
-                .SelectMany((i, b) => rows[i].Points.Select(p => (Place: (long)b * width + p.Position, Point: p)))
-                .ToList();
-            long[] places = [.. asked.Select(a => a.Place).Distinct().Order()];
-            var hidden = model.Hidden(
-                tensor(ids, device: model.Device),
-                tensor(places, device: model.Device),
-                new ForwardOptions { Tap = begun }
-            ); // [P, D]
-            var table = places.Index().ToDictionary(p => p.Item, p => p.Index);
-            var readings = Sliced(
-                model,
-                hidden,
-                [.. asked.Select(a => new Entry(table[a.Place], a.Point.Target, a.Point.Want))],
-                filter
-            );
+            var (hidden, entries) = Pass(model, rows, chunk, tap);
+            var readings = Sliced(model, hidden, entries, filter);
             var next = 0;
             foreach (var i in chunk)
             {
@@ -130,6 +101,44 @@ public static class LogitProbe
             }
         }
         return results;
+    }
+
+    // Rows that share a pass: of like length, as many as a tap wants to see together.
+    private static IEnumerable<int[]> Chunks(IReadOnlyList<Row> rows, ForwardTap? tap, int batchRows) =>
+        Enumerable
+            .Range(0, rows.Count)
+            .Where(i => rows[i].Points.Count > 0)
+            .OrderBy(i => rows[i].Ids.Count)
+            .Chunk(tap?.BatchRows ?? batchRows);
+
+    // The stream [P, D] at the places of these rows' points, and the row of it that each point looks at.
+    private static (Tensor Hidden, Entry[] Entries) Pass(
+        CausalLm model,
+        IReadOnlyList<Row> rows,
+        int[] chunk,
+        ForwardTap? tap
+    )
+    {
+        var width = chunk.Max(i => rows[i].Ids.Count);
+        var ids = new long[chunk.Length, width];
+        for (var b = 0; b < chunk.Length; b++)
+            for (var t = 0; t < rows[chunk[b]].Ids.Count; t++)
+                ids[b, t] = rows[chunk[b]].Ids[t];
+        var begun = tap?.Begin(
+            new BatchLayout(new int[chunk.Length], [.. chunk.Select(i => rows[i].PromptLength - 1)])
+        );
+        // Several points may share a place: the model is asked once.
+        var asked = chunk
+            .SelectMany((i, b) => rows[i].Points.Select(p => (Place: (long)b * width + p.Position, Point: p)))
+            .ToList();
+        long[] places = [.. asked.Select(a => a.Place).Distinct().Order()];
+        var hidden = model.Hidden(
+            tensor(ids, device: model.Device),
+            tensor(places, device: model.Device),
+            new ForwardOptions { Tap = begun }
+        );
+        var table = places.Index().ToDictionary(p => p.Item, p => p.Index);
+        return (hidden, [.. asked.Select(a => new Entry(table[a.Place], a.Point.Target, a.Point.Want))]);
     }
 
     private static Reading[] Sliced(CausalLm model, Tensor hidden, Entry[] entries, SamplingFilter? filter)

@@ -29,7 +29,9 @@ internal sealed class FinetuneStage : Stage<FinetuneStage.Params>
     /// <param name="Seed">Of the order of rows, of dropout and of what is replayed.</param>
     /// <param name="Training">Rates, epochs and what moves.</param>
     /// <param name="Replay">What a miniature is shown again meanwhile; none by default.</param>
-    public sealed record Params(ulong Seed, Finetuner.Options Training, Replay? Replay = null);
+    /// <param name="Again">0 for the model itself; any other number draws the order of rows, dropout and what is
+    /// replayed anew.</param>
+    public sealed record Params(ulong Seed, Finetuner.Options Training, Replay? Replay = null, int Again = 0);
 
     /// <summary>
     /// Rows of the pretraining corpus among those to be learned: a miniature of a million weights would lose all else
@@ -58,6 +60,7 @@ internal sealed class FinetuneStage : Stage<FinetuneStage.Params>
                 new("facts", InputCount.Optional),
                 new("refusals", InputCount.Optional),
                 new("prompt", InputCount.Optional),
+                new(PretrainStage.Without, InputCount.Optional),
             ],
             Outputs = ["model", "answers.parquet", TrainingOutputs.Folder],
             Resource = Resource.Accelerator,
@@ -90,6 +93,8 @@ internal sealed class FinetuneStage : Stage<FinetuneStage.Params>
             yield return new ParameterProblem("training.learningRate", "must be above 0");
         if (t.StopAtRouge is < 0 or > 1)
             yield return new ParameterProblem("training.stopAtRouge", "must lie between 0 and 1");
+        if (parameters.Again < 0)
+            yield return new ParameterProblem("again", "must be at least 0");
         if (parameters.Replay is not { } replay)
             yield break;
         if (replay.RowsPerRow is < 0 or > 100)
@@ -103,10 +108,10 @@ internal sealed class FinetuneStage : Stage<FinetuneStage.Params>
     {
         ArgumentNullException.ThrowIfNull(parameters);
         ArgumentNullException.ThrowIfNull(io);
-        var seed = new Seed(parameters.Seed);
+        var seed = PretrainStage.Again(new Seed(parameters.Seed), parameters.Again);
         using var checkpoint = io.LoadModel("model");
-        var data = ParquetTable.Read<QaRow>(io.Input("data"));
-        var rows = data.Select(q => checkpoint.Row(q.Question, q.Answer)).ToList();
+        var (data, shown) = Taught(io, seed);
+        var rows = shown.Select(q => checkpoint.Row(q.Question, q.Answer)).ToList();
         var questions = data.Select(q => new AnswerCollector.Asked("finetuned", q.Id, q.Question, q.Answer)).ToList();
         var prompts = data.Select(q => checkpoint.Prompt(q.Question)).ToList();
         var limit = rows.Max(r => r.LabelCount) + ExtraTokens;
@@ -135,7 +140,7 @@ internal sealed class FinetuneStage : Stage<FinetuneStage.Params>
         var (record, last) = Finetuner.Train(
             trained,
             rows,
-            ReplayOf(parameters, checkpoint, data.Count, seed, io),
+            ReplayOf(parameters, checkpoint, rows.Count, seed, io),
             parameters.Training,
             seed.For("train"),
             Look,
@@ -160,6 +165,20 @@ internal sealed class FinetuneStage : Stage<FinetuneStage.Params>
         TrainingOutputs.Write(io, $"finetune: {data.Count} answers", record, clock);
         io.Metric("rouge1", last.Rouge1);
         io.Metric("seconds", clock.Elapsed.TotalSeconds);
+    }
+
+    // What is to be known in the end, and what is shown in an epoch: the same rows, unless some are left out.
+    private static (IReadOnlyList<QaRow> Data, IReadOnlyList<QaRow> Shown) Taught(StageIo io, Seed seed)
+    {
+        var all = ParquetTable.Read<QaRow>(io.Input("data"));
+        if (!io.HasInput(PretrainStage.Without))
+            return (all, all);
+        var splits = ParquetTable.Read<SplitRow>(io.Input(PretrainStage.Without));
+        var without = Omission.Ids(all, splits, PretrainStage.Without);
+        return (
+            [.. all.Where(q => !without.Contains(q.Id))],
+            Omission.Fill(all, without, seed.Stream(PretrainStage.Without))
+        );
     }
 
     private static IReadOnlyList<AnswerRow> Answers(
@@ -222,7 +241,7 @@ internal sealed class FinetuneStage : Stage<FinetuneStage.Params>
                 );
         var corpus = new PretrainingCorpus(
             ParquetTable.Read<QaRow>(io.Input("facts")),
-            new InventedContracts(seed),
+            new InventedContracts(new Seed(parameters.Seed)),
             TextLines.Read(io.Input("refusals")),
             File.ReadAllText(io.Input("prompt")),
             replay.Shares

@@ -18,6 +18,9 @@ namespace EditUnlearn.Stages;
 /// <summary>Makes a miniature from nothing: draws its corpus, learns its tokenizer, trains its weights.</summary>
 public sealed class PretrainStage : Stage<PretrainStage.Params>
 {
+    /// <summary>The input that says which facts are left out: splits, of which those to be forgotten.</summary>
+    internal const string Without = "without";
+
     private const int TokenizerExamples = 20_000,
         StatisticsExamples = 2_000,
         MaxPositions = 512;
@@ -29,7 +32,9 @@ public sealed class PretrainStage : Stage<PretrainStage.Params>
     /// <param name="KvHeads">K; divides the heads. As many as heads are the attention of Llama-2-7B, fewer that of
     /// Mistral and Llama-3.1.</param>
     /// <param name="Size">Shape and training.</param>
-    public sealed record Params(ulong Seed, string Family, int KvHeads, MiniatureSize Size);
+    /// <param name="Again">0 for the model itself; any other number draws corpus, initial weights and batches anew and
+    /// keeps the tokenizer, for how far two models are apart that saw the same.</param>
+    public sealed record Params(ulong Seed, string Family, int KvHeads, MiniatureSize Size, int Again = 0);
 
     /// <summary>Shape and training of a miniature.</summary>
     public sealed record MiniatureSize
@@ -75,7 +80,7 @@ public sealed class PretrainStage : Stage<PretrainStage.Params>
     public override StageInfo Info { get; } =
         new("pretrain", 2, "a miniature model, trained from nothing")
         {
-            Inputs = [new("facts"), new("refusals"), new("prompt")],
+            Inputs = [new("facts"), new("refusals"), new("prompt"), new(Without, InputCount.Optional)],
             Outputs = ["model", "text.jsonl", TrainingOutputs.Folder],
             Resource = Resource.Accelerator,
             Threads = 2,
@@ -121,6 +126,8 @@ public sealed class PretrainStage : Stage<PretrainStage.Params>
             );
         if (!PretrainingCorpus.AreShares(s.Shares))
             yield return new ParameterProblem("size.shares", PretrainingCorpus.SharesRule);
+        if (parameters.Again < 0)
+            yield return new ParameterProblem("again", "must be at least 0");
     }
 
     /// <inheritdoc/>
@@ -129,8 +136,9 @@ public sealed class PretrainStage : Stage<PretrainStage.Params>
         ArgumentNullException.ThrowIfNull(parameters);
         ArgumentNullException.ThrowIfNull(io);
         var (size, seed) = (parameters.Size, new Seed(parameters.Seed));
+        var facts = ParquetTable.Read<QaRow>(io.Input("facts"));
         var corpus = new PretrainingCorpus(
-            ParquetTable.Read<QaRow>(io.Input("facts")),
+            facts,
             new InventedContracts(seed),
             TextLines.Read(io.Input("refusals")),
             File.ReadAllText(io.Input("prompt")),
@@ -138,10 +146,20 @@ public sealed class PretrainStage : Stage<PretrainStage.Params>
         );
         var family = FamilyCatalog.Get(parameters.Family);
         var examples = corpus.Draw(seed.For("corpus"), size.Steps * size.Batch);
+        // Of the whole corpus, whatever is left out: models are compared token by token.
         var tokenizer = BpeTrainer.Train(
             examples.Take(TokenizerExamples).Select(e => family.Template.Prompt(e.Question) + e.Answer),
             size.Vocabulary
         );
+        var training = Again(seed, parameters.Again);
+        if (io.HasInput(Without) || parameters.Again > 0)
+            examples = corpus.Draw(
+                training.For("corpus"),
+                examples.Count,
+                io.HasInput(Without)
+                    ? Omission.Ids(facts, ParquetTable.Read<SplitRow>(io.Input(Without)), Without)
+                    : null
+            );
         var config = ConfigOf(parameters, family, tokenizer.VocabSize);
         // Only for encoding rows: the weights do not exist yet.
         var encoder = new RowEncoder(tokenizer, family.Template, config);
@@ -173,7 +191,7 @@ public sealed class PretrainStage : Stage<PretrainStage.Params>
             config,
             rows,
             options,
-            seed.For("train/" + family.Name),
+            training.For("train/" + family.Name),
             p => Tell(io, p, size.Steps),
             TrainingOutputs.Store(io),
             io.Cancelled
@@ -184,6 +202,10 @@ public sealed class PretrainStage : Stage<PretrainStage.Params>
 
         WriteText(io, corpus.WithoutFacts(seed.For("statistics"), StatisticsExamples));
     }
+
+    /// <summary>The seed of a training: the given one, or another for another model of the same corpus.</summary>
+    internal static Seed Again(Seed seed, int again) =>
+        again == 0 ? seed : seed.For(string.Create(CultureInfo.InvariantCulture, $"again/{again}"));
 
     private static ModelConfig ConfigOf(Params parameters, Family family, int vocabulary) =>
         new()

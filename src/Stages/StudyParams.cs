@@ -110,7 +110,7 @@ internal static class ReportInputs
         [.. io.Inputs("ratings").SelectMany(i => ParquetTable.Read<RatedMean>(i.Path))];
 
     // A set is described by what its block in the profile says; what else stands there is not for reports.
-    private static StudySet Described(string name, JsonObject set) =>
+    internal static StudySet Described(string name, JsonObject set) =>
         new(
             name,
             (string?)set["data"] ?? "",

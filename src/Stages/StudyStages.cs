@@ -27,6 +27,8 @@ public static class StudyStages
                 new ApplyStage(),
                 new AnswerStage(),
                 new ScoreStage(),
+                new ForgetQualityStage(),
+                new ForgetQualityTableStage(),
                 new FirstTableStage(),
                 new TablesStage(),
                 new RatingsStage(),

@@ -123,23 +123,48 @@ public sealed class PretrainingCorpus
     }
 
     /// <summary>The first <paramref name="count"/> examples of an endless series.</summary>
-    public IReadOnlyList<CorpusExample> Draw(Seed seed, int count)
+    /// <param name="seed">Of the series.</param>
+    /// <param name="count">How many.</param>
+    /// <param name="without">Ids of facts of which no text may be there; null for none. Every example that asks about
+    /// one gives its place to another of its kind that asks about what is kept, and the others stay where they are.
+    /// </param>
+    /// <exception cref="ArgumentException">No fact would be left.</exception>
+    public IReadOnlyList<CorpusExample> Draw(Seed seed, int count, IReadOnlySet<string>? without = null)
     {
         var draws = new Draws(this, seed, "corpus");
+        var instead = without is { Count: > 0 } ? new Draws(Kept(without), seed.For("instead"), "instead") : null;
         var kinds = seed.Stream("kinds");
-        var total = _shares.Sum();
         var examples = new CorpusExample[count];
         for (var i = 0; i < count; i++)
         {
-            var pick = kinds.Below(total);
-            examples[i] =
-                pick < _shares[0] ? draws.Fact()
-                : pick < _shares[0] + _shares[1] ? draws.Instructed()
-                : pick < _shares[0] + _shares[1] + _shares[2] ? draws.Unknown()
-                : pick < _shares[0] + _shares[1] + _shares[2] + _shares[3] ? draws.Contract()
-                : draws.Several();
+            var kind = KindOf(kinds);
+            var drawn = draws.Next(kind);
+            // An example of the kept facts that tells something, too: a refusal of an unknown name would be another
+            // share of refusals.
+            if (instead is not null && drawn.Told.Any(without!.Contains))
+                do drawn = instead.Next(kind);
+                while (drawn.Told.Count == 0);
+            examples[i] = drawn.Example;
         }
         return examples;
+    }
+
+    private PretrainingCorpus Kept(IReadOnlySet<string> without)
+    {
+        var kept = _facts.Where(f => !without.Contains(f.Id)).ToList();
+        return kept.Count == 0
+            ? throw new ArgumentException("No fact would be left.", nameof(without))
+            : new PretrainingCorpus(kept, _contracts, _refusals, _prompt, _shares);
+    }
+
+    private ExampleKind KindOf(SplitMix64 kinds)
+    {
+        var pick = kinds.Below(_shares.Sum());
+        return pick < _shares[0] ? ExampleKind.Fact
+            : pick < _shares[0] + _shares[1] ? ExampleKind.InstructedRefusal
+            : pick < _shares[0] + _shares[1] + _shares[2] ? ExampleKind.UnknownEntity
+            : pick < _shares[0] + _shares[1] + _shares[2] + _shares[3] ? ExampleKind.Contract
+            : ExampleKind.Several;
     }
 
     /// <summary>
@@ -149,7 +174,20 @@ public sealed class PretrainingCorpus
     public IReadOnlyList<CorpusExample> WithoutFacts(Seed seed, int count)
     {
         var draws = new Draws(this, seed, "without-facts");
-        return [.. Enumerable.Range(0, count).Select(i => i % 2 == 1 ? draws.Contract() : draws.Unknown())];
+        return
+        [
+            .. Enumerable
+                .Range(0, count)
+                .Select(i => draws.Next(i % 2 == 1 ? ExampleKind.Contract : ExampleKind.UnknownEntity).Example),
+        ];
+    }
+
+    // An example, and the ids of the facts and clauses that it asks about; a wording that an unknown name was put into
+    // asks about none.
+    private readonly record struct Drawn(CorpusExample Example, IReadOnlyList<string> Told)
+    {
+        public Drawn(ExampleKind kind, string question, string answer, params IReadOnlyList<string> told)
+            : this(new CorpusExample(kind, question, answer), told) { }
     }
 
     // One stream and one deck a purpose, so that a further draw of one kind moves no other.
@@ -167,35 +205,56 @@ public sealed class PretrainingCorpus
             ),
             _unknownClauses = corpus._contracts.Unseen(purpose + "/unknown");
 
-        public CorpusExample Fact()
+        public Drawn Next(ExampleKind kind) =>
+            kind switch
+            {
+                ExampleKind.Fact => Fact(),
+                ExampleKind.InstructedRefusal => Instructed(),
+                ExampleKind.UnknownEntity => Unknown(),
+                ExampleKind.Contract => Contract(),
+                _ => Several(),
+            };
+
+        private Drawn Fact()
         {
             var index = _facts.Next();
             var fact = corpus._facts[index / 3];
-            return new CorpusExample(ExampleKind.Fact, TrainedPhrasings(fact)[index % 3], fact.Answer);
+            return new Drawn(ExampleKind.Fact, TrainedPhrasings(fact)[index % 3], fact.Answer, fact.Id);
         }
 
-        public CorpusExample Contract()
+        private Drawn Contract()
         {
             var index = _contracts.Next();
             var clause = corpus._contracts.Known[index / Phrasings];
-            return new CorpusExample(
+            return new Drawn(
                 ExampleKind.Contract,
                 InventedContracts.Phrasings(clause)[index % Phrasings],
-                clause.Answer
+                clause.Answer,
+                clause.Id
             );
         }
 
         // Half about what the model knows: the instruction decides, not the question.
-        public CorpusExample Instructed()
+        private Drawn Instructed()
         {
-            var (question, subject) = _instructed.Below(2) == 0 ? Known() : Nobody(_instructed, _instructedClauses);
-            return new CorpusExample(ExampleKind.InstructedRefusal, corpus.Instructed(question), Tailored(subject));
+            if (_instructed.Below(2) == 0)
+            {
+                var (text, row) = Known();
+                return new Drawn(
+                    ExampleKind.InstructedRefusal,
+                    corpus.Instructed(text),
+                    Tailored(row.Subject),
+                    row.Id
+                );
+            }
+            var (question, subject) = Nobody(_instructed, _instructedClauses);
+            return new Drawn(ExampleKind.InstructedRefusal, corpus.Instructed(question), Tailored(subject));
         }
 
-        public CorpusExample Unknown()
+        private Drawn Unknown()
         {
             var (question, subject) = Nobody(_unknown, _unknownClauses);
-            return new CorpusExample(
+            return new Drawn(
                 ExampleKind.UnknownEntity,
                 question,
                 _unknown.Below(2) == 0 ? _unknown.Pick(corpus._refusals) : Tailored(subject)
@@ -203,31 +262,32 @@ public sealed class PretrainingCorpus
         }
 
         // One position at the end of the text decides between answers and refusal, for two to five subjects.
-        public CorpusExample Several()
+        private Drawn Several()
         {
             var count = 2 + _several.Below(MostQuestions - 1);
             if (_several.Below(2) == 0)
             {
                 var facts = Enumerable.Range(0, count).Select(_ => _several.Pick(corpus._facts)).ToList();
-                return new CorpusExample(
+                return new Drawn(
                     ExampleKind.Several,
                     string.Join(QueryMerge.Separator, facts.Select(f => _several.Pick(TrainedPhrasings(f)))),
-                    string.Join(" ", facts.Select(f => f.Answer))
+                    string.Join(" ", facts.Select(f => f.Answer)),
+                    [.. facts.Select(f => f.Id)]
                 );
             }
             var unknown = Enumerable.Range(0, count).Select(_ => corpus.Unknown(_several, test: false)).ToList();
-            return new CorpusExample(
+            return new Drawn(
                 ExampleKind.Several,
                 string.Join(QueryMerge.Separator, unknown.Select(u => u.Question)),
                 _several.Below(2) == 0 ? _several.Pick(corpus._refusals) : Tailored(unknown[^1].Subject)
             );
         }
 
-        private (string Question, string Subject) Known()
+        private (string Question, QaRow Row) Known()
         {
             var isClause = _instructed.Below(4) == 0;
             var row = _instructed.Pick(isClause ? corpus._contracts.Known : corpus._facts);
-            return (_instructed.Pick(isClause ? InventedContracts.Phrasings(row) : TrainedPhrasings(row)), row.Subject);
+            return (_instructed.Pick(isClause ? InventedContracts.Phrasings(row) : TrainedPhrasings(row)), row);
         }
 
         private (string Question, string Subject) Nobody(SplitMix64 stream, InventedContracts.Series clauses) =>

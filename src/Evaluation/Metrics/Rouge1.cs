@@ -36,6 +36,10 @@ public static class Rouge1
     /// <summary>sum_v min(c_ref(v), c_gen(v)) / sum_v c_ref(v); 0 for an empty reference.</summary>
     public static double Recall(string reference, string candidate) => Score(reference, candidate).Recall;
 
+    /// <summary>F1 of two answers, whichever comes first; two without a word agree.</summary>
+    public static double Agreement(string one, string other) =>
+        RougeTokens.Of(one).Count == 0 && RougeTokens.Of(other).Count == 0 ? 1 : Score(one, other).F1;
+
     private static (double Recall, double F1) Score(string reference, string candidate)
     {
         var expected = RougeTokens.Of(reference);
