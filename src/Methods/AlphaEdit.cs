@@ -138,7 +138,7 @@ internal sealed class AlphaEdit(AlphaEdit.Options options) : IMethod
     }
 
     /// <summary>A run of AlphaEdit edits on one model, with the keys of those already made.</summary>
-    /// <param name="model">Is written on until disposal.</param>
+    /// <param name="model">Only read.</param>
     /// <param name="inputs">Contexts and projectors.</param>
     /// <param name="options">Constants.</param>
     public sealed class Session(CausalLm model, MethodInputs inputs, Options options)

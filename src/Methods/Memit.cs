@@ -110,7 +110,7 @@ internal sealed class Memit(Memit.Options options) : IMethod
     }
 
     /// <summary>A run of MEMIT edits on one model.</summary>
-    /// <param name="model">Is written on until disposal.</param>
+    /// <param name="model">Only read.</param>
     /// <param name="inputs">Contexts and second moments.</param>
     /// <param name="options">Constants.</param>
     public sealed class Session(CausalLm model, MethodInputs inputs, Options options)

@@ -263,7 +263,7 @@ internal sealed class Wise(Wise.Options options) : IMethod
             inputs.Progress?.Invoke(new MethodProgress(i + 1, inputs.Edits.Count, Line(edited)));
         }
         TellMeans(inputs, health);
-        return options.Retrieve ? Retrieving(store, health) : Merged(inputs, store, model.DType, health);
+        return options.Retrieve ? Retrieving(store, health) : Merged(inputs, store, health);
     }
 
     private static string Line(Edited edited) =>
@@ -302,7 +302,7 @@ internal sealed class Wise(Wise.Options options) : IMethod
         };
 
     // One memory, merged into the model's own.
-    private WeightPatch Merged(MethodInputs inputs, MemoryStore store, ScalarType type, List<JsonNode?> health)
+    private WeightPatch Merged(MethodInputs inputs, MemoryStore store, List<JsonNode?> health)
     {
         if (options.MergeRemainder)
             store.SaveRemainder();
@@ -317,7 +317,7 @@ internal sealed class Wise(Wise.Options options) : IMethod
         return new WeightPatch([
             KeyValuePair.Create<string, WeightChange>(
                 CausalLm.DownProjName(options.Layer),
-                new FullChange(store.MergeIntoMain().to(type).clone())
+                new FullChange(store.MergeIntoMain().clone())
             ),
         ])
         {

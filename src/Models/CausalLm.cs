@@ -25,14 +25,20 @@ public sealed class CausalLm : IDisposable
     private readonly Lock _gate = new();
     private HeldWeights? _held;
 
-    private CausalLm(ModelConfig config, IReadOnlyDictionary<string, Tensor> weights, bool owns, bool kernels = true)
+    private CausalLm(
+        ModelConfig config,
+        IReadOnlyDictionary<string, Tensor> weights,
+        bool owns,
+        bool kernels = true,
+        ScalarType? type = null
+    )
     {
         Config = config;
         _weights = weights;
         (_owns, _kernels) = (owns, kernels);
         var embedding = weights[TensorNames.Embedding];
         Device = embedding.device;
-        DType = embedding.dtype;
+        DType = type ?? embedding.dtype;
     }
 
     /// <summary>Shape and constants.</summary>
@@ -41,7 +47,10 @@ public sealed class CausalLm : IDisposable
     /// <summary>Where the weights are.</summary>
     public Device Device { get; }
 
-    /// <summary>Type of the weights.</summary>
+    /// <summary>
+    /// Type of the weights and of what flows through the blocks. Of a model made by <see cref="Over"/> single weights
+    /// may be wider: their masters, rounded to this type wherever they are used.
+    /// </summary>
     public ScalarType DType { get; }
 
     /// <summary>The weights by checkpoint name; owned by the model unless it was made by <see cref="Over"/>.</summary>
@@ -59,14 +68,24 @@ public sealed class CausalLm : IDisposable
     }
 
     /// <summary>The same shape over other tensors, for example trainable views; owns nothing.</summary>
+    /// <param name="views">All weights. Masters in float32 may stand among weights in half precision: a pass then
+    /// rounds them as writing them on this model would.</param>
     public CausalLm Over(IReadOnlyDictionary<string, Tensor> views)
     {
         CheckShapes(Config, views);
-        return new CausalLm(Config, views, owns: false, _kernels);
+        return new CausalLm(Config, views, owns: false, _kernels, DType);
     }
 
     /// <summary>The same weights, used through library calls alone: what the kernels are compared with.</summary>
-    internal CausalLm OverLibrary() => new(Config, _weights, owns: false, kernels: false);
+    internal CausalLm OverLibrary() => new(Config, _weights, owns: false, kernels: false, DType);
+
+    /// <summary>
+    /// The type in which a weight is changed: at least float32, because in half precision most of a small update is
+    /// lost to rounding (defect S16).
+    /// </summary>
+    /// <param name="type">Of the weight.</param>
+    public static ScalarType MasterType(ScalarType type) =>
+        type == ScalarType.Float64 ? ScalarType.Float64 : ScalarType.Float32;
 
     /// <summary>
     /// A model to be trained: normal weights, 0.02 wide, those that write into the residual stream narrowed by sqrt(2
@@ -157,6 +176,7 @@ public sealed class CausalLm : IDisposable
         return table
             .index_select(0, ids.reshape(-1))
             .view(ids.shape[0], ids.shape[1], Config.HiddenSize)
+            .to(DType)
             .MoveToOuterDisposeScope();
     }
 
@@ -266,7 +286,7 @@ public sealed class CausalLm : IDisposable
         ArgumentNullException.ThrowIfNull(hidden);
         var map = Of(OutputMapName, options);
         if (!TakesKernels(hidden, options) || (is_grad_enabled() && (hidden.requires_grad || map.requires_grad)))
-            return F.linear(hidden, map);
+            return F.linear(hidden, Rounded(map, hidden));
         using var scope = NewDisposeScope();
         var rows = hidden.contiguous().view(-1, Config.HiddenSize);
         return Kernels
@@ -348,12 +368,16 @@ public sealed class CausalLm : IDisposable
             .reshape(t.shape[0], Config.Heads, t.shape[2], t.shape[3]);
     }
 
-    // In the weights' own type: the library sums bfloat16 products in float32 and rounds each result once (relative
+    // In the type of the stream: the library sums bfloat16 products in float32 and rounds each result once (relative
     // 2.4e-3 against float32). Widening the weights tile by tile for the product rounds the same and was 5 to 60 times
     // slower on an AVX-512 machine, so it is not done. Gradients flow to x alone.
     private Tensor Linear(string name, Tensor x, ForwardOptions? options, string? bias = null)
     {
-        var y = F.linear(x, Of(name, options), bias is not null && Config.AttentionBias ? Of(bias, options) : null);
+        var y = F.linear(
+            x,
+            Rounded(Of(name, options), x),
+            bias is not null && Config.AttentionBias ? Rounded(Of(bias, options), x) : null
+        );
         if (options?.Adapter?.Addition(name, x) is not { } addition)
             return y;
         // Nobody needs the two parts again, and seven maps of them would lie about until the block ends.
@@ -368,8 +392,12 @@ public sealed class CausalLm : IDisposable
         using var scope = NewDisposeScope();
         var wide = x.to(ScalarType.Float32);
         var normed = wide * rsqrt((wide * wide).mean([-1L], keepdim: true) + Config.RmsNormEps);
-        return (normed.to(x.dtype) * gain).MoveToOuterDisposeScope();
+        return (normed.to(x.dtype) * Rounded(gain, x)).MoveToOuterDisposeScope();
     }
+
+    // A master is rounded once, on use, to what it will be when it is written.
+    private static Tensor Rounded(Tensor weight, Tensor x) =>
+        weight.dtype == x.dtype ? weight : weight.to(x.dtype);
 
     /// <summary>The output map [V, D].</summary>
     internal Tensor OutputMap => _weights[OutputMapName];

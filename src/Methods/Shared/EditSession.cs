@@ -7,20 +7,23 @@ using static TorchSharp.torch;
 namespace EditUnlearn.Methods.Shared;
 
 /// <summary>
-/// A run of edits on one model: writes on its weights, remembers every update as two thin factors, and puts the weights
-/// back when disposed.
+/// A run of edits on one model: writes on copies of the edited weights, and remembers every update as two thin factors.
+/// The model itself is only read.
 /// </summary>
 /// <remarks>
+/// The copies are masters in float32 whatever the model's type is: updates add up there, and a pass rounds their sum
+/// once, as the patch will (defect S16). So a session holds the model and its edited matrices, nothing twice.
 /// Whatever edits leave behind for later ones belongs to the session, never to the process (defects A3, S7).
 /// </remarks>
 internal class EditSession : IDisposable
 {
-    private readonly WeightSnapshot _restore;
+    private readonly CausalLm _unedited;
+    private readonly Dictionary<string, Tensor> _masters;
     private readonly Dictionary<int, List<(Tensor Left, Tensor Right)>> _updates;
     private readonly Dictionary<int, double> _norms;
 
     /// <summary>Opens a session.</summary>
-    /// <param name="model">Is written on until disposal.</param>
+    /// <param name="model">Only read; must not change until disposal.</param>
     /// <param name="inputs">Contexts, moments, whom to tell.</param>
     /// <param name="layers">The layers that will be written.</param>
     public EditSession(CausalLm model, MethodInputs inputs, IReadOnlyList<int> layers)
@@ -29,14 +32,21 @@ internal class EditSession : IDisposable
         ArgumentNullException.ThrowIfNull(inputs);
         ArgumentNullException.ThrowIfNull(layers);
         EditChecks.Check(model, inputs, layers);
-        (Model, Inputs, Layers) = (model, inputs, layers);
-        _restore = new WeightSnapshot(model, layers.Select(CausalLm.DownProjName));
-        _updates = layers.ToDictionary(l => l, _ => new List<(Tensor, Tensor)>());
+        (_unedited, Inputs, Layers) = (model, inputs, layers);
         using var quiet = no_grad();
+        _masters = layers.ToDictionary(CausalLm.DownProjName, l => Master(Unedited(l)), StringComparer.Ordinal);
+        Model = model.Over(
+            model.Weights.ToDictionary(
+                w => w.Key,
+                w => _masters.GetValueOrDefault(w.Key) ?? w.Value,
+                StringComparer.Ordinal
+            )
+        );
+        _updates = layers.ToDictionary(l => l, _ => new List<(Tensor, Tensor)>());
         _norms = layers.ToDictionary(l => l, l => Norm(Unedited(l)));
     }
 
-    /// <summary>The model as edited so far.</summary>
+    /// <summary>The model as edited so far: the edited weights are the session's masters.</summary>
     public CausalLm Model { get; }
 
     /// <summary>What the method was given.</summary>
@@ -59,11 +69,11 @@ internal class EditSession : IDisposable
         ArgumentNullException.ThrowIfNull(right);
         using var quiet = no_grad();
         using var scope = NewDisposeScope();
-        var weight = Model.Weight(CausalLm.DownProjName(layer));
+        var weight = Model.Weight(CausalLm.DownProjName(layer)); // the master
         weight.add_(matmul(left, right.t()).to(weight.device).to(weight.dtype));
         Tensor Kept(Tensor t) => t.to(weight.device).to(ScalarType.Float32).clone().DetachFromDisposeScope();
         _updates[layer].Add((Kept(left), Kept(right)));
-        var drift = Norm(weight - Unedited(layer)) / _norms[layer];
+        var drift = Norm(weight - Unedited(layer).to(weight.dtype)) / _norms[layer];
         if (!double.IsFinite(drift))
             throw new MethodFailedException(
                 "edit",
@@ -77,8 +87,8 @@ internal class EditSession : IDisposable
     /// <summary>|W| of the unedited weight.</summary>
     public double UneditedNorm(int layer) => _norms[layer];
 
-    /// <summary>W of the unedited model; owned by the session.</summary>
-    public Tensor Unedited(int layer) => _restore.Original(CausalLm.DownProjName(layer));
+    /// <summary>W of the unedited model, which owns it.</summary>
+    public Tensor Unedited(int layer) => _unedited.Weight(CausalLm.DownProjName(layer));
 
     /// <summary>
     /// Geometric mean of the target tokens' probabilities after the bare prompts, on the weights as they are; of the
@@ -115,18 +125,26 @@ internal class EditSession : IDisposable
         GC.SuppressFinalize(this);
     }
 
-    /// <summary>Restores the weights and frees what the session holds.</summary>
+    /// <summary>Frees what the session holds.</summary>
     protected virtual void Dispose(bool disposing)
     {
         if (!disposing)
             return;
-        _restore.Dispose();
+        foreach (var master in _masters.Values)
+            master.Dispose();
         foreach (var (left, right) in _updates.Values.SelectMany(u => u))
         {
             left.Dispose();
             right.Dispose();
         }
         _updates.Clear();
+    }
+
+    private static Tensor Master(Tensor weight)
+    {
+        using var scope = NewDisposeScope();
+        // TorchSharp's conversion to the type it has is that tensor and no copy.
+        return weight.detach().to(CausalLm.MasterType(weight.dtype)).clone().DetachFromDisposeScope();
     }
 
     // More columns than the weight has rows say no more than the product itself: I (R L^T)^T.

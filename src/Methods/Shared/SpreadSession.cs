@@ -23,7 +23,7 @@ internal interface ISpreadOptions : IEditingOptions
 /// Source: Meng et al. (2023), algorithm 1; docs/methods.md, "MEMIT" and "AlphaEdit". Shapes: B edits of a batch, D
 /// width, F MLP width.
 /// </remarks>
-/// <param name="model">Is written on until disposal.</param>
+/// <param name="model">Only read.</param>
 /// <param name="inputs">Contexts and statistics.</param>
 /// <param name="options">Layers, value optimisation.</param>
 internal abstract class SpreadSession(CausalLm model, MethodInputs inputs, ISpreadOptions options)

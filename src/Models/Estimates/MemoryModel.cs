@@ -117,7 +117,7 @@ public static class MemoryModel
     }
 
     /// <summary>
-    /// What all locate-and-edit methods share: the edited maps kept aside, moments and their solve, a value
+    /// What all locate-and-edit methods share: the edited maps in float32, moments and their solve, a value
     /// optimisation through the blocks above.
     /// </summary>
     /// <param name="config">Shape of the model.</param>
@@ -140,7 +140,7 @@ public static class MemoryModel
         return Sum(
             config,
             typeBytes,
-            new("edited maps", (long)layers.Count * config.HiddenSize * config.IntermediateSize * typeBytes),
+            new("edited maps", (long)layers.Count * config.HiddenSize * config.IntermediateSize * 4),
             new("moments", moments ? square * (4L * layers.Count + 16) : 0),
             new("activations", rows * UsualRow.Tokens * above * PerToken(config, typeBytes)),
             new("logits", 3L * rows * UsualRow.AnswerTokens * config.VocabSize * 4)

@@ -48,7 +48,8 @@ public sealed record TrainingPlan
 /// this decoder's blocks, counted operation by operation.
 /// </remarks>
 /// <param name="Weights">The model as it came.</param>
-/// <param name="Moving">What moves: a copy of the weights, or adapter factors in float32.</param>
+/// <param name="Moving">What moves, in float32: masters of the weights with what graphs keep of them in the model's
+/// type, or adapter factors.</param>
 /// <param name="Gradients">Of what moves.</param>
 /// <param name="Moments">Both of AdamW.</param>
 /// <param name="Activations">What the graphs keep, and one block's backward pass.</param>
@@ -87,14 +88,12 @@ public sealed record TrainingMemory(
         var all = config.ParameterCount();
         var lora = plan.Moves.Trainable == Trainable.Lora;
         var moving = lora ? AdapterParameters(config, plan.Moves.Lora) : config.ParameterCount(plan.Moves.Moves);
-        // Factors are float32 whatever the model is; moments have the type of what they belong to.
-        var movingBytes = lora ? Float : plan.WeightBytes;
         var share = plan.Moves.GradientCheckpointing ? RecomputedHeapShare : KeptHeapShare;
         return new TrainingMemory(
             all * plan.WeightBytes,
-            moving * movingBytes,
-            moving * movingBytes,
-            2 * moving * movingBytes,
+            moving * Float + RoundedBytes(plan),
+            moving * Float,
+            2 * moving * Float,
             (long)(ActivationBytes(plan) * share),
             (long)(LogitBytes(plan) * share),
             plan.ReferenceBytes,
@@ -122,6 +121,15 @@ public sealed record TrainingMemory(
     {
         ArgumentNullException.ThrowIfNull(config);
         return positions * config.HiddenSize * weightBytes;
+    }
+
+    // Masters are rounded to the model's type on use, and the graphs keep that, once a forward pass.
+    private static long RoundedBytes(TrainingPlan plan)
+    {
+        if (plan.WeightBytes == Float || plan.Moves.Trainable == Trainable.Lora)
+            return 0;
+        var moving = plan.Config.ParameterCount(plan.Moves.Moves) * plan.WeightBytes;
+        return plan.Moves.GradientCheckpointing ? moving / plan.Config.Layers : moving * plan.Forwards;
     }
 
     // What autograd keeps of one block for one token, in elements: up to the mixed values of the heads, and from there

@@ -10,6 +10,10 @@ namespace EditUnlearn.Models.Patches;
 /// New values or low-rank additions for named weights. Source of the low-rank form: every locate-and-edit update is a
 /// sum of outer products.
 /// </summary>
+/// <remarks>
+/// What is stored is float32 whatever the model's type is; old weight and change are added in float32, and the sum is
+/// rounded once, when it is written (defect S16).
+/// </remarks>
 public sealed class WeightPatch : ModelPatch
 {
     internal const string Kind = "weights";
@@ -135,7 +139,7 @@ public abstract class WeightChange : IDisposable
     /// <summary>Shape of the weight.</summary>
     public abstract long[] Shape { get; }
 
-    /// <summary>Changes a weight in place.</summary>
+    /// <summary>Changes a weight in place; what comes out is rounded once to its type.</summary>
     public abstract void AddTo(Tensor weight);
 
     /// <inheritdoc/>
@@ -176,7 +180,12 @@ public sealed class LowRankChange(Tensor left, Tensor right) : WeightChange
     {
         ArgumentNullException.ThrowIfNull(weight);
         using var scope = NewDisposeScope();
-        weight.add_(matmul(left, right.t()).to(weight.dtype).to(weight.device));
+        var master = CausalLm.MasterType(weight.dtype);
+        var update = matmul(left, right.t()).to(master).to(weight.device);
+        if (weight.dtype == master)
+            weight.add_(update);
+        else
+            weight.copy_(update.add_(weight.to(master)));
     }
 }
 
@@ -200,8 +209,8 @@ public sealed class FullChange(Tensor value) : WeightChange
     }
 }
 
-/// <summary>Copies of weights, put back on disposal: a method may write on the model while it works.</summary>
-public sealed class WeightSnapshot : IDisposable
+/// <summary>Copies of weights, put back on disposal.</summary>
+internal sealed class WeightSnapshot : IDisposable
 {
     private readonly Dictionary<string, (Tensor Weight, Tensor Copy)> _kept = new(StringComparer.Ordinal);
 
@@ -215,9 +224,6 @@ public sealed class WeightSnapshot : IDisposable
         foreach (var name in names)
             _kept[name] = (model.Weight(name), model.Weight(name).detach().clone().DetachFromDisposeScope());
     }
-
-    /// <summary>A weight as it was; owned by the snapshot.</summary>
-    public Tensor Original(string name) => _kept[name].Copy;
 
     /// <inheritdoc/>
     public void Dispose()

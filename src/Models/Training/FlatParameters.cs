@@ -10,7 +10,8 @@ namespace EditUnlearn.Models.Training;
 /// One vector makes the optimiser step, the global norm, a snapshot and a checkpoint one operation each. Decayed
 /// weights come first, so that weight decay is one multiplication of a prefix. Replicas share the weights and own their
 /// gradients: each may run on its own thread, and adding the gradients in a fixed order gives the same bits whatever
-/// the threads did.
+/// the threads did. The vector holds masters in float32 whatever the model's type is, and with it gradients and
+/// moments: in half precision most steps would be lost to rounding (defect S16).
 /// </remarks>
 public sealed class FlatParameters : IDisposable
 {
@@ -56,7 +57,7 @@ public sealed class FlatParameters : IDisposable
     /// </summary>
     public IReadOnlyDictionary<string, Tensor> Views => _views;
 
-    /// <summary>Copies the given tensors into one new vector.</summary>
+    /// <summary>Copies the given tensors into one new vector, at least float32.</summary>
     /// <param name="named">Names and values, all of one type and device; their order is kept within decayed and
     /// undecayed.</param>
     /// <param name="isDecayed">Whether weight decay applies to the tensor of that name.</param>
@@ -85,7 +86,8 @@ public sealed class FlatParameters : IDisposable
         using var quiet = no_grad();
         using var scope = NewDisposeScope();
         // TorchSharp's cat of one tensor is that tensor and no copy.
-        var parts = sources.Select(p => p.Value.detach().reshape(-1)).ToArray();
+        var type = CausalLm.MasterType(first.dtype);
+        var parts = sources.Select(p => p.Value.detach().to(type).reshape(-1)).ToArray();
         var weights = (parts.Length == 1 ? parts[0].clone() : cat(parts)).DetachFromDisposeScope();
         return new FlatParameters(slots, weights, ownsWeights: true);
     }

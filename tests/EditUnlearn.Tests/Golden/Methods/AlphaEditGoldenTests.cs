@@ -82,7 +82,7 @@ public sealed class AlphaEditGoldenTests
                     }
                 )
             );
-            check.WeightsAndLogits(model, options.Layers, common);
+            check.WeightsAndLogits(session.Model, options.Layers, common);
         }
         Assert.Equal(options.Layers.Count, cache.Count);
         foreach (var space in spaces.Values)

@@ -69,7 +69,7 @@ public sealed class MemitGoldenTests
                 }
             )
         );
-        check.WeightsAndLogits(model, options.Layers, common);
+        check.WeightsAndLogits(session.Model, options.Layers, common);
     }
 
     [GoldenTheory("edit/memit/*.json")]

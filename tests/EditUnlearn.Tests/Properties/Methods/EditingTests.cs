@@ -255,7 +255,7 @@ public sealed class EditingTests
         using var squeezed = session.ToPatch();
         var low = (LowRankChange)squeezed.Changes.Single().Value;
         Tensors.Near(
-            model.Weight(CausalLm.DownProjName(1)) - before,
+            session.Model.Weight(CausalLm.DownProjName(1)) - before,
             matmul(low.Left, low.Right.t()),
             1e-5,
             "sum of all updates"
