@@ -18,6 +18,9 @@ public static class SplitNames
     /// <summary>Another data set.</summary>
     public const string Factual = "factual";
 
+    /// <summary>Forget and retain set together, for what is made of both.</summary>
+    public const string Both = "both";
+
     /// <summary>Whether the study wants the answers of a split gone.</summary>
     public static bool IsToBeForgotten(string split) => split is Forget or Rephrased;
 }
@@ -55,6 +58,9 @@ public static class MetricNames
 
     /// <summary>Tokens of an answer.</summary>
     public const string Length = "length";
+
+    /// <summary>1 - Rouge1 on the forget set + Rouge1 on the retain set: 2 is ideal; of a run, not of a row.</summary>
+    public const string Score = "score";
 }
 
 /// <summary>Names of the profiles of metrics.</summary>

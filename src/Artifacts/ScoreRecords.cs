@@ -37,6 +37,9 @@ public abstract record ScoredRun
 /// <summary>One metric of one question.</summary>
 public sealed record ScoreRow : ScoredRun
 {
+    /// <summary>Seed of the model and of the method; runs that differ in nothing else repeat one another.</summary>
+    public ulong Seed { get; set; }
+
     /// <inheritdoc cref="AnswerRow.Order"/>
     public int Order { get; set; }
 
@@ -53,6 +56,9 @@ public sealed record ScoreRow : ScoredRun
 /// <summary>One metric over the questions of one split.</summary>
 public sealed record CellScore : ScoredRun
 {
+    /// <inheritdoc cref="ScoreRow.Seed"/>
+    public ulong Seed { get; set; }
+
     /// <inheritdoc cref="ScoreRow.Metric"/>
     public string Metric { get; set; } = "";
 
@@ -79,6 +85,12 @@ public sealed record CellScore : ScoredRun
 
     /// <summary>Rows that have none.</summary>
     public int Excluded { get; set; }
+
+    /// <summary>Runs with different seeds whose mean this is; 1 for the score of a run.</summary>
+    public int Seeds { get; set; } = 1;
+
+    /// <summary>Standard deviation over the seeds (n - 1); null for a single one.</summary>
+    public double? Sigma { get; set; }
 
     /// <summary>
     /// Whether the method's training left the finite numbers; the scores are those of the last finite state.
@@ -128,6 +140,12 @@ public sealed record TableCell : ScoredRun
 
     /// <inheritdoc cref="CellScore.Excluded"/>
     public int Excluded { get; set; }
+
+    /// <inheritdoc cref="CellScore.Seeds"/>
+    public int Seeds { get; set; } = 1;
+
+    /// <inheritdoc cref="CellScore.Sigma"/>
+    public double? Sigma { get; set; }
 
     /// <summary>As printed; a dash where there is no value.</summary>
     public string Printed { get; set; } = "";

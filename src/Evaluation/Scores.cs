@@ -17,7 +17,17 @@ public static class Scores
     /// <param name="Target"><c>plain</c>, <c>self-improved</c>, or empty where the method has no use for it.</param>
     /// <param name="Merge">Questions merged into one.</param>
     /// <param name="Diverged">Whether training left the finite numbers.</param>
-    public sealed record Run(string Data, string Target = "", int Merge = 1, bool Diverged = false);
+    /// <param name="Seed">Of the model and of the method.</param>
+    /// <param name="Repeats">The model that this one repeats with another seed, under whose name the scores then go;
+    /// null for none.</param>
+    public sealed record Run(
+        string Data,
+        string Target = "",
+        int Merge = 1,
+        bool Diverged = false,
+        ulong Seed = 0,
+        string? Repeats = null
+    );
 
     /// <summary>
     /// Every metric of every row, by split, place and metric. The size of a set is the number of its questions in the
@@ -39,7 +49,8 @@ public static class Scores
                 .SelectMany(a =>
                     MetricCatalog.All.Select(m => new ScoreRow
                     {
-                        Model = a.Model,
+                        Seed = run.Seed,
+                        Model = run.Repeats ?? a.Model,
                         Set = a.Set,
                         Data = run.Data,
                         Size = sizes.GetValueOrDefault((a.Model, a.Set, a.Method)),
@@ -57,7 +68,8 @@ public static class Scores
     }
 
     /// <summary>
-    /// Means by model, set, method, split, metric and profile, with standard error and bootstrap interval.
+    /// Means by model, set, method, split, metric and profile, with standard error and bootstrap interval; below them the
+    /// score of each run, 1 - forget + retain.
     /// </summary>
     /// <param name="rows">In any order.</param>
     /// <param name="seed">Of the bootstrap. Every cell draws the same resamples of its split, so cells can be compared
@@ -65,14 +77,60 @@ public static class Scores
     /// <param name="diverged">Passed on.</param>
     public static IReadOnlyList<CellScore> Means(IEnumerable<ScoreRow> rows, Seed seed, bool diverged = false) =>
         [
-            .. rows.GroupBy(r => (r.Model, r.Set, r.Method, r.Split))
-                .SelectMany(split =>
-                    MetricProfile.All.SelectMany(profile => Means([.. split], profile, seed, diverged))
-                ),
+            .. rows.GroupBy(r => (r.Model, r.Seed, r.Set, r.Method))
+                .SelectMany(run => run.GroupBy(r => r.Split).Select(s => (IReadOnlyList<ScoreRow>)[.. s]).ToList() is var splits
+                    ? MetricProfile.All.SelectMany(profile => Means(splits, profile, seed, diverged))
+                    : []),
         ];
 
-    // Of the rows of one split in one profile.
+    // Of one run in one profile.
     private static IEnumerable<CellScore> Means(
+        IReadOnlyList<IReadOnlyList<ScoreRow>> splits,
+        MetricProfile profile,
+        Seed seed,
+        bool diverged
+    )
+    {
+        var resamples = new Dictionary<string, (CellScore Score, double[] Means)>(StringComparer.Ordinal);
+        foreach (var split in splits)
+            foreach (var (score, means) in OfSplit(split, profile, seed, diverged))
+            {
+                yield return score;
+                if (score.Metric == profile.Metric(ColumnNames.Rouge1))
+                    resamples[score.Split] = (score, means);
+            }
+        if (
+            resamples.TryGetValue(SplitNames.Forget, out var forget)
+            && resamples.TryGetValue(SplitNames.Retain, out var retain)
+            && forget.Score.Mean is { } f
+            && retain.Score.Mean is { } r
+        )
+            yield return Score(forget, retain, 1 - f + r);
+    }
+
+    // Forget and retain set are different questions, drawn apart: their resamples are combined one by one.
+    private static CellScore Score(
+        (CellScore Score, double[] Means) forget,
+        (CellScore Score, double[] Means) retain,
+        double mean
+    )
+    {
+        List<double> scores = [.. forget.Means.Zip(retain.Means, (f, r) => 1 - f + r)];
+        return forget.Score with
+        {
+            Split = SplitNames.Both,
+            Metric = MetricNames.Score,
+            Mean = mean,
+            StandardError = double.Hypot(forget.Score.StandardError, retain.Score.StandardError),
+            CiLow = scores.Count > 0 ? Percentile(scores, LowerTail) : null,
+            CiHigh = scores.Count > 0 ? Percentile(scores, 1 - LowerTail) : null,
+            Count = forget.Score.Count + retain.Score.Count,
+            Excluded = forget.Score.Excluded + retain.Score.Excluded,
+        };
+    }
+
+    // Of the rows of one split in one profile, each with the means of its resamples.
+    private static IEnumerable<(CellScore Score, double[] Means)> OfSplit(
         IReadOnlyList<ScoreRow> split,
         MetricProfile profile,
         Seed seed,
@@ -97,36 +155,38 @@ public static class Scores
         var columns = metrics
             .Select(m => new Column([.. m.Rows.Select(r => r.Value)], Weights(m.Name, m.Rows.Count, profile)))
             .ToList();
-        var intervals = Intervals(columns, seed.Stream("bootstrap/" + run.Split));
+        var resampled = Resampled(columns, seed.Stream("bootstrap/" + run.Split));
         return metrics.Select(
             (m, i) =>
-                new CellScore
-                {
-                    Model = run.Model,
-                    Set = run.Set,
-                    Data = run.Data,
-                    Size = run.Size,
-                    Method = run.Method,
-                    Target = run.Target,
-                    Merge = run.Merge,
-                    Split = run.Split,
-                    Metric = m.Name,
-                    Profile = profile.Name,
-                    Mean = columns[i].Mean,
-                    StandardError = columns[i].StandardError,
-                    CiLow = intervals[i].Low,
-                    CiHigh = intervals[i].High,
-                    Count = columns[i].Count,
-                    Excluded = m.Rows.Count - columns[i].Count,
-                    Diverged = diverged,
-                }
+                (
+                    new CellScore
+                    {
+                        Seed = run.Seed,
+                        Model = run.Model,
+                        Set = run.Set,
+                        Data = run.Data,
+                        Size = run.Size,
+                        Method = run.Method,
+                        Target = run.Target,
+                        Merge = run.Merge,
+                        Split = run.Split,
+                        Metric = m.Name,
+                        Profile = profile.Name,
+                        Mean = columns[i].Mean,
+                        StandardError = columns[i].StandardError,
+                        CiLow = resampled[i].Length > 0 ? Percentile([.. resampled[i]], LowerTail) : null,
+                        CiHigh = resampled[i].Length > 0 ? Percentile([.. resampled[i]], 1 - LowerTail) : null,
+                        Count = columns[i].Count,
+                        Excluded = m.Rows.Count - columns[i].Count,
+                        Diverged = diverged,
+                    },
+                    resampled[i]
+                )
         );
     }
 
     private static int[] Weights(string metric, int count, MetricProfile profile) =>
-        profile.BatchRows is { } batch && MetricCatalog.All.Any(m => m.Name == metric && m.WeighedByBatch)
-            ? [.. MetricProfile.CumulativeWeights(count, batch)]
-            : [.. Enumerable.Repeat(1, count)];
+        [.. profile.WeightsOf(metric, count)];
 
     // Values and weights of one metric, row by row; a row without a value has no weight.
     private sealed class Column(IReadOnlyList<double?> values, int[] weights)
@@ -154,8 +214,8 @@ public static class Scores
         }
     }
 
-    // Rows are drawn once per resample for all metrics of a split.
-    private static (double? Low, double? High)[] Intervals(List<Column> columns, SplitMix64 draw)
+    // The means of each metric. Rows are drawn once per resample for all metrics of a split.
+    private static double[][] Resampled(List<Column> columns, SplitMix64 draw)
     {
         var n = columns.Count == 0 ? 0 : columns[0].Weights.Length;
         var means = columns.Select(_ => new List<double>(Resamples)).ToList();
@@ -178,12 +238,7 @@ public static class Scores
                     means[c].Add(sum / weight);
             }
         }
-        return
-        [
-            .. means.Select(m =>
-                m.Count == 0 ? ((double?)null, (double?)null) : (Percentile(m, LowerTail), Percentile(m, 1 - LowerTail))
-            ),
-        ];
+        return [.. means.Select(m => m.ToArray())];
     }
 
     private static double Percentile(List<double> values, double share)

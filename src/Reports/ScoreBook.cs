@@ -22,7 +22,7 @@ public interface IScoreBook
 /// <summary>The study's own scores, in one profile of metrics.</summary>
 /// <remarks>
 /// Built from rows in any order. The untouched model is a method like any other: its rows belong to the set whose
-/// questions it answered.
+/// questions it answered. Runs that differ in their seed only share a place: it holds their mean.
 /// </remarks>
 public sealed class ScoreBook : IScoreBook
 {
@@ -36,23 +36,18 @@ public sealed class ScoreBook : IScoreBook
     /// <param name="scores">Of all runs; other profiles are passed over.</param>
     /// <param name="profile"><c>strict</c> or <c>paper</c>.</param>
     /// <param name="columns">Column of the tables and the metric behind it.</param>
-    /// <exception cref="ArgumentException">Two scores claim the same place.</exception>
+    /// <exception cref="ArgumentException">Two scores of one seed claim the same place.</exception>
     public ScoreBook(IEnumerable<CellScore> scores, string profile, IEnumerable<KeyValuePair<string, string>> columns)
     {
         ArgumentNullException.ThrowIfNull(scores);
         _variants = new Dictionary<string, string>(columns, StringComparer.Ordinal);
         Profile = profile;
         var byVariant = _variants.ToDictionary(p => p.Value, p => p.Key, StringComparer.Ordinal);
-        foreach (var s in scores)
-            if (
-                s.Profile == profile
-                && byVariant.TryGetValue(s.Metric, out var column)
-                && !_scores.TryAdd(new ScoreKey(s.Model, s.Set, s.Method, s.Split, column), s)
-            )
-                throw new ArgumentException(
-                    $"Two scores stand at {s.Model}, {s.Set}, {s.Method}, {s.Split}, {column}.",
-                    nameof(scores)
-                );
+        var places = scores
+            .Where(s => s.Profile == profile && byVariant.ContainsKey(s.Metric))
+            .GroupBy(s => new ScoreKey(s.Model, s.Set, s.Method, s.Split, byVariant[s.Metric]));
+        foreach (var place in places)
+            _scores[place.Key] = SeedMean.Of([.. place.OrderBy(s => s.Seed)], place.Key);
     }
 
     /// <summary>The profile of all numbers here.</summary>

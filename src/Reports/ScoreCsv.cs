@@ -15,7 +15,7 @@ public static class ScoreCsv
     {
         ArgumentNullException.ThrowIfNull(scores);
         var csv = new StringBuilder(
-            "model,set,data,size,method,target,merge,split,profile,metric,mean,se,ci_low,ci_high,n,excluded,diverged\n"
+            "model,seed,set,data,size,method,target,merge,split,profile,metric,mean,se,ci_low,ci_high,n,excluded,diverged\n"
         );
         foreach (
             var s in Ordered(scores)
@@ -42,7 +42,7 @@ public static class ScoreCsv
     }
 
     /// <summary>
-    /// A line a run: score, distance to the ideal, refusals on both sides, what is kept of held-out phrasings, Rouge1
+    /// A line a run: score with its interval, distance to the ideal, refusals on both sides, what is kept of held-out phrasings, Rouge1
     /// F1 and length.
     /// </summary>
     /// <remarks>
@@ -52,18 +52,21 @@ public static class ScoreCsv
     {
         ArgumentNullException.ThrowIfNull(scores);
         var csv = new StringBuilder(
-            "model,set,data,size,method,target,merge,score,distance_to_ideal,refusal_forget,refusal_retain,"
-                + "rouge1_heldout,rouge1_f1_forget,rouge1_f1_retain,length_forget,length_retain,diverged\n"
+            "model,seed,set,data,size,method,target,merge,score,score_ci_low,score_ci_high,distance_to_ideal,"
+                + "refusal_forget,refusal_retain,rouge1_heldout,rouge1_f1_forget,rouge1_f1_retain,length_forget,length_retain,diverged\n"
         );
-        foreach (var run in Ordered(scores.Where(s => s.Profile == profile)).GroupBy(s => (s.Model, s.Set, s.Method)))
+        foreach (var run in Ordered(scores.Where(s => s.Profile == profile)).GroupBy(s => (s.Model, s.Seed, s.Set, s.Method)))
         {
-            var means = run.ToDictionary(s => (s.Split, s.Metric), s => s.Mean);
-            double? Of(string split, string metric) => means.GetValueOrDefault((split, metric));
+            var cells = run.ToDictionary(s => (s.Split, s.Metric));
+            double? Of(string split, string metric) => cells.GetValueOrDefault((split, metric))?.Mean;
+            var score = cells.GetValueOrDefault((SplitNames.Both, MetricNames.Score));
             var (f, r) = (Of(SplitNames.Forget, MetricNames.Rouge1), Of(SplitNames.Retain, MetricNames.Rouge1));
             csv.AppendJoin(
                     ',',
                     Run(run.First()),
                     Text(1 - f + r),
+                    Text(score?.CiLow),
+                    Text(score?.CiHigh),
                     Text(f is { } a && r is { } b ? FigureCatalog.DistanceToIdeal(a, b) : null),
                     Text(Of(SplitNames.Forget, MetricNames.Refusal)),
                     Text(Of(SplitNames.Retain, MetricNames.Refusal)),
@@ -82,6 +85,7 @@ public static class ScoreCsv
     private static IOrderedEnumerable<CellScore> Ordered(IEnumerable<CellScore> scores) =>
         scores
             .OrderBy(s => s.Model, StringComparer.Ordinal)
+            .ThenBy(s => s.Seed)
             .ThenBy(s => s.Data, StringComparer.Ordinal)
             .ThenBy(s => s.Size)
             .ThenBy(s => s.Merge)
@@ -92,6 +96,7 @@ public static class ScoreCsv
         string.Join(
             ',',
             Csv.Quote(s.Model),
+            s.Seed.ToString(CultureInfo.InvariantCulture),
             Csv.Quote(s.Set),
             Csv.Quote(s.Data),
             s.Size.ToString(CultureInfo.InvariantCulture),

@@ -1,5 +1,6 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using EditUnlearn.Foundation;
 using EditUnlearn.Pipeline;
 using EditUnlearn.Reports.Claims;
 
@@ -18,7 +19,7 @@ internal sealed class ClaimsStage : Stage<ReportParams>
     public override StageInfo Info { get; } =
         new("claims", 1, "the paper's observations, decided")
         {
-            Inputs = [new("scores", InputCount.Many), new("ratings", InputCount.Optional)],
+            Inputs = [new("scores", InputCount.Many), new("rows", InputCount.Many), new("ratings", InputCount.Optional)],
             Outputs = ["claims.tex", "claims.md", "claims.txt", "claims.json"],
         };
 
@@ -33,7 +34,13 @@ internal sealed class ClaimsStage : Stage<ReportParams>
         var scores = ReportInputs.Scores(io);
         var scope = ReportInputs.Scope(parameters, scores);
         var claims = ClaimCatalog.Decide(
-            new ClaimNumbers(ReportInputs.Book(scores, parameters), scope, ReportInputs.Ratings(io), relative: true)
+            new ClaimNumbers(
+                ReportInputs.Book(scores, parameters),
+                scope,
+                ReportInputs.Ratings(io),
+                relative: true,
+                new PairedResamples(ReportInputs.Rows(io, parameters), new Seed(parameters.Seed))
+            )
         );
         File.WriteAllText(io.Output("claims.txt"), ClaimRenderer.Text(claims, scope));
         File.WriteAllText(io.Output("claims.md"), ClaimRenderer.Markdown(claims, scope));

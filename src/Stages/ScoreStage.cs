@@ -16,12 +16,18 @@ internal sealed class ScoreStage : Stage<ScoreStage.Params>
     /// <param name="Merge">Questions merged into one; 1 for none.</param>
     /// <param name="Seed">Of the bootstrap.</param>
     /// <param name="Json">Whether every split is also written as JSON.</param>
+    /// <param name="ModelSeed">Of the model and of the method; runs that differ in nothing else repeat one
+    /// another.</param>
+    /// <param name="Repeats">The model that this one repeats with another seed, under whose name the scores then go;
+    /// left out for none.</param>
     public sealed record Params(
         string Data,
         TargetsStage.RefusalSource Target,
         int Merge = 1,
         ulong Seed = 17,
-        bool Json = false
+        bool Json = false,
+        ulong ModelSeed = 17,
+        string? Repeats = null
     );
 
     /// <inheritdoc/>
@@ -52,7 +58,15 @@ internal sealed class ScoreStage : Stage<ScoreStage.Params>
                 .Read<TrainingEnd>(Path.Combine(io.Input("training"), TrainingOutputs.Summary))
                 .Any(t => t.Diverged);
         var target = answers.Count > 0 ? TargetName(answers[0].Method, parameters.Target) : "";
-        var scores = Scores.Of(answers, new Scores.Run(parameters.Data, target, parameters.Merge, diverged));
+        var run = new Scores.Run(
+            parameters.Data,
+            target,
+            parameters.Merge,
+            diverged,
+            parameters.ModelSeed,
+            parameters.Repeats
+        );
+        var scores = Scores.Of(answers, run);
         var means = Scores.Means(scores, new Seed(parameters.Seed), diverged);
         ParquetTable.Write(io.Output("scores.parquet"), [.. scores]);
         ParquetTable.Write(io.Output("means.parquet"), [.. means]);

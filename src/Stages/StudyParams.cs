@@ -1,10 +1,12 @@
 using System.Text.Json.Nodes;
 using EditUnlearn.Artifacts;
 using EditUnlearn.Evaluation.Metrics;
+using EditUnlearn.Foundation;
 using EditUnlearn.Methods;
 using EditUnlearn.Models.Families;
 using EditUnlearn.Pipeline;
 using EditUnlearn.Reports;
+using EditUnlearn.Reports.Claims;
 using EditUnlearn.Reports.Figures;
 
 namespace EditUnlearn.Stages;
@@ -42,11 +44,15 @@ internal sealed record StudyParams(
 /// <param name="Sets">All forget sets of the profile, as it describes them.</param>
 /// <param name="Kind">What the models are; every caption says so.</param>
 /// <param name="Profile">Of the metrics: <c>strict</c> or <c>paper</c>.</param>
+/// <param name="Repeats">Models that others repeat with other seeds.</param>
+/// <param name="Seed">Of the resamples that decide claims.</param>
 internal sealed record ReportParams(
     StudyParams Study,
     IReadOnlyDictionary<string, JsonObject> Sets,
     ModelKind Kind,
-    string Profile = "strict"
+    string Profile = "strict",
+    IReadOnlyList<string>? Repeats = null,
+    ulong Seed = 17
 );
 
 /// <summary>What the report stages share: checks, scope, numbers.</summary>
@@ -59,6 +65,15 @@ internal static class ReportInputs
                 "profile",
                 $"'{p.Profile}' is not a profile of metrics",
                 "known: " + string.Join(", ", MetricProfile.All.Select(x => x.Name))
+            );
+        string[] models = [p.Study.Main, p.Study.Second, p.Study.Third];
+        foreach (var other in (p.Repeats ?? []).Except(models, StringComparer.Ordinal))
+            yield return new ParameterProblem(
+                "repeats",
+                $"a model repeats '{other}', which plays no part in the tables",
+                Spelling.Nearest(other, models) is { } near
+                    ? $"did you mean '{near}'?"
+                    : "tables.main, tables.second and tables.third say which do"
             );
         foreach (var problem in Scope(p, []).Problems())
             yield return new ParameterProblem("study." + problem.Part, problem.Message, problem.Hint);
@@ -102,8 +117,40 @@ internal static class ReportInputs
         return new ScoreBook(
             scores,
             profile.Name,
-            [.. profile.Columns, .. FigureCatalog.StandIns.Select(s => KeyValuePair.Create(s, s))]
+            [
+                .. profile.Columns,
+                .. FigureCatalog.StandIns.Append(MetricNames.Score).Select(s => KeyValuePair.Create(s, s)),
+            ]
         );
+    }
+
+    /// <summary>Every row that stands behind a column of the tables, as the profile counts it.</summary>
+    public static IEnumerable<ResampledRow> Rows(StageIo io, ReportParams p)
+    {
+        var profile = MetricProfile.All.First(x => x.Name == p.Profile);
+        var columns = profile.Columns.ToDictionary(c => c.Value, c => c.Key, StringComparer.Ordinal);
+        foreach (var (_, path) in io.Inputs("rows"))
+            foreach (
+                var split in ParquetTable
+                    .Read<ScoreRow>(path)
+                    .Where(r => columns.ContainsKey(r.Metric))
+                    .GroupBy(r => (r.Model, r.Seed, r.Set, r.Method, r.Split, r.Metric))
+            )
+            {
+                var rows = split
+                    .OrderBy(r => r.Order)
+                    .ThenBy(r => r.Id, StringComparer.Ordinal)
+                    .Take(profile.Rows ?? int.MaxValue)
+                    .ToList();
+                foreach (var (row, weight) in rows.Zip(profile.WeightsOf(split.Key.Metric, rows.Count)))
+                    yield return new ResampledRow(
+                        new ScoreKey(row.Model, row.Set, row.Method, row.Split, columns[row.Metric]),
+                        row.Seed,
+                        row.Id,
+                        row.Value,
+                        weight
+                    );
+            }
     }
 
     public static IReadOnlyList<RatedMean> Ratings(StageIo io) =>

@@ -13,7 +13,7 @@ internal sealed class ClaimsCommand
     [Command(
         "claims",
         Description = "The paper's six observations and three takeaways: "
-            + "pass, fail or n/a, with the numbers that decide"
+            + "holds, fails, within noise or undecided, with the numbers that decide and their intervals"
     )]
     public int Claims(
         [Option("of", Description = "study, or paper for the paper's own numbers")] string of = "study",

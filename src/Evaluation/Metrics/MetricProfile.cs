@@ -50,6 +50,15 @@ public sealed record MetricProfile(
     /// <summary>Both.</summary>
     public static IReadOnlyList<MetricProfile> All { get; } = [Strict, Paper];
 
+    /// <summary>The metric behind a column.</summary>
+    public string Metric(string column) => Columns.First(c => c.Key == column).Value;
+
+    /// <summary>How often each row of a split counts in the mean of a metric.</summary>
+    public IReadOnlyList<int> WeightsOf(string metric, int count) =>
+        BatchRows is { } batch && MetricCatalog.All.Any(m => m.Name == metric && m.WeighedByBatch)
+            ? CumulativeWeights(count, batch)
+            : [.. Enumerable.Repeat(1, count)];
+
     /// <summary>
     /// Weight of each of <paramref name="count"/> rows: with B batches, a row of the b-th counts B - b + 1 times, since
     /// the paper's code appends its list again at each batch.

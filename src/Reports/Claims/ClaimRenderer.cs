@@ -16,9 +16,9 @@ public static class ClaimRenderer
             text.Append('\n');
         foreach (var claim in claims)
         {
-            text.Append($"{Word(claim.Verdict),-5} {Name(claim)}. {claim.Title}\n");
+            text.Append($"{Word(claim.Verdict),-12} {Name(claim)}. {claim.Title}{Weaker(claim)}\n");
             foreach (var s in claim.Statements)
-                text.Append($"      {Word(s.Finding.Verdict),-5} {s.Text}: {s.Finding.Numbers}\n");
+                text.Append($"    {Word(s.Finding.Verdict),-12} {s.Text}: {Numbers(s)}\n");
         }
         return text.Append(Sum(claims)).Append('\n').ToString();
     }
@@ -30,14 +30,14 @@ public static class ClaimRenderer
         var text = new StringBuilder(Head(scope));
         if (text.Length > 0)
             text.Append("\n\n");
-        text.Append("| | claim | numbers |\n|---|---|---|\n");
+        text.Append("| | claim | paper | numbers |\n|---|---|---|---|\n");
         foreach (var claim in claims)
         {
-            text.Append($"| **{Word(claim.Verdict)}** | **{Name(claim)}.** {claim.Title} | |\n");
+            text.Append($"| **{Word(claim.Verdict)}** | **{Name(claim)}.** {claim.Title}{Weaker(claim)} | | |\n");
             foreach (var s in claim.Statements)
                 text.Append(
-                    $"| {Word(s.Finding.Verdict)} | {s.Text} | "
-                        + $"{s.Finding.Numbers.Replace("|", "\\|", StringComparison.Ordinal)} |\n"
+                    $"| {Word(s.Finding.Verdict)} | {s.Text} | {s.Statement.Source} | "
+                        + $"{Numbers(s).Replace("|", "\\|", StringComparison.Ordinal)} |\n"
                 );
         }
         return text.Append('\n').Append(Sum(claims)).Append('\n').ToString();
@@ -62,13 +62,13 @@ public static class ClaimRenderer
                     .Select(c => new
                     {
                         Verdict = Word(c.Verdict),
-                        Title = Reports.Latex.Escape($"{Name(c)}. {c.Title}"),
+                        Title = Reports.Latex.Escape($"{Name(c)}. {c.Title}{Weaker(c)}"),
                         Statements = c
                             .Statements.Select(s => new
                             {
                                 Verdict = Word(s.Finding.Verdict),
-                                Text = Reports.Latex.Escape(s.Text),
-                                Numbers = Reports.Latex.Escape(s.Finding.Numbers),
+                                Text = Reports.Latex.Escape($"{s.Text} (section {s.Statement.Source})"),
+                                Numbers = Reports.Latex.Escape(Numbers(s)),
                             })
                             .ToList(),
                     })
@@ -96,12 +96,17 @@ public static class ClaimRenderer
                     ["id"] = c.Id,
                     ["title"] = c.Title,
                     ["verdict"] = Word(c.Verdict),
+                    ["weakerVerdict"] = c.WeakerVerdict is { } weaker ? Word(weaker) : null,
                     ["statements"] = new JsonArray([
                         .. c.Statements.Select(s => new JsonObject
                         {
                             ["verdict"] = Word(s.Finding.Verdict),
-                            ["text"] = s.Text,
+                            ["reading"] = s.Statement.Reading == Reading.Weaker ? "weaker" : "sentence",
+                            ["text"] = s.Statement.Text,
+                            ["source"] = s.Statement.Source,
+                            ["note"] = s.Statement.Note.Length > 0 ? s.Statement.Note : null,
                             ["numbers"] = s.Finding.Numbers,
+                            ["comparisons"] = new JsonArray([.. s.Finding.Judgement.Parts.Select(Json)]),
                         }),
                     ]),
                 }),
@@ -109,13 +114,43 @@ public static class ClaimRenderer
         };
     }
 
-    /// <summary><c>pass</c>, <c>fail</c>, <c>n/a</c>.</summary>
+    private static JsonObject Json(Part part) =>
+        new()
+        {
+            ["verdict"] = Word(part.Verdict),
+            ["label"] = part.Label,
+            ["relation"] = part.Relation,
+            ["value"] = Finite(part.Value),
+            ["ciLow"] = Finite(part.Interval?.Low),
+            ["ciHigh"] = Finite(part.Interval?.High),
+        };
+
+    // JSON has no NaN.
+    private static double? Finite(double? x) => x is { } value && double.IsFinite(value) ? value : null;
+
+    // What decides, its interval, and what in the paper contradicts the sentence.
+    private static string Numbers(StatementResult s) =>
+        string.Join(
+            "; ",
+            ((string[])
+                [
+                    s.Finding.Numbers,
+                    s.Finding.Interval,
+                    s.Statement.Note.Length > 0 ? "in the paper: " + s.Statement.Note : "",
+                ]).Where(t => t.Length > 0)
+        );
+
+    private static string Weaker(ClaimResult claim) =>
+        claim.WeakerVerdict is { } verdict ? $" (with weaker readings: {Word(verdict)})" : "";
+
+    /// <summary><c>holds</c>, <c>fails</c>, <c>within noise</c>, <c>undecided</c>.</summary>
     public static string Word(Verdict verdict) =>
         verdict switch
         {
-            Verdict.Pass => "pass",
-            Verdict.Fail => "fail",
-            _ => "n/a",
+            Verdict.Holds => "holds",
+            Verdict.Fails => "fails",
+            Verdict.WithinNoise => "within noise",
+            _ => "undecided",
         };
 
     private static string Name(ClaimResult claim) =>
@@ -123,8 +158,14 @@ public static class ClaimRenderer
 
     private static string Head(StudyScope scope) => Captions.Warning(scope.Kind);
 
-    private static string Sum(IReadOnlyList<ClaimResult> claims) =>
-        $"{claims.Count(c => c.Verdict == Verdict.Pass)} of {claims.Count} claims hold, "
-        + $"{claims.Count(c => c.Verdict == Verdict.Fail)} do not, "
-        + $"{claims.Count(c => c.Verdict == Verdict.NotApplicable)} cannot be decided.";
+    private static string Sum(IReadOnlyList<ClaimResult> claims)
+    {
+        string Count(Func<ClaimResult, Verdict> verdict) =>
+            $"{claims.Count(c => verdict(c) == Verdict.Holds)} of {claims.Count} claims hold, "
+            + $"{claims.Count(c => verdict(c) == Verdict.Fails)} do not, "
+            + $"{claims.Count(c => verdict(c) == Verdict.WithinNoise)} are within noise, "
+            + $"{claims.Count(c => verdict(c) == Verdict.Undecided)} cannot be decided";
+        return $"{Count(c => c.Verdict)}. With weaker readings where the paper contradicts itself: "
+            + $"{Count(c => c.WeakerVerdict ?? c.Verdict)}.";
+    }
 }

@@ -70,7 +70,10 @@ public static class FigureCatalog
                 : null;
 
         private PlottedValue? Score(string table, ScoreKey key) =>
-            FigureCatalog.Score(book, table, key) is { } x ? new PlottedValue(x) : null;
+            FigureCatalog.Score(book, table, key) is not { } x ? null
+            : book.Find(table, key with { Split = SplitNames.Both, Metric = MetricNames.Score }) is { } own
+                ? new PlottedValue(x, own.CiLow, own.CiHigh)
+            : new PlottedValue(x);
 
         public Figure Sizes()
         {

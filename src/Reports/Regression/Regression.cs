@@ -86,7 +86,7 @@ public static class TableRegression
                 differences.Add(new Difference(Change.Missing, old, cell, 0));
             else if (old.Value is { } a && cell.Value is { } p)
             {
-                var bound = tolerances.Of(cell.Metric).Of(a, cell.StandardError);
+                var bound = tolerances.Of(cell.Metric).Of(a, cell.StandardError, old.Sigma);
                 // Not a number is only near itself; the rounding of a bound must not decide.
                 if (double.IsFinite(a) && double.IsFinite(p) ? Math.Abs(p - a) > bound + 1e-12 : !a.Equals(p))
                     differences.Add(new Difference(Change.Moved, old, cell, bound));

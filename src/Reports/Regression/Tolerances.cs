@@ -9,25 +9,33 @@ namespace EditUnlearn.Reports.Regression;
 /// </summary>
 public sealed class Tolerances
 {
+    private const double DefaultSpread = 2;
     private readonly IReadOnlyDictionary<string, Tolerance> _byMetric;
 
     private Tolerances(IReadOnlyDictionary<string, Tolerance> byMetric) => _byMetric = byMetric;
 
-    /// <summary>What a metric is allowed: the largest of the three.</summary>
+    /// <summary>What a metric is allowed: the largest of the four.</summary>
     /// <param name="Absolute">In units of the metric.</param>
     /// <param name="Relative">Share of the accepted value.</param>
     /// <param name="Sigma">Standard errors of the present value.</param>
-    public sealed record Tolerance(double Absolute, double Relative, double Sigma)
+    /// <param name="Spread">Standard deviations over seeds of the accepted value, where it has one.</param>
+    public sealed record Tolerance(double Absolute, double Relative, double Sigma, double Spread = DefaultSpread)
     {
         /// <summary>The bound for one cell.</summary>
-        public double Of(double accepted, double standardError) =>
-            Math.Max(Absolute, Math.Max(Relative * Math.Abs(accepted), Sigma * standardError));
+        /// <param name="accepted">The accepted value.</param>
+        /// <param name="standardError">Of the present value.</param>
+        /// <param name="sigma">Of the accepted value over seeds; null for a single seed.</param>
+        public double Of(double accepted, double standardError, double? sigma = null) =>
+            Math.Max(
+                Math.Max(Absolute, Relative * Math.Abs(accepted)),
+                Math.Max(Sigma * standardError, Spread * (sigma ?? 0))
+            );
     }
 
     /// <summary>Of a column of the tables.</summary>
     public Tolerance Of(string metric) => _byMetric.TryGetValue(metric, out var own) ? own : _byMetric["*"];
 
-    /// <summary>Reads <c>metric,abs,rel,sigma</c>.</summary>
+    /// <summary>Reads <c>metric,abs,rel,sigma</c>, and <c>spread</c> where the file has it.</summary>
     /// <exception cref="InputException">The file is absent or wrong; every wrong line at once.</exception>
     public static Tolerances Read(string path)
     {
@@ -48,7 +56,13 @@ public sealed class Tolerances
                 );
                 return 0;
             }
-            if (!byMetric.TryAdd(fields["metric"], new Tolerance(Number("abs"), Number("rel"), Number("sigma"))))
+            var own = new Tolerance(
+                Number("abs"),
+                Number("rel"),
+                Number("sigma"),
+                fields.ContainsKey("spread") ? Number("spread") : DefaultSpread
+            );
+            if (!byMetric.TryAdd(fields["metric"], own))
                 problems.Add(new InputProblem(path, line, 0, $"the metric '{fields["metric"]}' stands there twice"));
         }
         if (!byMetric.ContainsKey("*"))

@@ -50,6 +50,12 @@ public static class Captions
                 "Bold: best of the unlearning and of the editing methods"
                     + (layout.Marks == Marks.All ? "; underlined: the two best of all." : ".")
             );
+        if (table.Cells.Where(c => c.Value is not null).Select(c => c.Seeds).ToList() is { Count: > 0 } seeds)
+            if (seeds.Max() > 1)
+                sentences.Add(
+                    $"Means over {(seeds.Min() == seeds.Max() ? "" : "up to ")}{seeds.Max()} seeds, ±: standard "
+                        + "deviation over them."
+                );
         sentences.Add("Gray: the model is broken, or nothing was forgotten.");
         if (layout.RiseOver is { } over)
             sentences.Add($"In brackets: rise over the split {over}.");

@@ -40,6 +40,9 @@ public static class CellFile
         "diverged",
     ];
 
+    // What only cells over several seeds have.
+    private static readonly string[] SeedColumns = ["seeds", "sigma"];
+
     private static readonly string[] Required =
     [
         "table",
@@ -54,43 +57,49 @@ public static class CellFile
         "printed",
     ];
 
-    /// <summary>Every cell on a line of its own, not rounded.</summary>
+    /// <summary>
+    /// Every cell on a line of its own, not rounded; with the columns of seeds where a cell has several.
+    /// </summary>
     public static string Write(IEnumerable<TableCell> cells)
     {
-        ArgumentNullException.ThrowIfNull(cells);
-        var csv = new StringBuilder().AppendJoin(',', Columns).Append('\n');
-        foreach (var c in cells)
-            csv.AppendJoin(
-                    ',',
-                    Csv.Quote(c.Name),
-                    c.Table,
-                    c.Profile,
-                    Csv.Quote(c.Model),
-                    Csv.Quote(c.Set),
-                    Csv.Quote(c.Data),
-                    Text(c.Size),
-                    Csv.Quote(c.Method),
-                    c.Target,
-                    Text(c.Merge),
-                    c.Split,
-                    c.Metric,
-                    c.Variant,
-                    Text(c.Value),
-                    Text(c.StandardError),
-                    Text(c.CiLow),
-                    Text(c.CiHigh),
-                    Text(c.Count),
-                    Text(c.Excluded),
-                    Csv.Quote(c.Printed),
-                    c.Rise,
-                    Flag(c.Bold),
-                    Flag(c.Underlined),
-                    Flag(c.Grey),
-                    Flag(c.Diverged)
-                )
-                .Append('\n');
+        var all = cells.ToList();
+        var seeds = all.Any(c => c.Seeds > 1);
+        var csv = new StringBuilder()
+            .AppendJoin(',', seeds ? [.. Columns, .. SeedColumns] : Columns)
+            .Append('\n');
+        foreach (var c in all)
+            csv.AppendJoin(',', seeds ? [.. Fields(c), Text(c.Seeds), Text(c.Sigma)] : Fields(c)).Append('\n');
         return csv.ToString();
     }
+
+    private static string[] Fields(TableCell c) =>
+        [
+            Csv.Quote(c.Name),
+            c.Table,
+            c.Profile,
+            Csv.Quote(c.Model),
+            Csv.Quote(c.Set),
+            Csv.Quote(c.Data),
+            Text(c.Size),
+            Csv.Quote(c.Method),
+            c.Target,
+            Text(c.Merge),
+            c.Split,
+            c.Metric,
+            c.Variant,
+            Text(c.Value),
+            Text(c.StandardError),
+            Text(c.CiLow),
+            Text(c.CiHigh),
+            Text(c.Count),
+            Text(c.Excluded),
+            Csv.Quote(c.Printed),
+            c.Rise,
+            Flag(c.Bold),
+            Flag(c.Underlined),
+            Flag(c.Grey),
+            Flag(c.Diverged),
+        ];
 
     /// <summary>Reads a file.</summary>
     /// <exception cref="InputException">It is absent or not such a file; every wrong field at once.</exception>
@@ -145,6 +154,8 @@ public static class CellFile
             CiHigh = line.Number("ci_high"),
             Count = line.Whole("n", 0),
             Excluded = line.Whole("excluded", 0),
+            Seeds = line.Whole("seeds", 1),
+            Sigma = line.Number("sigma"),
             Printed = line.Text("printed"),
             Rise = line.Text("rise"),
             Bold = line.Flag("bold"),

@@ -55,7 +55,7 @@ internal static class MarkingRule
         {
             var ranked = column
                 .Select(e =>
-                    (e.Cell, e.Family, Value: (e.HigherIsBetter ? -1 : 1) * Round(e.Cell.Value!.Value, decimals))
+                    (e.Cell, e.Family, Value: Ranked(e.Cell.Value!.Value, e.HigherIsBetter, decimals))
                 )
                 .ToList();
             foreach (var family in ranked.GroupBy(e => e.Family))
@@ -66,10 +66,22 @@ internal static class MarkingRule
             }
             if (marks != Marks.All)
                 continue;
-            // Competition rank: two tied firsts use up both places.
-            var second = ranked.Select(e => e.Value).Order().Take(2).Last();
-            foreach (var (cell, _, value) in ranked)
-                cell.Underlined = value <= second;
+            foreach (var cell in TwoBest(ranked.Select(e => (e.Cell, e.Value))))
+                cell.Underlined = true;
         }
+    }
+
+    /// <summary>A value as printed, turned so that the smaller one is the better.</summary>
+    public static double Ranked(double value, bool higherIsBetter, int decimals) =>
+        (higherIsBetter ? -1 : 1) * Round(value, decimals);
+
+    /// <summary>The two best of a column by competition rank: two tied firsts use up both places.</summary>
+    public static IEnumerable<T> TwoBest<T>(IEnumerable<(T Item, double Ranked)> column)
+    {
+        var all = column.ToList();
+        if (all.Count == 0)
+            return [];
+        var second = all.Select(e => e.Ranked).Order().Take(2).Last();
+        return all.Where(e => e.Ranked <= second).Select(e => e.Item);
     }
 }

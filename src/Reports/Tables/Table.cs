@@ -110,6 +110,8 @@ public sealed class Table
             CiHigh = score?.CiHigh,
             Count = score?.Count ?? 0,
             Excluded = score?.Excluded ?? 0,
+            Seeds = score?.Seeds ?? 1,
+            Sigma = score?.Sigma,
             Diverged = score?.Diverged ?? false,
             Printed = score?.Mean is { } mean ? Print(mean, Layout.Decimals) : Dash,
         };
@@ -139,6 +141,13 @@ public sealed class Table
             return "";
         var rise = MarkingRule.Round(value - other, Layout.Decimals);
         return rise > 0 ? Print(rise, Layout.Decimals) : "";
+    }
+
+    /// <summary>The standard deviation over seeds as a table prints it behind the mean; empty for a single seed.</summary>
+    public string PrintedSigma(TableCell cell)
+    {
+        ArgumentNullException.ThrowIfNull(cell);
+        return cell.Sigma is { } sigma ? Print(sigma, Layout.Decimals) : "";
     }
 
     /// <summary>A number as a table prints it.</summary>

@@ -38,7 +38,7 @@ public static class TableRenderer
                                 Label = r.Family is null
                                     ? $@"\textit{{{Reports.Latex.Escape(r.Label)}}}"
                                     : Reports.Latex.Escape(r.Label),
-                                Cells = Row(table, b, r).Select(Marked).ToList(),
+                                Cells = Row(table, b, r).Select(c => Marked(c, table.PrintedSigma(c))).ToList(),
                             })
                             .ToList(),
                     })
@@ -58,8 +58,9 @@ public static class TableRenderer
     public static string Plain(Table table)
     {
         ArgumentNullException.ThrowIfNull(table);
-        const int Width = 7;
         var layout = table.Layout;
+        string Shown(TableCell c) => c.Printed + (c.Sigma is null ? "" : "±" + table.PrintedSigma(c));
+        var width = Math.Max(7, table.Cells.Max(c => Shown(c).Length) + 2);
         var labels = layout.Blocks.SelectMany(b => b.Rows.Select(r => r.Label)).Max(l => l.Length) + 2;
         var columns = layout.Groups.SelectMany(g => g.Columns.Select(c => (Group: g, Columns: c))).ToList();
         string Line(string label, IEnumerable<string> parts) =>
@@ -67,15 +68,15 @@ public static class TableRenderer
         List<string> lines =
         [
             $"Table {layout.Name["table".Length..]}, {string.Join(", ", layout.Groups.Select(g => g.Label))}",
-            Line("", columns.Select(c => $" {c.Columns.Split}".PadRight(Width * c.Columns.Metrics.Count))),
-            Line("", columns.SelectMany(c => c.Columns.Metrics.Select(m => Label(m).PadLeft(Width)))),
+            Line("", columns.Select(c => $" {c.Columns.Split}".PadRight(width * c.Columns.Metrics.Count))),
+            Line("", columns.SelectMany(c => c.Columns.Metrics.Select(m => Label(m).PadLeft(width)))),
         ];
         foreach (var block in layout.Blocks)
         {
             if (block.Label.Length > 0)
                 lines.Add(block.Label);
             foreach (var row in block.Rows)
-                lines.Add(Line("  " + row.Label, Row(table, block, row).Select(c => c.Printed.PadLeft(Width))));
+                lines.Add(Line("  " + row.Label, Row(table, block, row).Select(c => Shown(c).PadLeft(width))));
         }
         return string.Join('\n', lines);
     }
@@ -110,6 +111,7 @@ public static class TableRenderer
                 {
                     var printed =
                         cell.Printed
+                        + (cell.Sigma is null ? "" : $" ± {table.PrintedSigma(cell)}")
                         + (cell.Rise.Length > 0 ? $" ({cell.Rise}↑)" : "")
                         + (cell.Diverged && cell.Metric == ColumnNames.Rouge1 ? "†" : "");
                     text.Append(' ')
@@ -188,7 +190,7 @@ public static class TableRenderer
 
     private static string Label(string metric) => ScoreColumn.Get(metric).Heading;
 
-    private static string Marked(TableCell cell)
+    private static string Marked(TableCell cell, string sigma)
     {
         if (cell.Value is null)
             return "---";
@@ -199,6 +201,8 @@ public static class TableRenderer
             text = $@"\underline{{{text}}}";
         if (cell.Bold)
             text = $@"\textbf{{{text}}}";
+        if (sigma.Length > 0)
+            text += $@"\,{{\scriptsize$\pm${sigma[(sigma.StartsWith("0.", StringComparison.Ordinal) ? 1 : 0)..]}}}";
         if (cell.Diverged && cell.Metric == ColumnNames.Rouge1)
             text += @"\textsuperscript{\dag}";
         return cell.Grey ? $@"\textcolor{{gray}}{{{text}}}" : text;
