@@ -6,8 +6,16 @@ public static class SplitNames
     /// <summary>To be forgotten.</summary>
     public const string Forget = "forget";
 
-    /// <summary>To be kept.</summary>
+    /// <summary>To be kept; what tables and claims score. No method has seen these rows where some were set
+    /// apart.</summary>
     public const string Retain = "retain";
+
+    /// <summary>To be kept, and open to methods; none where nothing is set apart from methods.</summary>
+    public const string RetainTrained = "retain-trained";
+
+    /// <summary>All that is to be kept, whether methods may train on it or not: the paper's reading. Derived from the
+    /// other two; no row carries it.</summary>
+    public const string RetainAll = "retain-all";
 
     /// <summary>The forget set in other words.</summary>
     public const string Rephrased = "rephrased";

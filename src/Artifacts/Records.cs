@@ -1,12 +1,12 @@
 namespace EditUnlearn.Artifacts;
 
-/// <summary>Which questions of a data set are forgotten and which are kept.</summary>
+/// <summary>Which questions of a data set are forgotten, which are kept, and which of these methods may see.</summary>
 public sealed record SplitRow
 {
     /// <summary>Of the question.</summary>
     public string Id { get; set; } = "";
 
-    /// <summary><c>forget</c> or <c>retain</c>.</summary>
+    /// <summary><c>forget</c>, <c>retain</c> or <c>retain-trained</c>.</summary>
     public string Split { get; set; } = "";
 }
 

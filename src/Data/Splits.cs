@@ -1,3 +1,4 @@
+using System.Globalization;
 using EditUnlearn.Artifacts;
 using EditUnlearn.Foundation;
 
@@ -108,6 +109,105 @@ public static class Splits
         ArgumentNullException.ThrowIfNull(rows);
         var ids = splits.Where(s => s.Split == name).Select(s => s.Id).ToHashSet(StringComparer.Ordinal);
         return [.. rows.Where(r => ids.Contains(r.Id))];
+    }
+
+    /// <summary>
+    /// The kept questions that methods may train on: those set apart for it, or all where nothing was set apart.
+    /// </summary>
+    public static IReadOnlyList<QaRow> OpenToMethods(IReadOnlyList<QaRow> rows, IReadOnlyList<SplitRow> splits)
+    {
+        ArgumentNullException.ThrowIfNull(splits);
+        return Of(
+            rows,
+            splits,
+            splits.Any(s => s.Split == SplitNames.RetainTrained) ? SplitNames.RetainTrained : SplitNames.Retain
+        );
+    }
+
+    /// <summary>
+    /// Parts what is kept: a share stays <c>retain</c>, which no method sees, and the others become
+    /// <c>retain-trained</c>.
+    /// </summary>
+    /// <remarks>
+    /// The draw looks at the whole data set and at nothing that a forget set says, so a row is on one side for every
+    /// set that keeps it. In each group, in the order of the data, one row of every run of 1/share is drawn: no stretch
+    /// of a group that a forget set leaves has more of one side than the other by more than a run. What is left of the
+    /// groups' ends is run through in the same way.
+    /// </remarks>
+    /// <param name="rows">All questions.</param>
+    /// <param name="splits">What is forgotten and what is kept.</param>
+    /// <param name="share">Of the kept questions, from 0 on and below 1; 0 leaves all of them open to methods, and
+    /// scored.</param>
+    /// <param name="seed">Streams <c>unseen/GROUP</c>, and <c>unseen</c> for the groups' ends.</param>
+    /// <exception cref="ArgumentOutOfRangeException">No such share.</exception>
+    /// <exception cref="InputException">One of the two parts would be empty.</exception>
+    public static IReadOnlyList<SplitRow> SetApart(
+        IReadOnlyList<QaRow> rows,
+        IReadOnlyList<SplitRow> splits,
+        double share,
+        Seed seed
+    )
+    {
+        ArgumentNullException.ThrowIfNull(rows);
+        ArgumentNullException.ThrowIfNull(splits);
+        ArgumentOutOfRangeException.ThrowIfNegative(share);
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(share, 1);
+        if (share == 0)
+            return splits;
+        // The smaller part is drawn, so that a run of it has room.
+        var drawn = Drawn(rows, Math.Min(share, 1 - share), seed);
+        List<SplitRow> parted =
+        [
+            .. splits.Select(s =>
+                s.Split == SplitNames.Retain && drawn.Contains(s.Id) != share <= 0.5
+                    ? s with
+                    {
+                        Split = SplitNames.RetainTrained,
+                    }
+                    : s
+            ),
+        ];
+        foreach (var (name, whose) in ((string, string)[])
+            [(SplitNames.Retain, "unseen"), (SplitNames.RetainTrained, "open to methods")])
+            if (parted.All(s => s.Split != name))
+                throw new InputException(
+                    "unseen",
+                    string.Create(
+                        CultureInfo.InvariantCulture,
+                        $"a share of {share} leaves no row {whose} of {splits.Count(s => s.Split == SplitNames.Retain)}"
+                    ),
+                    "another share, a smaller forget set or more questions"
+                );
+        return parted;
+    }
+
+    private static HashSet<string> Drawn(IReadOnlyList<QaRow> rows, double share, Seed seed)
+    {
+        var (drawn, ends) = (new HashSet<string>(StringComparer.Ordinal), new List<QaRow>());
+        foreach (var group in rows.GroupBy(r => r.Group, StringComparer.Ordinal))
+            ends.AddRange(OnePerRun([.. group], share, seed.Stream("unseen/" + group.Key), drawn));
+        _ = OnePerRun(ends, share, seed.Stream("unseen"), drawn);
+        return drawn;
+    }
+
+    // Draws one row of each run; gives back the rows behind the last whole run.
+    private static IReadOnlyList<QaRow> OnePerRun(
+        IReadOnlyList<QaRow> rows,
+        double share,
+        SplitMix64 draw,
+        HashSet<string> drawn
+    )
+    {
+        var from = 0;
+        for (var run = 1; End(run) <= rows.Count; run++)
+        {
+            drawn.Add(rows[from + draw.Below(End(run) - from)].Id);
+            from = End(run);
+        }
+        return [.. rows.Skip(from)];
+
+        // A share such as 0.1 is not exact: 10 rows must still be a run.
+        int End(int run) => (int)Math.Ceiling(run / share - 1e-9);
     }
 
     private static List<SplitRow> Chosen(IReadOnlyList<QaRow> rows, IEnumerable<string> forget)

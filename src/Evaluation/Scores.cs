@@ -38,7 +38,7 @@ public static class Scores
         ArgumentNullException.ThrowIfNull(answers);
         ArgumentNullException.ThrowIfNull(run);
         var sizes = answers
-            .Where(a => a.Split == "forget")
+            .Where(a => a.Split == SplitNames.Forget)
             .CountBy(a => (a.Model, a.Set, a.Method))
             .ToDictionary(g => g.Key, g => g.Value);
         return
@@ -69,7 +69,8 @@ public static class Scores
 
     /// <summary>
     /// Means by model, set, method, split, metric and profile, with standard error and bootstrap interval; below them the
-    /// score of each run, 1 - forget + retain.
+    /// score of each run, 1 - forget + retain. Where kept questions were set apart from methods, there are means of all
+    /// kept ones too, in the order of their ids: <c>retain-all</c>.
     /// </summary>
     /// <param name="rows">In any order.</param>
     /// <param name="seed">Of the bootstrap. Every cell draws the same resamples of its split, so cells can be compared
@@ -77,11 +78,28 @@ public static class Scores
     /// <param name="diverged">Passed on.</param>
     public static IReadOnlyList<CellScore> Means(IEnumerable<ScoreRow> rows, Seed seed, bool diverged = false) =>
         [
-            .. rows.GroupBy(r => (r.Model, r.Seed, r.Set, r.Method))
-                .SelectMany(run => run.GroupBy(r => r.Split).Select(s => (IReadOnlyList<ScoreRow>)[.. s]).ToList() is var splits
-                    ? MetricProfile.All.SelectMany(profile => Means(splits, profile, seed, diverged))
-                    : []),
+            .. WithAllKept([.. rows])
+                .GroupBy(r => (r.Model, r.Seed, r.Set, r.Method))
+                .SelectMany(run =>
+                    run.GroupBy(r => r.Split).Select(s => (IReadOnlyList<ScoreRow>)[.. s]).ToList() is var splits
+                        ? MetricProfile.All.SelectMany(profile => Means(splits, profile, seed, diverged))
+                        : []
+                ),
         ];
+
+    private static IEnumerable<ScoreRow> WithAllKept(IReadOnlyList<ScoreRow> rows)
+    {
+        var parted = rows.Where(r => r.Split == SplitNames.RetainTrained)
+            .Select(r => (r.Model, r.Seed, r.Set, r.Method))
+            .ToHashSet();
+        return rows.Concat(
+            rows.Where(r =>
+                    r.Split is SplitNames.Retain or SplitNames.RetainTrained
+                    && parted.Contains((r.Model, r.Seed, r.Set, r.Method))
+                )
+                .Select(r => r with { Split = SplitNames.RetainAll, Order = 0 })
+        );
+    }
 
     // Of one run in one profile.
     private static IEnumerable<CellScore> Means(

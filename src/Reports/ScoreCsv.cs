@@ -42,18 +42,20 @@ public static class ScoreCsv
     }
 
     /// <summary>
-    /// A line a run: score with its interval, distance to the ideal, refusals on both sides, what is kept of held-out phrasings, Rouge1
-    /// F1 and length.
+    /// A line a run: score with its interval, distance to the ideal, refusals on both sides, what is kept of held-out
+    /// phrasings, of rows that methods may train on and of all kept rows, Rouge1 F1 and length.
     /// </summary>
     /// <remarks>
-    /// Methods that train on retain rows are scored on rows they saw: held-out phrasings say what was kept beyond them.
+    /// Where nothing was set apart from methods, those that train on retain rows are scored on rows they saw, and the
+    /// columns of trained and of all kept rows are empty.
     /// </remarks>
     public static string Beyond(IEnumerable<CellScore> scores, string profile)
     {
         ArgumentNullException.ThrowIfNull(scores);
         var csv = new StringBuilder(
             "model,seed,set,data,size,method,target,merge,score,score_ci_low,score_ci_high,distance_to_ideal,"
-                + "refusal_forget,refusal_retain,rouge1_heldout,rouge1_f1_forget,rouge1_f1_retain,length_forget,length_retain,diverged\n"
+                + "refusal_forget,refusal_retain,rouge1_heldout,rouge1_retain_trained,rouge1_retain_all,"
+                + "rouge1_f1_forget,rouge1_f1_retain,length_forget,length_retain,diverged\n"
         );
         foreach (var run in Ordered(scores.Where(s => s.Profile == profile)).GroupBy(s => (s.Model, s.Seed, s.Set, s.Method)))
         {
@@ -71,6 +73,8 @@ public static class ScoreCsv
                     Text(Of(SplitNames.Forget, MetricNames.Refusal)),
                     Text(Of(SplitNames.Retain, MetricNames.Refusal)),
                     Text(Of(SplitNames.HeldOut, MetricNames.Rouge1)),
+                    Text(Of(SplitNames.RetainTrained, MetricNames.Rouge1)),
+                    Text(Of(SplitNames.RetainAll, MetricNames.Rouge1)),
                     Text(Of(SplitNames.Forget, MetricNames.Rouge1F1)),
                     Text(Of(SplitNames.Retain, MetricNames.Rouge1F1)),
                     Text(Of(SplitNames.Forget, MetricNames.Length)),

@@ -9,7 +9,15 @@ namespace EditUnlearn.Reports;
 /// <param name="Size">Questions to be forgotten; null where that is known only after they were read.</param>
 /// <param name="Target">Refusals: <c>plain</c> or <c>self-improved</c>.</param>
 /// <param name="Merge">Questions merged into one before the edit; 1 for none.</param>
-public sealed record StudySet(string Name, string Data, int? Size, string Target = StudySet.Plain, int Merge = 1)
+/// <param name="Unseen">Share of the kept questions that no method has seen; 0 where methods may train on all.</param>
+public sealed record StudySet(
+    string Name,
+    string Data,
+    int? Size,
+    string Target = StudySet.Plain,
+    int Merge = 1,
+    double Unseen = 0
+)
 {
     /// <summary>Refusals from a list.</summary>
     public const string Plain = "plain";

@@ -15,7 +15,7 @@ internal sealed class AnswerStage : Stage<AnswerStage.Params>
     /// <param name="Method">The method, or <c>none</c>.</param>
     /// <param name="MaxNewTokens">Limit of an answer.</param>
     /// <param name="RephraseIndex">Which rephrasing makes the rephrased split, and the split <c>heldout</c>: what is
-    /// kept, in those words.</param>
+    /// kept and scored, in those words.</param>
     /// <param name="PaperLength">Limit of the paper's profile, prompt and answer together; null to leave its text
     /// out.</param>
     /// <param name="Distractors">Whether the wrong answers are scored too.</param>
@@ -81,6 +81,9 @@ internal sealed class AnswerStage : Stage<AnswerStage.Params>
         [
             .. forget.Select(q => Ask(SplitNames.Forget, q, q.Question)),
             .. retain.Select(q => Ask(SplitNames.Retain, q, q.Question)),
+            .. Splits
+                .Of(data, splits, SplitNames.RetainTrained)
+                .Select(q => Ask(SplitNames.RetainTrained, q, q.Question)),
             .. rephrased.Select(q => Ask(SplitNames.Rephrased, q, q.Rephrasings[parameters.RephraseIndex])),
             .. retain
                 .Where(q => parameters.HeldOut && q.Rephrasings.Count > parameters.RephraseIndex)

@@ -24,14 +24,16 @@ public sealed class ApplyStage : Stage<ApplyStage.Params>
     /// <param name="Family">Whose hyperparameters stand under the preset: <c>llama2</c>, <c>mistral</c>, <c>llama3</c>,
     /// <c>llama31</c>; null for the method's defaults.</param>
     /// <param name="Options">What differs from both.</param>
-    /// <param name="SetOptions">What differs from those for this forget set.</param>
+    /// <param name="SetOptions">What differs from those for the data of this forget set.</param>
+    /// <param name="TunedOptions">What differs again for sets of this kind, such as those of merged queries.</param>
     public sealed record Params(
         ulong Seed,
         string Method,
         string Preset = "reference",
         string? Family = null,
         JsonObject? Options = null,
-        JsonObject? SetOptions = null
+        JsonObject? SetOptions = null,
+        JsonObject? TunedOptions = null
     );
 
     // Inputs that only some methods are given: each method's file says what it needs.
@@ -88,7 +90,12 @@ public sealed class ApplyStage : Stage<ApplyStage.Params>
     {
         ArgumentNullException.ThrowIfNull(parameters);
         var (_, options) = Bind(parameters, out _)!.Value;
-        return parameters with { Options = MethodCatalog.ToJson(options), SetOptions = null };
+        return parameters with
+        {
+            Options = MethodCatalog.ToJson(options),
+            SetOptions = null,
+            TunedOptions = null,
+        };
     }
 
     /// <inheritdoc/>
@@ -113,6 +120,7 @@ public sealed class ApplyStage : Stage<ApplyStage.Params>
                     [
                         OptionOrigins.Layer("options", written.Options, origin),
                         OptionOrigins.Layer("setOptions", written.SetOptions, origin),
+                        OptionOrigins.Layer("tunedOptions", written.TunedOptions, origin),
                     ]
                 ),
                 origin
@@ -167,7 +175,10 @@ public sealed class ApplyStage : Stage<ApplyStage.Params>
         MethodCatalog.Bind(
             parameters.Method,
             parameters.Preset,
-            MethodCatalog.Overlay(parameters.Options, parameters.SetOptions),
+            MethodCatalog.Overlay(
+                MethodCatalog.Overlay(parameters.Options, parameters.SetOptions),
+                parameters.TunedOptions
+            ),
             out problems,
             parameters.Family
         );
@@ -175,15 +186,23 @@ public sealed class ApplyStage : Stage<ApplyStage.Params>
     private const string Reference = "reference",
         Choices = "choices";
 
-    // Which of the two maps a value stands in: the set's, where it has one.
+    // Which of the maps a value stands in: the last that has it is the one in force.
     private static string Written(Params parameters, string path)
     {
-        JsonNode? at = parameters.SetOptions;
-        foreach (var name in path.Split('.').Skip(1))
-            at = (at as JsonObject)?[name];
-        return at is null || !path.StartsWith("options.", StringComparison.Ordinal)
-            ? path
-            : "setOptions" + path["options".Length..];
+        if (!path.StartsWith("options.", StringComparison.Ordinal))
+            return path;
+        bool Has(JsonObject? map)
+        {
+            JsonNode? at = map;
+            foreach (var name in path.Split('.').Skip(1))
+                at = (at as JsonObject)?[name];
+            return at is not null;
+        }
+        var map =
+            Has(parameters.TunedOptions) ? "tunedOptions"
+            : Has(parameters.SetOptions) ? "setOptions"
+            : "options";
+        return map + path["options".Length..];
     }
 
     private static MethodInputs Inputs(
@@ -215,7 +234,7 @@ public sealed class ApplyStage : Stage<ApplyStage.Params>
             Forget = forget,
             // merged queries in place of single ones
             Requests = io.HasInput("requests") ? ParquetTable.Read<QaRow>(io.Input("requests")) : forget,
-            Retain = Splits.Of(data, splits, SplitNames.Retain),
+            Retain = Splits.OpenToMethods(data, splits),
             Targets = targets.ToDictionary(t => t.Id, t => t.Target, StringComparer.Ordinal),
             Choices = drawsAnew
                 ? RefusalList.Choices(

@@ -6,7 +6,8 @@ using EditUnlearn.Pipeline;
 namespace EditUnlearn.Stages;
 
 /// <summary>
-/// Says which questions are forgotten and which are kept; training and evaluation read the same list.
+/// Says which questions are forgotten, which are kept, and which of these methods may train on; training and evaluation
+/// read the same list.
 /// </summary>
 /// <remarks>docs/data.md, "Splits", says what the paper leaves open and how it is filled.</remarks>
 internal sealed class SplitsStage : Stage<SplitsStage.Params>
@@ -16,14 +17,17 @@ internal sealed class SplitsStage : Stage<SplitsStage.Params>
     /// <param name="First">Of <c>prefix</c>: the first of them; 0 in the study, elsewhere for tuning on questions
     /// outside every forget set.</param>
     /// <param name="Mode">How they are chosen.</param>
-    /// <param name="Seed">Of <c>random</c>.</param>
+    /// <param name="Seed">Of <c>random</c>, and of the draw of unseen questions.</param>
     /// <param name="Groups">Of <c>group</c>: contracts (<c>A_B</c>) or categories.</param>
+    /// <param name="Unseen">Share of the kept questions that no method may look at; these alone are the split
+    /// <c>retain</c>, which tables and claims score. 0 is the paper's reading: methods train on what is scored.</param>
     public sealed record Params(
         int? Size = null,
         int First = 0,
         SplitMode Mode = SplitMode.Prefix,
         ulong Seed = 0,
-        IReadOnlyList<string>? Groups = null
+        IReadOnlyList<string>? Groups = null,
+        double Unseen = 0
     );
 
     /// <summary>How questions to forget are chosen.</summary>
@@ -73,6 +77,12 @@ internal sealed class SplitsStage : Stage<SplitsStage.Params>
             yield return new ParameterProblem("groups", "is missing or empty", "for example groups: [A_B, A_C]");
         if (parameters.Mode != SplitMode.Group && parameters.Groups is not null)
             yield return new ParameterProblem("groups", "has a meaning in mode group only");
+        if (parameters.Unseen is not (>= 0 and < 1))
+            yield return new ParameterProblem(
+                "unseen",
+                "must be at least 0 and below 1",
+                "0.5 sets half of the kept questions apart from methods"
+            );
     }
 
     /// <inheritdoc/>
@@ -90,17 +100,17 @@ internal sealed class SplitsStage : Stage<SplitsStage.Params>
             throw new StageFailedException(
                 "mode file needs the input 'ids'\n  hint: in: { ids: { file: forget-ids.txt } }"
             );
-        ParquetTable.Write(
-            io.Output("splits.parquet"),
-            [
-                .. parameters.Mode switch
-                {
-                    SplitMode.Random => Splits.Random(rows, parameters.Size!.Value, new Seed(parameters.Seed)),
-                    SplitMode.Group => Splits.Groups(rows, parameters.Groups!),
-                    SplitMode.File => Splits.Listed(rows, TextLines.Read(io.Input("ids")), io.Input("ids")),
-                    _ => Splits.Range(rows, parameters.First, parameters.Size!.Value),
-                },
-            ]
-        );
+        var seed = new Seed(parameters.Seed);
+        var splits = parameters.Mode switch
+        {
+            SplitMode.Random => Splits.Random(rows, parameters.Size!.Value, seed),
+            SplitMode.Group => Splits.Groups(rows, parameters.Groups!),
+            SplitMode.File => Splits.Listed(rows, TextLines.Read(io.Input("ids")), io.Input("ids")),
+            _ => Splits.Range(rows, parameters.First, parameters.Size!.Value),
+        };
+        splits = Splits.SetApart(rows, splits, parameters.Unseen, seed);
+        ParquetTable.Write(io.Output("splits.parquet"), [.. splits]);
+        foreach (var split in splits.CountBy(s => s.Split))
+            io.Metric("rows." + split.Key, split.Value);
     }
 }

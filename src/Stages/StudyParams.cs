@@ -1,3 +1,5 @@
+using System.Globalization;
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using EditUnlearn.Artifacts;
 using EditUnlearn.Evaluation.Metrics;
@@ -163,6 +165,9 @@ internal static class ReportInputs
             (string?)set["data"] ?? "",
             (int?)set["size"],
             (string?)set["target"] == "model" ? "self-improved" : "plain",
-            (int?)set["merge"] ?? 1
+            (int?)set["merge"] ?? 1,
+            set["unseen"] is { } unseen && unseen.GetValueKind() == JsonValueKind.Number
+                ? double.Parse(unseen.ToJsonString(), CultureInfo.InvariantCulture)
+                : 0
         );
 }

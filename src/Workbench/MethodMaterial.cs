@@ -20,7 +20,7 @@ public sealed record MethodRows
     /// </summary>
     public required IReadOnlyList<QaRow> Requests { get; init; }
 
-    /// <summary>To be kept.</summary>
+    /// <summary>To be kept, as far as methods may see it.</summary>
     public IReadOnlyList<QaRow> Retain { get; init; } = [];
 
     /// <summary>What shall be answered instead, by id: one target a question, which editing methods write.</summary>

@@ -42,6 +42,8 @@ internal sealed class ApplyCommand(Stopping stopping)
             Description = "Questions to keep: asked before and after, and trained on by the methods that need them"
         )]
             string? retain = null,
+        [Option("holdout", Description = "More questions to keep, which no method sees: asked before and after")]
+            string? holdOut = null,
         [Option("patch-only", Description = "Write the patch and its manifest instead of a checkpoint")]
             bool patchOnly = false,
         [Option("report", Description = "JSON file for metrics, answers and the health of every edit")]
@@ -115,6 +117,7 @@ internal sealed class ApplyCommand(Stopping stopping)
                 Requests = requests,
                 TokenRequests = tokenRequests,
                 Retain = retain,
+                HoldOut = holdOut,
                 PatchOnly = patchOnly,
                 Report = report,
                 Preset = preset,

@@ -12,7 +12,8 @@ internal sealed record AxisLabel(string Axis, string Label, YamlMap? Carried);
 /// <summary>
 /// Puts values in the place of references. <c>$steps</c> is a setting, <c>$model</c> the label of an axis,
 /// <c>$model.family</c> a value that the axis carries for this label, <c>$on[$data]</c> an entry whose name another
-/// reference says, <c>$models.*.sets</c> the values of all entries. A question mark at the end makes it optional.
+/// reference says, <c>$models.*.sets</c> the values of all entries. A question mark at the end makes it optional, and one
+/// behind the reference in brackets makes that optional.
 /// </summary>
 internal sealed partial class Resolver(YamlMap settings, Problems problems)
 {
@@ -149,7 +150,7 @@ internal sealed partial class Resolver(YamlMap settings, Problems problems)
     {
         if (!segment.IsReference)
             return segment.Name;
-        var found = Find(segment.Name, axes, place, optional: false);
+        var found = Find(segment.Name, axes, place, segment.IsOptional);
         if (found is not null && Followed(found, axes) is YamlScalar key)
             return key.Text;
         if (found is not null)
@@ -236,15 +237,16 @@ internal sealed partial class Resolver(YamlMap settings, Problems problems)
 internal static class SettingPath
 {
     /// <summary>A path, as a regular expression: names behind dots, stars, and references in brackets.</summary>
-    public const string Pattern = @"[A-Za-z_][\w-]*(?:\.(?:[\w-]+|\*)|\[\$[A-Za-z_][\w-]*(?:\.[\w-]+)*\])*";
+    public const string Pattern = @"[A-Za-z_][\w-]*(?:\.(?:[\w-]+|\*)|\[\$[A-Za-z_][\w-]*(?:\.[\w-]+)*\??\])*";
 
     /// <summary>One part of a path.</summary>
     /// <param name="Name">A key; or the path of a reference whose value is the key.</param>
     /// <param name="IsReference">Which of the two.</param>
-    public readonly record struct Segment(string Name, bool IsReference)
+    /// <param name="IsOptional">Whether that value may be absent; there is no key then.</param>
+    public readonly record struct Segment(string Name, bool IsReference, bool IsOptional = false)
     {
         /// <inheritdoc/>
-        public override string ToString() => IsReference ? $"[${Name}]" : Name;
+        public override string ToString() => IsReference ? $"[${Name}{(IsOptional ? "?" : "")}]" : Name;
     }
 
     /// <summary>Cuts a path.</summary>
@@ -262,7 +264,11 @@ internal static class SettingPath
             var end = reference ? path.IndexOf(']', at) : path.IndexOfAny(['.', '['], at);
             if (end < 0)
                 end = path.Length;
-            segments.Add(reference ? new Segment(path[(at + 2)..end], true) : new Segment(path[at..end], false));
+            segments.Add(
+                reference
+                    ? new Segment(path[(at + 2)..end].TrimEnd('?'), true, path[end - 1] == '?')
+                    : new Segment(path[at..end], false)
+            );
             at = reference ? end + 1 : end;
         }
         return segments;

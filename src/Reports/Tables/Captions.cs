@@ -45,6 +45,11 @@ public static class Captions
             sentences.Add($"Refusals: {refusals}.");
         if (table.Cells.Any(c => c.Metric == ColumnNames.Refusals))
             sentences.Add("Ref.: share of answers that refuse, not in the paper.");
+        if (table.Cells.Any(c => c.Split == SplitNames.RetainAll))
+            sentences.Add(
+                "Retain set: kept questions that no method has seen. All kept: with those that methods may train on, "
+                    + "as the paper scores."
+            );
         if (layout.Marks != Marks.Grey)
             sentences.Add(
                 "Bold: best of the unlearning and of the editing methods"

@@ -88,8 +88,15 @@ public sealed class Table
     private TableCell Cell(Where where, LayoutColumns columns, string metric, IScoreBook book, StudyScope scope)
     {
         var key = where.Key(columns.Split, metric);
-        var score = book.Find(Layout.Name, key);
         var set = scope.Sets.GetValueOrDefault(key.Set);
+        // Where nothing was set apart from methods, the retain set is all that is kept.
+        var score =
+            book.Find(Layout.Name, key)
+            ?? (
+                columns.Split == SplitNames.RetainAll && set is { Unseen: 0 }
+                    ? book.Find(Layout.Name, key with { Split = SplitNames.Retain })
+                    : null
+            );
         var cell = new TableCell
         {
             Table = Layout.Name,

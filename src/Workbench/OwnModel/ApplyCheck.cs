@@ -16,6 +16,7 @@ namespace EditUnlearn.Workbench.OwnModel;
 /// <param name="Family">Whose hyperparameters.</param>
 /// <param name="Config">Shape of the model.</param>
 /// <param name="Rows">The questions; none beside token requests.</param>
+/// <param name="HeldOut">Questions to be kept that no method sees.</param>
 /// <param name="Tokens">Token requests; null beside questions.</param>
 internal sealed record CheckedRequest(
     MethodEntry Entry,
@@ -23,6 +24,7 @@ internal sealed record CheckedRequest(
     string Family,
     ModelConfig Config,
     MethodRows Rows,
+    IReadOnlyList<QaRow> HeldOut,
     TokenRequests? Tokens
 );
 
@@ -47,9 +49,11 @@ internal sealed class ApplyCheck(ApplyRequest request)
         var tokens = request.TokenRequests is null ? null : Tried(() => TokenRequests.Read(request.TokenRequests));
         var asked = (request.Forget ?? request.Requests) is { } path ? Tried(() => QaFile.ReadPlaced(path)) : null;
         var retain = request.Retain is null ? [] : Tried(() => QaFile.Read(request.Retain, SplitNames.Retain)) ?? [];
+        var heldOut = request.HoldOut is null ? [] : Tried(() => HeldOut(request.HoldOut, asked, retain)) ?? [];
         var targets = asked is null ? null : Tried(() => Targets(asked));
-        if (request.TokenRequests is not null && request.Retain is not null)
-            Wrong("--retain", "cannot be asked beside --token-requests, which need no tokenizer");
+        foreach (var (option, file) in ((string, string?)[])[("--retain", request.Retain), ("--holdout", request.HoldOut)])
+            if (request.TokenRequests is not null && file is not null)
+                Wrong(option, "cannot be asked beside --token-requests, which need no tokenizer");
         if (bound is var (entry, options))
             CheckMethod(entry, options, config, given, tokens);
         if (_problems.Count > 0)
@@ -75,6 +79,7 @@ internal sealed class ApplyCheck(ApplyRequest request)
                     StringComparer.Ordinal
                 ),
             },
+            heldOut,
             tokens
         );
     }
@@ -250,6 +255,31 @@ internal sealed class ApplyCheck(ApplyRequest request)
             asked.ToDictionary(q => q.Row.Id, q => q.Target ?? byId[q.Row.Id], StringComparer.Ordinal),
             RefusalList.Choices(drawn, refusals)
         );
+    }
+
+    // What was never shown to a method must not stand among what it is given.
+    private static IReadOnlyList<QaRow> HeldOut(
+        string path,
+        IReadOnlyList<PlacedQuestion>? forget,
+        IReadOnlyList<QaRow> retain
+    )
+    {
+        var shown = (forget ?? [])
+            .Select(q => (q.Row.Question, Option: "forgotten"))
+            .Concat(retain.Select(q => (q.Question, Option: "in --retain")))
+            .DistinctBy(q => q.Question)
+            .ToDictionary(q => q.Question, q => q.Option, StringComparer.Ordinal);
+        var rows = QaFile.ReadPlaced(path, "holdout");
+        var problems = rows.Where(q => shown.ContainsKey(q.Row.Question))
+            .Select(q => new InputProblem(
+                path,
+                q.Line,
+                0,
+                $"the question is {shown[q.Row.Question]} too: '{q.Row.Question}'",
+                "--holdout is for questions that the method is not given"
+            ))
+            .ToList();
+        return problems.Count > 0 ? throw new InputException(problems) : [.. rows.Select(q => q.Row)];
     }
 
     private static InputProblem Placed(OptionProblem problem, GivenOptions? given)

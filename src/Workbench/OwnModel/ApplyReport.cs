@@ -137,7 +137,9 @@ public sealed record ApplyReport
             ["id"] = before.Id,
             ["question"] = before.Question,
             ["answer"] = before.Answer,
-            ["target"] = before.Split == SplitNames.Retain ? null : Targets.GetValueOrDefault(before.Id),
+            ["target"] = SplitNames.IsToBeForgotten(before.Split)
+                ? Targets.GetValueOrDefault(before.Id)
+                : null,
             ["before"] = before.Generated,
             ["after"] = after.Generated,
             ["refusedBefore"] = before.Refused,

@@ -42,6 +42,9 @@ public sealed record ApplyRequest
     /// <summary>Questions to be kept; needed by methods that train on them, asked before and after by all.</summary>
     public string? Retain { get; init; }
 
+    /// <summary>More questions to be kept, which no method sees: asked before and after.</summary>
+    public string? HoldOut { get; init; }
+
     /// <summary>A list of refusals, one a line.</summary>
     public string? Targets { get; init; }
 

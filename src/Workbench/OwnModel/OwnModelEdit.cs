@@ -32,6 +32,7 @@ public sealed class OwnModelEdit
     private readonly string _family;
     private readonly ModelConfig _config;
     private readonly MethodRows _rows;
+    private readonly IReadOnlyList<QaRow> _heldOut;
     private readonly TokenRequests? _tokens;
     private readonly OwnStatistics _statistics;
     private readonly IReadOnlyList<string> _needed;
@@ -40,7 +41,7 @@ public sealed class OwnModelEdit
     private OwnModelEdit(ApplyRequest request, CheckedRequest read)
     {
         _request = request;
-        (_entry, _options, _family, _config, _rows, _tokens) = read;
+        (_entry, _options, _family, _config, _rows, _heldOut, _tokens) = read;
         var output = Path.TrimEndingDirectorySeparator(Path.GetFullPath(request.Out));
         _scratch = Path.Combine(
             Path.GetDirectoryName(output)!,
@@ -115,6 +116,11 @@ public sealed class OwnModelEdit
         // Whatever can be refused is refused before the first answer.
         var inputs = work.Complete(MethodMaterial.Rows(_entry, _options, checkpoint, _rows, work.Ready));
         var questions = Asked();
+        if (TrainsOnRetain && _heldOut.Count == 0)
+            work.Warn(
+                $"{_entry.Label} trains on every kept question that is asked, so they do not say what is kept beyond "
+                    + "them; --holdout FILE names questions that it does not see"
+            );
         var before = work.Timed(
             "answers before",
             () =>
@@ -298,8 +304,11 @@ public sealed class OwnModelEdit
         [
             .. OwnQuestions.AsWritten(SplitNames.Forget, _rows.Forget),
             .. OwnQuestions.InOtherWords(_rows.Forget),
-            .. OwnQuestions.AsWritten(SplitNames.Retain, _rows.Retain),
+            .. OwnQuestions.AsWritten(SplitNames.Retain, TrainsOnRetain ? _heldOut : [.. _rows.Retain, .. _heldOut]),
+            .. OwnQuestions.AsWritten(SplitNames.RetainTrained, TrainsOnRetain ? _rows.Retain : []),
         ];
+
+    private bool TrainsOnRetain => _entry.Needs(_options).HasFlag(Needs.RetainSet);
 
     // One run: who is told, what was noted, how long it took. Removes its scratch folder.
     private sealed class Work(OwnModelEdit edit, CausalLm model, Checkpoint? checkpoint, ApplyListener listener)
@@ -388,7 +397,7 @@ public sealed class OwnModelEdit
                 Directory.Delete(edit._scratch, recursive: true);
         }
 
-        private void Warn(string line)
+        public void Warn(string line)
         {
             _warnings.Add(line);
             listener.Warn?.Invoke(line);

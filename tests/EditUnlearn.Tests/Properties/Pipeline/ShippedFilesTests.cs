@@ -12,7 +12,7 @@ namespace EditUnlearn.Tests.Properties.Pipeline;
 /// </summary>
 public sealed partial class ShippedFilesTests
 {
-    private static readonly string[] Profiles = ["mini", "smoke", "elements", "paper", "rehearsal"];
+    private static readonly string[] Profiles = ["mini", "mini-untuned", "smoke", "elements", "paper", "rehearsal"];
 
     // Names of entries: another name is another set, not a mistake.
     private static readonly string[] Named = ["forget-sets"];

@@ -77,4 +77,68 @@ public sealed class SplitsTests
             e.Problems.Select(p => (p.Line, p.Message))
         );
     }
+
+    // 24 groups of 1 to 24 rows, mixed up in the file.
+    private static readonly QaRow[] Grouped =
+    [
+        .. Enumerable
+            .Range(0, 24)
+            .SelectMany(g => Enumerable.Range(0, g + 1).Select(i => (Group: g, Place: i)))
+            .OrderBy(r => r.Place)
+            .Select((r, i) => new QaRow { Id = $"g/{i:0000}", Group = $"group {r.Group}" }),
+    ];
+
+    private static ILookup<string, string> Apart(IReadOnlyList<SplitRow> splits, double share, ulong seed = 1) =>
+        Splits.SetApart(Grouped, splits, share, new Seed(seed)).ToLookup(s => s.Split, s => s.Id);
+
+    [Theory]
+    [InlineData(0.5)]
+    [InlineData(0.1)]
+    [InlineData(0.3)]
+    [InlineData(0.75)]
+    public void Unseen_rows_part_what_is_kept_and_cover_every_group_alike(double share)
+    {
+        var whole = Splits.Listed(Grouped, [Grouped[0].Id], "ids");
+        var apart = Apart(whole, share);
+        Assert.Equal([Grouped[0].Id], apart[SplitNames.Forget]);
+        Assert.Equal(
+            Grouped.Select(r => r.Id),
+            apart.SelectMany(s => s).Order(StringComparer.Ordinal)
+        );
+        Assert.Equal(share, apart[SplitNames.Retain].Count() / (Grouped.Length - 1.0), 0.01);
+        var unseen = apart[SplitNames.Retain].ToHashSet();
+        foreach (var group in Grouped.Skip(1).GroupBy(r => r.Group))
+            Assert.InRange(group.Count(r => unseen.Contains(r.Id)) - (share * group.Count()), -1.5, 1.5);
+    }
+
+    [Fact]
+    public void A_row_is_unseen_for_every_forget_set_that_keeps_it_and_for_no_other_seed_alike()
+    {
+        var few = Apart(Splits.Range(Grouped, 0, 20), 0.5);
+        foreach (
+            var splits in (IReadOnlyList<SplitRow>[])
+                [Splits.Range(Grouped, 0, 100), Splits.Random(Grouped, 80, new Seed(9)), Splits.Range(Grouped, 50, 90)]
+        )
+        {
+            var more = Apart(splits, 0.5);
+            var kept = splits.Where(s => s.Split == SplitNames.Retain).Select(s => s.Id).ToHashSet();
+            var before = Splits.Range(Grouped, 0, 20).Where(s => s.Split == SplitNames.Retain).Select(s => s.Id);
+            kept.IntersectWith(before);
+            Assert.Equal(few[SplitNames.Retain].Where(kept.Contains), more[SplitNames.Retain].Where(kept.Contains));
+            // Nor does the order of the file favour a part: both are a half of any stretch.
+            Assert.InRange(more[SplitNames.Retain].Count() / (double)splits.Count(s => s.Split == SplitNames.Retain), .4, .6);
+        }
+        Assert.NotEqual(few[SplitNames.Retain], Apart(Splits.Range(Grouped, 0, 20), 0.5, 2)[SplitNames.Retain]);
+    }
+
+    [Fact]
+    public void Without_a_share_nothing_is_set_apart_and_a_part_without_rows_is_an_error()
+    {
+        var splits = Splits.Range(Grouped, 0, 20);
+        Assert.Same(splits, Splits.SetApart(Grouped, splits, 0, new Seed(1)));
+        Assert.Equal(Splits.Of(Grouped, splits, SplitNames.Retain), Splits.OpenToMethods(Grouped, splits));
+        var e = Assert.Throws<InputException>(() => Apart(Splits.Range(Grouped, 1, Grouped.Length - 1), 0.5));
+        Assert.Contains("leaves no row", e.Message, StringComparison.Ordinal);
+        Assert.Throws<ArgumentOutOfRangeException>(() => Apart(splits, 1));
+    }
 }

@@ -125,6 +125,29 @@ public sealed class ApplyKeyTests
             )
         );
 
+        // What is tuned for a kind of sets lies over what the data has.
+        Assert.True(
+            JsonNode.DeepEquals(
+                ParameterBinder.ToJson(stage.Complete(together), typeof(ApplyStage.Params)),
+                ParameterBinder.ToJson(
+                    stage.Complete(
+                        apart with
+                        {
+                            SetOptions = new JsonObject { ["learningRate"] = 1 },
+                            TunedOptions = new JsonObject { ["learningRate"] = 5e-5 },
+                        }
+                    ),
+                    typeof(ApplyStage.Params)
+                )
+            )
+        );
+        Assert.Equal(
+            ["tunedOptions.kl.wait"],
+            stage
+                .Check(apart with { TunedOptions = new JsonObject { ["kl"] = new JsonObject { ["wait"] = 1 } } })
+                .Select(p => p.Path)
+        );
+
         // A mistake is reported where it stands.
         string[] Wrong(JsonObject options, JsonObject? set) =>
             [.. stage.Check(apart with { Options = options, SetOptions = set }).Select(p => p.Path)];
