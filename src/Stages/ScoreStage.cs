@@ -16,12 +16,14 @@ internal sealed class ScoreStage : Stage<ScoreStage.Params>
     /// <param name="Merge">Questions merged into one; 1 for none.</param>
     /// <param name="Seed">Of the bootstrap.</param>
     /// <param name="Json">Whether every split is also written as JSON.</param>
+    /// <param name="Method">The method of the catalogue that ran; null where the answers name it themselves.</param>
     public sealed record Params(
         string Data,
         TargetsStage.RefusalSource Target,
         int Merge = 1,
         ulong Seed = 17,
-        bool Json = false
+        bool Json = false,
+        string? Method = null
     );
 
     /// <inheritdoc/>
@@ -51,7 +53,7 @@ internal sealed class ScoreStage : Stage<ScoreStage.Params>
             && ParquetTable
                 .Read<TrainingEnd>(Path.Combine(io.Input("training"), TrainingOutputs.Summary))
                 .Any(t => t.Diverged);
-        var target = answers.Count > 0 ? TargetName(answers[0].Method, parameters.Target) : "";
+        var target = answers.Count > 0 ? TargetName(parameters.Method ?? answers[0].Method, parameters.Target) : "";
         var scores = Scores.Of(answers, new Scores.Run(parameters.Data, target, parameters.Merge, diverged));
         var means = Scores.Means(scores, new Seed(parameters.Seed), diverged);
         ParquetTable.Write(io.Output("scores.parquet"), [.. scores]);
