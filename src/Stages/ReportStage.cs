@@ -34,6 +34,7 @@ internal sealed class ReportStage : Stage<ReportStage.Params>
                 new("tables"),
                 new("paper-profile", InputCount.Optional),
                 new("cases"),
+                new("further-cases", InputCount.Many),
                 new("claims"),
                 .. FigureCatalog.Names.Select(n => new StageInput(n)),
             ],
@@ -45,6 +46,12 @@ internal sealed class ReportStage : Stage<ReportStage.Params>
     {
         ArgumentNullException.ThrowIfNull(parameters);
         ArgumentNullException.ThrowIfNull(io);
+        // Figure 5 of other sets stands right after the one of the paper's.
+        IEnumerable<string> Read(string input) =>
+            io.Inputs(input)
+                .Concat(input == "cases" ? io.Inputs("further-cases") : [])
+                .Select(i => File.ReadAllText(i.Path));
+
         // The seven tables first, so that their numbers are the paper's.
         string[] inputs =
         [
@@ -56,7 +63,7 @@ internal sealed class ReportStage : Stage<ReportStage.Params>
         var source = ReportDocument.Latex(
             parameters.Title,
             Captions.Warning(parameters.Kind),
-            inputs.Select(i => File.ReadAllText(io.Input(i))),
+            inputs.SelectMany(Read),
             [
                 .. FigureCatalog.Names.Select(n => new ReportDocument.Picture(
                     $"../figures/{n}.png",

@@ -60,12 +60,7 @@ public static class ModelStatistics
         foreach (var recipe in Enum.GetValues<ContextRecipe>())
         {
             listener.Cancelled.ThrowIfCancellationRequested();
-            prefixes[recipe] = ContextPrefixes.Generate(
-                checkpoint,
-                recipe,
-                ContextPrefixes.Available(recipe),
-                draws
-            );
+            prefixes[recipe] = ContextPrefixes.Generate(checkpoint, recipe, ContextPrefixes.Available(recipe), draws);
             foreach (var prefix in prefixes[recipe])
                 listener.Log?.Invoke($"{recipe}: {prefix.Text}");
         }

@@ -59,7 +59,7 @@ public static class ContextFile
             if (format == Older)
                 throw new InputException(
                     path,
-                    "these context prefixes were written by an earlier version of the program, as tokens without a text",
+                    "these context prefixes were written by an earlier version of the program, without their texts",
                     "leave the file out or remove it, and they are made again"
                 );
             if (format != Format)

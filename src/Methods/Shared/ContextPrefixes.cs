@@ -132,8 +132,7 @@ public static class ContextPrefixes
         return text.Normalize(NormalizationForm.FormKD)
                 .Replace("\n\n", " ", StringComparison.Ordinal)
                 .Replace("{", brace, StringComparison.Ordinal)
-                .Replace("}", brace, StringComparison.Ordinal)
-            + ".";
+                .Replace("}", brace, StringComparison.Ordinal) + ".";
     }
 
     private static float[] Next(CausalLm model, IReadOnlyList<int> ids)

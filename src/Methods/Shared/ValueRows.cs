@@ -63,10 +63,7 @@ internal static class Prompts
         ArgumentNullException.ThrowIfNull(request);
         ArgumentNullException.ThrowIfNull(contexts);
         return request.Prefixed
-            ??
-            [
-                .. contexts.Select(c => new PrefixedPrompt(WithPrefix(request, c), request.SubjectLast + c.Count)),
-            ];
+            ?? [.. contexts.Select(c => new PrefixedPrompt(WithPrefix(request, c), request.SubjectLast + c.Count))];
     }
 
     /// <summary>Tokens that the longest prefix adds to a prompt.</summary>

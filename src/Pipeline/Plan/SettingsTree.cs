@@ -115,9 +115,7 @@ internal sealed class SettingsTree
     {
         var known = below.Entries.Select(e => e.Key).ToList();
         if (below.IsClosed)
-            return Variants.IsOne(below, entry)
-                ? null
-                : Problems.DidYouMean(entry.Key, known) + Variants.HowTo(below, entry);
+            return Variants.IsOne(below, entry) ? null : Variants.HintFor(below, entry);
         if (known.Count == 0 || entry.Key is Inheritance.BasedOn or Inheritance.Abstract)
             return null;
         return path.Length == 0 && !mayAdd ? Problems.DidYouMean(entry.Key, known)

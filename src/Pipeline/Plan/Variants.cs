@@ -15,11 +15,15 @@ internal static class Variants
         && entry.Value is YamlMap own
         && (own[key] is not null || own[Inheritance.BasedOn] is not null || own[Inheritance.Abstract] is not null);
 
-    /// <summary>What to do where a new entry was meant; empty where none can be added.</summary>
-    public static string HowTo(YamlMap map, YamlEntry entry) =>
-        map.VariantOf is { } key && entry.Value is YamlMap
-            ? $"; an entry of your own says with '{key}' or '{Inheritance.BasedOn}' what it is a variant of"
-            : "";
+    /// <summary>What to do about a name that the program does not list.</summary>
+    public static string HintFor(YamlMap map, YamlEntry entry)
+    {
+        var known = map.Entries.Select(e => e.Key).ToList();
+        var hint = Problems.DidYouMean(entry.Key, known);
+        return map.VariantOf is { } key && entry.Value is YamlMap && hint.StartsWith("known", StringComparison.Ordinal)
+            ? $"{hint}; an entry of your own says with '{key}' or '{Inheritance.BasedOn}' what it is a variant of"
+            : hint;
+    }
 
     /// <summary>Checks the variants of every such map and puts the program's values below theirs.</summary>
     /// <param name="known">What the program lists.</param>
@@ -82,7 +86,10 @@ internal static class Variants
                 );
                 return entry;
             case YamlScalar { IsNull: false } of when listed[of.Text] is YamlMap below:
-                return entry with { Value = SettingsTree.Overlay(below, own) };
+                return entry with
+                {
+                    Value = own with { Entries = [.. below.Entries.Where(e => own[e.Key] is null), .. own.Entries] },
+                };
             case var wrong:
                 var written = wrong is YamlScalar s ? s.Text : "";
                 problems.Add(

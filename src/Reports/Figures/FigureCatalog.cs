@@ -128,11 +128,7 @@ public static class FigureCatalog
                     [new("useless or unforgetting", 1)]
                 );
             PlottedValue?[] Family(string model, string set, bool editing) =>
-                [
-                    .. scope.Drawn.Select(m =>
-                        m.IsEditing == editing ? Score("table1", Key(model, set, m.Name)) : null
-                    ),
-                ];
+                [.. scope.Drawn.Select(m => m.IsEditing == editing ? Score("table1", Key(model, set, m.Name)) : null)];
             return new Figure(
                 "figure4-left",
                 "Score: 1 − Rouge1 forget + Rouge1 retain (2 ideal, 1 useless)",

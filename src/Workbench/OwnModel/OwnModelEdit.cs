@@ -115,6 +115,11 @@ public sealed class OwnModelEdit
         // Whatever can be refused is refused before the first answer.
         var inputs = work.Complete(MethodMaterial.Rows(_entry, _options, checkpoint, _rows, work.Ready));
         var questions = Asked();
+        if (AskedOtherwise(checkpoint))
+            work.Warn(
+                "the questions were edited by themselves (format: raw) and are asked in the chat template: an adapter "
+                    + "that goes by the prompt may never answer them (docs/methods.md, \"Requests\")"
+            );
         var before = work.Timed(
             "answers before",
             () =>
@@ -223,6 +228,15 @@ public sealed class OwnModelEdit
             }
         );
     }
+
+    // Whether an edit saw another prompt than the model is asked with.
+    private bool AskedOtherwise(Checkpoint checkpoint) =>
+        _options is IEditingOptions { Format: PromptFormat.Raw }
+        && _rows.Requests.Any(q =>
+            !checkpoint
+                .Prompt(q.Question)
+                .SequenceEqual(checkpoint.PromptWithOffsets(q.Question, raw: true).Select(p => p.Id))
+        );
 
     private ApplyReport Finish(ApplyReport report)
     {
@@ -388,7 +402,7 @@ public sealed class OwnModelEdit
                 Directory.Delete(edit._scratch, recursive: true);
         }
 
-        private void Warn(string line)
+        public void Warn(string line)
         {
             _warnings.Add(line);
             listener.Warn?.Invoke(line);
