@@ -73,6 +73,18 @@ internal sealed class Grace(Grace.Options options) : IMethod
         /// </summary>
         public bool AppendEos { get; init; }
 
+        /// <summary>
+        /// Whether a question is edited in the model's chat template, as it is asked, or by itself. Origin: ours; the
+        /// reference's code edits it by itself.
+        /// </summary>
+        public PromptFormat Format { get; init; } = PromptFormat.Chat;
+
+        /// <summary>
+        /// Text between prompt and target; null for the format's own: nothing after a chat template, one space after a
+        /// bare question. Origin: the reference's code.
+        /// </summary>
+        public string? Join { get; init; }
+
         /// <inheritdoc/>
         public IReadOnlyList<int> Layers => [Layer];
 

@@ -144,6 +144,13 @@ public sealed record EditRequest(
     public int PrefixAt { get; init; } = 1;
 
     /// <summary>
+    /// The prompt behind each of <see cref="MethodInputs.Contexts"/>, in their order and the bare one first, as the
+    /// tokenizer writes prefix and question together; null where prefixes are ids that are put in at
+    /// <see cref="PrefixAt"/>.
+    /// </summary>
+    public IReadOnlyList<PrefixedPrompt>? Prefixed { get; init; }
+
+    /// <summary>
     /// What follows the prompt in the rows that are scored; all target tokens but the last unless the reference's
     /// reading of a text target asks for others. The n target tokens are scored at the last n positions of a row,
     /// wherever those lie (docs/methods.md, "Requests").
@@ -167,6 +174,11 @@ public sealed record EditRequest(
             ? new InputProblem(file, line, 0, $"{Id} {message}", hint)
             : new InputProblem($"edit {Id}", 0, 0, message, hint);
 }
+
+/// <summary>A prompt behind a context prefix.</summary>
+/// <param name="Ids">BOS and the prompt.</param>
+/// <param name="SubjectLast">Index in <paramref name="Ids"/> of the subject's last token.</param>
+public sealed record PrefixedPrompt(IReadOnlyList<int> Ids, int SubjectLast);
 
 /// <summary>How far a method is.</summary>
 /// <param name="Done">Units done.</param>

@@ -48,6 +48,18 @@ internal sealed class Memit(Memit.Options options) : IMethod
         /// </summary>
         public TargetIdsMode TargetIds { get; init; } = TargetIdsMode.TextRoundTrip;
 
+        /// <summary>
+        /// Whether a question is edited in the model's chat template, as it is asked, or by itself. Origin: ours; the
+        /// reference's code edits it by itself.
+        /// </summary>
+        public PromptFormat Format { get; init; } = PromptFormat.Chat;
+
+        /// <summary>
+        /// Text between prompt and target; null for the format's own: nothing after a chat template, one space after a
+        /// bare question. Origin: the reference's code.
+        /// </summary>
+        public string? Join { get; init; }
+
         /// <summary>Whose last token is the lookup position. Origin: the reference, which is given subjects.</summary>
         public SubjectMode Subject { get; init; } = SubjectMode.Annotated;
 

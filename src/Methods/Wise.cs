@@ -133,6 +133,18 @@ internal sealed class Wise(Wise.Options options) : IMethod
         /// </summary>
         public bool AppendEos { get; init; }
 
+        /// <summary>
+        /// Whether a question is edited in the model's chat template, as it is asked, or by itself; texts that must not
+        /// change are put the same way. Origin: ours; the reference's files edit it by itself, but for Llama-3.
+        /// </summary>
+        public PromptFormat Format { get; init; } = PromptFormat.Chat;
+
+        /// <summary>
+        /// Text between prompt and target; null for the format's own: nothing after a chat template, one space after a
+        /// bare question. Origin: the reference's code.
+        /// </summary>
+        public string? Join { get; init; }
+
         /// <summary>Generated context prefixes besides the empty one. Origin: the reference's code.</summary>
         public int Contexts { get; init; } = 10;
 

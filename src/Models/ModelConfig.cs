@@ -64,6 +64,12 @@ public sealed record ModelConfig
     public IReadOnlyList<int>? GenerationEosIds { get; init; }
 
     /// <summary>
+    /// How <c>generation_config.json</c> says that text is drawn; null where the likeliest token is taken. The study's
+    /// answers are greedy whatever it says.
+    /// </summary>
+    public SamplingFilter? Sampling { get; init; }
+
+    /// <summary>
     /// Each of these ends a generated answer: <see cref="GenerationEosIds"/>, else <see cref="EosIds"/>.
     /// </summary>
     public IReadOnlyList<int> StopIds => GenerationEosIds ?? EosIds;

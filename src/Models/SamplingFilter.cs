@@ -22,6 +22,24 @@ public sealed record SamplingFilter(double Temperature, int TopK, double TopP)
     /// <summary>The filter of a family's checkpoints; null where they ship none.</summary>
     public static SamplingFilter? Of(string family) => family is "llama2" or "llama31" ? LlamaDefaults : null;
 
+    /// <summary>The token at one place of what the filter leaves, the likeliest first; equal ones by id.</summary>
+    /// <param name="logits">[V].</param>
+    /// <param name="draw">From 0 to below 1.</param>
+    public int Pick(IReadOnlyList<float> logits, double draw)
+    {
+        ArgumentNullException.ThrowIfNull(logits);
+        var order = Enumerable.Range(0, logits.Count).OrderByDescending(i => logits[i]).Take(TopK).ToList();
+        var weights = order.Select(i => Math.Exp((logits[i] - logits[order[0]]) / Temperature)).ToList();
+        var all = weights.Sum();
+        var before = 0.0;
+        var kept = weights.TakeWhile(w => (before += w) - w < TopP * all).ToList();
+        var left = draw * kept.Sum();
+        for (var i = 0; i < kept.Count; i++)
+            if ((left -= kept[i]) < 0)
+                return order[i];
+        return order[kept.Count - 1];
+    }
+
     /// <summary>Ranks after the filter [P].</summary>
     /// <param name="logits">[P, V].</param>
     /// <param name="targets">[P].</param>

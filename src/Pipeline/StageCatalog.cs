@@ -39,6 +39,11 @@ public sealed record KnownEntries(
     IReadOnlyList<(string Label, IReadOnlyList<(string Key, string Value)> Values)> Entries
 )
 {
+    /// <summary>
+    /// The key with which a profile's entry says which of these it is a variant of; null where a profile can add none.
+    /// </summary>
+    public string? VariantOf { get; init; }
+
     internal static SourcePlace Place { get; } = new("the program", 0, 0);
 
     internal YamlEntry ToYaml() =>
@@ -66,6 +71,7 @@ public sealed record KnownEntries(
             )
             {
                 IsClosed = true,
+                VariantOf = VariantOf,
             }
         );
 }

@@ -10,6 +10,12 @@ namespace EditUnlearn.Reports;
 /// underline, so that the marks compare the paper's methods.</param>
 public sealed record ReportMethod(string Name, string Label, bool IsEditing, bool InPaper = true)
 {
+    /// <summary>
+    /// The sets on which a variant of a method was scored: it has rows there and no bar in a figure. Null for a method
+    /// itself, which has a row everywhere.
+    /// </summary>
+    public IReadOnlySet<string>? OnlyIn { get; init; }
+
     /// <summary>What a row or a bar is called: a star marks what is not in the paper.</summary>
     public string Heading => InPaper ? Label : Label + "*";
 }
@@ -59,6 +65,9 @@ public sealed record StudyScope
 
     /// <summary>Rows of the tables, in print order: those of the paper, and what else was run.</summary>
     public IReadOnlyList<ReportMethod> Methods { get; init; } = PaperMethods;
+
+    /// <summary>The methods without their variants: what figures draw.</summary>
+    public IReadOnlyList<ReportMethod> Drawn => [.. Methods.Where(m => m.OnlyIn is null)];
 
     /// <summary>How models are called in print.</summary>
     public IReadOnlyDictionary<string, string> ModelLabels { get; init; } =

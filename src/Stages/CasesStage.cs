@@ -12,7 +12,13 @@ internal sealed class CasesStage : Stage<CasesStage.Params>
     /// <param name="Title">What is shown, one sentence without a full stop.</param>
     /// <param name="Kind">What the models are; the caption says so.</param>
     /// <param name="Count">Questions to show, from the first of the forget set.</param>
-    public sealed record Params(string Title, ModelKind Kind, int Count = 4);
+    /// <param name="Labels">What each method is called in print; null for the names in the catalogue.</param>
+    public sealed record Params(
+        string Title,
+        ModelKind Kind,
+        int Count = 4,
+        IReadOnlyDictionary<string, string>? Labels = null
+    );
 
     private static readonly string[] Known = ["model", "set", "method"];
 
@@ -37,7 +43,9 @@ internal sealed class CasesStage : Stage<CasesStage.Params>
     {
         ArgumentNullException.ThrowIfNull(parameters);
         ArgumentNullException.ThrowIfNull(io);
-        var runs = io.Inputs("answers").Select(i => (Who(i.Source), ParquetTable.Read<AnswerRow>(i.Path))).ToList();
+        var runs = io.Inputs("answers")
+            .Select(i => (Who(i.Source, parameters.Labels), ParquetTable.Read<AnswerRow>(i.Path)))
+            .ToList();
         var cases = CaseTable.Of(runs, parameters.Count, parameters.Title, new StudyScope { Kind = parameters.Kind });
         File.WriteAllText(io.Output("figure5.tex"), cases.Latex());
         File.WriteAllText(io.Output("figure5.md"), cases.Markdown());
@@ -45,11 +53,12 @@ internal sealed class CasesStage : Stage<CasesStage.Params>
     }
 
     // The method, and in brackets what else tells the run apart: its refusals, its merge factor.
-    private static string Who(CellId? cell)
+    private static string Who(CellId? cell, IReadOnlyDictionary<string, string>? labels)
     {
         if (cell?.Axis("method") is not { } method)
             return cell?.Text ?? "?";
         var rest = cell.Axes.Where(a => !Known.Contains(a.Key)).Select(a => a.Value).ToList();
-        return (MethodCatalog.Find(method)?.Label ?? method) + (rest.Count > 0 ? $" ({string.Join(", ", rest)})" : "");
+        var label = labels?.GetValueOrDefault(method) ?? MethodCatalog.Find(method)?.Label ?? method;
+        return label + (rest.Count > 0 ? $" ({string.Join(", ", rest)})" : "");
     }
 }

@@ -34,6 +34,7 @@ internal sealed class ReportStage : Stage<ReportStage.Params>
                 new("tables"),
                 new("paper-profile", InputCount.Optional),
                 new("cases"),
+                new("further-cases", InputCount.Many),
                 new("claims"),
                 new("ratings", InputCount.Optional),
                 .. FigureCatalog.Names.Select(n => new StageInput(n)),
@@ -46,6 +47,12 @@ internal sealed class ReportStage : Stage<ReportStage.Params>
     {
         ArgumentNullException.ThrowIfNull(parameters);
         ArgumentNullException.ThrowIfNull(io);
+        // Figure 5 of other sets stands right after the one of the paper's.
+        IEnumerable<string> Read(string input) =>
+            io.Inputs(input)
+                .Concat(input == "cases" ? io.Inputs("further-cases") : [])
+                .Select(i => File.ReadAllText(i.Path));
+
         // The seven tables first, so that their numbers are the paper's.
         string[] inputs =
         [
@@ -59,7 +66,7 @@ internal sealed class ReportStage : Stage<ReportStage.Params>
             parameters.Title,
             Captions.Warning(parameters.Kind),
             // Where nobody was asked there is no table of ratings.
-            inputs.Select(i => File.ReadAllText(io.Input(i))).Where(t => t.Length > 0),
+            inputs.SelectMany(Read).Where(t => t.Length > 0),
             [
                 .. FigureCatalog.Names.Select(n => new ReportDocument.Picture(
                     $"../figures/{n}.png",

@@ -20,6 +20,7 @@ internal sealed class ScoreStage : Stage<ScoreStage.Params>
     /// another.</param>
     /// <param name="Repeats">The model that this one repeats with another seed, under whose name the scores then go;
     /// left out for none.</param>
+    /// <param name="Method">The method of the catalogue that ran; null where the answers name it themselves.</param>
     public sealed record Params(
         string Data,
         TargetsStage.RefusalSource Target,
@@ -27,7 +28,8 @@ internal sealed class ScoreStage : Stage<ScoreStage.Params>
         ulong Seed = 17,
         bool Json = false,
         ulong ModelSeed = 17,
-        string? Repeats = null
+        string? Repeats = null,
+        string? Method = null
     );
 
     /// <inheritdoc/>
@@ -57,7 +59,7 @@ internal sealed class ScoreStage : Stage<ScoreStage.Params>
             && ParquetTable
                 .Read<TrainingEnd>(Path.Combine(io.Input("training"), TrainingOutputs.Summary))
                 .Any(t => t.Diverged);
-        var target = answers.Count > 0 ? TargetName(answers[0].Method, parameters.Target) : "";
+        var target = answers.Count > 0 ? TargetName(parameters.Method ?? answers[0].Method, parameters.Target) : "";
         var run = new Scores.Run(
             parameters.Data,
             target,

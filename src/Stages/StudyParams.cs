@@ -48,13 +48,18 @@ internal sealed record StudyParams(
 /// <param name="Profile">Of the metrics: <c>strict</c> or <c>paper</c>.</param>
 /// <param name="Repeats">Models that others repeat with other seeds.</param>
 /// <param name="Seed">Of the resamples that decide claims.</param>
+/// <param name="Methods">The method of the catalogue behind each entry of the profile's map of methods; null for the
+/// catalogue alone.</param>
+/// <param name="Labels">What each entry is called in print.</param>
 internal sealed record ReportParams(
     StudyParams Study,
     IReadOnlyDictionary<string, JsonObject> Sets,
     ModelKind Kind,
     string Profile = "strict",
     IReadOnlyList<string>? Repeats = null,
-    ulong Seed = 17
+    ulong Seed = 17,
+    IReadOnlyDictionary<string, string>? Methods = null,
+    IReadOnlyDictionary<string, string>? Labels = null
 );
 
 /// <summary>What the report stages share: checks, scope, numbers.</summary>
@@ -101,13 +106,34 @@ internal static class ReportInputs
             Merged = p.Study.Merged,
             Sets = p.Sets.ToDictionary(s => s.Key, s => Described(s.Key, s.Value), StringComparer.Ordinal),
             Kind = p.Kind,
-            Methods = StudyScope.WithPaperMethods([
-                .. MethodCatalog
-                    .All.Where(m => m.Kind != MethodKind.Untouched && ran.Contains(m.Name))
-                    .Select(m => new ReportMethod(m.Name, m.Label, m.IsEditing)),
-            ]),
+            Methods =
+            [
+                .. StudyScope.WithPaperMethods([
+                    .. MethodCatalog
+                        .All.Where(m => m.Kind != MethodKind.Untouched && ran.Contains(m.Name))
+                        .Select(m => new ReportMethod(m.Name, m.Label, m.IsEditing)),
+                ]),
+                .. Variants(p, scores),
+            ],
             ModelLabels = FamilyCatalog.All.ToDictionary(f => f.Name, f => f.Label, StringComparer.Ordinal),
         };
+    }
+
+    // Entries of the profile that run a method of another name, where they were scored.
+    private static IEnumerable<ReportMethod> Variants(ReportParams p, IReadOnlyList<CellScore> scores)
+    {
+        var sets = scores.ToLookup(s => s.Method, s => s.Set, StringComparer.Ordinal);
+        foreach (var (name, method) in p.Methods ?? new Dictionary<string, string>())
+            if (name != method && sets.Contains(name) && MethodCatalog.Find(method) is { } entry)
+                yield return new ReportMethod(
+                    name,
+                    p.Labels?.GetValueOrDefault(name) ?? name,
+                    entry.IsEditing,
+                    InPaper: false
+                )
+                {
+                    OnlyIn = sets[name].ToHashSet(StringComparer.Ordinal),
+                };
     }
 
     public static IReadOnlyList<CellScore> Scores(StageIo io, string input = "scores") =>

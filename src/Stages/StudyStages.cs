@@ -40,11 +40,15 @@ public static class StudyStages
             Methods
         );
 
-    // Every method is a label of the axis `methods`; profiles add presets and options.
-    private static KnownEntries Methods => new("methods", [.. MethodCatalog.All.Select(m => (m.Name, KindOf(m)))]);
+    // Every method is a label of the axis `methods`; profiles add presets and options, and variants of methods.
+    private static KnownEntries Methods =>
+        new("methods", [.. MethodCatalog.All.Select(m => (m.Name, ValuesOf(m)))]) { VariantOf = "method" };
 
-    private static IReadOnlyList<(string Key, string Value)> KindOf(MethodEntry method) =>
+    private static IReadOnlyList<(string Key, string Value)> ValuesOf(MethodEntry method) =>
         [
+            ("method", method.Name),
+            ("label", method.Label),
+            ("runs", "true"),
             ("kind", method.Kind.ToString().ToLowerInvariant()),
             ("in-paper", method.InPaper || method.Kind == MethodKind.Untouched ? "true" : "false"),
         ];

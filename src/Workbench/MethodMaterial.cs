@@ -97,21 +97,33 @@ public static class MethodMaterial
         ArgumentNullException.ThrowIfNull(file);
         var needs = entry.Needs(options);
         var encoder = new Encoder(checkpoint, rows);
+        var editing = options as IEditingOptions;
+        var prefixes =
+            editing is not null && needs.HasFlag(Needs.Contexts)
+                ? Prefixes(editing, checkpoint.Model, file(Contexts))
+                : [];
+        // Where an edit stands next to rows of other questions, these are put as the edit is.
+        var (raw, join) = (
+            editing?.Format == PromptFormat.Raw,
+            editing is null ? "" : Joins.Of(editing.Format, editing.Join)
+        );
         var inputs = new MethodInputs
         {
-            Edits = options is IEditingOptions editing ? encoder.Edits(editing) : [],
+            Edits = editing is not null ? encoder.Edits(editing, prefixes) : [],
             Forget = encoder.Answers(rows.Forget, q => q.Answer),
-            Retain = needs.HasFlag(Needs.RetainSet) ? encoder.Answers(rows.Retain, q => q.Answer) : [],
+            Retain = needs.HasFlag(Needs.RetainSet) ? encoder.Answers(rows.Retain, q => join + q.Answer, raw) : [],
             Refusals = needs.HasFlag(Needs.Refusals) ? encoder.Refusals() : [],
             Locality = needs.HasFlag(Needs.Locality)
                 ?
                 [
                     .. QaFile
                         .Read(file(Locality), Locality)
-                        .Select(q => checkpoint.Row(q.Question, q.Answer, end: false).Ids),
+                        .Select(q => checkpoint.Row(q.Question, join + q.Answer, end: false, raw).Ids),
                 ]
                 : [],
         };
+        if (prefixes.Count > 0)
+            inputs = inputs with { Contexts = [.. prefixes.Select(p => p.Ids)] };
         return encoder.Problems.Count == 0 ? inputs : throw new InputException(encoder.Problems);
     }
 
@@ -140,14 +152,10 @@ public static class MethodMaterial
             {
                 Moments => inputs with { SecondMoments = SecondMoments.Load(file(name), model, editing.Layers) },
                 Projector => inputs with { NullSpaces = NullSpace.Load(file(name), model, editing.Layers) },
-                Contexts => inputs with
+                // Requests that were text have them already.
+                Contexts when inputs.Contexts.Count == 1 => inputs with
                 {
-                    Contexts = ContextFile.Read(
-                        file(name),
-                        WeightFingerprint.Of(model),
-                        editing.ContextRecipe,
-                        editing.Contexts
-                    ),
+                    Contexts = [.. Prefixes(editing, model, file(name)).Select(p => p.Ids)],
                 },
                 _ => inputs,
             };
@@ -164,11 +172,14 @@ public static class MethodMaterial
             space.Dispose();
     }
 
+    private static IReadOnlyList<ContextPrefix> Prefixes(IEditingOptions options, CausalLm model, string path) =>
+        ContextFile.Read(path, WeightFingerprint.Of(model), options.ContextRecipe, options.Contexts);
+
     private sealed class Encoder(Checkpoint checkpoint, MethodRows rows)
     {
         public List<InputProblem> Problems { get; } = [];
 
-        public IReadOnlyList<EditRequest> Edits(IEditingOptions options)
+        public IReadOnlyList<EditRequest> Edits(IEditingOptions options, IReadOnlyList<ContextPrefix> prefixes)
         {
             var edits = new List<EditRequest>(rows.Requests.Count);
             foreach (var q in rows.Requests)
@@ -183,6 +194,9 @@ public static class MethodMaterial
                         rows.Targets[q.Id],
                         new EditRequests.Options
                         {
+                            Format = options.Format,
+                            Join = options.Join,
+                            Prefixes = prefixes,
                             Subject = options.Subject,
                             TargetIds = options.TargetIds,
                             AppendEos = options.AppendEos,
@@ -209,11 +223,15 @@ public static class MethodMaterial
             return edits;
         }
 
-        public IReadOnlyList<TokenRow> Answers(IReadOnlyList<QaRow> questions, Func<QaRow, string> answer) =>
+        public IReadOnlyList<TokenRow> Answers(
+            IReadOnlyList<QaRow> questions,
+            Func<QaRow, string> answer,
+            bool raw = false
+        ) =>
             [
                 .. questions.Select(q =>
                 {
-                    var row = checkpoint.Row(q.Question, answer(q));
+                    var row = checkpoint.Row(q.Question, answer(q), end: true, raw);
                     Fits(q, row.Ids.Count);
                     return row;
                 }),

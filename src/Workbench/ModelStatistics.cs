@@ -56,19 +56,13 @@ public static class ModelStatistics
         ArgumentNullException.ThrowIfNull(checkpoint);
         ArgumentNullException.ThrowIfNull(listener);
         var draws = seed.For("contexts");
-        var prefixes = new Dictionary<ContextRecipe, IReadOnlyList<IReadOnlyList<int>>>();
+        var prefixes = new Dictionary<ContextRecipe, IReadOnlyList<ContextPrefix>>();
         foreach (var recipe in Enum.GetValues<ContextRecipe>())
         {
             listener.Cancelled.ThrowIfCancellationRequested();
-            prefixes[recipe] = ContextPrefixes.Generate(
-                checkpoint.Model,
-                checkpoint.Tokenizer,
-                recipe,
-                ContextPrefixes.Available(recipe),
-                draws
-            );
+            prefixes[recipe] = ContextPrefixes.Generate(checkpoint, recipe, ContextPrefixes.Available(recipe), draws);
             foreach (var prefix in prefixes[recipe])
-                listener.Log?.Invoke($"{recipe}: {checkpoint.Tokenizer.Decode([.. prefix])}");
+                listener.Log?.Invoke($"{recipe}: {prefix.Text}");
         }
         ContextFile.Write(path, WeightFingerprint.Of(checkpoint.Model), prefixes);
     }

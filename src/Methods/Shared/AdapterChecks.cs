@@ -31,7 +31,6 @@ internal static class AdapterChecks
             problems.Add(new InputProblem("edits", 0, 0, "there are none", "give at least one question to forget"));
         if (inputs.Contexts.Count == 0)
             problems.Add(new InputProblem("contexts", 0, 0, "there are none, not even the empty prefix"));
-        var longest = inputs.Contexts.Select(c => c.Count).DefaultIfEmpty().Max();
         foreach (var edit in inputs.Edits)
         {
             InputProblem Problem(string message, string hint) => edit.Problem(message, hint);
@@ -39,7 +38,9 @@ internal static class AdapterChecks
                 problems.Add(Problem("has an empty prompt", "give a question"));
             if (edit.TargetIds.Count == 0)
                 problems.Add(Problem("has an empty target", "give a sentence that the model shall answer"));
-            var length = longest + edit.PromptIds.Count + edit.TargetIds.Count;
+            if (edit.Prefixed is { } prompts && prompts.Count != inputs.Contexts.Count)
+                problems.Add(EditChecks.Uneven(edit, inputs.Contexts.Count));
+            var length = Prompts.LongestPrefix(edit, inputs.Contexts) + edit.PromptIds.Count + edit.TargetIds.Count;
             if (length > config.MaxPositions)
                 problems.Add(
                     Problem(

@@ -3,19 +3,20 @@ using EditUnlearn.Foundation;
 
 namespace EditUnlearn.Methods.Shared;
 
-/// <summary>The context prefixes of one model as a file: token ids by recipe, and whose weights wrote them.</summary>
+/// <summary>The context prefixes of one model as a file: texts by recipe, and whose weights wrote them.</summary>
 public static class ContextFile
 {
-    private const string Format = "contexts/1";
+    private const string Format = "contexts/2",
+        Older = "contexts/1";
 
     /// <summary>Writes the prefixes of every recipe, the empty ones first.</summary>
     /// <param name="path">Where.</param>
     /// <param name="fingerprint">Of the model that wrote them.</param>
-    /// <param name="prefixes">Token ids.</param>
+    /// <param name="prefixes">Texts and their tokens.</param>
     public static void Write(
         string path,
         string fingerprint,
-        IReadOnlyDictionary<ContextRecipe, IReadOnlyList<IReadOnlyList<int>>> prefixes
+        IReadOnlyDictionary<ContextRecipe, IReadOnlyList<ContextPrefix>> prefixes
     )
     {
         ArgumentNullException.ThrowIfNull(prefixes);
@@ -29,10 +30,13 @@ public static class ContextFile
             json.WriteStartArray(Name(recipe));
             foreach (var row in rows)
             {
-                json.WriteStartArray();
-                foreach (var id in row)
+                json.WriteStartObject();
+                json.WriteString("text", row.Text);
+                json.WriteStartArray("ids");
+                foreach (var id in row.Ids)
                     json.WriteNumberValue(id);
                 json.WriteEndArray();
+                json.WriteEndObject();
             }
             json.WriteEndArray();
         }
@@ -46,17 +50,19 @@ public static class ContextFile
     /// <param name="count">How many.</param>
     /// <exception cref="InputException">Another model wrote them, or there are fewer.</exception>
     /// <exception cref="DamagedFileException">The file breaks its format.</exception>
-    public static IReadOnlyList<IReadOnlyList<int>> Read(
-        string path,
-        string fingerprint,
-        ContextRecipe recipe,
-        int count
-    )
+    public static IReadOnlyList<ContextPrefix> Read(string path, string fingerprint, ContextRecipe recipe, int count)
     {
         try
         {
             using var json = JsonDocument.Parse(File.ReadAllBytes(path));
-            if (json.RootElement.GetProperty("format").GetString() != Format)
+            var format = json.RootElement.GetProperty("format").GetString();
+            if (format == Older)
+                throw new InputException(
+                    path,
+                    "these context prefixes were written by an earlier version of the program, without their texts",
+                    "leave the file out or remove it, and they are made again"
+                );
+            if (format != Format)
                 throw new JsonException($"its format is not {Format}");
             if (json.RootElement.GetProperty("model").GetString() != fingerprint)
                 throw new InputException(
@@ -65,14 +71,17 @@ public static class ContextFile
                     "make them again from the model that is edited (stage 'contexts'; for a model of your own "
                         + "without --contexts)"
                 );
-            IReadOnlyList<IReadOnlyList<int>> rows =
+            IReadOnlyList<ContextPrefix> rows =
             [
                 .. json
                     .RootElement.GetProperty(Name(recipe))
                     .EnumerateArray()
-                    .Select(r => (IReadOnlyList<int>)[.. r.EnumerateArray().Select(i => i.GetInt32())]),
+                    .Select(r => new ContextPrefix(
+                        r.GetProperty("text").GetString() ?? throw new JsonException("a prefix has no text"),
+                        [.. r.GetProperty("ids").EnumerateArray().Select(i => i.GetInt32())]
+                    )),
             ];
-            if (rows.Count == 0 || rows[0].Count != 0)
+            if (rows.Count == 0 || rows[0] is not { Text: "", Ids.Count: 0 })
                 throw new JsonException("its first prefix is not the empty one");
             if (rows.Count <= count)
                 throw new InputException(

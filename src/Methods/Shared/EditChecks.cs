@@ -37,14 +37,24 @@ internal static class EditChecks
             );
         if (inputs.Contexts.Count == 0 || inputs.Contexts[0].Count > 0)
             problems.Add(new InputProblem("contexts", 0, 0, "do not begin with the empty prefix"));
-        var longest = inputs.Contexts.Select(c => c.Count).DefaultIfEmpty().Max();
         foreach (var edit in inputs.Edits)
-            problems.AddRange(Of(edit, model.Config, longest));
+            problems.AddRange(Of(edit, model.Config, inputs.Contexts));
         if (problems.Count > 0)
             throw new InputException(problems);
     }
 
-    private static IEnumerable<InputProblem> Of(EditRequest edit, ModelConfig config, int longestPrefix)
+    /// <summary>An edit that was written behind other prefixes than the method is given.</summary>
+    public static InputProblem Uneven(EditRequest edit, int contexts)
+    {
+        ArgumentNullException.ThrowIfNull(edit);
+        return edit.Problem($"is written behind {edit.Prefixed?.Count} prefixes, but there are {contexts}");
+    }
+
+    private static IEnumerable<InputProblem> Of(
+        EditRequest edit,
+        ModelConfig config,
+        IReadOnlyList<IReadOnlyList<int>> contexts
+    )
     {
         InputProblem Problem(string message, string? hint = null) => edit.Problem(message, hint);
         if (edit.TargetIds.Count == 0)
@@ -62,7 +72,9 @@ internal static class EditChecks
             yield return Problem(
                 $"looks up position {edit.EssenceLast} of an essence sentence of {edit.EssenceIds.Count} tokens"
             );
-        var length = longestPrefix + edit.PromptIds.Count + edit.TargetIds.Count;
+        if (edit.Prefixed is { } prompts && prompts.Count != contexts.Count)
+            yield return Uneven(edit, contexts.Count);
+        var length = Prompts.LongestPrefix(edit, contexts) + edit.PromptIds.Count + edit.TargetIds.Count;
         if (length > config.MaxPositions)
             yield return Problem(
                 $"takes {length} tokens with its longest context prefix and its target, but the model has "

@@ -21,11 +21,13 @@ public static class EditRequests
         /// <summary>Whether the question stands in the model's chat template, as it is evaluated, or alone.</summary>
         public PromptFormat Format { get; init; } = PromptFormat.Chat;
 
-        /// <summary>
-        /// Between prompt and target; null for the format's own: nothing after a chat template, one space after a bare
-        /// question.
-        /// </summary>
+        /// <summary>Between prompt and target; null for the format's own (<see cref="Joins.Of"/>).</summary>
         public string? Join { get; init; }
+
+        /// <summary>
+        /// Texts that the prompt is also written behind, the empty one first; none where nothing is sought in context.
+        /// </summary>
+        public IReadOnlyList<ContextPrefix> Prefixes { get; init; } = [];
 
         /// <summary>Whether the end of the turn is part of the target (defect S10).</summary>
         public bool AppendEos { get; init; }
@@ -76,10 +78,15 @@ public static class EditRequests
         var questionStart = raw ? 0 : checkpoint.Template.QuestionStart;
         if (options.Subject != SubjectMode.Annotated || subject.Length == 0)
             (subject, subjectStart) = (question, 0);
-        var last =
+        int Lookup(IReadOnlyList<TokenSpan> spans, int shift) =>
             options.Subject == SubjectMode.LastToken
-                ? prompt.Count - 1
-                : LastOver(prompt, questionStart + subjectStart + subject.Length - 1);
+                ? spans.Count - 1
+                : LastOver(spans, questionStart + shift + subjectStart + subject.Length - 1);
+        PrefixedPrompt Behind(ContextPrefix prefix)
+        {
+            var spans = checkpoint.PromptWithOffsets(prefix.Before(question), raw);
+            return new PrefixedPrompt([.. spans.Select(p => p.Id)], Lookup(spans, prefix.Length));
+        }
         var essence = Essence(checkpoint, subject);
         var (targetIds, tail) =
             options.TargetIds == TargetIdsMode.Offsets
@@ -87,17 +94,17 @@ public static class EditRequests
                     InContext(
                         checkpoint,
                         question,
-                        (options.Join ?? (raw ? " " : "")) + target,
+                        Joins.Of(options.Format, options.Join) + target,
                         options.AppendEos,
                         raw
                     ),
                     null
                 )
-                : RoundTrip(checkpoint, question, target, options.AppendEos, raw);
+                : RoundTrip(checkpoint, question, (options.Join ?? " ") + target, options.AppendEos, raw);
         return new EditRequest(
             id,
             [.. prompt.Select(p => p.Id)],
-            last,
+            Lookup(prompt, 0),
             targetIds,
             [.. essence.Select(e => e.Id)],
             LastOver(essence, subject.Length - 1)
@@ -105,6 +112,7 @@ public static class EditRequests
         {
             Continuation = tail,
             PrefixAt = PrefixAt(checkpoint, prompt, questionStart),
+            Prefixed = options.Prefixes.Count == 0 ? null : [.. options.Prefixes.Select(Behind)],
         };
     }
 
@@ -152,12 +160,12 @@ public static class EditRequests
     private static (IReadOnlyList<int> Target, IReadOnlyList<int> Tail) RoundTrip(
         Checkpoint checkpoint,
         string question,
-        string target,
+        string text,
         bool end,
         bool raw
     )
     {
-        var t = checkpoint.Tokenizer.Encode(" " + target).ToList();
+        var t = checkpoint.Tokenizer.Encode(text).ToList();
         if (end)
         {
             // The reference never ends a target. Where one is wanted, all of t stands in the row and the end of the
@@ -211,6 +219,17 @@ public enum TargetIdsMode
     /// reference. In SentencePiece vocabularies a lone space comes first (defect S1).
     /// </summary>
     TextRoundTrip,
+}
+
+/// <summary>What stands between prompt and target.</summary>
+public static class Joins
+{
+    /// <summary>
+    /// The text in force: what is asked for, else the format's own, which is nothing after a chat template and one
+    /// space after a bare question. The reference's reading of a target (<see cref="TargetIdsMode.TextRoundTrip"/>) has
+    /// a space of its own in either.
+    /// </summary>
+    public static string Of(PromptFormat format, string? join) => join ?? (format == PromptFormat.Raw ? " " : "");
 }
 
 /// <summary>How a question is put while it is edited.</summary>

@@ -15,6 +15,18 @@ public interface IEditingOptions : ICheckedOptions
     /// </summary>
     bool AppendEos { get; }
 
+    /// <summary>
+    /// Whether a question is edited in the model's chat template, as it is asked, or by itself. Origin: ours; the
+    /// reference's code edits it by itself, but for WISE on Llama-3.
+    /// </summary>
+    PromptFormat Format { get; }
+
+    /// <summary>
+    /// Text between prompt and target; null for the format's own: nothing after a chat template, one space after a bare
+    /// question. Origin: the reference's code.
+    /// </summary>
+    string? Join { get; }
+
     /// <summary>How the ids of a target are found; methods that do not ask have them cut in context.</summary>
     TargetIdsMode TargetIds => TargetIdsMode.Offsets;
 
@@ -66,6 +78,8 @@ internal static class EditingOptions
             yield return Problem("contexts", $"must be from 0 to {most}");
         if (!Enum.IsDefined(options.TargetIds))
             yield return Problem("targetIds", "must be offsets or textRoundTrip");
+        if (!Enum.IsDefined(options.Format))
+            yield return Problem("format", "must be chat or raw");
         if (!Enum.IsDefined(options.Subject))
             yield return Problem("subject", "must be annotated, wholePrompt or lastToken");
         if (batchSize < 1)

@@ -46,9 +46,9 @@ internal sealed class LookupStates : IDisposable
         using var scope = NewDisposeScope();
         var rows = requests
             .SelectMany(r =>
-                contexts.Select(c =>
-                    (IReadOnlyList<int>)[.. Prompts.WithPrefix(r, c).Take(r.SubjectLast + c.Count + 1)]
-                )
+                Prompts
+                    .InContext(r, contexts)
+                    .Select(p => (IReadOnlyList<int>)[.. p.Ids.Take(p.SubjectLast + 1)])
             )
             .ToList();
         var ids = IdRows.Of(rows, model.Device);

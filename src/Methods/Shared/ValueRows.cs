@@ -24,15 +24,8 @@ internal sealed record ValueRows(IReadOnlyList<ValueRow> Rows, int Contexts)
             if (request.TargetIds.Count == 0)
                 throw new ArgumentException($"{request.Id} has no target.", nameof(requests));
             var rest = request.Continuation ?? [.. request.TargetIds.SkipLast(1)];
-            foreach (var context in contexts)
-                rows.Add(
-                    new ValueRow(
-                        e,
-                        [.. Prompts.WithPrefix(request, context), .. rest],
-                        request.SubjectLast + context.Count,
-                        request.TargetIds
-                    )
-                );
+            foreach (var prompt in Prompts.InContext(request, contexts))
+                rows.Add(new ValueRow(e, [.. prompt.Ids, .. rest], prompt.SubjectLast, request.TargetIds));
             if (essence)
                 rows.Add(new ValueRow(e, request.EssenceIds, request.EssenceLast, []));
         }
@@ -61,6 +54,24 @@ internal sealed record ValueRow(int Edit, IReadOnlyList<int> Ids, int Lookup, IR
 /// <summary>Prompts with a context prefix.</summary>
 internal static class Prompts
 {
+    /// <summary>The prompt behind every prefix, in their order.</summary>
+    public static IReadOnlyList<PrefixedPrompt> InContext(
+        EditRequest request,
+        IReadOnlyList<IReadOnlyList<int>> contexts
+    )
+    {
+        ArgumentNullException.ThrowIfNull(request);
+        ArgumentNullException.ThrowIfNull(contexts);
+        return request.Prefixed
+            ?? [.. contexts.Select(c => new PrefixedPrompt(WithPrefix(request, c), request.SubjectLast + c.Count))];
+    }
+
+    /// <summary>Tokens that the longest prefix adds to a prompt.</summary>
+    public static int LongestPrefix(EditRequest request, IReadOnlyList<IReadOnlyList<int>> contexts) =>
+        request.Prefixed is { } prompts
+            ? prompts.Select(p => p.Ids.Count - request.PromptIds.Count).DefaultIfEmpty().Max()
+            : contexts.Select(c => c.Count).DefaultIfEmpty().Max();
+
     /// <summary>What opens the prompt, the prefix, the rest of the prompt.</summary>
     public static IReadOnlyList<int> WithPrefix(EditRequest request, IReadOnlyList<int> prefix)
     {

@@ -76,7 +76,7 @@ internal sealed class SideMemoryRows : IDisposable
         (_model, _layer, _templates) = (model, layer, contexts.Count);
         using var scope = NewDisposeScope();
         using var quiet = no_grad();
-        var prompts = contexts.Select(c => Prompts.WithPrefix(edit, c)).ToList();
+        var prompts = Prompts.InContext(edit, contexts).Select(p => p.Ids).ToList();
         var n = edit.TargetIds.Count;
         List<IReadOnlyList<int>> rows =
         [

@@ -78,7 +78,14 @@ public static class CheckpointExport
         var index = WeightIndex.Read(sourceFolder);
         var (config, _) = ConfigFile.Read(Path.Combine(sourceFolder, ConfigFile.Name), model.Config.Family);
         WeightFolder.Check(config, index, ScalarType.Float32);
-        if (model.Config with { EosIds = config.EosIds, GenerationEosIds = config.GenerationEosIds } != config)
+        if (
+            model.Config with
+            {
+                EosIds = config.EosIds,
+                GenerationEosIds = config.GenerationEosIds,
+                Sampling = config.Sampling,
+            } != config
+        )
             throw new InputException(
                 sourceFolder,
                 "is not the folder this model was loaded from: its config.json describes another model",

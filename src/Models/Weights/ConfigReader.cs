@@ -53,6 +53,7 @@ internal sealed class ConfigReader(PlacedJson json, GenerationSettings? generati
             BosId = bos,
             EosIds = Eos(),
             GenerationEosIds = generation?.EosIds,
+            Sampling = generation?.Sampling,
         };
         if (Text("hidden_act", "silu") is { } act and not "silu")
             Complain("hidden_act", $"is '{act}'; only silu is supported");

@@ -5,19 +5,21 @@ using EditUnlearn.Foundation;
 namespace EditUnlearn.Models.Weights;
 
 /// <summary>
-/// What <c>generation_config.json</c> says about where an answer begins and ends. Settings of sampling are not used:
-/// answers are greedy.
+/// What <c>generation_config.json</c> says about where an answer begins and ends, and how text is drawn. The study's
+/// answers are greedy all the same; context prefixes of WISE are drawn as the file says.
 /// </summary>
 /// <param name="EosIds">Each ends an answer; null where it is silent.</param>
 /// <param name="BosId">Begins every prompt, or null.</param>
 /// <param name="PadId">Fills short rows in other programs, or null; padding is masked here.</param>
 /// <param name="StopStrings">Texts that end an answer in other programs; not honoured here, and said so when a model is
 /// loaded.</param>
+/// <param name="Sampling">How the next token is drawn; null where the likeliest is taken.</param>
 internal sealed record GenerationSettings(
     IReadOnlyList<int>? EosIds,
     int? BosId,
     int? PadId,
-    IReadOnlyList<string> StopStrings
+    IReadOnlyList<string> StopStrings,
+    SamplingFilter? Sampling
 );
 
 /// <summary>Reads <c>generation_config.json</c>.</summary>
@@ -42,9 +44,71 @@ internal static class GenerationFile
         if (bos is { Count: > 1 })
             problems.Add(json.Problem("bos_token_id", "bos_token_id is a list; a prompt begins with one token"));
         var stops = Texts(json, "stop_strings", problems);
+        var sampling = Sampling(json, problems);
         return problems.Count == 0
-            ? new GenerationSettings(eos, bos?[0], pad?[0] is >= 0 ? pad[0] : null, stops)
+            ? new GenerationSettings(eos, bos?[0], pad?[0] is >= 0 ? pad[0] : null, stops, sampling)
             : throw new InputException(problems);
+    }
+
+    /// <summary>Writes what a model's config knows of such a file; nothing where it knows nothing.</summary>
+    public static void Write(string folder, ModelConfig config)
+    {
+        ArgumentNullException.ThrowIfNull(config);
+        if (config.GenerationEosIds is null && config.Sampling is null)
+            return;
+        var json = new JsonObject { ["bos_token_id"] = config.BosId };
+        if (config.GenerationEosIds is { } eos)
+            json["eos_token_id"] = new JsonArray([.. eos.Select(i => (JsonNode)i)]);
+        if (config.Sampling is { } s)
+        {
+            json["do_sample"] = true;
+            json["temperature"] = s.Temperature;
+            json["top_k"] = s.TopK;
+            json["top_p"] = s.TopP;
+        }
+        File.WriteAllText(
+            Path.Combine(folder, Name),
+            json.ToJsonString(new JsonSerializerOptions { WriteIndented = true }) + "\n"
+        );
+    }
+
+    // Values that are not used are not looked at: greedy checkpoints often keep a temperature of 0. Where the file is
+    // silent, other programs take temperature 1, the 50 likeliest tokens and all of their probability; 0 stands for all
+    // tokens.
+    private static SamplingFilter? Sampling(PlacedJson json, List<InputProblem> problems)
+    {
+        switch (json.Root["do_sample"])
+        {
+            case null:
+                return null;
+            case JsonValue v when v.TryGetValue<bool>(out var sample):
+                if (!sample)
+                    return null;
+                break;
+            case { } other:
+                problems.Add(json.Problem("do_sample", $"do_sample is {Shown(other)}, not true or false"));
+                return null;
+        }
+        double Number(string key, double absent, Func<double, bool> fits, string what)
+        {
+            if (json.Root[key] is not { } node)
+                return absent;
+            if (
+                node is JsonValue v
+                && v.GetValueKind() == JsonValueKind.Number
+                && v.TryGetValue<double>(out var number)
+                && fits(number)
+            )
+                return number;
+            problems.Add(json.Problem(key, $"{key} is {Shown(node)}, not {what}"));
+            return absent;
+        }
+        var k = Number("top_k", 50, n => n is >= 0 and <= int.MaxValue && n % 1 == 0, "a whole number from 0");
+        return new SamplingFilter(
+            Number("temperature", 1, n => n > 0 && double.IsFinite(n), "a number above 0"),
+            k == 0 ? int.MaxValue : (int)k,
+            Number("top_p", 1, n => n is > 0 and <= 1, "a number above 0 and at most 1")
+        );
     }
 
     /// <summary>

@@ -75,6 +75,7 @@ public static class WeightFolder
         Directory.CreateDirectory(folder);
         var stored = type ?? model.DType;
         ConfigFile.Write(Path.Combine(folder, ConfigFile.Name), model.Config, stored);
+        GenerationFile.Write(folder, model.Config);
         SafetensorsWriter.Write(
             Path.Combine(folder, WeightIndex.Single),
             [

@@ -12,8 +12,8 @@ internal sealed record AxisLabel(string Axis, string Label, YamlMap? Carried);
 /// <summary>
 /// Puts values in the place of references. <c>$steps</c> is a setting, <c>$model</c> the label of an axis,
 /// <c>$model.family</c> a value that the axis carries for this label, <c>$on[$data]</c> an entry whose name another
-/// reference says, <c>$models.*.sets</c> the values of all entries. A question mark at the end makes it optional, and one
-/// behind the reference in brackets makes that optional.
+/// reference says, <c>$models.*.sets</c> the values of all entries, <c>$methods.**.label</c> the same by the names of the
+/// entries. A question mark at the end makes it optional, and one behind the reference in brackets makes that optional.
 /// </summary>
 internal sealed partial class Resolver(YamlMap settings, Problems problems)
 {
@@ -103,8 +103,12 @@ internal sealed partial class Resolver(YamlMap settings, Problems problems)
                 problems.Add(place, $"'{Shown(segments, i)}' is {at.Kind} and has no '{segments[i + 1].Name}'");
                 return null;
             }
-            if (segments[i + 1].Name == "*")
-                return All(map, string.Join('.', segments.Skip(i + 2).Select(s => s.ToString())), place);
+            if (segments[i + 1].Name is "*" or "**")
+            {
+                var rest = string.Join('.', segments.Skip(i + 2).Select(s => s.ToString()));
+                var each = Each(map, rest, place);
+                return segments[i + 1].Name == "**" ? new YamlMap([.. each], place) : All(each, place);
+            }
             if (KeyOf(segments[i + 1], axes, place) is not { } key)
                 return null;
             if (segments[i + 1].IsReference)
@@ -122,9 +126,9 @@ internal sealed partial class Resolver(YamlMap settings, Problems problems)
     public void ReportMisspeltKeys()
     {
         foreach (var (map, asked) in _asked)
-            foreach (var entry in map.Entries.Where(e => !asked.Contains(e.Key)))
-                if (Spelling.Nearest(entry.Key, asked.Where(a => map[a] is null)) is { } near)
-                    problems.Add(entry.Place, $"no cell reads '{entry.Key}'", $"did you mean '{near}'?");
+        foreach (var entry in map.Entries.Where(e => !asked.Contains(e.Key)))
+            if (Spelling.Nearest(entry.Key, asked.Where(a => map[a] is null)) is { } near)
+                problems.Add(entry.Place, $"no cell reads '{entry.Key}'", $"did you mean '{near}'?");
     }
 
     private HashSet<string> Asked(YamlMap map) =>
@@ -158,10 +162,10 @@ internal sealed partial class Resolver(YamlMap settings, Problems problems)
         return null;
     }
 
-    // What all entries say, as one list without repeats; abstract entries say nothing.
-    private YamlList All(YamlMap map, string rest, SourcePlace place)
+    // What each entry says, by its name; abstract entries say nothing.
+    private List<YamlEntry> Each(YamlMap map, string rest, SourcePlace place)
     {
-        var items = new List<YamlValue>();
+        var said = new List<YamlEntry>();
         foreach (var entry in map.Entries)
             if (entry.Value is YamlMap { IsAbstract: false } inner)
             {
@@ -170,10 +174,20 @@ internal sealed partial class Resolver(YamlMap settings, Problems problems)
                     Find("it." + rest, itself, place, optional: true) is { } found
                     && Followed(found, itself) is { } value
                 )
-                    items.AddRange(value is YamlList list ? list.Items : [value]);
+                    said.Add(entry with { Value = value });
             }
-        return new YamlList([.. items.DistinctBy(i => (i as YamlScalar)?.Text)], place);
+        return said;
     }
+
+    // As one list without repeats.
+    private static YamlList All(List<YamlEntry> said, SourcePlace place) =>
+        new(
+            [
+                .. said.SelectMany(e => e.Value is YamlList list ? list.Items : [e.Value])
+                    .DistinctBy(i => (i as YamlScalar)?.Text),
+            ],
+            place
+        );
 
     private string? Text(YamlScalar s, IReadOnlyList<AxisLabel> axes)
     {
@@ -237,7 +251,8 @@ internal sealed partial class Resolver(YamlMap settings, Problems problems)
 internal static class SettingPath
 {
     /// <summary>A path, as a regular expression: names behind dots, stars, and references in brackets.</summary>
-    public const string Pattern = @"[A-Za-z_][\w-]*(?:\.(?:[\w-]+|\*)|\[\$[A-Za-z_][\w-]*(?:\.[\w-]+)*\??\])*";
+    public const string Pattern =
+        @"[A-Za-z_][\w-]*(?:\.(?:[\w-]+|\*\*?)|\[\$[A-Za-z_][\w-]*(?:\.[\w-]+)*\??\])*";
 
     /// <summary>One part of a path.</summary>
     /// <param name="Name">A key; or the path of a reference whose value is the key.</param>
@@ -253,7 +268,7 @@ internal static class SettingPath
     public static List<Segment> Parse(string path)
     {
         var segments = new List<Segment>();
-        for (var at = 0; at < path.Length;)
+        for (var at = 0; at < path.Length; )
         {
             if (path[at] == '.')
             {

@@ -35,7 +35,7 @@ internal sealed class SettingsTree
             tree.Root = tree.Merge(tree.Root, layer.Values, "", mayAdd: true);
         foreach (var set in sets)
             tree.Set(set);
-        tree.Root = Inheritance.Resolve(tree.Root, problems);
+        tree.Root = Variants.Complete(known, Inheritance.Resolve(tree.Root, problems), problems);
         return tree;
     }
 
@@ -115,7 +115,7 @@ internal sealed class SettingsTree
     {
         var known = below.Entries.Select(e => e.Key).ToList();
         if (below.IsClosed)
-            return Problems.DidYouMean(entry.Key, known);
+            return Variants.IsOne(below, entry) ? null : Variants.HintFor(below, entry);
         if (known.Count == 0 || entry.Key is Inheritance.BasedOn or Inheritance.Abstract)
             return null;
         return path.Length == 0 && !mayAdd ? Problems.DidYouMean(entry.Key, known)

@@ -114,7 +114,7 @@ internal sealed class SettingsUse
         var segments = SettingPath.Parse(path);
         foreach (var inner in segments.Where(s => s.IsReference))
             Read(inner.Name, axes);
-        string[] rest = [.. segments.Skip(1).Select(s => s.IsReference ? Any : s.Name)];
+        string[] rest = [.. segments.Skip(1).Select(s => s.IsReference || s.Name == "**" ? Any : s.Name)];
         var maps = axes[segments[0].Name].ToList();
         if (maps.Count == 0)
             _read.Add([segments[0].Name, .. rest]);

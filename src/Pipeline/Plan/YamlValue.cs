@@ -51,8 +51,17 @@ public sealed record YamlMap(IReadOnlyList<YamlEntry> Entries, SourcePlace Place
     /// <summary>Whether it is an entry that is there for others to be based on; no axis shows it.</summary>
     public bool IsAbstract { get; init; }
 
-    /// <summary>Whether the program lists its entries, so that nobody can add one.</summary>
+    /// <summary>
+    /// Whether the program lists its entries, so that nobody can add one, unless it is a variant
+    /// (<see cref="VariantOf"/>).
+    /// </summary>
     public bool IsClosed { get; init; }
+
+    /// <summary>
+    /// The key with which a further entry of a closed map says which of the program's entries it is a variant of; null
+    /// where there are none.
+    /// </summary>
+    public string? VariantOf { get; init; }
 
     /// <inheritdoc/>
     public override string Kind => "a map";

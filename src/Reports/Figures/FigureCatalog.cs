@@ -121,7 +121,7 @@ public static class FigureCatalog
                     PanelKind.Bars,
                     title,
                     "",
-                    [.. scope.Methods.Select(m => m.Heading)],
+                    [.. scope.Drawn.Select(m => m.Heading)],
                     0,
                     2,
                     [
@@ -131,15 +131,11 @@ public static class FigureCatalog
                     [new("useless or unforgetting", 1)]
                 );
             PlottedValue?[] Family(string model, string set, bool editing) =>
-                [
-                    .. scope.Methods.Select(m =>
-                        m.IsEditing == editing ? Score("table1", Key(model, set, m.Name)) : null
-                    ),
-                ];
+                [.. scope.Drawn.Select(m => m.IsEditing == editing ? Score("table1", Key(model, set, m.Name)) : null)];
             return new Figure(
                 "figure4-left",
                 "Score: 1 − Rouge1 forget + Rouge1 retain (2 ideal, 1 useless)",
-                scope.Methods.Any(m => !m.InPaper) ? $"{Note} *: not in the paper.".Trim() : Note,
+                scope.Drawn.Any(m => !m.InPaper) ? $"{Note} *: not in the paper.".Trim() : Note,
                 [
                     Of($"{Words(scope.Facts)} (pretrained), {scope.LabelOf(scope.Main)}", scope.Main, scope.Facts),
                     Of(

@@ -27,10 +27,11 @@ public static class CellName
     {
         ArgumentNullException.ThrowIfNull(pattern);
         ArgumentNullException.ThrowIfNull(name);
+        static string Bare(string text) => text.Replace(" ", "", StringComparison.Ordinal);
         bool Fits(string text) =>
             System.IO.Enumeration.FileSystemName.MatchesSimpleExpression(
-                pattern.Replace(" ", "", StringComparison.Ordinal).Replace(@"\", "", StringComparison.Ordinal),
-                text,
+                Bare(pattern).Replace(@"\", "", StringComparison.Ordinal),
+                Bare(text),
                 ignoreCase: true
             );
         return Fits(name)

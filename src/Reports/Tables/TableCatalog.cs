@@ -90,7 +90,7 @@ public static class TableCatalog
                     .. ((string[])[scope.Main, scope.Second]).Select(m => new LayoutBlock(
                         scope.LabelOf(m),
                         new Where { Model = m, Set = scope.MoreContracts },
-                        Every
+                        Every(scope.MoreContracts)
                     )),
                 ],
                 Groups =
@@ -124,7 +124,7 @@ public static class TableCatalog
                 new(
                     label,
                     new Where { Set = set, Baselines = [other] },
-                    [.. scope.Methods.Where(m => m.IsEditing).Select(Row)]
+                    [.. On(set).Where(m => m.IsEditing).Select(Row)]
                 );
             var (first, second) = (scope.BeforeImprovement, scope.AfterImprovement);
             return new TableLayout
@@ -179,15 +179,18 @@ public static class TableCatalog
             [
                 .. sets.Zip(
                     scope.Labels(sets, heading),
-                    (set, label) => new LayoutBlock(label, new Where { Set = set }, Every)
+                    (set, label) => new LayoutBlock(label, new Where { Set = set }, Every(set))
                 ),
             ];
 
-        private IReadOnlyList<LayoutRow> Every { get; } =
-        [
-            .. before ? (LayoutRow[])[new("before", new Where { Method = ScoreBook.Untouched }, null)] : [],
-            .. scope.Methods.Select(Row),
-        ];
+        private IReadOnlyList<LayoutRow> Every(string set) =>
+            [
+                .. before ? (LayoutRow[])[new("before", new Where { Method = ScoreBook.Untouched }, null)] : [],
+                .. On(set).Select(Row),
+            ];
+
+        private IEnumerable<ReportMethod> On(string set) =>
+            scope.Methods.Where(m => m.OnlyIn is null || m.OnlyIn.Contains(set));
 
         private static LayoutRow Row(ReportMethod m) =>
             new(

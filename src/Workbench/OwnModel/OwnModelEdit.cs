@@ -121,6 +121,11 @@ public sealed class OwnModelEdit
                 $"{_entry.Label} trains on every kept question that is asked, so they do not say what is kept beyond "
                     + "them; --holdout FILE names questions that it does not see"
             );
+        if (AskedOtherwise(checkpoint))
+            work.Warn(
+                "the questions were edited by themselves (format: raw) and are asked in the chat template: an adapter "
+                    + "that goes by the prompt may never answer them (docs/methods.md, \"Requests\")"
+            );
         var before = work.Timed(
             "answers before",
             () =>
@@ -229,6 +234,15 @@ public sealed class OwnModelEdit
             }
         );
     }
+
+    // Whether an edit saw another prompt than the model is asked with.
+    private bool AskedOtherwise(Checkpoint checkpoint) =>
+        _options is IEditingOptions { Format: PromptFormat.Raw }
+        && _rows.Requests.Any(q =>
+            !checkpoint
+                .Prompt(q.Question)
+                .SequenceEqual(checkpoint.PromptWithOffsets(q.Question, raw: true).Select(p => p.Id))
+        );
 
     private ApplyReport Finish(ApplyReport report)
     {

@@ -97,6 +97,20 @@ public sealed class ApplyCommandTests : IDisposable
                 .Select(a => (string)(a!["after"] ?? a["answer"])!),
         ];
 
+    [Fact]
+    public void Edits_of_bare_questions_do_not_fire_in_the_chat_template_and_the_report_says_so()
+    {
+        string[] Warnings(JsonNode report) => [.. report["warnings"]!.AsArray().Select(w => (string)w!)];
+        double Routed(JsonNode report) =>
+            (double)report["splits"]!.AsArray().Single(s => (string)s!["split"]! == "forget")!["routed"]!;
+        var chat = Ok(Apply("grace", "chat", "--patch-only", "--json"));
+        Assert.Equal((1.0, 0), (Routed(chat), Warnings(chat).Count(w => w.Contains("format: raw"))));
+        File.WriteAllText(_tool["grace.yaml"], "layer: 1\nsteps: 5\nradius: 0.001\nformat: raw\n");
+        var raw = Ok(Apply("grace", "raw", "--patch-only", "--json"));
+        Assert.Equal((0.0, 1), (Routed(raw), Warnings(raw).Count(w => w.Contains("format: raw"))));
+        Assert.Equal("raw", (string?)raw["made"]!["options"]!["format"]);
+    }
+
     [Theory]
     [InlineData("rome", true)]
     [InlineData("memit", true)]

@@ -1,10 +1,14 @@
+using EditUnlearn.Artifacts;
 using EditUnlearn.Benchmarks.Plain;
 using EditUnlearn.Foundation;
 using EditUnlearn.Methods;
 using EditUnlearn.Methods.Codebooks;
+using EditUnlearn.Methods.Shared;
 using EditUnlearn.Models;
 using EditUnlearn.Models.Patches;
+using EditUnlearn.Models.Tokenizers;
 using EditUnlearn.Tests.Support;
+using EditUnlearn.Workbench;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -62,6 +66,76 @@ public sealed class GraceTests
         tie.Admit("a", At(0, 0), 3, [7]);
         Assert.Equal(-1, tie.Admit("b", At(0, 0), 3, [8]).Entry); // the older wins the tie, with a ball of no size
         Assert.Equal([-1e-5f, 0f], tie.Radii);
+    }
+
+    // The reference edits the bare question and the study asks in the chat template: no prompt that is asked has the
+    // key of an edit.
+    [Theory]
+    [InlineData(PromptFormat.Raw, CodebookQuery.PromptEnd, 0)]
+    [InlineData(PromptFormat.Raw, CodebookQuery.EveryToken, 0)]
+    [InlineData(PromptFormat.Chat, CodebookQuery.PromptEnd, 1)]
+    [InlineData(PromptFormat.Chat, CodebookQuery.EveryToken, 1)]
+    public void Edited_raw_and_asked_in_chat_it_never_fires_and_edited_in_chat_always(
+        PromptFormat format,
+        CodebookQuery query,
+        double share
+    )
+    {
+        string[] questions = ["Who wrote 'Emma'?", "Who wrote 'Romola'?", "Where is Perth?", "What is a sonnet?"];
+        var tokenizer = BpeTrainer.Train([.. questions, "I do not know. [INST] [/INST]"], 320);
+        using var checkpoint = new Checkpoint(TinyModels.Lively(words: tokenizer.VocabSize), tokenizer);
+        QaRow[] rows =
+        [
+            .. questions.Select(
+                (q, i) =>
+                    new QaRow
+                    {
+                        Id = $"q{i}",
+                        Question = q,
+                        Answer = "A",
+                    }
+            ),
+        ];
+        var options = Corrected with { Steps = 5, Format = format, Query = query, AppendEos = true };
+        using var scope = NewDisposeScope();
+        var inputs = MethodMaterial.Rows(
+            MethodCatalog.Find("grace")!,
+            options,
+            checkpoint,
+            new MethodRows
+            {
+                Forget = rows,
+                Requests = rows,
+                Targets = rows.ToDictionary(r => r.Id, _ => "I do not know."),
+            },
+            _ => throw new InvalidOperationException("no file is needed")
+        );
+        using var patch = new Grace(options).Edit(checkpoint.Model, inputs, new Seed(1));
+        var asked = questions.Select(checkpoint.Prompt).ToList();
+        Assert.Equal(share, patch.Routes(checkpoint.Model, asked).Average(r => r.Routed ? 1.0 : 0));
+        // What is not hit is answered as if there had been no edit.
+        var plain = GreedyDecoder.Decode(checkpoint.Model, asked, new GreedyDecoder.Options { MaxNewTokens = 6 });
+        var edited = GreedyDecoder.Decode(
+            checkpoint.Model,
+            asked,
+            new GreedyDecoder.Options { MaxNewTokens = 6, Tap = patch.Tap }
+        );
+        if (share == 0)
+            Assert.Equal(plain.Select(g => g.Ids), edited.Select(g => g.Ids));
+        // The bare questions are hit where these were edited.
+        Assert.Equal(
+            1 - share,
+            patch
+                .Routes(
+                    checkpoint.Model,
+                    [
+                        .. questions.Select(q =>
+                            (IReadOnlyList<int>)[.. checkpoint.PromptWithOffsets(q, raw: true).Select(p => p.Id)]
+                        ),
+                    ]
+                )
+                .Average(r => r.Routed ? 1.0 : 0)
+        );
     }
 
     [Fact]

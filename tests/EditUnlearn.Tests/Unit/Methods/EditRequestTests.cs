@@ -110,7 +110,9 @@ public sealed class EditRequestTests
         using var checkpoint = Load("tokenizer.model");
         EditRequest Made(string preset, string? targetIds)
         {
-            var given = targetIds is null ? null : new JsonObject { ["targetIds"] = targetIds };
+            var given = new JsonObject { ["contexts"] = 0 };
+            if (targetIds is not null)
+                given["targetIds"] = targetIds;
             var (entry, options) =
                 MethodCatalog.Bind(method, preset, given, out var problems)
                 ?? throw new InvalidOperationException(string.Join(", ", problems));
@@ -157,7 +159,7 @@ public sealed class EditRequestTests
         EditRequest Made(string subject)
         {
             var (entry, options) = MethodCatalog
-                .Bind("memit", "corrected", new JsonObject { ["subject"] = subject }, out _)!
+                .Bind("memit", "corrected", new JsonObject { ["subject"] = subject, ["contexts"] = 0 }, out _)!
                 .Value;
             QaRow row = new()
             {
@@ -186,7 +188,7 @@ public sealed class EditRequestTests
         Assert.Equal(Made("lastToken").PromptIds.Count - 1, Made("lastToken").SubjectLast);
         foreach (
             var (option, value) in (ReadOnlySpan<(string, JsonNode)>)
-                [("subject", "first"), ("subject", 7), ("targetIds", "both"), ("targetIds", 7)]
+                [("subject", "first"), ("targetIds", 7), ("targetIds", "both"), ("format", "plain"), ("join", 7)]
         )
         {
             Assert.Null(
@@ -232,6 +234,111 @@ public sealed class EditRequestTests
                 Prompts.WithPrefix(request, [7, 8])
             );
         }
+    }
+
+    [Theory]
+    [InlineData("tokenizer.model", "bc.", false)]
+    [InlineData("tokenizer.model", "bc.", true)]
+    [InlineData("tokenizer.json", "bc.", false)]
+    [InlineData("tokenizer.json", "bc.", true)]
+    [InlineData("tokenizer.json", "ab cd", true)]
+    public void Behind_a_prefix_a_question_has_the_tokens_it_has_in_that_text(string file, string prefix, bool raw)
+    {
+        using var checkpoint = Load(file);
+        var request = Request(
+            checkpoint,
+            new EditRequests.Options
+            {
+                Format = raw ? PromptFormat.Raw : PromptFormat.Chat,
+                Prefixes = [ContextPrefix.None, new ContextPrefix(prefix, checkpoint.Tokenizer.Encode(prefix))],
+            },
+            "ab",
+            3
+        );
+        var joined = checkpoint.PromptWithOffsets($"{prefix} {Question}", raw);
+        var prefixed = request.Prefixed![1];
+        Assert.Equal(joined.Select(p => p.Id), prefixed.Ids);
+        Assert.Equal(
+            (request.PromptIds, request.SubjectLast),
+            (request.Prefixed[0].Ids, request.Prefixed[0].SubjectLast)
+        );
+        // The lookup is the subject's last token here as there, and never a "b" of the prefix.
+        var start = (raw ? 0 : checkpoint.Template.QuestionStart) + prefix.Length + 1;
+        var end = start + 4;
+        Assert.True(joined[prefixed.SubjectLast].Start <= end && end < joined[prefixed.SubjectLast].End);
+        // Word and space are parted in the text that the ids say.
+        Assert.Contains($"{prefix} {Question}", checkpoint.Tokenizer.Decode(prefixed.Ids), StringComparison.Ordinal);
+        if (file == "tokenizer.json")
+            Assert.Contains(joined, p => p.Start == start - 1 && checkpoint.Tokenizer.Decode([p.Id]).StartsWith(' '));
+        // Rows of a value search are these prompts and the target.
+        var rows = ValueRows
+            .Of(
+                [request],
+                [
+                    [],
+                    [7, 7, 7],
+                ],
+                essence: false
+            )
+            .Rows;
+        Assert.Equal([.. prefixed.Ids, .. request.TargetIds.SkipLast(1)], rows[1].Ids);
+        Assert.Equal(prefixed.SubjectLast, rows[1].Lookup);
+        Assert.Throws<InputException>(() =>
+            EditChecks.Check(TinyModels.Llama(words: 400), new MethodInputs { Edits = [request] }, [1])
+        );
+    }
+
+    public static TheoryData<string> EditingMethods =>
+        [.. MethodCatalog.All.Where(m => m.IsEditing).Select(m => m.Name)];
+
+    [Theory]
+    [MemberData(nameof(EditingMethods))]
+    public void Format_and_join_are_options_of_every_editing_method(string method)
+    {
+        using var checkpoint = Load("tokenizer.json");
+        using var folder = new TemporaryFolder();
+        File.WriteAllText(folder["l.jsonl"], """{"question":"dd bc?","answer":"ab","subject":"","id":"l"}""" + "\n");
+        QaRow row = new()
+        {
+            Id = "q",
+            Question = Question,
+            Answer = "dd",
+            Subject = "ab",
+            SubjectStart = 3,
+        };
+        MethodInputs Made(params (string Name, string Value)[] options)
+        {
+            var given = new JsonObject(options.Select(o => KeyValuePair.Create(o.Name, (JsonNode?)o.Value)));
+            if (method != "grace")
+                given["contexts"] = 0;
+            var (entry, bound) = MethodCatalog.Bind(method, "corrected", given, out _)!.Value;
+            var rows = new MethodRows
+            {
+                Forget = [row],
+                Requests = [row],
+                Retain = [row],
+                Targets = new Dictionary<string, string> { ["q"] = "ab aab" },
+            };
+            return MethodMaterial.Rows(entry, bound, checkpoint, rows, _ => folder["l.jsonl"]);
+        }
+        string Said(EditRequest edit) => checkpoint.Tokenizer.Decode(edit.TargetIds);
+        var chat = Made().Edits[0];
+        Assert.Equal((checkpoint.Prompt(Question), "ab aab"), (chat.PromptIds, Said(chat)));
+        var raw = Made(("format", "raw")).Edits[0];
+        Assert.Equal(checkpoint.PromptWithOffsets(Question, raw: true).Select(p => p.Id), raw.PromptIds);
+        Assert.Equal(" ab aab", Said(raw));
+        Assert.Equal(" ab aab", Said(Made(("join", " ")).Edits[0]));
+        Assert.Equal("ab aab", Said(Made(("format", "raw"), ("join", "")).Edits[0]));
+        // What is trained on stays as it is asked: only edits are put otherwise.
+        Assert.Equal(checkpoint.Row(Question, "dd").Ids, Made(("format", "raw")).Forget[0].Ids);
+        if (method != "wise")
+            return;
+        Assert.Equal(checkpoint.Row("dd bc?", "ab", end: false).Ids, Made().Locality[0]);
+        Assert.Equal(checkpoint.Row("dd bc?", " ab", end: false, raw: true).Ids, Made(("format", "raw")).Locality[0]);
+        Assert.Equal(
+            checkpoint.Row(Question, " dd", end: true, raw: true).Ids,
+            Made(("format", "raw"), ("locality", "retain")).Retain[0].Ids
+        );
     }
 
     [Fact]

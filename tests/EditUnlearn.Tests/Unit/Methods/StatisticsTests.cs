@@ -25,8 +25,8 @@ public sealed class StatisticsTests
         var (all, tokens) = SecondMoments.Collect(model, rows, [0, 2]);
         Assert.Equal(rows.Sum(r => r.Ids.Count), tokens);
         foreach (var batchRows in (int[])[1, 3])
-            foreach (var (layer, moment) in SecondMoments.Collect(model, rows, [0, 2], batchRows).Moments)
-                Tensors.Near(all[layer], moment, 1e-6, $"{batchRows} rows, layer {layer}");
+        foreach (var (layer, moment) in SecondMoments.Collect(model, rows, [0, 2], batchRows).Moments)
+            Tensors.Near(all[layer], moment, 1e-6, $"{batchRows} rows, layer {layer}");
 
         var sum = zeros(56, 56, dtype: ScalarType.Float64);
         foreach (var row in rows)
@@ -127,13 +127,19 @@ public sealed class StatisticsTests
             Assert.Throws<DamagedFileException>(() => SecondMoments.Load(folder["bare"], model, [0])).Message,
             StringComparison.Ordinal
         );
-        File.WriteAllText(folder["c"], "{\"format\":\"contexts/1\",\"model\":\"x\",\"rome\":[[1]]}");
+        File.WriteAllText(folder["c"], """{"format":"contexts/2","model":"x","rome":[{"text":"a","ids":[1]}]}""");
         Assert.Throws<InputException>(() => ContextFile.Read(folder["c"], "y", ContextRecipe.Rome, 0));
         Assert.Contains(
             "first prefix is not the empty one",
             Assert
                 .Throws<DamagedFileException>(() => ContextFile.Read(folder["c"], "x", ContextRecipe.Rome, 0))
                 .Message,
+            StringComparison.Ordinal
+        );
+        File.WriteAllText(folder["c"], "{\"format\":\"contexts/1\",\"model\":\"x\",\"rome\":[[]]}");
+        Assert.Contains(
+            "by an earlier version of the program",
+            Assert.Throws<InputException>(() => ContextFile.Read(folder["c"], "x", ContextRecipe.Rome, 0)).Message,
             StringComparison.Ordinal
         );
         File.WriteAllText(folder["c"], "[1");
@@ -144,22 +150,19 @@ public sealed class StatisticsTests
     public void Prefixes_survive_their_file_and_a_method_gets_as_many_as_it_asks_for()
     {
         using var folder = new TemporaryFolder();
-        var prefixes = new Dictionary<ContextRecipe, IReadOnlyList<IReadOnlyList<int>>>
+        var prefixes = new Dictionary<ContextRecipe, IReadOnlyList<ContextPrefix>>
         {
-            [ContextRecipe.Memit] =
-            [
-                [],
-                [4, 5],
-                [6],
-            ],
+            [ContextRecipe.Memit] = [ContextPrefix.None, new("The \"sun\".", [4, 5]), new("I.", [6])],
         };
         ContextFile.Write(folder["c"], "model", prefixes);
-        Assert.Equal(
+        var read = ContextFile.Read(folder["c"], "model", ContextRecipe.Memit, 1);
+        Assert.Equal(["", "The \"sun\"."], read.Select(p => p.Text));
+        Assert.Equal<IEnumerable<int>>(
             [
                 [],
                 [4, 5],
             ],
-            ContextFile.Read(folder["c"], "model", ContextRecipe.Memit, 1).Select(p => p.ToArray()).ToArray()
+            read.Select(p => p.Ids)
         );
         Assert.Contains(
             "holds 2 prefixes, but 3 are asked for",

@@ -70,6 +70,54 @@ public sealed class StudyScopeTests
     }
 
     [Fact]
+    public void A_variant_of_a_method_stands_below_where_it_was_scored_and_takes_no_part()
+    {
+        var scope = Wider with
+        {
+            Methods =
+            [
+                .. Wider.Methods,
+                new ReportMethod("wise-best", "WISE (best)", true, InPaper: false)
+                {
+                    OnlyIn = new HashSet<string> { "facts-40" },
+                },
+            ],
+        };
+        var book = Book(
+            Score("facts-40", "wise", "forget", 0.25),
+            Score("facts-40", "wise", "retain", 0.5),
+            Score("facts-40", "wise-best", "forget", 0),
+            Score("facts-40", "wise-best", "retain", 1)
+        );
+        foreach (var table in (string[])["table1", "table5"])
+        {
+            var rows = TableCatalog.All(scope).First(t => t.Name == table).Blocks;
+            Assert.Equal("WISE (best)*", rows.Single(b => b.Where.Set == "facts-40").Rows[^1].Label);
+            Assert.All(
+                rows.Where(b => b.Where.Set != "facts-40"),
+                b => Assert.DoesNotContain(b.Rows, r => r.Where.Method == "wise-best")
+            );
+            var cells = Of(table, book, scope).Cells.ToDictionary(c => c.Name);
+            var better = cells[$"{table}[WISE (best),llama2,facts-40,forget.rouge1]"];
+            Assert.Equal((0.0, false, false), (better.Value, better.Bold, better.Underlined));
+            Assert.True(cells[$"{table}[WISE,llama2,facts-40,forget.rouge1]"].Bold);
+            Assert.True(CellName.Matches("table*[WISE (best),*forget*", better.Name));
+            // Figures, claims and the other cells are what they are without it.
+            var without = Of(table, book, Wider).Cells.ToDictionary(c => c.Name);
+            Assert.All(
+                without,
+                c => Assert.Equal((c.Value.Value, c.Value.Bold), (cells[c.Key].Value, cells[c.Key].Bold))
+            );
+        }
+        var bars = FigureCatalog.All(book, scope, []).First(f => f.Name == "figure4-left").Panels[0];
+        Assert.DoesNotContain(bars.Categories, c => c.StartsWith("WISE (", StringComparison.Ordinal));
+        Assert.Equal(
+            ClaimCatalog.Decide(new ClaimNumbers(book, Wider, [], true)).Select(c => (c.Id, c.Verdict)),
+            ClaimCatalog.Decide(new ClaimNumbers(book, scope, [], true)).Select(c => (c.Id, c.Verdict))
+        );
+    }
+
+    [Fact]
     public void Sets_that_read_alike_are_told_apart_by_name()
     {
         var layouts = TableCatalog.All(Wider).ToDictionary(t => t.Name);

@@ -181,6 +181,42 @@ public sealed class ConfigTests
         );
     }
 
+    [Fact]
+    public void How_text_is_drawn_comes_from_generation_config_and_is_kept_with_a_saved_model()
+    {
+        using var folder = new TemporaryFolder();
+        SamplingFilter? Read(string text)
+        {
+            File.WriteAllText(folder["generation_config.json"], text);
+            return GenerationFile.Read(folder.Path)!.Sampling;
+        }
+        Assert.Equal(
+            new SamplingFilter(0.6, 50, 0.9),
+            Read("""{"do_sample": true, "temperature": 0.6, "top_p": 0.9}""")
+        );
+        Assert.Equal(new SamplingFilter(1, int.MaxValue, 1), Read("""{"do_sample": true, "top_k": 0}"""));
+        // A base model is greedy, and what its file keeps for nothing is not looked at.
+        Assert.Null(Read("""{"temperature": 0.6}"""));
+        Assert.Null(Read("""{"do_sample": false, "temperature": 0.0, "top_p": 7}"""));
+        foreach (var wrong in (string[])["\"temperature\": 0", "\"top_p\": 1.5", "\"top_k\": 2.5", "\"top_k\": \"5\""])
+            Assert.Throws<InputException>(() => Read($"{{\"do_sample\": true, {wrong}}}"));
+        Assert.Throws<InputException>(() => Read("""{"do_sample": "yes"}"""));
+
+        using var model = CausalLm.Random(
+            TinyModels.Llama().Config with
+            {
+                Sampling = new SamplingFilter(0.6, 50, 0.9),
+                GenerationEosIds = [2, 5],
+            },
+            new Seed(1)
+        );
+        using var saved = new TemporaryFolder();
+        WeightFolder.Save(saved.Path, model);
+        var again = ConfigFile.Read(saved["config.json"]).Config;
+        Assert.Equal(model.Config.Sampling, again.Sampling);
+        Assert.Equal([2, 5], again.StopIds);
+    }
+
     public static TheoryData<string, string, string> Refused =>
         new()
         {
