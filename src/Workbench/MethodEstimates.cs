@@ -30,7 +30,7 @@ public static class MethodEstimates
                 config,
                 typeBytes,
                 editing.Layers,
-                Rows(editing),
+                RowsTogether(editing),
                 entry.Needs(options).HasFlag(Needs.SecondMoments)
             ),
             _ => entry.Kind == MethodKind.Untouched ? MemoryModel.Loaded(config, typeBytes) : null,
@@ -79,6 +79,10 @@ public static class MethodEstimates
 
     // Contexts, the bare prompt, the essence sentence.
     private static int Rows(IEditingOptions? options) => 2 + (options?.Contexts ?? 0);
+
+    // Those of a batch, as far as they go through the model together.
+    private static long RowsTogether(IEditingOptions options) =>
+        Math.Min((long)options.BatchSize * Rows(options), Math.Max(IEditingOptions.RowsTogether, Rows(options)));
 
     private static double Steps(object options)
     {

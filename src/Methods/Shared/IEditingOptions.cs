@@ -33,11 +33,20 @@ public interface IEditingOptions : ICheckedOptions
     /// <summary>Whose last token is the lookup position; without meaning where nothing is looked up.</summary>
     SubjectMode Subject => SubjectMode.Annotated;
 
+    /// <summary>Edits written together, all values sought on the same weights. Origin: the reference's files.</summary>
+    int BatchSize => 1;
+
     /// <summary>How context prefixes are written.</summary>
     ContextRecipe ContextRecipe { get; }
 
     /// <summary>How many of them are used besides the empty one; 0 for none.</summary>
     int Contexts { get; }
+
+    /// <summary>
+    /// Rows of a batch that go through the model together; more edits go one group after another. Bounds memory,
+    /// changes rounding only.
+    /// </summary>
+    static int RowsTogether => 256;
 
     IEnumerable<OptionProblem> ICheckedOptions.Check() => EditingOptions.Problems(this, null, 1);
 }

@@ -8,9 +8,6 @@ namespace EditUnlearn.Methods.Shared;
 /// <summary>Options of the methods that write one value through several layers.</summary>
 internal interface ISpreadOptions : IEditingOptions
 {
-    /// <summary>Edits written together, all values sought on the same weights. Origin: the reference's files.</summary>
-    int BatchSize { get; }
-
     /// <summary>Value optimisation at the last layer.</summary>
     ValueOptions Value { get; }
 }

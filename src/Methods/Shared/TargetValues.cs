@@ -23,10 +23,6 @@ internal sealed record TargetValue(Tensor Initial, Tensor Value, IReadOnlyList<V
 /// </remarks>
 internal static class TargetValues
 {
-    // Rows that go through the model together; more edits go one group after another. Bounds memory, changes rounding
-    // only.
-    private const int RowsTogether = 256;
-
     /// <summary>Optimises the values of some edits.</summary>
     /// <param name="model">Its weights get no gradient and must not change.</param>
     /// <param name="requests">Prompt, lookup position, target of each.</param>
@@ -56,7 +52,7 @@ internal static class TargetValues
         ArgumentNullException.ThrowIfNull(contexts);
         ArgumentNullException.ThrowIfNull(options);
         using var held = model.Hold();
-        var together = Math.Max(1, RowsTogether / (contexts.Count + 1));
+        var together = Math.Max(1, IEditingOptions.RowsTogether / (contexts.Count + 1));
         var found = new List<TargetValue>();
         for (var first = 0; first < requests.Count; first += together)
         {

@@ -126,9 +126,9 @@ internal sealed partial class Resolver(YamlMap settings, Problems problems)
     public void ReportMisspeltKeys()
     {
         foreach (var (map, asked) in _asked)
-        foreach (var entry in map.Entries.Where(e => !asked.Contains(e.Key)))
-            if (Spelling.Nearest(entry.Key, asked.Where(a => map[a] is null)) is { } near)
-                problems.Add(entry.Place, $"no cell reads '{entry.Key}'", $"did you mean '{near}'?");
+            foreach (var entry in map.Entries.Where(e => !asked.Contains(e.Key)))
+                if (Spelling.Nearest(entry.Key, asked.Where(a => map[a] is null)) is { } near)
+                    problems.Add(entry.Place, $"no cell reads '{entry.Key}'", $"did you mean '{near}'?");
     }
 
     private HashSet<string> Asked(YamlMap map) =>
@@ -268,7 +268,7 @@ internal static class SettingPath
     public static List<Segment> Parse(string path)
     {
         var segments = new List<Segment>();
-        for (var at = 0; at < path.Length; )
+        for (var at = 0; at < path.Length;)
         {
             if (path[at] == '.')
             {

@@ -258,10 +258,8 @@ public sealed class EditRequestTests
         var joined = checkpoint.PromptWithOffsets($"{prefix} {Question}", raw);
         var prefixed = request.Prefixed![1];
         Assert.Equal(joined.Select(p => p.Id), prefixed.Ids);
-        Assert.Equal(
-            (request.PromptIds, request.SubjectLast),
-            (request.Prefixed[0].Ids, request.Prefixed[0].SubjectLast)
-        );
+        Assert.Equal(request.PromptIds, request.Prefixed[0].Ids);
+        Assert.Equal(request.SubjectLast, request.Prefixed[0].SubjectLast);
         // The lookup is the subject's last token here as there, and never a "b" of the prefix.
         var start = (raw ? 0 : checkpoint.Template.QuestionStart) + prefix.Length + 1;
         var end = start + 4;
@@ -323,7 +321,8 @@ public sealed class EditRequestTests
         }
         string Said(EditRequest edit) => checkpoint.Tokenizer.Decode(edit.TargetIds);
         var chat = Made().Edits[0];
-        Assert.Equal((checkpoint.Prompt(Question), "ab aab"), (chat.PromptIds, Said(chat)));
+        Assert.Equal(checkpoint.Prompt(Question), chat.PromptIds);
+        Assert.Equal("ab aab", Said(chat));
         var raw = Made(("format", "raw")).Edits[0];
         Assert.Equal(checkpoint.PromptWithOffsets(Question, raw: true).Select(p => p.Id), raw.PromptIds);
         Assert.Equal(" ab aab", Said(raw));

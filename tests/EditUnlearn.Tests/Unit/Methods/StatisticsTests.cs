@@ -25,8 +25,8 @@ public sealed class StatisticsTests
         var (all, tokens) = SecondMoments.Collect(model, rows, [0, 2]);
         Assert.Equal(rows.Sum(r => r.Ids.Count), tokens);
         foreach (var batchRows in (int[])[1, 3])
-        foreach (var (layer, moment) in SecondMoments.Collect(model, rows, [0, 2], batchRows).Moments)
-            Tensors.Near(all[layer], moment, 1e-6, $"{batchRows} rows, layer {layer}");
+            foreach (var (layer, moment) in SecondMoments.Collect(model, rows, [0, 2], batchRows).Moments)
+                Tensors.Near(all[layer], moment, 1e-6, $"{batchRows} rows, layer {layer}");
 
         var sum = zeros(56, 56, dtype: ScalarType.Float64);
         foreach (var row in rows)

@@ -14,7 +14,7 @@ public sealed class VariantTests
             with: { number: $method.size, label: "$method runs $method.method as $method.label" }
         --- default
         wanted: null
-        sets: { all: { beside: true }, some: { beside: false, kinds: fast } }
+        sets: { all: { kinds: null }, some: { kinds: fast } }
         """;
 
     private static readonly StageCatalog Catalog = new(
@@ -35,15 +35,18 @@ public sealed class VariantTests
     private static string[] Said(Plan plan) =>
         [.. plan.Cells.Select(c => $"{c.Id.Text[6..]} {((FakeStages.Source.Params)c.Parameters).Label}")];
 
-    private const string Known = "x: { size: 4 }, y: { size: 5 }";
+    private const string Known = "x: { size: 4 }, y: { size: 5 }",
+        Z = "z: { method: y, label: Z, size: 1 }";
 
     [Fact]
     public void A_variant_runs_its_method_under_its_own_name_where_it_says()
     {
         var plan = Build(
             $$"""
-            { {{Known}}, x-big: { based-on: x, label: big, size: 40, runs: $set.beside }, z: { method: y, label: Z, size: 1 } }
-            """
+            { {{Known}}, x-big: { based-on: x, label: big, size: 40, runs: $set.beside }, {{Z}} }
+            """,
+            "sets.all.beside=true",
+            "sets.some.beside=false"
         );
         Assert.Equal(
             [
@@ -59,13 +62,7 @@ public sealed class VariantTests
         Assert.Equal([4, 5, 40, 1, 4], plan.Cells.Select(c => ((FakeStages.Source.Params)c.Parameters).Number));
         Assert.Equal(
             ["[all,z] z runs y as Z"],
-            Said(
-                Build(
-                    $$"""{ {{Known}}, z: { method: y, label: Z, size: 1 } }""",
-                    "wanted=[z]",
-                    "sets.some.abstract=true"
-                )
-            )
+            Said(Build($$"""{ {{Known}}, {{Z}} }""", "wanted=[z]", "sets.some.abstract=true"))
         );
     }
 
@@ -112,7 +109,10 @@ public sealed class VariantTests
         var study = StudyText.Parse(
             """
             stages:
+              source:
+                with: { number: 1, label: one }
               train:
+                in: { data: source }
                 with: { seed: 1, rates: { peak: 1, steps: 2 }, options: $things.**.deep.value }
             --- default
             other: 7
@@ -133,7 +133,7 @@ public sealed class VariantTests
         var plan = PlanBuilder.Build(study, Catalog, new PlanRequest(Sets: ["things.three=!replace {}"]));
         Assert.Equal(
             """{"one":"a","two":7}""",
-            ((FakeStages.Train.Params)plan.Cells[0].Parameters).Options?.ToJsonString()
+            ((FakeStages.Train.Params)plan.Cells[1].Parameters).Options?.ToJsonString()
         );
     }
 }
