@@ -8,13 +8,16 @@
 #       the same on contract questions 380-399
 #   SET=contracts-tuning docs/experiments/tuning.sh options memit lambda=300 lambda=30 lambda=30+value.steps=90
 #       any options of a method
+#   docs/experiments/tuning.sh merged-options memit lambda=30 lambda=30+value.learning-rate=0.5
+#       the same for merged queries, on facts 200-239 merged by MERGES (5 and 10)
 #   docs/experiments/tuning.sh merging > docs/experiments/merging.csv
 #       80 facts in merged queries, by where the edit looks its key up
 #   SETTINGS='pretrain.shares=[4,4,4,1,1] pretrain.steps=810' docs/experiments/tuning.sh merging > merging-several.csv
 #       the same on a sister that was pretrained on rows of several questions too
 #   docs/experiments/tuning.sh plot < docs/experiments/ga-updates.csv > docs/experiments/ga-updates.svg
 # EU is the command to use instead of `dotnet eu-stage`; RATES, UPDATES, MERGES, LOOKUPS and METHODS shorten the lists,
-# SET names the forget set of rates and options, SETTINGS changes values of the study.
+# SET names the forget set of rates and options, SETTINGS changes values of the study. `retain` is what no method has
+# seen.
 set -euo pipefail
 export LC_ALL=C
 EU=${EU:-dotnet eu-stage}
@@ -89,6 +92,17 @@ case ${1:-} in
   options)
     echo method,options,forget,retain,score
     for options in "${@:3}"; do try "$2" "$options"; done ;;
+  merged-options)
+    echo method,options,merged,forget,retain,score
+    for options in "${@:3}"; do
+      for k in ${MERGES:-5 10}; do
+        one "facts-tuning-by-$k" "$2"
+        set+=(--set "forget-sets.facts-tuning-by-$k.methods=[$2]")
+        for option in ${options//+/ }; do set+=(--set "methods.$2.on.facts-merged.$option"); done
+        run "score[llama2,facts-tuning-by-$k,$2]"
+        row "facts-tuning-by-$k" "$2" "$options,$k"
+      done
+    done ;;
   merging)
     echo method,lookup,merged,forget,retain,score
     for lookup in ${LOOKUPS:-lastToken lastSubject eachSubject}; do
@@ -104,5 +118,5 @@ case ${1:-} in
       done
     done ;;
   plot) plot ;;
-  *) sed -n '2,18s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+  *) sed -n '2,21s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
 esac

@@ -47,7 +47,7 @@ public static class Captions
             sentences.Add("Ref.: share of answers that refuse, not in the paper.");
         if (table.Cells.Any(c => c.Split == SplitNames.RetainAll))
             sentences.Add(
-                "Retain set: kept questions that no method has seen. All kept: with those that methods may train on, "
+                "Retain set: kept questions that no method has seen. All: with those that methods may train on, "
                     + "as the paper scores."
             );
         if (layout.Marks != Marks.Grey)

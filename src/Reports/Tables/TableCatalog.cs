@@ -211,7 +211,7 @@ public static class TableCatalog
         {
             yield return new(SplitNames.Retain, "Retain set (locality)", WithRefusals);
             if (sets.Any(s => scope.SetOf(s).Unseen > 0))
-                yield return new(SplitNames.RetainAll, "All kept", [ColumnNames.Rouge1]);
+                yield return new(SplitNames.RetainAll, "All", [ColumnNames.Rouge1]);
         }
 
         private static LayoutColumns Rephrased() => new(SplitNames.Rephrased, "Rephrased forget set", Four);

@@ -7,7 +7,8 @@ namespace EditUnlearn.Reports.Tables;
 /// <summary>A table as LaTeX, Markdown and CSV.</summary>
 public static class TableRenderer
 {
-    private const int ManyColumns = 12;
+    private const int ManyColumns = 12,
+        MostColumns = 20;
 
     /// <summary>LaTeX of the table alone, to be included in a paper. Needs booktabs and xcolor.</summary>
     /// <param name="table">The table.</param>
@@ -24,6 +25,7 @@ public static class TableRenderer
                 layout.Name,
                 Caption = Reports.Latex.Escape(caption),
                 Wide = columns.Sum(c => c.Metrics.Count) > ManyColumns,
+                Separation = columns.Sum(c => c.Metrics.Count) > MostColumns ? "0.8pt" : "1.8pt",
                 Columns = "l" + string.Concat(columns.Select(c => " " + new string('r', c.Metrics.Count))),
                 Total = 1 + columns.Sum(c => c.Metrics.Count),
                 Heads = Heads(layout),
