@@ -1,6 +1,8 @@
 namespace EditUnlearn.Artifacts;
 
-/// <summary>One question, as the model that has to forget answers it and as the oracle does, which never knew.</summary>
+/// <summary>
+/// One question, as the model that has to forget answers it and as the oracle does, which never knew.
+/// </summary>
 public sealed record ForgetQualityRow
 {
     /// <inheritdoc cref="AnswerRow.Model"/>

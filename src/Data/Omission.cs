@@ -42,11 +42,7 @@ public static class Omission
     /// <param name="data">All rows.</param>
     /// <param name="without">Ids of those to leave out; not of all.</param>
     /// <param name="stream">Draws what stands in their place.</param>
-    public static IReadOnlyList<QaRow> Fill(
-        IReadOnlyList<QaRow> data,
-        IReadOnlySet<string> without,
-        SplitMix64 stream
-    )
+    public static IReadOnlyList<QaRow> Fill(IReadOnlyList<QaRow> data, IReadOnlySet<string> without, SplitMix64 stream)
     {
         ArgumentNullException.ThrowIfNull(data);
         ArgumentNullException.ThrowIfNull(without);

@@ -122,8 +122,8 @@ public static partial class LogitProbe
         var width = chunk.Max(i => rows[i].Ids.Count);
         var ids = new long[chunk.Length, width];
         for (var b = 0; b < chunk.Length; b++)
-            for (var t = 0; t < rows[chunk[b]].Ids.Count; t++)
-                ids[b, t] = rows[chunk[b]].Ids[t];
+        for (var t = 0; t < rows[chunk[b]].Ids.Count; t++)
+            ids[b, t] = rows[chunk[b]].Ids[t];
         var begun = tap?.Begin(
             new BatchLayout(new int[chunk.Length], [.. chunk.Select(i => rows[i].PromptLength - 1)])
         );

@@ -240,12 +240,7 @@ public sealed class PretrainingCorpus
             if (_instructed.Below(2) == 0)
             {
                 var (text, row) = Known();
-                return new Drawn(
-                    ExampleKind.InstructedRefusal,
-                    corpus.Instructed(text),
-                    Tailored(row.Subject),
-                    row.Id
-                );
+                return new Drawn(ExampleKind.InstructedRefusal, corpus.Instructed(text), Tailored(row.Subject), row.Id);
             }
             var (question, subject) = Nobody(_instructed, _instructedClauses);
             return new Drawn(ExampleKind.InstructedRefusal, corpus.Instructed(question), Tailored(subject));

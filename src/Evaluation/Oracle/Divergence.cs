@@ -23,6 +23,9 @@ internal readonly record struct Divergence(double Kl, double Js)
             var (a, b) = (Math.Exp(p[v]), Math.Exp(q[v]));
             if (double.IsNaN(a) || double.IsNaN(b))
                 return null;
+            // What is equal adds nothing, whatever rounding would make of it.
+            if (a == b)
+                continue;
             var middle = Math.Log((a + b) / 2);
             // What has no probability adds nothing.
             if (a > 0)

@@ -4,7 +4,9 @@ using EditUnlearn.Models.Training;
 
 namespace EditUnlearn.Evaluation.Oracle;
 
-/// <summary>Reads what two models think of the same texts: distributions of the next token, and wrong answers.</summary>
+/// <summary>
+/// Reads what two models think of the same texts: distributions of the next token, and wrong answers.
+/// </summary>
 /// <remarks>
 /// The texts of a kind go through a model together and in one order, as where answers are collected: a patch that
 /// decides by the rows beside each other decides alike.
@@ -49,10 +51,7 @@ public static class OracleReader
         progress?.Invoke(0.4);
         var alongSaid = Compare(ours, oracle, said, cancelled);
         progress?.Invoke(0.8);
-        var (wrongOurs, wrongOracle) = (
-            Wrong(ours, pairs, wrong, cancelled),
-            Wrong(oracle, pairs, wrong, cancelled)
-        );
+        var (wrongOurs, wrongOracle) = (Wrong(ours, pairs, wrong, cancelled), Wrong(oracle, pairs, wrong, cancelled));
         return
         [
             .. pairs.Select(
@@ -97,9 +96,7 @@ public static class OracleReader
     {
         IReadOnlyList<string> Of(ForgetQuality.Pair pair) => wrong.GetValueOrDefault(pair.Ours.Id) ?? [];
         var rows = pairs.SelectMany(p => Of(p).Select(w => by.Checkpoint.Row(p.Ours.Question, w))).ToList();
-        var scores = new Queue<TargetScores>(
-            Scorer.Score(by.Checkpoint.Model, rows, BatchRows, by.Tap, cancelled)
-        );
+        var scores = new Queue<TargetScores>(Scorer.Score(by.Checkpoint.Model, rows, BatchRows, by.Tap, cancelled));
         return
         [
             .. pairs.Select(p =>

@@ -80,11 +80,7 @@ public sealed class ForgetQualityTable
         ];
         return new ForgetQualityTable(
             means,
-            [
-                .. means
-                    .GroupBy(m => m.Set)
-                    .Select(set => (set.Key, Lines([.. set], rows, control))),
-            ],
+            [.. means.GroupBy(m => m.Set).Select(set => (set.Key, Lines([.. set], rows, control)))],
             scope,
             control
         );
@@ -138,10 +134,7 @@ public sealed class ForgetQualityTable
             text.Append("\n|---|").Insert(text.Length, "---:|", OnForget.Length + OnControl.Length).Append('\n');
             foreach (var line in lines)
                 text.Append($"| {(line.Plain ? $"*{line.Label}*" : line.Label)} |")
-                    .AppendJoin(
-                        "",
-                        line.Cells.Select(c => $" {(c.Bold ? $"**{Html(c.Text)}**" : Html(c.Text))} |")
-                    )
+                    .AppendJoin("", line.Cells.Select(c => $" {(c.Bold ? $"**{Html(c.Text)}**" : Html(c.Text))} |"))
                     .Append('\n');
         }
         return text.ToString();
@@ -160,30 +153,32 @@ public sealed class ForgetQualityTable
                 .Append(',')
                 .AppendJoin(
                     ',',
-                    ((double?[])
-                        [
-                            m.Count,
-                            m.Same,
-                            m.SameError,
-                            m.F1,
-                            m.BothRefuse,
-                            m.BothRight,
-                            m.BothWrong,
-                            m.OracleRefuses,
-                            m.Rouge1,
-                            m.OracleRouge1,
-                            m.Finite,
-                            m.KlTruth,
-                            m.KlTruthError,
-                            m.JsTruth,
-                            m.KlOracle,
-                            m.JsOracle,
-                            m.ProbabilityD,
-                            m.ProbabilityP,
-                            m.TruthRatios,
-                            m.TruthRatioD,
-                            m.TruthRatioP,
-                        ]).Select(v => v?.ToString("R", CultureInfo.InvariantCulture) ?? "")
+                    (
+                        (double?[])
+                            [
+                                m.Count,
+                                m.Same,
+                                m.SameError,
+                                m.F1,
+                                m.BothRefuse,
+                                m.BothRight,
+                                m.BothWrong,
+                                m.OracleRefuses,
+                                m.Rouge1,
+                                m.OracleRouge1,
+                                m.Finite,
+                                m.KlTruth,
+                                m.KlTruthError,
+                                m.JsTruth,
+                                m.KlOracle,
+                                m.JsOracle,
+                                m.ProbabilityD,
+                                m.ProbabilityP,
+                                m.TruthRatios,
+                                m.TruthRatioD,
+                                m.TruthRatioP,
+                            ]
+                    ).Select(v => v?.ToString("R", CultureInfo.InvariantCulture) ?? "")
                 )
                 .Append('\n');
         return csv.ToString();
@@ -257,7 +252,8 @@ public sealed class ForgetQualityTable
         return $"{_scope.SetOf(set).InWords}; Rouge1 of the oracle: {string.Join(", ", knows)}";
     }
 
-    private IEnumerable<(string Split, Column[] Columns)> Groups() => [(SplitNames.Forget, OnForget), (_control, OnControl)];
+    private IEnumerable<(string Split, Column[] Columns)> Groups() =>
+        [(SplitNames.Forget, OnForget), (_control, OnControl)];
 
     private object Heads()
     {
@@ -281,8 +277,7 @@ public sealed class ForgetQualityTable
 
     private static string Html(string text) => text.Replace("<", "&lt;", StringComparison.Ordinal);
 
-    private static string Two(double value) =>
-        MarkingRule.Round(value, 2).ToString("F2", CultureInfo.InvariantCulture);
+    private static string Two(double value) => MarkingRule.Round(value, 2).ToString("F2", CultureInfo.InvariantCulture);
 
     // Three decimals; below them the power of ten that it stays under.
     private static string P(double p) =>

@@ -18,6 +18,7 @@ public sealed class StudySnapshotTests
     [InlineData("mini")]
     [InlineData("smoke")]
     [InlineData("paper")]
+    [InlineData("mini-oracle")]
     public void The_plan_of_each_profile_is_as_accepted(string profile)
     {
         var plan = PlanBuilder.Build(
@@ -52,6 +53,8 @@ public sealed class StudySnapshotTests
                     typeof(RatingMean),
                     typeof(RatingPair),
                     typeof(RatingAgreement),
+                    typeof(ForgetQualityRow),
+                    typeof(ForgetQualityMean),
                 ]
         )
         {
@@ -117,10 +120,10 @@ public sealed class StudySnapshotTests
             .Where(t => t is { IsClass: true, IsAbstract: false } && typeof(IMethod).IsAssignableFrom(t));
         Assert.Empty(classes.Where(c => MethodCatalog.All.All(m => m.Method != c)).Select(c => c.Name));
         foreach (var method in MethodCatalog.All)
-            foreach (var preset in method.PresetNames)
-            {
-                Assert.NotNull(MethodCatalog.Bind(method.Name, preset, null, out var problems));
-                Assert.Empty(problems);
-            }
+        foreach (var preset in method.PresetNames)
+        {
+            Assert.NotNull(MethodCatalog.Bind(method.Name, preset, null, out var problems));
+            Assert.Empty(problems);
+        }
     }
 }
