@@ -68,8 +68,8 @@ public static class Scores
     }
 
     /// <summary>
-    /// Means by model, set, method, split, metric and profile, with standard error and bootstrap interval; below them the
-    /// score of each run, 1 - forget + retain.
+    /// Means by model, set, method, split, metric and profile, with standard error and bootstrap interval; below them
+    /// the score of each run, 1 - forget + retain.
     /// </summary>
     /// <param name="rows">In any order.</param>
     /// <param name="seed">Of the bootstrap. Every cell draws the same resamples of its split, so cells can be compared
@@ -78,9 +78,8 @@ public static class Scores
     public static IReadOnlyList<CellScore> Means(IEnumerable<ScoreRow> rows, Seed seed, bool diverged = false) =>
         [
             .. rows.GroupBy(r => (r.Model, r.Seed, r.Set, r.Method))
-                .SelectMany(run => run.GroupBy(r => r.Split).Select(s => (IReadOnlyList<ScoreRow>)[.. s]).ToList() is var splits
-                    ? MetricProfile.All.SelectMany(profile => Means(splits, profile, seed, diverged))
-                    : []),
+                .Select(run => run.GroupBy(r => r.Split).Select(s => (IReadOnlyList<ScoreRow>)[.. s]).ToList())
+                .SelectMany(splits => MetricProfile.All.SelectMany(profile => Means(splits, profile, seed, diverged))),
         ];
 
     // Of one run in one profile.
@@ -93,12 +92,12 @@ public static class Scores
     {
         var resamples = new Dictionary<string, (CellScore Score, double[] Means)>(StringComparer.Ordinal);
         foreach (var split in splits)
-            foreach (var (score, means) in OfSplit(split, profile, seed, diverged))
-            {
-                yield return score;
-                if (score.Metric == profile.Metric(ColumnNames.Rouge1))
-                    resamples[score.Split] = (score, means);
-            }
+        foreach (var (score, means) in OfSplit(split, profile, seed, diverged))
+        {
+            yield return score;
+            if (score.Metric == profile.Metric(ColumnNames.Rouge1))
+                resamples[score.Split] = (score, means);
+        }
         if (
             resamples.TryGetValue(SplitNames.Forget, out var forget)
             && resamples.TryGetValue(SplitNames.Retain, out var retain)

@@ -15,7 +15,8 @@ public static class ScoreCsv
     {
         ArgumentNullException.ThrowIfNull(scores);
         var csv = new StringBuilder(
-            "model,seed,set,data,size,method,target,merge,split,profile,metric,mean,se,ci_low,ci_high,n,excluded,diverged\n"
+            "model,seed,set,data,size,method,target,merge,split,profile,metric,"
+                + "mean,se,ci_low,ci_high,n,excluded,diverged\n"
         );
         foreach (
             var s in Ordered(scores)
@@ -42,8 +43,8 @@ public static class ScoreCsv
     }
 
     /// <summary>
-    /// A line a run: score with its interval, distance to the ideal, refusals on both sides, what is kept of held-out phrasings, Rouge1
-    /// F1 and length.
+    /// A line a run: score with its interval, distance to the ideal, refusals on both sides, what is kept of held-out
+    /// phrasings, Rouge1 F1 and length.
     /// </summary>
     /// <remarks>
     /// Methods that train on retain rows are scored on rows they saw: held-out phrasings say what was kept beyond them.
@@ -53,9 +54,12 @@ public static class ScoreCsv
         ArgumentNullException.ThrowIfNull(scores);
         var csv = new StringBuilder(
             "model,seed,set,data,size,method,target,merge,score,score_ci_low,score_ci_high,distance_to_ideal,"
-                + "refusal_forget,refusal_retain,rouge1_heldout,rouge1_f1_forget,rouge1_f1_retain,length_forget,length_retain,diverged\n"
+                + "refusal_forget,refusal_retain,rouge1_heldout,rouge1_f1_forget,rouge1_f1_retain,length_forget,"
+                + "length_retain,diverged\n"
         );
-        foreach (var run in Ordered(scores.Where(s => s.Profile == profile)).GroupBy(s => (s.Model, s.Seed, s.Set, s.Method)))
+        foreach (
+            var run in Ordered(scores.Where(s => s.Profile == profile)).GroupBy(s => (s.Model, s.Seed, s.Set, s.Method))
+        )
         {
             var cells = run.ToDictionary(s => (s.Split, s.Metric));
             double? Of(string split, string metric) => cells.GetValueOrDefault((split, metric))?.Mean;
