@@ -80,11 +80,8 @@ public static class Scores
         [
             .. WithAllKept([.. rows])
                 .GroupBy(r => (r.Model, r.Seed, r.Set, r.Method))
-                .SelectMany(run =>
-                    run.GroupBy(r => r.Split).Select(s => (IReadOnlyList<ScoreRow>)[.. s]).ToList() is var splits
-                        ? MetricProfile.All.SelectMany(profile => Means(splits, profile, seed, diverged))
-                        : []
-                ),
+                .Select(run => run.GroupBy(r => r.Split).Select(s => (IReadOnlyList<ScoreRow>)[.. s]).ToList())
+                .SelectMany(splits => MetricProfile.All.SelectMany(profile => Means(splits, profile, seed, diverged))),
         ];
 
     private static IEnumerable<ScoreRow> WithAllKept(IReadOnlyList<ScoreRow> rows)
@@ -111,12 +108,12 @@ public static class Scores
     {
         var resamples = new Dictionary<string, (CellScore Score, double[] Means)>(StringComparer.Ordinal);
         foreach (var split in splits)
-            foreach (var (score, means) in OfSplit(split, profile, seed, diverged))
-            {
-                yield return score;
-                if (score.Metric == profile.Metric(ColumnNames.Rouge1))
-                    resamples[score.Split] = (score, means);
-            }
+        foreach (var (score, means) in OfSplit(split, profile, seed, diverged))
+        {
+            yield return score;
+            if (score.Metric == profile.Metric(ColumnNames.Rouge1))
+                resamples[score.Split] = (score, means);
+        }
         if (
             resamples.TryGetValue(SplitNames.Forget, out var forget)
             && resamples.TryGetValue(SplitNames.Retain, out var retain)

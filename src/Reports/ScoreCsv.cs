@@ -15,7 +15,8 @@ public static class ScoreCsv
     {
         ArgumentNullException.ThrowIfNull(scores);
         var csv = new StringBuilder(
-            "model,seed,set,data,size,method,target,merge,split,profile,metric,mean,se,ci_low,ci_high,n,excluded,diverged\n"
+            "model,seed,set,data,size,method,target,merge,split,profile,metric,"
+                + "mean,se,ci_low,ci_high,n,excluded,diverged\n"
         );
         foreach (
             var s in Ordered(scores)
@@ -57,7 +58,9 @@ public static class ScoreCsv
                 + "refusal_forget,refusal_retain,rouge1_heldout,rouge1_retain_trained,rouge1_retain_all,"
                 + "rouge1_f1_forget,rouge1_f1_retain,length_forget,length_retain,diverged\n"
         );
-        foreach (var run in Ordered(scores.Where(s => s.Profile == profile)).GroupBy(s => (s.Model, s.Seed, s.Set, s.Method)))
+        foreach (
+            var run in Ordered(scores.Where(s => s.Profile == profile)).GroupBy(s => (s.Model, s.Seed, s.Set, s.Method))
+        )
         {
             var cells = run.ToDictionary(s => (s.Split, s.Metric));
             double? Of(string split, string metric) => cells.GetValueOrDefault((split, metric))?.Mean;

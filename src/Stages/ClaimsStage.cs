@@ -19,7 +19,12 @@ internal sealed class ClaimsStage : Stage<ReportParams>
     public override StageInfo Info { get; } =
         new("claims", 1, "the paper's observations, decided")
         {
-            Inputs = [new("scores", InputCount.Many), new("rows", InputCount.Many), new("ratings", InputCount.Optional)],
+            Inputs =
+            [
+                new("scores", InputCount.Many),
+                new("rows", InputCount.Many),
+                new("ratings", InputCount.Optional),
+            ],
             Outputs = ["claims.tex", "claims.md", "claims.txt", "claims.json"],
         };
 

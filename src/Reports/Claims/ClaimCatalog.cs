@@ -195,7 +195,8 @@ public static class ClaimCatalog
                     n => ScoreClaims.BeatSomeOnContracts(n, second: true)
                 ),
                 new(
-                    "of GD, DPO, WISE and AlphaEdit the last leads in forgetting, forgetting when rephrased, and keeping",
+                    "of GD, DPO, WISE and AlphaEdit the last leads in forgetting, forgetting when rephrased, and "
+                        + "keeping",
                     "4.3, Obs4, sentence 8",
                     ScoreClaims.AlphaEditLeads
                 )
@@ -271,11 +272,7 @@ public static class ClaimCatalog
                     "4.4, Obs6, sentence 1",
                     n => MergingClaims.PeaksBeat(n, "gd", "dpo")
                 ),
-                new(
-                    "and close to AlphaEdit (within 0.05)",
-                    "4.4, Obs6, sentence 1",
-                    MergingClaims.PeaksNearAlphaEdit
-                ),
+                new("and close to AlphaEdit (within 0.05)", "4.4, Obs6, sentence 1", MergingClaims.PeaksNearAlphaEdit),
             ]
         );
 
@@ -320,8 +317,8 @@ public static class ClaimCatalog
             "Some editing methods suit people better than unlearning does",
             [
                 new(
-                    "people prefer the answers of WISE, after self-improvement, to those of GD and DPO, in trust and in "
-                        + "entailment",
+                    "people prefer the answers of WISE, after self-improvement, to those of GD and DPO, in trust "
+                        + "and in entailment",
                     "1, takeaway 2",
                     ImprovementClaims.WiseBeforeUnlearning
                 ),

@@ -63,7 +63,9 @@ public sealed class ClaimNumbers(
     /// one may be missing.
     /// </summary>
     public IEnumerable<string> In(Setting setting, IEnumerable<string> methods) =>
-        methods.Where(m => m != "memit" || setting.Model != scope.Second || Score(MainTable, setting.Run(m)) is not null);
+        methods.Where(m =>
+            m != "memit" || setting.Model != scope.Second || Score(MainTable, setting.Run(m)) is not null
+        );
 
     /// <summary>Rouge1 of a split.</summary>
     public Quantity? Rouge(string table, ScoreKey key, string split)
@@ -183,7 +185,8 @@ public sealed class ClaimNumbers(
                 && (after ? r.Variant == "after" : r.Variant is "before" or "")
             )
             .OrderByDescending(r => r.Raters == "unflagged")
-            .FirstOrDefault() is { Mean: { } mean } found
+            .FirstOrDefault()
+            is { Mean: { } mean } found
             ? Quantity.WithInterval(mean, found is { CiLow: { } low, CiHigh: { } high } ? (low, high) : null)
             : null;
 

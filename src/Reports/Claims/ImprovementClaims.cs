@@ -33,7 +33,8 @@ internal static class ImprovementClaims
     }
 
     /// <summary>People see more entailment in the answers of both after it.</summary>
-    public static Finding EntailmentRises(ClaimNumbers n) => Rated(n, Entailment, Both, Both.Select(m => Rises(n, Entailment, m)));
+    public static Finding EntailmentRises(ClaimNumbers n) =>
+        Rated(n, Entailment, Both, Both.Select(m => Rises(n, Entailment, m)));
 
     /// <summary>People trust the answers of both more after it.</summary>
     public static Finding TrustRises(ClaimNumbers n) => Rated(n, Trust, Both, Both.Select(m => Rises(n, Trust, m)));

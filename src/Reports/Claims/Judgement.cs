@@ -98,9 +98,7 @@ public sealed record Judgement(Verdict Verdict, IReadOnlyList<Part> Parts, Part?
             (false, false) => Verdict.Fails,
             _ => Verdict.WithinNoise,
         };
-        return Of(
-            new Part(label, number.Value, number.Interval, relation, verdict, Math.Min(Side(low), Side(high)))
-        );
+        return Of(new Part(label, number.Value, number.Interval, relation, verdict, Math.Min(Side(low), Side(high))));
     }
 
     private static Judgement Of(Part part) => new(part.Verdict, [part], part);

@@ -14,8 +14,7 @@ internal static class MergingClaims
 
     private static Quantity? At(ClaimNumbers n, string method, string set) => n.Score("table7", n.Run(method, set));
 
-    private static Quantity? Alone(ClaimNumbers n, string method) =>
-        n.Score("table5", n.Run(method, n.Scope.Unmerged));
+    private static Quantity? Alone(ClaimNumbers n, string method) => n.Score("table5", n.Run(method, n.Scope.Unmerged));
 
     // The best of all merged sets; in each resample the best of that resample.
     private static Quantity? Peak(ClaimNumbers n, string method) =>

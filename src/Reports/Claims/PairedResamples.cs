@@ -58,14 +58,14 @@ public sealed class PairedResamples
         ArgumentNullException.ThrowIfNull(place);
         if (_means.TryGetValue(place, out var known))
             return known;
-        if (!_runs.TryGetValue(place, out var all) || all.Where(r => r.Weights.Sum() > 0).ToList() is not { Count: > 0 } runs)
+        if (
+            !_runs.TryGetValue(place, out var all)
+            || all.Where(r => r.Weights.Sum() > 0).ToList() is not { Count: > 0 } runs
+        )
             return null;
         var ofRuns = runs.Select(Means).ToList();
         var drawn = Seeds(place.Model, runs);
-        return _means[place] =
-        [
-            .. Enumerable.Range(0, Count).Select(b => drawn[b].Average(s => ofRuns[s][b])),
-        ];
+        return _means[place] = [.. Enumerable.Range(0, Count).Select(b => drawn[b].Average(s => ofRuns[s][b]))];
     }
 
     private double[] Means(Run run)
@@ -115,8 +115,7 @@ public sealed class PairedResamples
         if (_seeds.TryGetValue(name, out var known))
             return known;
         var stream = _seed.Stream("seeds/" + name);
-        return _seeds[name] =
-        [
+        return _seeds[name] = [
             .. Enumerable
                 .Range(0, Count)
                 .Select(_ => runs.Select(_ => runs.Count == 1 ? 0 : (int)stream.Below(runs.Count)).ToArray()),

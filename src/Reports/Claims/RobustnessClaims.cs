@@ -20,7 +20,9 @@ internal static class RobustnessClaims
         );
     }
 
-    /// <summary>AlphaEdit leaves least under rephrased questions, and rises least; of the usable ones, or of all.</summary>
+    /// <summary>
+    /// AlphaEdit leaves least under rephrased questions, and rises least; of the usable ones, or of all.
+    /// </summary>
     public static Finding AlphaEditIsMostRobust(ClaimNumbers n, bool usable)
     {
         var runs = Runs(n, usable);
@@ -36,11 +38,7 @@ internal static class RobustnessClaims
                         ]
                 )
             ),
-            () =>
-                string.Join(
-                    ", ",
-                    runs.Select(r => $"{n.Label(r.Method)} {Text(r.After)} ({Signed(r.Rise)})")
-                ),
+            () => string.Join(", ", runs.Select(r => $"{n.Label(r.Method)} {Text(r.After)} ({Signed(r.Rise)})")),
             "Table 2 lacks a method, or AlphaEdit is not usable or stands alone"
         );
     }
@@ -65,7 +63,8 @@ internal static class RobustnessClaims
         rise is null ? "none" : rise.Value.ToString("+0.000;-0.000;0.000", CultureInfo.InvariantCulture);
 
     /// <summary>
-    /// The methods forget more and keep more of a larger forget set: at every step, or from the smallest to the largest.
+    /// The methods forget more and keep more of a larger forget set: at every step, or from the smallest to the
+    /// largest.
     /// </summary>
     public static Finding EachGainsWithSize(ClaimNumbers n, bool everyStep, params IReadOnlyList<string> methods)
     {
@@ -101,7 +100,8 @@ internal static class RobustnessClaims
                         + string.Join(
                             ", ",
                             stops.Select(s =>
-                                $"{Text(At(m, s, SplitNames.Forget))}/{Text(At(m, s, SplitNames.Retain))} at {Count(n, s)}"
+                                $"{Text(At(m, s, SplitNames.Forget))}/{Text(At(m, s, SplitNames.Retain))} at "
+                                + Count(n, s)
                             )
                         )
                     )

@@ -81,8 +81,7 @@ internal static class ScoreClaims
             .Zip(n.SettingsOf(n.Scope.Contracts), (facts, contracts) => (Facts: facts, Contracts: contracts))
             .Take(mainOnly ? 1 : 2)
             .ToList();
-        Quantity? Lead(Setting s, string m) =>
-            Score(n, s, m) - Quantity.Max(Unlearning.Select(u => Score(n, s, u)));
+        Quantity? Lead(Setting s, string m) => Score(n, s, m) - Quantity.Max(Unlearning.Select(u => Score(n, s, u)));
         return Finding.Of(
             Judgement.All(
                 models.SelectMany(s =>
@@ -109,11 +108,7 @@ internal static class ScoreClaims
     // 1 - Rouge1 on what is to be forgotten, Rouge1 on what is to be kept.
     private static Quantity? Side(ClaimNumbers n, string method, string split)
     {
-        var rouge = n.Rouge(
-            split == SplitNames.Rephrased ? "table2" : "table1",
-            n.Run(method, n.Scope.Facts),
-            split
-        );
+        var rouge = n.Rouge(split == SplitNames.Rephrased ? "table2" : "table1", n.Run(method, n.Scope.Facts), split);
         return SplitNames.IsToBeForgotten(split) ? 1 - rouge : rouge;
     }
 

@@ -46,9 +46,7 @@ internal static class TableOneClaims
     public static Finding EachIsUsable(ClaimNumbers n, params IReadOnlyList<string> methods) =>
         Finding.Of(
             Judgement.All(
-                n.Settings.SelectMany(s =>
-                    methods.SelectMany(m => (Judgement[])[n.Survives(s, m), n.Forgets(s, m)])
-                )
+                n.Settings.SelectMany(s => methods.SelectMany(m => (Judgement[])[n.Survives(s, m), n.Forgets(s, m)]))
             ),
             () => Both(n, methods),
             "Table 1 lacks a setting of " + string.Join(" or ", methods.Select(n.Label))
@@ -79,7 +77,10 @@ internal static class TableOneClaims
         var (facts, contracts) = (n.Scope.Facts, n.Scope.Contracts);
         return Finding.Of(
             Judgement.All([
-                Judgement.Above("editing methods, facts − contracts", Number(Editing, facts) - Number(Editing, contracts)),
+                Judgement.Above(
+                    "editing methods, facts − contracts",
+                    Number(Editing, facts) - Number(Editing, contracts)
+                ),
                 Judgement.Above(
                     "unlearning methods, contracts − facts",
                     Number(Unlearning, contracts) - Number(Unlearning, facts)

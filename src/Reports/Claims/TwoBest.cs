@@ -28,12 +28,12 @@ internal sealed class TwoBest
     {
         _relative = relative;
         foreach (var method in ClaimNumbers.Every.Append(ScoreBook.Untouched))
-            foreach (var (split, metric) in Columns)
-            {
-                var place = setting.Run(method) with { Split = split, Metric = metric };
-                if (book.Find(MainTable, place)?.Mean is { } mean)
-                    _numbers[(method, split, metric)] = new Number(mean, resamples?.Means(place));
-            }
+        foreach (var (split, metric) in Columns)
+        {
+            var place = setting.Run(method) with { Split = split, Metric = metric };
+            if (book.Find(MainTable, place)?.Mean is { } mean)
+                _numbers[(method, split, metric)] = new Number(mean, resamples?.Means(place));
+        }
     }
 
     /// <summary>Whether every number has its resamples.</summary>
@@ -67,14 +67,23 @@ internal sealed class TwoBest
         var sides = Columns
             .GroupBy(c => c.Split)
             .Select(side =>
-                side.SelectMany(c => MarkingRule.TwoBest(
-                        usable
-                            .Select(m => (Item: m, Value: At(m, c.Split, c.Metric)))
-                            .Where(m => m.Value is { } v && double.IsFinite(v))
-                            .Select(m =>
-                                (m.Item, MarkingRule.Ranked(m.Value!.Value, !SplitNames.IsToBeForgotten(c.Split), Decimals))
-                            )
-                    ))
+                side.SelectMany(c =>
+                        MarkingRule.TwoBest(
+                            usable
+                                .Select(m => (Item: m, Value: At(m, c.Split, c.Metric)))
+                                .Where(m => m.Value is { } v && double.IsFinite(v))
+                                .Select(m =>
+                                    (
+                                        m.Item,
+                                        MarkingRule.Ranked(
+                                            m.Value!.Value,
+                                            !SplitNames.IsToBeForgotten(c.Split),
+                                            Decimals
+                                        )
+                                    )
+                                )
+                        )
+                    )
                     .ToHashSet(StringComparer.Ordinal)
             )
             .ToList();

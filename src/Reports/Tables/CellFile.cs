@@ -64,9 +64,7 @@ public static class CellFile
     {
         var all = cells.ToList();
         var seeds = all.Any(c => c.Seeds > 1);
-        var csv = new StringBuilder()
-            .AppendJoin(',', seeds ? [.. Columns, .. SeedColumns] : Columns)
-            .Append('\n');
+        var csv = new StringBuilder().AppendJoin(',', seeds ? [.. Columns, .. SeedColumns] : Columns).Append('\n');
         foreach (var c in all)
             csv.AppendJoin(',', seeds ? [.. Fields(c), Text(c.Seeds), Text(c.Sigma)] : Fields(c)).Append('\n');
         return csv.ToString();

@@ -54,9 +54,7 @@ internal static class MarkingRule
         )
         {
             var ranked = column
-                .Select(e =>
-                    (e.Cell, e.Family, Value: Ranked(e.Cell.Value!.Value, e.HigherIsBetter, decimals))
-                )
+                .Select(e => (e.Cell, e.Family, Value: Ranked(e.Cell.Value!.Value, e.HigherIsBetter, decimals)))
                 .ToList();
             foreach (var family in ranked.GroupBy(e => e.Family))
             {

@@ -49,18 +49,18 @@ public sealed class Table
         foreach (var block in layout.Blocks)
         {
             foreach (var row in block.Rows)
-                foreach (var group in layout.Groups)
-                    foreach (var columns in group.Columns)
-                        foreach (var metric in columns.Metrics)
-                        {
-                            var where = row.Where.And(block.Where).And(group.Where);
-                            var cell = table.Cell(where, columns, metric, book, scope);
-                            cell.Grey = row.Family is not null && table.IsGrey(where, book, relative);
-                            if (!cell.Grey && layout.RiseOver is { } over && row.Family is not null)
-                                cell.Rise = table.Rise(cell, where, over, metric, book);
-                            table._cells.Add((block, row, group, columns, metric), cell);
-                            cells.Add(cell);
-                        }
+            foreach (var group in layout.Groups)
+            foreach (var columns in group.Columns)
+            foreach (var metric in columns.Metrics)
+            {
+                var where = row.Where.And(block.Where).And(group.Where);
+                var cell = table.Cell(where, columns, metric, book, scope);
+                cell.Grey = row.Family is not null && table.IsGrey(where, book, relative);
+                if (!cell.Grey && layout.RiseOver is { } over && row.Family is not null)
+                    cell.Rise = table.Rise(cell, where, over, metric, book);
+                table._cells.Add((block, row, group, columns, metric), cell);
+                cells.Add(cell);
+            }
             foreach (var group in layout.Groups)
                 MarkingRule.Mark(
                     block
@@ -150,7 +150,9 @@ public sealed class Table
         return rise > 0 ? Print(rise, Layout.Decimals) : "";
     }
 
-    /// <summary>The standard deviation over seeds as a table prints it behind the mean; empty for a single seed.</summary>
+    /// <summary>
+    /// The standard deviation over seeds as a table prints it behind the mean; empty for a single seed.
+    /// </summary>
     public string PrintedSigma(TableCell cell)
     {
         ArgumentNullException.ThrowIfNull(cell);

@@ -277,6 +277,34 @@ public sealed class ProfileTests
     }
 
     [Fact]
+    public void The_score_of_a_run_has_an_interval_of_both_sides()
+    {
+        // .25 forgotten of 100 and .5 kept of 60: the variances of two independent means add up.
+        IEnumerable<ScoreRow> Rows(string split, int n, int share) =>
+            Enumerable
+                .Range(0, n)
+                .Select(i => new ScoreRow
+                {
+                    Seed = 3,
+                    Model = "m",
+                    Method = "ga",
+                    Split = split,
+                    Order = i,
+                    Id = $"{split}{i}",
+                    Metric = "rouge1",
+                    Value = i % share == 0 ? 1 : 0,
+                });
+        var means = Scores.Means([.. Rows("forget", 100, 4), .. Rows("retain", 60, 2)], new Seed(5));
+        var score = means.Single(m => m is { Metric: "score", Profile: "strict" });
+        Assert.Equal(("both", 3ul, 160), (score.Split, score.Seed, score.Count));
+        Assert.Equal(1.25, score.Mean!.Value, 1e-12);
+        Assert.Equal(Math.Sqrt(.1875 / 99 + .25 / 59), score.StandardError, 1e-12);
+        Assert.InRange(score.CiLow!.Value, 1.25 - 2.3 * score.StandardError, 1.25 - 1.6 * score.StandardError);
+        Assert.InRange(score.CiHigh!.Value, 1.25 + 1.6 * score.StandardError, 1.25 + 2.3 * score.StandardError);
+        Assert.DoesNotContain(Scores.Means(Rows("forget", 9, 2), new Seed(5)), m => m.Metric == "score");
+    }
+
+    [Fact]
     public void The_interval_covers_the_mean_it_belongs_to()
     {
         // 0/1 rows with mean .5: the bootstrap's standard error is that of the formula, so the interval is about mean

@@ -217,8 +217,10 @@ public sealed class PaperNumbersTests
     public void Methods_among_the_two_best_on_both_sides_are_those_the_paper_names()
     {
         var numbers = new EditUnlearn.Reports.Claims.ClaimNumbers(Paper, StudyScope.Paper, [], relative: false);
-        Assert.Equal(["gd", "dpo", "grace", "wise"], numbers.BestOnBothSides("facts-40"));
-        Assert.Equal(["ga", "gd", "kl", "dpo", "wise"], numbers.BestOnBothSides("contracts-20"));
+        IEnumerable<string> Best(string set) =>
+            numbers.BestOnBothSides(set).Where(b => b.Value.Value > 0.5).Select(b => b.Key);
+        Assert.Equal(["gd", "dpo", "grace", "wise"], Best("facts-40"));
+        Assert.Equal(["ga", "gd", "kl", "dpo", "wise"], Best("contracts-20"));
     }
 
     [Fact]

@@ -249,8 +249,8 @@ public sealed class StudyScopeTests
             relative: true
         );
         Assert.Equal($"{Other}/llama2", numbers.Settings[0].Label);
-        Assert.True(numbers.IsBroken("table1", numbers.Settings[0].Run("wise")));
-        Assert.Null(numbers.IsBroken("table1", numbers.Settings[1].Run("wise")));
+        Assert.Equal(Verdict.Holds, numbers.Breaks(numbers.Settings[0], "wise").Verdict);
+        Assert.Equal(Verdict.Undecided, numbers.Breaks(numbers.Settings[1], "wise").Verdict);
     }
 
     [Fact]

@@ -16,6 +16,7 @@ public sealed class StudyCoverageTests
 {
     [Theory]
     [InlineData("mini")]
+    [InlineData("mini-seeds")]
     [InlineData("paper")]
     [InlineData("rehearsal")]
     public void Every_cell_of_the_tables_is_scored_by_some_cell_of_the_plan(string profile)
@@ -74,19 +75,20 @@ public sealed class StudyCoverageTests
         ];
         var method = ((AnswerStage.Params)answers.Parameters).Method;
         foreach (var split in splits)
-            foreach (var (_, metric) in MetricProfile.Strict.Columns)
-                yield return new CellScore
-                {
-                    Model = ((AnswerStage.Params)answers.Parameters).Model,
-                    Set = ((AnswerStage.Params)answers.Parameters).Set,
-                    Data = p.Data,
-                    Method = method,
-                    Target = ScoreStage.TargetName(method, p.Target),
-                    Merge = p.Merge,
-                    Split = split,
-                    Metric = metric,
-                    Profile = "strict",
-                    Mean = 1,
-                };
+        foreach (var (_, metric) in MetricProfile.Strict.Columns)
+            yield return new CellScore
+            {
+                Seed = p.ModelSeed,
+                Model = p.Repeats ?? ((AnswerStage.Params)answers.Parameters).Model,
+                Set = ((AnswerStage.Params)answers.Parameters).Set,
+                Data = p.Data,
+                Method = method,
+                Target = ScoreStage.TargetName(method, p.Target),
+                Merge = p.Merge,
+                Split = split,
+                Metric = metric,
+                Profile = "strict",
+                Mean = 1,
+            };
     }
 }
