@@ -1,3 +1,4 @@
+using System.Globalization;
 using EditUnlearn.Artifacts;
 using EditUnlearn.Models;
 using EditUnlearn.Models.Training;
@@ -32,7 +33,9 @@ public static class AnswerCollector
     /// <param name="cell">Model, set and method for the rows.</param>
     /// <param name="maxNewTokens">Limit of a generation.</param>
     /// <param name="batchRows">Prompts side by side; no result depends on it.</param>
-    /// <param name="tap">Intervention in every pass, for a patch that is more than changed weights.</param>
+    /// <param name="tap">Intervention in every pass, for a patch that is more than changed weights. What it decides at
+    /// a prompt it decides once, for the generation and all that is read beside it; where it decides for whole batches,
+    /// those hold one split in the order of the questions in every pass.</param>
     /// <param name="progress">Told how many are done, of twice their number.</param>
     /// <param name="paperLength">The paper's limit, prompt and answer together, to be kept as a text of its own; null
     /// to leave it out.</param>
@@ -53,8 +56,15 @@ public static class AnswerCollector
         ArgumentNullException.ThrowIfNull(questions);
         if (questions.Count == 0)
             return [];
-        var asking = new Asking(checkpoint, batchRows, tap, cancelled);
         var prompts = questions.Select(q => checkpoint.Prompt(q.Question)).ToList();
+        using var held = checkpoint.Model.Hold();
+        var asking = new Asking(
+            checkpoint,
+            batchRows,
+            tap?.Settle(checkpoint.Model, prompts),
+            [.. questions.Select(q => q.Split)],
+            cancelled
+        );
         // One generation serves both limits: a shorter one is its beginning.
         var longest = paperLength is { } length
             ? prompts.Max(p => Math.Max(maxNewTokens, length - p.Count))
@@ -73,7 +83,8 @@ public static class AnswerCollector
                         generated[i],
                         [.. Labels(targets[i]).SkipLast(1)],
                         alone[i],
-                        Batch(q.Split, orders[i])
+                        Batch(q.Split, orders[i]),
+                        q.Split
                     )
             )
         );
@@ -94,7 +105,13 @@ public static class AnswerCollector
     }
 
     // Every pass of one collection goes through the same model with the same tap.
-    private sealed record Asking(Checkpoint Checkpoint, int BatchRows, ForwardTap? Tap, CancellationToken Cancelled)
+    private sealed record Asking(
+        Checkpoint Checkpoint,
+        int BatchRows,
+        ForwardTap? Tap,
+        IReadOnlyList<string> Splits,
+        CancellationToken Cancelled
+    )
     {
         private CausalLm Model => Checkpoint.Model;
 
@@ -112,6 +129,7 @@ public static class AnswerCollector
                     BatchRows = BatchRows,
                     StopIds = Checkpoint.StopIds,
                     Tap = Tap,
+                    Groups = Splits,
                 },
                 progress,
                 Cancelled
@@ -123,11 +141,10 @@ public static class AnswerCollector
             LogitProbe.Read(
                 Model,
                 [
-                    .. targets.Select(t => new LogitProbe.Row(
-                        t.Ids,
-                        t.LabelStart,
-                        [.. LogitProbe.Labels(t), .. Prefix(t)]
-                    )),
+                    .. targets.Select(
+                        (t, i) =>
+                            new LogitProbe.Row(t.Ids, t.LabelStart, [.. LogitProbe.Labels(t), .. Prefix(t)], Splits[i])
+                    ),
                 ],
                 null,
                 BatchRows,
@@ -146,20 +163,41 @@ public static class AnswerCollector
                 Cancelled
             );
 
+        // The n-th of every question go together, so that each shares its batch with the same questions as before: one
+        // that has fewer stands there with its prompt alone.
         public List<List<double>> Distractors(IReadOnlyList<Asked> questions)
         {
-            var rows = questions
-                .SelectMany(q => (q.Distractors ?? []).Select(d => Checkpoint.Row(q.Question, d)))
+            var most = questions.Max(q => q.Distractors?.Count ?? 0);
+            var places = Enumerable
+                .Range(0, most)
+                .SelectMany(n =>
+                    questions.Select((q, i) => (Number: n, Question: i, Text: q.Distractors?.ElementAtOrDefault(n)))
+                )
                 .ToList();
-            var scores = new Queue<TargetScores>(Scorer.Score(Model, rows, BatchRows, Tap, Cancelled));
-            return
-            [
-                .. questions.Select(q =>
-                    (q.Distractors ?? [])
-                        .Select(_ => Metrics.Probability.PerToken(scores.Dequeue().LogProbabilities)!.Value)
-                        .ToList()
-                ),
-            ];
+            var scores = Scorer.Score(
+                Model,
+                [.. places.Select(p => RowOf(questions[p.Question].Question, p.Text))],
+                BatchRows,
+                Tap,
+                [
+                    .. places.Select(p =>
+                        string.Create(CultureInfo.InvariantCulture, $"{Splits[p.Question]}/{p.Number}")
+                    ),
+                ],
+                Cancelled
+            );
+            var found = questions.Select(_ => new List<double>()).ToList();
+            foreach (var (place, score) in places.Zip(scores).Where(p => p.First.Text is not null))
+                found[place.Question].Add(Metrics.Probability.PerToken(score.LogProbabilities)!.Value);
+            return found;
+        }
+
+        private TokenRow RowOf(string question, string? answer)
+        {
+            if (answer is not null)
+                return Checkpoint.Row(question, answer);
+            var prompt = Checkpoint.Prompt(question);
+            return new TokenRow(prompt, prompt.Count);
         }
     }
 

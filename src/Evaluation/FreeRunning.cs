@@ -27,12 +27,14 @@ internal static class FreeRunning
     /// <param name="Target">The true answer in context, without EOS.</param>
     /// <param name="Alone">The true answer encoded by itself.</param>
     /// <param name="Batch">Which batch of the paper's evaluation it is in; null where that leaves it out.</param>
+    /// <param name="Group">See <see cref="LogitProbe.Row"/>.</param>
     public sealed record Answered(
         IReadOnlyList<int> Prompt,
         Generated Said,
         IReadOnlyList<int> Target,
         IReadOnlyList<int> Alone,
-        (string Split, int Number)? Batch
+        (string Split, int Number)? Batch,
+        string Group = ""
     );
 
     /// <summary>What was seen along one answer.</summary>
@@ -95,7 +97,7 @@ internal static class FreeRunning
             .. row.Target.Take(free).Select((id, i) => At(i, id, LogitProbe.Want.Rank)),
             .. row.Alone.Take(compat).Select((id, i) => At(i, id, LogitProbe.Want.FilteredRank)),
         ];
-        return new Planned(new LogitProbe.Row(ids, row.Prompt.Count, points), free, compat);
+        return new Planned(new LogitProbe.Row(ids, row.Prompt.Count, points, row.Group), free, compat);
     }
 
     private static Seen Seen1(Answered row, Planned plan, IReadOnlyList<LogitProbe.Reading> readings)

@@ -19,7 +19,7 @@ public interface IMethod
     Needs Needs { get; }
 
     /// <summary>Finds the change.</summary>
-    /// <param name="model">Is written on while the method works, and restored.</param>
+    /// <param name="model">Comes back bit for bit as it was.</param>
     /// <param name="inputs">What the method's <see cref="Needs"/> ask for.</param>
     /// <param name="seed">Of every draw.</param>
     /// <exception cref="MethodFailedException">The arithmetic broke down: a loss that is not finite, a key that

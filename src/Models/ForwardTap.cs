@@ -11,10 +11,20 @@ namespace EditUnlearn.Models;
 public class ForwardTap
 {
     /// <summary>
-    /// Rows of one batch that this tap wants to see together, where its decisions depend on that; null where no
-    /// decision does.
+    /// Rows of one batch that this tap wants to see together, where it decides for whole batches and in every pass
+    /// anew; null where each row is decided for by itself. Such batches hold one group of rows in the order given, and
+    /// whatever is read of a row is fed to it as it would have been generated, token by token.
     /// </summary>
     public virtual int? BatchRows => null;
+
+    /// <summary>
+    /// The tap with everything decided that it decides for each prompt by itself, from a pass over that prompt alone:
+    /// then no rounding of another batch, of other padding or of another device's kernels can decide otherwise. Itself
+    /// where there is nothing to decide so, or all is known.
+    /// </summary>
+    /// <param name="model">The model; must not change while the result is used.</param>
+    /// <param name="prompts">Token ids; none empty.</param>
+    public virtual ForwardTap Settle(CausalLm model, IReadOnlyList<IReadOnlyList<int>> prompts) => this;
 
     /// <summary>
     /// The tap for one batch, which may be several passes over successive columns; itself where nothing is decided.
@@ -44,6 +54,9 @@ public class ForwardTap
 /// <param name="PromptLast">Column of the last token of each row's prompt [B].</param>
 public sealed record BatchLayout(IReadOnlyList<int> First, IReadOnlyList<int> PromptLast)
 {
+    /// <summary>Each row's prompt [B]; null where nobody said.</summary>
+    public IReadOnlyList<IReadOnlyList<int>>? PromptIds { get; init; }
+
     /// <summary>Rows without padding that are prompts from end to end: what a bare forward pass is taken for.</summary>
     public static BatchLayout Prompts(long rows, long width) =>
         new(new int[rows], [.. Enumerable.Repeat((int)width - 1, (int)rows)]);
@@ -52,7 +65,10 @@ public sealed record BatchLayout(IReadOnlyList<int> First, IReadOnlyList<int> Pr
     public BatchLayout Keep(IReadOnlyList<int> rows)
     {
         ArgumentNullException.ThrowIfNull(rows);
-        return new BatchLayout([.. rows.Select(r => First[r])], [.. rows.Select(r => PromptLast[r])]);
+        return new BatchLayout([.. rows.Select(r => First[r])], [.. rows.Select(r => PromptLast[r])])
+        {
+            PromptIds = PromptIds is { } prompts ? [.. rows.Select(r => prompts[r])] : null,
+        };
     }
 }
 

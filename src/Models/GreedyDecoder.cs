@@ -6,7 +6,8 @@ namespace EditUnlearn.Models;
 /// <remarks>
 /// Prompts of like length share a batch, padded on the left and masked, with their keys and values cached; finished
 /// rows leave the batch. The result of a prompt does not depend on its company: tests compare with one prompt at a time
-/// and no cache.
+/// and no cache. Only a tap that decides for whole batches (<see cref="ForwardTap.BatchRows"/>) makes it depend: then
+/// batches hold one group in the order given, and finished rows stay and are fed EOS, as in the procedure it repeats.
 /// </remarks>
 public static class GreedyDecoder
 {
@@ -26,6 +27,12 @@ public static class GreedyDecoder
         /// Intervention in every pass; what it decides for a row at the prompt it may keep while the row is decoded.
         /// </summary>
         public ForwardTap? Tap { get; init; }
+
+        /// <summary>
+        /// Of each prompt, the group it may share a batch with where <see cref="Tap"/> decides for whole batches, such
+        /// as its split; null for one group.
+        /// </summary>
+        public IReadOnlyList<string>? Groups { get; init; }
     }
 
     /// <summary>Continues every prompt.</summary>
@@ -50,13 +57,9 @@ public static class GreedyDecoder
         var stop = (options.StopIds ?? model.Config.StopIds).ToHashSet();
         var results = new Generated[prompts.Count];
         using var held = model.Hold();
+        options = options with { Tap = options.Tap?.Settle(model, prompts) };
         var finished = 0;
-        foreach (
-            var batch in Enumerable
-                .Range(0, prompts.Count)
-                .OrderBy(i => prompts[i].Count)
-                .Chunk(options.Tap?.BatchRows ?? options.BatchRows)
-        )
+        foreach (var batch in Batches(prompts, options))
         {
             cancelled.ThrowIfCancellationRequested();
             DecodeBatch(model, prompts, batch, stop, options, results);
@@ -64,6 +67,11 @@ public static class GreedyDecoder
         }
         return results;
     }
+
+    private static IEnumerable<int[]> Batches(IReadOnlyList<IReadOnlyList<int>> prompts, Options options) =>
+        options.Tap?.BatchRows is { } together
+            ? Company.Of(prompts.Count, together, i => options.Groups?[i] ?? "")
+            : Enumerable.Range(0, prompts.Count).OrderBy(i => prompts[i].Count).Chunk(options.BatchRows);
 
     private static void DecodeBatch(
         CausalLm model,
@@ -76,69 +84,37 @@ public static class GreedyDecoder
     {
         using var quiet = inference_mode();
         using var scope = NewDisposeScope();
-        var width = batch.Max(i => prompts[i].Count);
-        var padded = batch.Any(i => prompts[i].Count < width);
-        using var cache = new KvCache(model, batch.Length, width + options.MaxNewTokens);
-        var (ids, real) = LeftPadded([.. batch.Select(i => prompts[i])], width, options.MaxNewTokens);
-        var mask = padded ? tensor(real, device: model.Device) : null;
-        var next = tensor(ids, device: model.Device);
+        using var run = new PromptBatch(model, [.. batch.Select(i => prompts[i])], options.MaxNewTokens, options.Tap);
+        var whole = options.Tap?.BatchRows is not null;
+        Tensor? next = null;
         var rows = batch.ToList(); // the prompt behind each row that is still in the batch
         var written = batch.ToDictionary(i => i, _ => new List<int>());
         var open = batch.ToHashSet();
-        var tap = options.Tap?.Begin(
-            new BatchLayout([.. batch.Select(i => width - prompts[i].Count)], [.. batch.Select(_ => width - 1)])
-        );
 
         for (var step = 0; step < options.MaxNewTokens; step++)
         {
             using var inner = NewDisposeScope();
-            var length = cache.Length + (int)next.shape[1];
-            // Of the prompt only the last position is read; a tap may want to see the others.
-            var hidden = model.Hidden(
-                next,
-                new ForwardOptions
-                {
-                    Past = cache,
-                    AttentionMask = mask?.narrow(1, 0, length),
-                    Tap = tap,
-                    Positions = tap is null ? Positions.From((int)next.shape[1] - 1) : null,
-                }
-            );
-            var chosen = model.Logits(hidden.select(1, -1)).argmax(-1);
-            var picks = chosen.to(ScalarType.Int64).cpu().data<long>().ToArray();
+            var hidden = run.Pass(next);
+            var chosen = model.Logits(hidden.select(1, -1)).argmax(-1).to(ScalarType.Int64);
+            var picks = chosen.cpu().data<long>().ToArray();
             var left = Append(picks, rows, stop, open, written);
             if (open.Count == 0)
                 break;
-            // A tap whose decisions depend on the batch keeps it whole, as the procedure it repeats does.
-            if (left.Count < rows.Count && tap?.BatchRows is null)
+            if (whole)
             {
-                var kept = tensor(left, device: model.Device);
-                cache.Keep(kept);
-                tap?.Keep([.. left.Select(b => (int)b)]);
-                mask = mask?.index_select(0, kept).MoveToOuterDisposeScope();
-                chosen = chosen.index_select(0, kept);
+                var fed = picks.Select((p, b) => open.Contains(rows[b]) ? p : model.Config.EosIds[0]).ToArray();
+                chosen = tensor(fed, device: model.Device);
+            }
+            else if (left.Count < rows.Count)
+            {
+                run.Keep([.. left.Select(b => (int)b)]);
+                chosen = chosen.index_select(0, tensor(left, device: model.Device));
                 rows = [.. left.Select(b => rows[(int)b])];
             }
             next = chosen.unsqueeze(1).MoveToOuterDisposeScope();
         }
         foreach (var i in batch)
             results[i] = new Generated(written[i], open.Contains(i) ? StopReason.Limit : StopReason.StopToken);
-    }
-
-    // Ids [B, T], and which positions are real [B, T + more]: those of the prompt, and all that will be written.
-    private static (long[,] Ids, long[,] Real) LeftPadded(IReadOnlyList<int>[] prompts, int width, int more)
-    {
-        var ids = new long[prompts.Length, width];
-        var real = new long[prompts.Length, width + more];
-        for (var b = 0; b < prompts.Length; b++)
-        {
-            var prompt = prompts[b];
-            for (var t = 0; t < prompt.Count; t++)
-                ids[b, width - prompt.Count + t] = prompt[t];
-            for (var t = width - prompt.Count; t < real.GetLength(1); t++)
-                real[b, t] = 1;
-        }
-        return (ids, real);
     }
 
     // Adds each open row's pick to its answer, or closes the row at a stop token; returns the rows that go on.

@@ -26,29 +26,30 @@ public static partial class LogitProbe
         ArgumentNullException.ThrowIfNull(rows);
         var results = new IReadOnlyList<float[]>[rows.Count];
         Array.Fill(results, []);
-        using var held = model.Hold();
-        foreach (var chunk in Chunks(rows, tap, batchRows))
-        {
-            cancelled.ThrowIfCancellationRequested();
-            using var quiet = inference_mode();
-            using var scope = NewDisposeScope();
-            var (hidden, entries) = Pass(model, rows, chunk, tap);
-            var logits = model.Logits(hidden).to(ScalarType.Float32); // [P, V]
-            var words = (int)logits.shape[1];
-            var all = nn.functional.log_softmax(logits, 1).cpu().data<float>().ToArray();
-            var next = 0;
-            foreach (var i in chunk)
+        EveryBatch(
+            model,
+            rows,
+            (batchRows, tap),
+            (batch, hidden, entries) =>
             {
-                results[i] =
-                [
-                    .. entries
-                        .Skip(next)
-                        .Take(rows[i].Points.Count)
-                        .Select(e => all[(e.Row * words)..((e.Row + 1) * words)]),
-                ];
-                next += rows[i].Points.Count;
-            }
-        }
+                var logits = model.Logits(hidden).to(ScalarType.Float32); // [P, V]
+                var words = (int)logits.shape[1];
+                var all = nn.functional.log_softmax(logits, 1).cpu().data<float>().ToArray();
+                var next = 0;
+                foreach (var i in batch)
+                {
+                    results[i] =
+                    [
+                        .. entries
+                            .Skip(next)
+                            .Take(rows[i].Points.Count)
+                            .Select(e => all[(e.Row * words)..((e.Row + 1) * words)]),
+                    ];
+                    next += rows[i].Points.Count;
+                }
+            },
+            cancelled
+        );
         return results;
     }
 }

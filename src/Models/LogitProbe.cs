@@ -9,6 +9,8 @@ namespace EditUnlearn.Models;
 /// </summary>
 /// <remarks>
 /// Nothing is generated here: by causality the logits after a prompt and an answer are those the generation itself had.
+/// Where a tap decides for whole batches and in every pass anew (<see cref="ForwardTap.BatchRows"/>), rows are fed as a
+/// generation would have fed them: prompts first, then a token a pass, a row that has ended EOS.
 /// </remarks>
 public static partial class LogitProbe
 {
@@ -21,7 +23,13 @@ public static partial class LogitProbe
     /// <param name="Ids">Token ids, BOS first.</param>
     /// <param name="PromptLength">Tokens of the prompt, for interventions that need to know.</param>
     /// <param name="Points">Where to look; none is allowed.</param>
-    public sealed record Row(IReadOnlyList<int> Ids, int PromptLength, IReadOnlyList<Point> Points);
+    /// <param name="Group">Rows that may share a batch where a tap decides for whole batches; a row without points is
+    /// there too.</param>
+    public sealed record Row(IReadOnlyList<int> Ids, int PromptLength, IReadOnlyList<Point> Points, string Group = "")
+    {
+        internal IReadOnlyList<int> Prompt =>
+            Ids is int[] ids ? new ArraySegment<int>(ids, 0, PromptLength) : [.. Ids.Take(PromptLength)];
+    }
 
     /// <summary>One place to look at.</summary>
     /// <param name="Position">0-based; the logits there predict the next token.</param>
@@ -83,62 +91,136 @@ public static partial class LogitProbe
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(rows);
         var results = new IReadOnlyList<Reading>[rows.Count];
-        using var held = model.Hold();
-        foreach (var i in Enumerable.Range(0, rows.Count).Where(i => rows[i].Points.Count == 0))
-            results[i] = [];
-        foreach (var chunk in Chunks(rows, tap, batchRows))
-        {
-            cancelled.ThrowIfCancellationRequested();
-            using var quiet = inference_mode();
-            using var scope = NewDisposeScope();
-            var (hidden, entries) = Pass(model, rows, chunk, tap);
-            var readings = Sliced(model, hidden, entries, filter);
-            var next = 0;
-            foreach (var i in chunk)
+        Array.Fill(results, []);
+        EveryBatch(
+            model,
+            rows,
+            (batchRows, tap),
+            (batch, hidden, entries) =>
             {
-                results[i] = new ArraySegment<Reading>(readings, next, rows[i].Points.Count);
-                next += rows[i].Points.Count;
-            }
-        }
+                var readings = Sliced(model, hidden, entries, filter);
+                var next = 0;
+                foreach (var i in batch)
+                {
+                    results[i] = new ArraySegment<Reading>(readings, next, rows[i].Points.Count);
+                    next += rows[i].Points.Count;
+                }
+            },
+            cancelled
+        );
         return results;
     }
 
-    // Rows that share a pass: of like length, as many as a tap wants to see together.
-    private static IEnumerable<int[]> Chunks(IReadOnlyList<Row> rows, ForwardTap? tap, int batchRows) =>
-        Enumerable
-            .Range(0, rows.Count)
-            .Where(i => rows[i].Points.Count > 0)
-            .OrderBy(i => rows[i].Ids.Count)
-            .Chunk(tap?.BatchRows ?? batchRows);
-
-    // The stream [P, D] at the places of these rows' points, and the row of it that each point looks at.
-    private static (Tensor Hidden, Entry[] Entries) Pass(
+    // Told of every batch: its rows, the states [P, D] of their places, and of all their points, in order, which state
+    // is each one's.
+    private static void EveryBatch(
         CausalLm model,
         IReadOnlyList<Row> rows,
-        int[] chunk,
+        (int Rows, ForwardTap? Tap) how,
+        Action<IReadOnlyList<int>, Tensor, Entry[]> look,
+        CancellationToken cancelled
+    )
+    {
+        using var held = model.Hold();
+        var asked = rows.Index().Where(r => r.Item.Points.Count > 0).Select(r => r.Index).ToList();
+        var settled = how.Tap?.Settle(model, [.. asked.Select(i => rows[i].Prompt)]);
+        var together = settled?.BatchRows;
+        foreach (
+            var batch in together is { } n
+                ? Company.Of(rows.Count, n, i => rows[i].Group)
+                : asked.OrderBy(i => rows[i].Ids.Count).Chunk(how.Rows)
+        )
+        {
+            cancelled.ThrowIfCancellationRequested();
+            if (batch.All(i => rows[i].Points.Count == 0))
+                continue;
+            using var quiet = inference_mode();
+            using var scope = NewDisposeScope();
+            var batchOf = batch.Select(i => rows[i]).ToList();
+            var (hidden, table) = together is null
+                ? AtOnce(model, batchOf, settled)
+                : TokenByToken(model, batchOf, settled!);
+            look(
+                batch,
+                hidden,
+                [
+                    .. batchOf.SelectMany(
+                        (r, b) => r.Points.Select(p => new Entry(table[(b, p.Position)], p.Target, p.Want))
+                    ),
+                ]
+            );
+        }
+    }
+
+    // States [P, D] of all places that are asked about, each once, and which of them a row's position is.
+    private static (Tensor Hidden, Dictionary<(int Row, int Position), int> Table) AtOnce(
+        CausalLm model,
+        List<Row> rows,
         ForwardTap? tap
     )
     {
-        var width = chunk.Max(i => rows[i].Ids.Count);
-        var ids = new long[chunk.Length, width];
-        for (var b = 0; b < chunk.Length; b++)
-        for (var t = 0; t < rows[chunk[b]].Ids.Count; t++)
-            ids[b, t] = rows[chunk[b]].Ids[t];
+        var width = rows.Max(r => r.Ids.Count);
+        var ids = new long[rows.Count, width];
+        foreach (var (b, row) in rows.Index())
+            for (var t = 0; t < row.Ids.Count; t++)
+                ids[b, t] = row.Ids[t];
         var begun = tap?.Begin(
-            new BatchLayout(new int[chunk.Length], [.. chunk.Select(i => rows[i].PromptLength - 1)])
+            new BatchLayout(new int[rows.Count], [.. rows.Select(r => r.PromptLength - 1)])
+            {
+                PromptIds = [.. rows.Select(r => r.Prompt)],
+            }
         );
-        // Several points may share a place: the model is asked once.
-        var asked = chunk
-            .SelectMany((i, b) => rows[i].Points.Select(p => (Place: (long)b * width + p.Position, Point: p)))
-            .ToList();
-        long[] places = [.. asked.Select(a => a.Place).Distinct().Order()];
+        var places = rows.SelectMany((r, b) => r.Points.Select(p => (Row: b, p.Position))).Distinct().Order().ToList();
         var hidden = model.Hidden(
             tensor(ids, device: model.Device),
-            tensor(places, device: model.Device),
+            tensor(places.Select(p => (long)p.Row * width + p.Position).ToArray(), device: model.Device),
             new ForwardOptions { Tap = begun }
         );
-        var table = places.Index().ToDictionary(p => p.Item, p => p.Index);
-        return (hidden, [.. asked.Select(a => new Entry(table[a.Place], a.Point.Target, a.Point.Want))]);
+        return (hidden, places.Index().ToDictionary(p => p.Item, p => p.Index));
+    }
+
+    // The same by the passes of a generation that says these rows.
+    private static (Tensor Hidden, Dictionary<(int Row, int Position), int> Table) TokenByToken(
+        CausalLm model,
+        List<Row> rows,
+        ForwardTap tap
+    )
+    {
+        var fed = Math.Max(0, rows.Max(r => r.Points.Select(p => p.Position + 1 - r.PromptLength).Append(0).Max()));
+        using var run = new PromptBatch(model, [.. rows.Select(r => r.Prompt)], fed, tap);
+        var states = new List<Tensor>();
+        var table = new Dictionary<(int Row, int Position), int>();
+        for (var step = 0; step <= fed; step++)
+        {
+            using var inner = NewDisposeScope();
+            var next = step == 0 ? null : tensor(Fed(step - 1), device: model.Device).unsqueeze(1);
+            var hidden = run.Pass(next);
+            var (width, first) = ((int)hidden.shape[1], step == 0 ? 0 : run.Width + step - 1);
+            var places = new List<long>();
+            foreach (var (b, row) in rows.Index())
+            foreach (var position in row.Points.Select(p => p.Position).Distinct())
+            {
+                var column = run.Width - row.PromptLength + position - first;
+                if (column < 0 || column >= width || !table.TryAdd((b, position), table.Count))
+                    continue;
+                places.Add((long)b * width + column);
+            }
+            if (places.Count > 0)
+                states.Add(
+                    hidden
+                        .reshape(-1, hidden.shape[^1])
+                        .index_select(0, tensor(places.ToArray(), device: model.Device))
+                        .MoveToOuterDisposeScope()
+                );
+        }
+        return (cat([.. states]), table);
+
+        long[] Fed(int step) =>
+            [
+                .. rows.Select(r =>
+                    (long)(r.PromptLength + step < r.Ids.Count ? r.Ids[r.PromptLength + step] : model.Config.EosIds[0])
+                ),
+            ];
     }
 
     private static Reading[] Sliced(CausalLm model, Tensor hidden, Entry[] entries, SamplingFilter? filter)

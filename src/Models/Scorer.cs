@@ -12,19 +12,25 @@ public static class Scorer
     /// <param name="rows">Prompt and target tokens.</param>
     /// <param name="batchRows">Rows of one pass; no result depends on it beyond rounding.</param>
     /// <param name="tap">Intervention; it is told where each row's prompt ends.</param>
+    /// <param name="groups">Of each row, see <see cref="LogitProbe.Row"/>; null for one group.</param>
     /// <param name="cancelled">Looked at before every batch.</param>
     public static IReadOnlyList<TargetScores> Score(
         CausalLm model,
         IReadOnlyList<TokenRow> rows,
         int batchRows = 64,
         ForwardTap? tap = null,
+        IReadOnlyList<string>? groups = null,
         CancellationToken cancelled = default
     )
     {
         ArgumentNullException.ThrowIfNull(rows);
         var readings = LogitProbe.Read(
             model,
-            [.. rows.Select(r => new LogitProbe.Row(r.Ids, r.LabelStart, [.. LogitProbe.Labels(r)]))],
+            [
+                .. rows.Select(
+                    (r, i) => new LogitProbe.Row(r.Ids, r.LabelStart, [.. LogitProbe.Labels(r)], groups?[i] ?? "")
+                ),
+            ],
             null,
             batchRows,
             tap,

@@ -108,7 +108,11 @@ internal sealed class AnswerStage : Stage<AnswerStage.Params>
         ParquetTable.Write(io.Output("answers.parquet"), [.. rows]);
         if (patch is not null)
             TellRoutes(
-                patch.Routes(checkpoint.Model, [.. questions.Select(q => checkpoint.Prompt(q.Question))]),
+                patch.Routes(
+                    checkpoint.Model,
+                    [.. questions.Select(q => checkpoint.Prompt(q.Question))],
+                    [.. questions.Select(q => q.Split)]
+                ),
                 questions,
                 io
             );

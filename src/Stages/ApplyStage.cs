@@ -244,13 +244,10 @@ public sealed class ApplyStage : Stage<ApplyStage.Params>
                 : new Dictionary<string, IReadOnlyList<string>>(),
         };
         var tokens = MethodMaterial.Rows(entry, options, checkpoint, rows, Needed);
-        return MethodMaterial.Statistics(
-            tokens,
-            MethodMaterial.Needed(entry, options),
-            options,
-            checkpoint.Model,
-            Needed
-        ) with
+        var needed = MethodMaterial.Needed(entry, options);
+        foreach (var (name, value) in MethodMaterial.MeasuredOn(needed, options, Needed))
+            io.Metric(name, value);
+        return MethodMaterial.Statistics(tokens, needed, options, checkpoint.Model, Needed) with
         {
             OpenReference = io.HasInput(Reference) ? () => io.LoadModel(Reference).Model : null,
             Store = TrainingOutputs.Store(io),

@@ -1,3 +1,4 @@
+using EditUnlearn.Foundation;
 using EditUnlearn.Pipeline;
 using EditUnlearn.Workbench;
 
@@ -13,7 +14,15 @@ internal sealed class MomentsStage : Stage<MomentsStage.Params>
     /// <param name="Layers">Blocks, 0-based; all in one pass.</param>
     /// <param name="Truncation">Tokens of a row beyond are left out. The reference cuts at the model's position limit,
     /// which for Llama-3.1 does not fit any memory (defect S14).</param>
-    public sealed record Params(IReadOnlyList<int> Layers, int Truncation = 4096);
+    /// <param name="Mom2Samples">Documents to measure on, drawn from the text by the seed; the reference's
+    /// <c>mom2_n_samples</c>, which counts documents too. Null for all.</param>
+    /// <param name="Seed">Of that draw; without one it is not looked at.</param>
+    public sealed record Params(
+        IReadOnlyList<int> Layers,
+        int Truncation = 4096,
+        int? Mom2Samples = null,
+        ulong? Seed = null
+    );
 
     /// <inheritdoc/>
     public override StageInfo Info { get; } =
@@ -32,6 +41,18 @@ internal sealed class MomentsStage : Stage<MomentsStage.Params>
             yield return problem;
         if (parameters.Truncation < 1)
             yield return new ParameterProblem("truncation", "must be at least 1 token");
+        if (parameters.Mom2Samples < 1)
+            yield return new ParameterProblem("mom2Samples", "must be at least 1 document", "null for all of the text");
+        if (parameters.Mom2Samples is not null && parameters.Seed is null)
+            yield return new ParameterProblem("seed", "is missing: documents are drawn by it");
+    }
+
+    /// <inheritdoc/>
+    /// <remarks>Where all documents are taken nothing is drawn, and no key needs the seed.</remarks>
+    protected override Params Complete(Params parameters)
+    {
+        ArgumentNullException.ThrowIfNull(parameters);
+        return parameters.Mom2Samples is null ? parameters with { Seed = null } : parameters;
     }
 
     /// <inheritdoc/>
@@ -41,7 +62,11 @@ internal sealed class MomentsStage : Stage<MomentsStage.Params>
         ArgumentNullException.ThrowIfNull(io);
         using var checkpoint = io.LoadModel("model");
         Layers.Check(parameters.Layers, checkpoint.Model.Config.Layers, "layers of the stage 'moments'");
-        var rows = ModelStatistics.Text(checkpoint, io.Input("text"));
+        var rows = ModelStatistics.Text(
+            checkpoint,
+            io.Input("text"),
+            parameters.Mom2Samples is { } samples ? (samples, new Seed(parameters.Seed!.Value)) : null
+        );
         ModelStatistics.WriteMoments(
             io.Output(ModelStatistics.MomentsFile),
             checkpoint.Model,

@@ -133,13 +133,16 @@ public static class MethodMaterial
     /// <param name="options">The method's options record.</param>
     /// <param name="model">The untouched model.</param>
     /// <param name="file">The file of a kind of statistics, asked for by name; throws where there is none.</param>
-    /// <exception cref="InputException">Statistics are of another model or lack a block.</exception>
+    /// <param name="documents">How many documents second moments shall come from; null for any number.</param>
+    /// <exception cref="InputException">Statistics are of another model or another number of documents, or lack a
+    /// block.</exception>
     public static MethodInputs Statistics(
         MethodInputs inputs,
         IEnumerable<string> names,
         object options,
         CausalLm model,
-        Func<string, string> file
+        Func<string, string> file,
+        int? documents = null
     )
     {
         ArgumentNullException.ThrowIfNull(inputs);
@@ -150,8 +153,11 @@ public static class MethodMaterial
         foreach (var name in names)
             inputs = name switch
             {
-                Moments => inputs with { SecondMoments = SecondMoments.Load(file(name), model, editing.Layers) },
-                Projector => inputs with { NullSpaces = NullSpace.Load(file(name), model, editing.Layers) },
+                Moments => inputs with
+                {
+                    SecondMoments = SecondMoments.Load(file(name), model, editing.Layers, documents),
+                },
+                Projector => inputs with { NullSpaces = NullSpace.Load(file(name), model, editing.Layers, documents) },
                 // Requests that were text have them already.
                 Contexts when inputs.Contexts.Count == 1 => inputs with
                 {
@@ -160,6 +166,32 @@ public static class MethodMaterial
                 _ => inputs,
             };
         return inputs;
+    }
+
+    /// <summary>
+    /// On how many documents and tokens the statistics of memories were measured, as metrics: <c>moments.documents</c>,
+    /// <c>projector.tokens</c>.
+    /// </summary>
+    /// <param name="names">Which, as <see cref="Needed"/> lists them; others are passed over.</param>
+    /// <param name="options">The method's options record.</param>
+    /// <param name="file">The file of a kind of statistics, asked for by name.</param>
+    public static IEnumerable<KeyValuePair<string, double>> MeasuredOn(
+        IEnumerable<string> names,
+        object options,
+        Func<string, string> file
+    )
+    {
+        ArgumentNullException.ThrowIfNull(names);
+        ArgumentNullException.ThrowIfNull(file);
+        if (options is not IEditingOptions { Layers: [var layer, ..] })
+            yield break;
+        foreach (var name in names.Where(n => n is Moments or Projector))
+        {
+            var path = file(name);
+            var header = StatisticsHeader.From(SafetensorsFile.Open(path), path, layer);
+            yield return new($"{name}.documents", header.Documents);
+            yield return new($"{name}.tokens", header.Tokens);
+        }
     }
 
     /// <summary>Frees the statistics.</summary>

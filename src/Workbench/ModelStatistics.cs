@@ -1,3 +1,4 @@
+using System.Globalization;
 using EditUnlearn.Data;
 using EditUnlearn.Foundation;
 using EditUnlearn.Methods.Shared;
@@ -73,16 +74,22 @@ public static class ModelStatistics
     /// </summary>
     /// <param name="checkpoint">Whose tokens.</param>
     /// <param name="path">The file.</param>
-    /// <exception cref="InputException">The file is absent, empty or of another form.</exception>
-    public static IReadOnlyList<TokenRow> Text(Checkpoint checkpoint, string path)
+    /// <param name="sample">How many of its documents, and the seed that draws them; null for all. They stay in the
+    /// order of the file.</param>
+    /// <exception cref="InputException">The file is absent, empty or of another form, or holds fewer documents than are
+    /// asked for.</exception>
+    public static IReadOnlyList<TokenRow> Text(
+        Checkpoint checkpoint,
+        string path,
+        (int Documents, Seed Seed)? sample = null
+    )
     {
         ArgumentNullException.ThrowIfNull(checkpoint);
         ArgumentNullException.ThrowIfNull(path);
         return path.EndsWith(".txt", StringComparison.OrdinalIgnoreCase)
             ?
             [
-                .. TextLines
-                    .Read(path)
+                .. Drawn(TextLines.Read(path), path, sample)
                     .Select(line => new TokenRow(
                         [
                             .. checkpoint.BosId is { } bos ? [bos] : Array.Empty<int>(),
@@ -91,7 +98,30 @@ public static class ModelStatistics
                         1
                     )),
             ]
-            : [.. QaFile.Read(path, "text").Select(q => checkpoint.Row(q.Question, q.Answer))];
+            : [.. Drawn(QaFile.Read(path, "text"), path, sample).Select(q => checkpoint.Row(q.Question, q.Answer))];
+    }
+
+    // The first n of a shuffle, as the reference draws them; order changes rounding only, so it is the file's.
+    private static IEnumerable<T> Drawn<T>(IReadOnlyList<T> documents, string path, (int Documents, Seed Seed)? sample)
+    {
+        if (sample is not { } wanted)
+            return documents;
+        if (documents.Count < wanted.Documents)
+            throw new InputException(
+                path,
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"holds {documents.Count} documents, but second moments shall be measured on {wanted.Documents}"
+                ),
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"more text, or mom2-samples: {documents.Count} (under moments in the profile; for a model of "
+                        + $"your own --mom2-samples)"
+                )
+            );
+        var order = Enumerable.Range(0, documents.Count).ToArray();
+        wanted.Seed.For("moments").Stream("documents").Shuffle(order);
+        return order.Take(wanted.Documents).Order().Select(i => documents[i]);
     }
 
     /// <summary>Measures second moments [F, F] of the MLP keys of some blocks.</summary>

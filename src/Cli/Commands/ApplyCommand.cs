@@ -72,6 +72,11 @@ internal sealed class ApplyCommand(Stopping stopping)
             Description = "Ordinary text to measure them on: one document a line (.txt), or a question file"
         )]
             string? momentsText = null,
+        [Option(
+            "mom2-samples",
+            Description = "Documents they come from: so many are drawn from the text; all of it when left out"
+        )]
+            int? mom2Samples = null,
         [Option("projector", Description = "Null-space projectors, file or folder; made there from the moments")]
             string? projector = null,
         [Option("contexts", Description = "Context prefixes, file or folder; written there by the model")]
@@ -105,7 +110,7 @@ internal sealed class ApplyCommand(Stopping stopping)
     )
     {
         CommandOutcome.Reached = true;
-        new OptionChecks().AtLeast("--seed", seed, 0).Demand();
+        new OptionChecks().AtLeast("--seed", seed, 0).AtLeast("--mom2-samples", mom2Samples ?? 1, 1).Demand();
         var compute = Compute.Of(device, dtype);
         var edit = OwnModelEdit.Prepare(
             new ApplyRequest
@@ -126,6 +131,7 @@ internal sealed class ApplyCommand(Stopping stopping)
                 Targets = targets ?? Study.Shipped(Refusals),
                 Moments = moments,
                 MomentsText = momentsText,
+                Mom2Samples = mom2Samples,
                 Projector = projector,
                 Contexts = contexts,
                 Locality = locality ?? Study.Shipped(Locality),

@@ -118,9 +118,16 @@ public sealed class NullSpace : IDisposable
     /// <param name="path">The file.</param>
     /// <param name="model">The untouched model that is to be edited.</param>
     /// <param name="layers">Which.</param>
-    /// <exception cref="InputException">A layer is not there, or was measured on another model.</exception>
+    /// <param name="documents">How many documents its moments shall come from; null for any number.</param>
+    /// <exception cref="InputException">A layer is not there, or was measured on another model or another number of
+    /// documents.</exception>
     /// <exception cref="DamagedFileException">The file breaks its format.</exception>
-    public static IReadOnlyDictionary<int, NullSpace> Load(string path, CausalLm model, IReadOnlyList<int> layers)
+    public static IReadOnlyDictionary<int, NullSpace> Load(
+        string path,
+        CausalLm model,
+        IReadOnlyList<int> layers,
+        int? documents = null
+    )
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(layers);
@@ -135,7 +142,7 @@ public sealed class NullSpace : IDisposable
                     $"holds no projector of layer {layer}",
                     "add the layer to the stages 'moments' and 'projector'"
                 );
-            StatisticsHeader.From(file, path, layer).CheckMadeFrom(model, path, "null-space projector");
+            StatisticsHeader.From(file, path, layer).CheckMadeFrom(model, path, "null-space projector", documents);
             if (
                 file.Entries[name] is not { Type: ScalarType.Float64, Shape: [var rows, var columns] }
                 || rows != model.Config.IntermediateSize

@@ -111,16 +111,23 @@ public static class SecondMoments
     /// <param name="path">The file.</param>
     /// <param name="model">The untouched model that is to be edited.</param>
     /// <param name="layers">Which.</param>
-    /// <exception cref="InputException">A layer is not there, or was measured on another model.</exception>
+    /// <param name="documents">How many documents they shall come from; null for any number.</param>
+    /// <exception cref="InputException">A layer is not there, or was measured on another model or another number of
+    /// documents.</exception>
     /// <exception cref="DamagedFileException">The file breaks its format.</exception>
-    public static IReadOnlyDictionary<int, Tensor> Load(string path, CausalLm model, IReadOnlyList<int> layers)
+    public static IReadOnlyDictionary<int, Tensor> Load(
+        string path,
+        CausalLm model,
+        IReadOnlyList<int> layers,
+        int? documents = null
+    )
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(layers);
         var file = SafetensorsFile.Open(path);
         foreach (var layer in layers)
         {
-            Header(file, path, layer).CheckMadeFrom(model, path, "second moments");
+            Header(file, path, layer).CheckMadeFrom(model, path, "second moments", documents);
             var size = model.Config.IntermediateSize;
             if (!file.Entries[$"layer{layer}{Suffix}"].Shape.SequenceEqual([size, size]))
                 throw new DamagedFileException(path, $"layer{layer}{Suffix} is not [{size}, {size}]");

@@ -78,14 +78,24 @@ public sealed record StatisticsHeader(
         );
     }
 
-    /// <summary>Refuses statistics of another model.</summary>
+    /// <summary>Refuses statistics of another model, or of another number of documents.</summary>
     /// <param name="model">The untouched model that is to be edited.</param>
     /// <param name="path">For the message.</param>
     /// <param name="what">For the message: <c>second moments</c>.</param>
-    /// <exception cref="InputException">The weights differ.</exception>
-    public void CheckMadeFrom(CausalLm model, string path, string what)
+    /// <param name="documents">How many documents they shall come from; null for any number.</param>
+    /// <exception cref="InputException">The weights or the documents differ.</exception>
+    public void CheckMadeFrom(CausalLm model, string path, string what, int? documents = null)
     {
         ArgumentNullException.ThrowIfNull(model);
+        if (documents is { } wanted && wanted != Documents)
+            throw new InputException(
+                path,
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"the {what} of layer {Layer} come from {Documents} documents, not from {wanted}"
+                ),
+                "another file, which is then made from the text, or the number it was made with (mom2-samples)"
+            );
         if (Layer >= model.Config.Layers || Weights != WeightFingerprint.UpTo(model, Layer))
             throw new InputException(
                 path,

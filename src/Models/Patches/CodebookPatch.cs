@@ -82,19 +82,36 @@ public sealed class CodebookPatch : ModelPatch
     public override ForwardTap Tap { get; }
 
     /// <inheritdoc/>
-    public override IReadOnlyList<RouteReading> Routes(CausalLm model, IReadOnlyList<IReadOnlyList<int>> prompts) =>
-        MemoryProbe.Read(
+    public override IReadOnlyList<RouteReading> Routes(
+        CausalLm model,
+        IReadOnlyList<IReadOnlyList<int>> prompts,
+        IReadOnlyList<string>? groups = null
+    ) =>
+        MemoryProbe.Read<RouteReading>(
             model,
             Layer,
             prompts,
-            (key, _) =>
-            {
-                var (entry, distance) = Codebook.Nearest(key[0, -1]);
-                return entry < 0
-                    ? new RouteReading(double.PositiveInfinity, 0, false)
-                    : new RouteReading(distance, Codebook.Radii[entry], distance <= Codebook.Radii[entry]);
-            }
+            Tap.BatchRows,
+            groups,
+            (key, _, layout) => [.. layout.PromptLast.Select((last, row) => Reading(key[row, Column(last, key)]))]
         );
+
+    /// <summary>The entry whose ball each prompt is in, -1 outside all, from a pass over that prompt alone.</summary>
+    /// <param name="model">The model without the patch.</param>
+    /// <param name="prompts">Token ids.</param>
+    internal IReadOnlyList<int> Decide(CausalLm model, IReadOnlyList<IReadOnlyList<int>> prompts) =>
+        MemoryProbe.Read<int>(model, Layer, prompts, null, null, (key, _, _) => [Codebook.Hit(key[0, -1])]);
+
+    private int Column(int promptLast, Tensor key) =>
+        Query == CodebookQuery.Stale ? Math.Min(StaleColumn, (int)key.shape[1] - 1) : promptLast;
+
+    private RouteReading Reading(Tensor query)
+    {
+        var (entry, distance) = Codebook.Nearest(query);
+        return entry < 0
+            ? new RouteReading(double.PositiveInfinity, 0, false)
+            : new RouteReading(distance, Codebook.Radii[entry], distance <= Codebook.Radii[entry]);
+    }
 
     /// <summary>The patch without one edit.</summary>
     /// <exception cref="ArgumentException">No entry has that id.</exception>

@@ -6,24 +6,40 @@ namespace EditUnlearn.Models.Patches;
 /// Looks rows up in a codebook and puts the value of the ball they hit in place of the memory's output. Source:
 /// Hartvigsen et al. (2023), equation 1.
 /// </summary>
-internal sealed class CodebookTap(CodebookPatch patch) : ForwardTap
+internal sealed class CodebookTap(CodebookPatch patch, PromptDecisions? settled = null) : ForwardTap
 {
-    public override ForwardTap Begin(BatchLayout layout) => new Batch(patch, layout);
+    private const int EvaluationRows = 16; // side by side in the reference
+
+    // Positions that are looked up depend on the passes a row is fed in, the stale one on its padding too (defect G3).
+    public override int? BatchRows => patch.Query == CodebookQuery.PromptEnd ? null : EvaluationRows;
+
+    public override ForwardTap Settle(CausalLm model, IReadOnlyList<IReadOnlyList<int>> prompts)
+    {
+        if (patch.Query != CodebookQuery.PromptEnd)
+            return this;
+        var before = settled ?? PromptDecisions.None;
+        var after = before.With(prompts, missing => patch.Decide(model, missing));
+        return ReferenceEquals(before, after) ? this : new CodebookTap(patch, after);
+    }
+
+    public override ForwardTap Begin(BatchLayout layout) => new Batch(patch, layout, settled?.Of(layout));
 
     // Without a layout every row is a prompt without padding.
     public override Tensor MlpOut(int layer, Tensor key, Tensor value) =>
         layer == patch.Layer ? Begin(BatchLayout.Prompts(key.shape[0], key.shape[1])).MlpOut(layer, key, value) : value;
 
-    private sealed class Batch(CodebookPatch patch, BatchLayout layout) : ForwardTap
+    private sealed class Batch(CodebookPatch patch, BatchLayout layout, IReadOnlyList<int>? settled) : ForwardTap
     {
         // the ball each row is in, -1 outside all
         private readonly List<int> _hits = [.. Enumerable.Repeat(-1, layout.First.Count)];
         private BatchLayout _layout = layout;
+        private IReadOnlyList<int>? _settled = settled; // the same, known before
         private int _passed; // columns of earlier passes
 
         public override void Keep(IReadOnlyList<int> rows)
         {
             _layout = _layout.Keep(rows);
+            _settled = _settled is { } known ? [.. rows.Select(r => known[r])] : null;
             var kept = rows.Select(r => _hits[r]).ToList();
             _hits.Clear();
             _hits.AddRange(kept);
@@ -41,7 +57,7 @@ internal sealed class CodebookTap(CodebookPatch patch) : ForwardTap
             {
                 if (QueryColumn(b, from, count) is { } column)
                 {
-                    _hits[b] = patch.Codebook.Hit(key[b, column]);
+                    _hits[b] = _settled?[b] ?? patch.Codebook.Hit(key[b, column]);
                     if (_hits[b] >= 0)
                         places.Add(Replaced(b, from, column, count));
                 }

@@ -9,32 +9,53 @@ namespace EditUnlearn.Models.Patches;
 /// <param name="Routed">Whether the patch answers.</param>
 public readonly record struct RouteReading(double Distance, double Threshold, bool Routed);
 
-/// <summary>Runs prompts up to one block, one at a time, and reads something off its memory.</summary>
+/// <summary>
+/// Runs prompts up to one block and reads something off its memory: each alone, or in the batches that decide together.
+/// </summary>
 internal static class MemoryProbe
 {
-    public static IReadOnlyList<RouteReading> Read(
+    /// <summary>Reads something of every prompt.</summary>
+    /// <param name="model">The model without a tap.</param>
+    /// <param name="layer">The block.</param>
+    /// <param name="prompts">Token ids; none empty.</param>
+    /// <param name="together">Rows of a batch that decides as a whole; null for each prompt alone, without
+    /// padding.</param>
+    /// <param name="groups">Of each prompt, the group it shares batches with; null for one group.</param>
+    /// <param name="read">From the memory's input [B, T, F] and output [B, T, D], something for each row.</param>
+    public static IReadOnlyList<T> Read<T>(
         CausalLm model,
         int layer,
         IReadOnlyList<IReadOnlyList<int>> prompts,
-        Func<Tensor, Tensor, RouteReading> read
+        int? together,
+        IReadOnlyList<string>? groups,
+        Func<Tensor, Tensor, BatchLayout, IReadOnlyList<T>> read
     )
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(prompts);
         using var quiet = inference_mode();
-        var readings = new List<RouteReading>(prompts.Count);
-        foreach (var prompt in prompts)
+        var found = new T[prompts.Count];
+        foreach (var batch in Company.Of(prompts.Count, together ?? 1, i => groups?[i] ?? ""))
         {
             using var scope = NewDisposeScope();
-            var ids = tensor(prompt.Select(i => (long)i).ToArray(), device: model.Device).unsqueeze(0);
+            List<IReadOnlyList<int>> rows = [.. batch.Select(i => prompts[i])];
+            var width = rows.Max(r => r.Count);
+            var (ids, real) = PromptBatch.LeftPadded(rows, width, 0);
+            IReadOnlyList<T> seen = [];
             _ = model.Blocks(
-                model.Embed(ids),
+                model.Embed(tensor(ids, device: model.Device)),
                 0,
                 layer + 1,
-                new ForwardOptions { Tap = new Reader(layer, (key, value) => readings.Add(read(key, value))) }
+                new ForwardOptions
+                {
+                    AttentionMask = rows.Any(r => r.Count < width) ? tensor(real, device: model.Device) : null,
+                    Tap = new Reader(layer, (key, value) => seen = read(key, value, PromptBatch.LayoutOf(rows, width))),
+                }
             );
+            foreach (var (i, reading) in batch.Zip(seen))
+                found[i] = reading;
         }
-        return readings;
+        return found;
     }
 
     private sealed class Reader(int block, Action<Tensor, Tensor> read) : ForwardTap

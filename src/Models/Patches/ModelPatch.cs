@@ -24,7 +24,13 @@ public abstract class ModelPatch : IDisposable
     /// <summary>Where prompts fall, one reading a prompt; empty for a patch that answers everywhere.</summary>
     /// <param name="model">The model without the patch.</param>
     /// <param name="prompts">Token ids, BOS included.</param>
-    public virtual IReadOnlyList<RouteReading> Routes(CausalLm model, IReadOnlyList<IReadOnlyList<int>> prompts) => [];
+    /// <param name="groups">Of each prompt, the group it is asked with where whole batches decide; null for one
+    /// group.</param>
+    public virtual IReadOnlyList<RouteReading> Routes(
+        CausalLm model,
+        IReadOnlyList<IReadOnlyList<int>> prompts,
+        IReadOnlyList<string>? groups = null
+    ) => [];
 
     /// <summary>Writes the patch into a folder: tensors as safetensors, the rest as JSON.</summary>
     public abstract void Save(string folder);

@@ -11,11 +11,15 @@ namespace EditUnlearn.Models.Patches;
 public enum RouteScope
 {
     /// <summary>
-    /// All rows of a pass, anew in every pass: while decoding with a cache from the newest tokens alone.
+    /// All rows of a pass, anew in every pass: while decoding with a cache from the newest tokens alone. Batches hold
+    /// <see cref="Routing.BatchRows"/> rows of one split in the order of the data; what is read of a row is fed to it
+    /// in the same batch, token by token.
     /// </summary>
     PerForwardBatch,
 
-    /// <summary>Every row by itself, once, at its prompt.</summary>
+    /// <summary>
+    /// Every row by itself, once, at its prompt: the same alone, in any batch, and whatever follows the prompt.
+    /// </summary>
     StickyPerRow,
 }
 
@@ -133,8 +137,7 @@ public sealed class SideMemoryPatch : ModelPatch
     }
 
     /// <summary>The memory's output [B, T, D].</summary>
-    internal static Tensor Output(SideMemory memory, Tensor key) =>
-        LinearMap.Of(key, memory.Weight.to(key.device));
+    internal static Tensor Output(SideMemory memory, Tensor key) => LinearMap.Of(key, memory.Weight.to(key.device));
 
     /// <summary>Which memory answers: its index, or -1 for the main one.</summary>
     /// <param name="distances">Pooled, one a memory.</param>
@@ -154,22 +157,39 @@ public sealed class SideMemoryPatch : ModelPatch
     }
 
     /// <inheritdoc/>
-    public override IReadOnlyList<RouteReading> Routes(CausalLm model, IReadOnlyList<IReadOnlyList<int>> prompts) =>
-        MemoryProbe.Read(
+    /// <remarks>
+    /// By the passes in which rows are answered: each prompt alone, or the batches of <see cref="Routing.BatchRows"/>
+    /// that decide together.
+    /// </remarks>
+    public override IReadOnlyList<RouteReading> Routes(
+        CausalLm model,
+        IReadOnlyList<IReadOnlyList<int>> prompts,
+        IReadOnlyList<string>? groups = null
+    ) => MemoryProbe.Read(model, Layer, prompts, Tap.BatchRows, groups, Readings);
+
+    /// <summary>Which memory answers each prompt, decided from a pass over that prompt alone.</summary>
+    /// <param name="model">The model without the patch.</param>
+    /// <param name="prompts">Token ids.</param>
+    internal IReadOnlyList<int> Decide(CausalLm model, IReadOnlyList<IReadOnlyList<int>> prompts) =>
+        MemoryProbe.Read<int>(
             model,
             Layer,
             prompts,
-            (key, main) =>
-            {
-                var pooled = Distances(key, main).Select(d => Pooled(d)).ToList();
-                var thresholds = Memories.Select(m => Routing.ActRatio * m.LeastDistance).ToList();
-                var chosen = Choose(pooled);
-                // Where the main memory answers, the one that came nearest to answering.
-                var told =
-                    chosen >= 0 ? chosen : Enumerable.Range(0, Memories.Count).MaxBy(i => pooled[i] / thresholds[i]);
-                return new RouteReading(pooled[told], thresholds[told], chosen >= 0);
-            }
+            null,
+            null,
+            (key, main, _) => [Choose([.. Distances(key, main).Select(Pooled)])]
         );
+
+    // One decision for all rows of the pass.
+    private List<RouteReading> Readings(Tensor key, Tensor main, BatchLayout layout)
+    {
+        var pooled = Distances(key, main).Select(Pooled).ToList();
+        var thresholds = Memories.Select(m => Routing.ActRatio * m.LeastDistance).ToList();
+        var chosen = Choose(pooled);
+        // Where the main memory answers, the one that came nearest to answering.
+        var told = chosen >= 0 ? chosen : Enumerable.Range(0, Memories.Count).MaxBy(i => pooled[i] / thresholds[i]);
+        return [.. layout.First.Select(_ => new RouteReading(pooled[told], thresholds[told], chosen >= 0))];
+    }
 
     /// <summary>
     /// What one memory is chosen by: the mean over rows of each row's mean distance, or of its greatest in a long

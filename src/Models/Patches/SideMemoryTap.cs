@@ -6,13 +6,22 @@ namespace EditUnlearn.Models.Patches;
 /// Lets the memory that <see cref="SideMemoryPatch.Choose"/> names answer in place of the main one. Rows of the main
 /// memory keep its output bit for bit.
 /// </summary>
-internal sealed class SideMemoryTap(SideMemoryPatch patch) : ForwardTap
+internal sealed class SideMemoryTap(SideMemoryPatch patch, PromptDecisions? settled = null) : ForwardTap
 {
     public override int? BatchRows =>
         patch.Routing.Scope == RouteScope.PerForwardBatch ? patch.Routing.BatchRows : null;
 
+    public override ForwardTap Settle(CausalLm model, IReadOnlyList<IReadOnlyList<int>> prompts)
+    {
+        if (patch.Routing.Scope == RouteScope.PerForwardBatch)
+            return this;
+        var before = settled ?? PromptDecisions.None;
+        var after = before.With(prompts, missing => patch.Decide(model, missing));
+        return ReferenceEquals(before, after) ? this : new SideMemoryTap(patch, after);
+    }
+
     public override ForwardTap Begin(BatchLayout layout) =>
-        patch.Routing.Scope == RouteScope.PerForwardBatch ? this : new Sticky(patch, layout);
+        patch.Routing.Scope == RouteScope.PerForwardBatch ? this : new Sticky(patch, layout, settled?.Of(layout));
 
     // Without a layout every row is a prompt without padding.
     public override Tensor MlpOut(int layer, Tensor key, Tensor value)
@@ -27,10 +36,10 @@ internal sealed class SideMemoryTap(SideMemoryPatch patch) : ForwardTap
         return chosen < 0 ? value : SideMemoryPatch.Output(patch.Memories[chosen], key).MoveToOuterDisposeScope();
     }
 
-    private sealed class Sticky(SideMemoryPatch patch, BatchLayout layout) : ForwardTap
+    private sealed class Sticky(SideMemoryPatch patch, BatchLayout layout, IReadOnlyList<int>? settled) : ForwardTap
     {
         private BatchLayout _layout = layout;
-        private IReadOnlyList<int>? _chosen; // memory of each row, -1 for the main one
+        private IReadOnlyList<int>? _chosen = settled; // memory of each row, -1 for the main one
 
         public override void Keep(IReadOnlyList<int> rows)
         {
@@ -54,7 +63,8 @@ internal sealed class SideMemoryTap(SideMemoryPatch patch) : ForwardTap
             return ReferenceEquals(changed, value) ? value : changed.MoveToOuterDisposeScope();
         }
 
-        // Once, from each row's own prompt tokens: neither padding nor the answer nor another row has a say.
+        // Where nobody settled it: once, from each row's own prompt tokens as they stand in this batch. Neither padding
+        // nor the answer nor another row has a say.
         private List<int> Decide(Tensor key, Tensor value)
         {
             using var quiet = no_grad();

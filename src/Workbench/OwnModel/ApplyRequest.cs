@@ -56,6 +56,11 @@ public sealed record ApplyRequest
     /// </summary>
     public string? MomentsText { get; init; }
 
+    /// <summary>
+    /// How many documents second moments come from, drawn from the text or said by a file that is there; null for any.
+    /// </summary>
+    public int? Mom2Samples { get; init; }
+
     /// <summary>A file of projectors or the folder it is in; made there where it is not.</summary>
     public string? Projector { get; init; }
 

@@ -155,7 +155,11 @@ public sealed class OwnModelEdit
                         listener.Cancelled
                     )
             );
-        var routes = patch.Routes(checkpoint.Model, [.. questions.Select(q => checkpoint.Prompt(q.Question))]);
+        var routes = patch.Routes(
+            checkpoint.Model,
+            [.. questions.Select(q => checkpoint.Prompt(q.Question))],
+            [.. questions.Select(q => q.Split)]
+        );
         return Finish(
             work.Report(patch) with
             {
@@ -355,10 +359,7 @@ public sealed class OwnModelEdit
         public MethodInputs Complete(MethodInputs tokens)
         {
             var request = edit._request;
-            return _owned = Timed(
-                "statistics",
-                () => MethodMaterial.Statistics(tokens, edit._needed, edit._options, model, Ready)
-            ) with
+            return _owned = Timed("statistics", () => Measured(tokens)) with
             {
                 OpenReference = request.Reference is { } folder
                     ? () => WeightFolder.Load(folder, request.Compute.Device, request.Compute.DType)
@@ -369,6 +370,16 @@ public sealed class OwnModelEdit
                 Metric = (name, value) => _metrics[name] = value,
                 Cancelled = listener.Cancelled,
             };
+        }
+
+        private MethodInputs Measured(MethodInputs tokens)
+        {
+            var (needed, options) = (edit._needed, edit._options);
+            var samples = edit._request.Mom2Samples;
+            var inputs = MethodMaterial.Statistics(tokens, needed, options, model, Ready, samples);
+            foreach (var (name, value) in MethodMaterial.MeasuredOn(needed, options, Ready))
+                _metrics[name] = value;
+            return inputs;
         }
 
         public ModelPatch Edit(MethodInputs inputs) =>

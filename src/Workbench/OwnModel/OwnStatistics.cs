@@ -133,7 +133,11 @@ internal sealed class OwnStatistics(ApplyRequest request, MethodEntry entry, obj
                     ModelStatistics.WriteMoments(
                         partial,
                         model,
-                        ModelStatistics.Text(checkpoint!, request.MomentsText!),
+                        ModelStatistics.Text(
+                            checkpoint!,
+                            request.MomentsText!,
+                            request.Mom2Samples is { } samples ? (samples, new Seed(request.Seed)) : null
+                        ),
                         layers,
                         Truncation,
                         told

@@ -13,8 +13,8 @@ using static TorchSharp.torch;
 namespace EditUnlearn.Tests.Properties.Methods;
 
 /// <summary>
-/// Models in half precision: edits and training add up in float32, a patch holds what was added, and weights are rounded
-/// once, when they are written (defect S16).
+/// Models in half precision: edits and training add up in float32, a patch holds what was added, and weights are
+/// rounded once, when they are written (defect S16).
 /// </summary>
 public sealed class MasterWeightTests
 {
