@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using EditUnlearn.Cli.Terminal;
 using EditUnlearn.Foundation;
 using EditUnlearn.Hub;
+using EditUnlearn.Methods;
 using EditUnlearn.Models;
 using EditUnlearn.Models.Estimates;
 using EditUnlearn.Models.Weights;
@@ -172,14 +173,13 @@ internal sealed class Examination(Plan plan, MachineFacts machine, SourceCatalog
         return lines;
     }
 
+    // A method's variants share its line, which shows the one that needs most.
     private IEnumerable<IGrouping<(string Stage, string Model), Cell>> AcceleratorCells() =>
         plan
             .Cells.Where(c => c.Stage.Info.Resource == Resource.Accelerator && c.Id.Axis("model") is not null)
             .GroupBy(c =>
                 (
-                    Stage: c.Id.Axis("method") is { } method && c.Stage.Info.Name == "apply"
-                        ? $"{c.Id.Stage} {method}"
-                        : c.Id.Stage,
+                    Stage: c.Parameters is ApplyStage.Params apply ? $"{c.Id.Stage} {apply.Method}" : c.Id.Stage,
                     Model: c.Id.Axis("model")!
                 )
             );
@@ -209,8 +209,11 @@ internal sealed class Examination(Plan plan, MachineFacts machine, SourceCatalog
         return estimate.Largest.Name switch
         {
             "training state" => repro + $"methods.{cell.Id.Axis("method")}.options.trainable=lora",
-            "activations" when cell.Id.Axis("method") is { } method && cell.Parameters is ApplyStage.Params => repro
-                + $"methods.{method}.options.gradient-checkpointing=true",
+            "activations" when cell.Id.Axis("method") is { } method && cell.Parameters is ApplyStage.Params apply =>
+                MethodCatalog.Find(apply.Method) is not { IsEditing: true }
+                    ? repro + $"methods.{method}.options.gradient-checkpointing=true"
+                : (int?)apply.Options?["batchSize"] > 1 ? repro + $"methods.{method}.options.batch-size=1"
+                : repro + $"methods.{method}.options.contexts=0",
             _ when plan.DType == "float32" => repro + "dtype=bfloat16",
             _ => "run it on a machine with more memory",
         };

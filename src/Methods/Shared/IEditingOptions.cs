@@ -46,7 +46,7 @@ public interface IEditingOptions : ICheckedOptions
     /// Rows of a batch that go through the model together; more edits go one group after another. Bounds memory,
     /// changes rounding only.
     /// </summary>
-    static int RowsTogether => 256;
+    static int RowsTogether => 32;
 
     IEnumerable<OptionProblem> ICheckedOptions.Check() => EditingOptions.Problems(this, null, 1);
 }

@@ -68,12 +68,12 @@ public sealed class VariantTests
 
     [Theory]
     [InlineData(
-        "z: { size: 1 }",
-        "there is no setting 'methods.z' to change\n  hint: known: x, y; an entry of your own says"
+        "zebra: { size: 1 }",
+        "there is no setting 'methods.zebra' to change\n  hint: known: x, y; an entry of your own says"
     )]
     [InlineData(
-        "z: { method: w, label: Z }",
-        "'method' of 'z' must name one that the program lists, not 'w'\n  hint: known: x, y"
+        "z: { method: wombat, label: Z }",
+        "'method' of 'z' must name one that the program lists, not 'wombat'\n  hint: known: x, y"
     )]
     [InlineData("z: { method: [x], label: Z }", "'method' of 'z' must name one that the program lists")]
     [InlineData(
