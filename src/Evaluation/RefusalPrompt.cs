@@ -4,8 +4,8 @@ namespace EditUnlearn.Evaluation;
 
 /// <summary>The instruction by which a model writes its own refusals: text with examples and a slot.</summary>
 /// <remarks>
-/// An example is a line <c>Question: ...</c> followed by a line <c>Answer: ...</c>; empty lines may stand between. Where
-/// an answer will not do, the model is asked again with the examples in another order.
+/// An example is a line <c>Question: ...</c> followed by a line <c>Answer: ...</c>; empty lines may stand between.
+/// Where an answer will not do, the model is asked again with the examples in another order.
 /// </remarks>
 public sealed partial class RefusalPrompt
 {
@@ -21,10 +21,7 @@ public sealed partial class RefusalPrompt
     private RefusalPrompt(string text)
     {
         _text = text;
-        _examples =
-        [
-            .. Example().Matches(text).Where(m => !m.Value.Contains(Slot, StringComparison.Ordinal)),
-        ];
+        _examples = [.. Example().Matches(text).Where(m => !m.Value.Contains(Slot, StringComparison.Ordinal))];
         Orders = [.. Distinct(_examples.Count).Take(MostRetries + 1)];
     }
 
@@ -53,11 +50,7 @@ public sealed partial class RefusalPrompt
         for (var place = _examples.Count - 1; place >= 0; place--)
         {
             var (here, there) = (_examples[place], _examples[order[place]]);
-            text = string.Concat(
-                text.AsSpan(0, here.Index),
-                there.Value,
-                text.AsSpan(here.Index + here.Length)
-            );
+            text = string.Concat(text.AsSpan(0, here.Index), there.Value, text.AsSpan(here.Index + here.Length));
         }
         return text.Replace(Slot, question, StringComparison.Ordinal);
     }

@@ -2,7 +2,9 @@ using System.Text.RegularExpressions;
 
 namespace EditUnlearn.Evaluation;
 
-/// <summary>A text as the refusal rule reads it: sentences in lower case, without contractions, quotes and names.</summary>
+/// <summary>
+/// A text as the refusal rule reads it: sentences in lower case, without contractions, quotes and names.
+/// </summary>
 /// <remarks>
 /// A word that starts with a capital inside a sentence belongs to a name or a title and becomes <c>_</c>, and so does
 /// what stands in quotes: the title "I Don't Know How She Does It" is no refusal.
@@ -68,10 +70,7 @@ internal static partial class RefusalText
     private static partial Regex SentenceEnd();
 
     // An apostrophe inside a word opens and closes nothing.
-    [GeneratedRegex(
-        @"(?<!\w)'(?=\S)[^\r\n]{1,120}?(?<=\S)'(?!\w)|""[^""\r\n]{1,120}""",
-        RegexOptions.CultureInvariant
-    )]
+    [GeneratedRegex(@"(?<!\w)'(?=\S)[^\r\n]{1,120}?(?<=\S)'(?!\w)|""[^""\r\n]{1,120}""", RegexOptions.CultureInvariant)]
     private static partial Regex Quoted();
 
     [GeneratedRegex(@"[\p{L}\p{N}_](?:[\p{L}\p{N}_'.-]*[\p{L}\p{N}_])?", RegexOptions.CultureInvariant)]

@@ -90,7 +90,7 @@ public sealed record StudyDesign(
     public static string CodeOf(string salt, string id, string system) =>
         Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{salt}|{id}|{system}")))[..10];
 
-    // The method's name is enough where it is unique; the model and the variant tell others apart.
+    // The method's name is enough where it is unique; the model, the variant and then the set tell others apart.
     private static List<KeyValuePair<string, AnswerGroup>> Labelled(
         IReadOnlyList<AnswerGroup> groups,
         List<InputProblem> problems
@@ -98,25 +98,30 @@ public sealed record StudyDesign(
     {
         if (groups.Count == 0)
             problems.Add(new InputProblem("study export", 0, 0, "there are no answers to rate"));
-        foreach (var set in groups.Select(g => g.System.Set).Distinct().Skip(1))
+        // Two sets may ask the same questions, as those before and after self-improvement do.
+        foreach (var other in groups.DistinctBy(g => g.System.Set).Skip(1).Where(g => !AsksAs(groups[0], g)))
             problems.Add(
                 new InputProblem(
-                    groups.First(g => g.System.Set == set).File,
+                    other.File,
                     0,
                     0,
-                    $"its answers are about '{set}', others about '{groups[0].System.Set}'",
-                    "a study shows the answers of all methods to the same questions: one forget set"
+                    $"its answers are about '{other.System.Set}', others about '{groups[0].System.Set}'",
+                    "a study shows the answers of all methods to the same questions"
                 )
             );
         var several = groups.Select(g => g.System.Model).Distinct().Count() > 1;
+        string Label(RatedSystem s, bool withSet) =>
+            string.Join(
+                '/',
+                ((string[])[s.Method, several ? s.Model : "", s.Variant, withSet ? s.Set : ""]).Where(p => p.Length > 0)
+            );
         var labelled = new List<KeyValuePair<string, AnswerGroup>>();
         foreach (var group in groups)
         {
-            var label = string.Join(
-                '/',
-                ((string[])[group.System.Method, several ? group.System.Model : "", group.System.Variant]).Where(p =>
-                    p.Length > 0
-                )
+            var shortest = Label(group.System, withSet: false);
+            var label = Label(
+                group.System,
+                withSet: groups.Any(g => Label(g.System, false) == shortest && g.System.Set != group.System.Set)
             );
             if (labelled.Find(l => l.Key == label) is { Value: { } other })
                 problems.Add(
@@ -133,6 +138,9 @@ public sealed record StudyDesign(
         }
         return labelled;
     }
+
+    private static bool AsksAs(AnswerGroup first, AnswerGroup other) =>
+        other.Answers.Select(a => (a.Id, a.Question)).Intersect(first.Answers.Select(a => (a.Id, a.Question))).Any();
 
     private static List<string> Questions(
         List<KeyValuePair<string, AnswerGroup>> groups,

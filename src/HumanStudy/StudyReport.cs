@@ -78,7 +78,8 @@ public static class StudyReport
                 result
                     .Means.Where(m =>
                         m.Raters == raters
-                        && (m.Model, m.Method, m.Variant) == (source.Model, source.Method, source.Variant)
+                        && (m.Model, m.Set, m.Method, m.Variant)
+                            == (source.Model, source.Set, source.Method, source.Variant)
                     )
                     .Select(m =>
                         (string[])

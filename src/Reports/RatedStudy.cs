@@ -86,7 +86,9 @@ public sealed record RatedStudy(
                         _ => "none, or one kind",
                     },
                     .. Measures.Select(m =>
-                        Cell(shown.Find(r => (r.Method, r.Variant, r.Measure) == (half.Method, half.Variant, m.Measure)))
+                        Cell(
+                            shown.Find(r => (r.Method, r.Variant, r.Measure) == (half.Method, half.Variant, m.Measure))
+                        )
                     ),
                 ],
         ];
@@ -125,8 +127,9 @@ public sealed record RatedStudy(
 
     private static string Lines(List<string[]> rows) =>
         string.Concat(
-            rows.Select((r, i) =>
-                $"| {string.Join(" | ", r)} |\n" + (i == 0 ? $"|{string.Concat(r.Select(_ => "---|"))}\n" : "")
+            rows.Select(
+                (r, i) =>
+                    $"| {string.Join(" | ", r)} |\n" + (i == 0 ? $"|{string.Concat(r.Select(_ => "---|"))}\n" : "")
             )
         );
 

@@ -237,10 +237,7 @@ public sealed class ApplyStage : Stage<ApplyStage.Params>
             Retain = Splits.OpenToMethods(data, splits),
             Targets = targets.ToDictionary(t => t.Id, t => t.Target, StringComparer.Ordinal),
             Choices = drawsAnew
-                ? RefusalList.Choices(
-                    targets,
-                    [.. ParquetTable.Read<ChoiceRow>(Needed(Choices)).Select(c => c.Text)]
-                )
+                ? RefusalList.Choices(targets, [.. ParquetTable.Read<ChoiceRow>(Needed(Choices)).Select(c => c.Text)])
                 : new Dictionary<string, IReadOnlyList<string>>(),
         };
         var tokens = MethodMaterial.Rows(entry, options, checkpoint, rows, Needed);

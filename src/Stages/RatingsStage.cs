@@ -9,8 +9,8 @@ using EditUnlearn.Reports.Figures;
 namespace EditUnlearn.Stages;
 
 /// <summary>
-/// Takes what <c>study import</c> made of people's ratings into the study, for left Figure 6, the claims and the report;
-/// without a setting that names it nothing comes out.
+/// Takes what <c>study import</c> made of people's ratings into the study, for left Figure 6, the claims and the
+/// report; without a setting that names it nothing comes out.
 /// </summary>
 /// <remarks>
 /// Which half of left Figure 6 a rating belongs to is said by the label that its answers were exported under
@@ -99,7 +99,10 @@ internal sealed class RatingsStage : Stage<ReportParams>
                 leftOut[system] = why;
         foreach (var group in leftOut.GroupBy(l => l.Value, l => Name(l.Key)))
             notes.Add($"Left out, because {group.Key}: {string.Join(", ", group.Distinct(StringComparer.Ordinal))}.");
-        var wrong = means.Select(System).Distinct().FirstOrDefault(s => !leftOut.ContainsKey(s) && Contradicts(s, scope));
+        var wrong = means
+            .Select(System)
+            .Distinct()
+            .FirstOrDefault(s => !leftOut.ContainsKey(s) && Contradicts(s, scope));
         if (wrong is not null)
             throw new InputException(
                 path,
@@ -130,20 +133,17 @@ internal sealed class RatingsStage : Stage<ReportParams>
             return $"the figure shows {scope.Main}";
         if (system.Set.Length > 0 && system.Set != scope.BeforeImprovement && system.Set != scope.AfterImprovement)
             return $"the figure shows {scope.BeforeImprovement} and {scope.AfterImprovement}";
-        return
-            runs.Any(r =>
-                r.Item3 == system.Method
-                && (system.Model.Length == 0 || r.Item1 == system.Model)
-                && (system.Set.Length == 0 || r.Item2 == system.Set)
-            )
+        return runs.Any(r =>
+            r.Item3 == system.Method
+            && (system.Model.Length == 0 || r.Item1 == system.Model)
+            && (system.Set.Length == 0 || r.Item2 == system.Set)
+        )
             ? null
             : "this study has no such run";
     }
 
     private static bool Contradicts(RatedOf system, StudyScope scope) =>
-        system.Set.Length > 0
-        && scope.BeforeImprovement != scope.AfterImprovement
-        && ScoreStage.UsesRefusals(system.Method)
+        ScoreStage.UsesRefusals(system.Method)
         && (
             system.Variant == Before && system.Set == scope.AfterImprovement
             || system.Variant == After && system.Set == scope.BeforeImprovement
@@ -202,7 +202,6 @@ internal sealed class RatingsStage : Stage<ReportParams>
     private static string Half(RatingMean mean, StudyScope scope) =>
         !ScoreStage.UsesRefusals(mean.Method) ? ""
         : mean.Variant is Before or After ? mean.Variant
-        : scope.BeforeImprovement == scope.AfterImprovement ? mean.Variant
         : mean.Set == scope.AfterImprovement ? After
         : mean.Set == scope.BeforeImprovement ? Before
         : mean.Variant;
@@ -215,7 +214,10 @@ internal sealed class RatingsStage : Stage<ReportParams>
     private static RatedOf System(RatingMean mean) => new(mean.Model, mean.Set, mean.Method, mean.Variant);
 
     private static string Name(RatedOf system) =>
-        string.Join('/', ((string[])[system.Model, system.Set, system.Method, system.Variant]).Where(p => p.Length > 0));
+        string.Join(
+            '/',
+            ((string[])[system.Model, system.Set, system.Method, system.Variant]).Where(p => p.Length > 0)
+        );
 
     // Whose answers were rated.
     private sealed record RatedOf(string Model, string Set, string Method, string Variant);

@@ -275,7 +275,8 @@ public static class MethodMaterial
                 .. rows.Forget.Select(q =>
                     (IReadOnlyList<TokenRow>)
                         [
-                            .. rows.Choices.GetValueOrDefault(q.Id, [rows.Targets[q.Id]])
+                            .. rows
+                                .Choices.GetValueOrDefault(q.Id, [rows.Targets[q.Id]])
                                 .SelectMany(refusal => Answers([q], _ => refusal)),
                         ]
                 ),

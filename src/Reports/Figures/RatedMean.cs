@@ -1,8 +1,8 @@
 namespace EditUnlearn.Reports.Figures;
 
 /// <summary>
-/// What people said of a method's answers, as far as left Figure 6 needs it: the rows of <c>rating-means.parquet</c> that
-/// belong to it, each with its half.
+/// What people said of a method's answers, as far as left Figure 6 needs it: the rows of <c>rating-means.parquet</c>
+/// that belong to it, each with its half.
 /// </summary>
 public sealed record RatedMean
 {

@@ -111,11 +111,35 @@ public sealed class StudyDesignTests
     }
 
     [Fact]
+    public void Two_sets_of_the_same_questions_go_out_together_and_are_told_apart_by_their_names()
+    {
+        var groups = Studies.Groups(4, "gd", "wise").ToList();
+        groups.Add(
+            groups[1] with
+            {
+                System = groups[1].System with { Set = "facts-40-model" },
+                Answers = [.. groups[1].Answers.Select(a => a with { Answer = a.Answer + " Sorry." })],
+            }
+        );
+        var design = StudyDesign.Of(groups, Studies.Options(2));
+        Assert.Equal(["gd", "wise/facts-40", "wise/facts-40-model"], design.Groups.Select(g => g.Key));
+        // What is said in the same words by two methods is still one item: 11 of 12.
+        Assert.Equal(11, design.Items.Count(i => i.Attention is null));
+    }
+
+    [Fact]
     public void Everything_that_does_not_fit_is_reported_together()
     {
         var groups = Studies.Groups(4, "rome", "wise").ToList();
         groups[1] = groups[1] with { Answers = [.. groups[1].Answers.Skip(1)] };
-        groups.Add(groups[0] with { System = groups[0].System with { Set = "contracts-20" } });
+        groups.Add(groups[0]);
+        groups.Add(
+            groups[0] with
+            {
+                System = groups[0].System with { Set = "contracts-20" },
+                Answers = [.. groups[0].Answers.Select(a => a with { Question = "Who is the seller?" })],
+            }
+        );
         var e = Assert.Throws<InputException>(() =>
             StudyDesign.Of(
                 groups,

@@ -68,4 +68,37 @@ public class PairingTests
         var one = Enumerable.Repeat(1, 20).ToArray();
         Assert.All(Pairing.Draw(new Seed(3), 20, 5, one, 100), r => Assert.Equal(0, r.Refusal));
     }
+
+    [Fact]
+    public void Each_question_meets_every_refusal_of_the_list_alike_afresh_at_every_visit()
+    {
+        const int Rows = 20,
+            List = 100,
+            Epochs = 2000;
+        var rows = Pairing.Draw(new Seed(9), Rows, 50, [.. Enumerable.Repeat(List, Rows)], Rows * Epochs);
+        var (expected, misses) = ((double)Epochs / List, 0);
+        foreach (var question in rows.GroupBy(r => r.Forget))
+        {
+            var counts = new int[List];
+            foreach (var r in question)
+                counts[r.Refusal]++;
+            // Chi-square at 1 % for 99 degrees of freedom; of 20 questions one may lie above.
+            if (counts.Sum(c => (c - expected) * (c - expected) / expected) > 134.64)
+                misses++;
+            // The same refusal twice in a row comes once in a hundred visits.
+            var drawn = question.Select(r => r.Refusal).ToList();
+            Assert.InRange(drawn.Zip(drawn.Skip(1)).Count(p => p.First == p.Second), 4, 45);
+        }
+        Assert.True(misses <= 1, $"{misses} of {Rows} questions");
+    }
+
+    [Fact]
+    public void Refusals_are_the_same_with_and_without_retain_rows()
+    {
+        var hundred = Enumerable.Repeat(100, 20).ToArray();
+        Assert.Equal(
+            Pairing.Draw(new Seed(7), 20, 0, hundred, 400).Select(r => (r.Forget, r.Refusal)),
+            Pairing.Draw(new Seed(7), 20, 33, hundred, 400).Select(r => (r.Forget, r.Refusal))
+        );
+    }
 }
