@@ -54,7 +54,8 @@ public static class ScoreCsv
         ArgumentNullException.ThrowIfNull(scores);
         var csv = new StringBuilder(
             "model,set,data,size,method,target,merge,score,distance_to_ideal,refusal_forget,refusal_retain,"
-                + "rouge1_heldout,rouge1_retain_trained,rouge1_retain_all,rouge1_f1_forget,rouge1_f1_retain,length_forget,length_retain,diverged\n"
+                + "rouge1_heldout,rouge1_retain_trained,rouge1_retain_all,"
+                + "rouge1_f1_forget,rouge1_f1_retain,length_forget,length_retain,diverged\n"
         );
         foreach (var run in Ordered(scores.Where(s => s.Profile == profile)).GroupBy(s => (s.Model, s.Set, s.Method)))
         {

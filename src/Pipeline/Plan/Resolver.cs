@@ -12,8 +12,8 @@ internal sealed record AxisLabel(string Axis, string Label, YamlMap? Carried);
 /// <summary>
 /// Puts values in the place of references. <c>$steps</c> is a setting, <c>$model</c> the label of an axis,
 /// <c>$model.family</c> a value that the axis carries for this label, <c>$on[$data]</c> an entry whose name another
-/// reference says, <c>$models.*.sets</c> the values of all entries. A question mark at the end makes it optional, and one
-/// behind the reference in brackets makes that optional.
+/// reference says, <c>$models.*.sets</c> the values of all entries. A question mark at the end makes it optional, one
+/// behind the reference in brackets that reference.
 /// </summary>
 internal sealed partial class Resolver(YamlMap settings, Problems problems)
 {
