@@ -167,8 +167,10 @@ public static class Splits
                     : s
             ),
         ];
-        foreach (var (name, whose) in ((string, string)[])
-            [(SplitNames.Retain, "unseen"), (SplitNames.RetainTrained, "open to methods")])
+        foreach (
+            var (name, whose) in ((string, string)[])
+                [(SplitNames.Retain, "unseen"), (SplitNames.RetainTrained, "open to methods")]
+        )
             if (parted.All(s => s.Split != name))
                 throw new InputException(
                     "unseen",

@@ -90,12 +90,7 @@ public sealed class ApplyStage : Stage<ApplyStage.Params>
     {
         ArgumentNullException.ThrowIfNull(parameters);
         var (_, options) = Bind(parameters, out _)!.Value;
-        return parameters with
-        {
-            Options = MethodCatalog.ToJson(options),
-            SetOptions = null,
-            TunedOptions = null,
-        };
+        return parameters with { Options = MethodCatalog.ToJson(options), SetOptions = null, TunedOptions = null };
     }
 
     /// <inheritdoc/>

@@ -96,7 +96,9 @@ public static class OracleReader
     {
         IReadOnlyList<string> Of(ForgetQuality.Pair pair) => wrong.GetValueOrDefault(pair.Ours.Id) ?? [];
         var rows = pairs.SelectMany(p => Of(p).Select(w => by.Checkpoint.Row(p.Ours.Question, w))).ToList();
-        var scores = new Queue<TargetScores>(Scorer.Score(by.Checkpoint.Model, rows, BatchRows, by.Tap, cancelled));
+        var scores = new Queue<TargetScores>(
+            Scorer.Score(by.Checkpoint.Model, rows, BatchRows, by.Tap, cancelled: cancelled)
+        );
         return
         [
             .. pairs.Select(p =>

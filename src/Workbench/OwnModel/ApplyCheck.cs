@@ -51,7 +51,9 @@ internal sealed class ApplyCheck(ApplyRequest request)
         var retain = request.Retain is null ? [] : Tried(() => QaFile.Read(request.Retain, SplitNames.Retain)) ?? [];
         var heldOut = request.HoldOut is null ? [] : Tried(() => HeldOut(request.HoldOut, asked, retain)) ?? [];
         var targets = asked is null ? null : Tried(() => Targets(asked));
-        foreach (var (option, file) in ((string, string?)[])[("--retain", request.Retain), ("--holdout", request.HoldOut)])
+        foreach (
+            var (option, file) in ((string, string?)[])[("--retain", request.Retain), ("--holdout", request.HoldOut)]
+        )
             if (request.TokenRequests is not null && file is not null)
                 Wrong(option, "cannot be asked beside --token-requests, which need no tokenizer");
         if (bound is var (entry, options))

@@ -137,9 +137,7 @@ public sealed record ApplyReport
             ["id"] = before.Id,
             ["question"] = before.Question,
             ["answer"] = before.Answer,
-            ["target"] = SplitNames.IsToBeForgotten(before.Split)
-                ? Targets.GetValueOrDefault(before.Id)
-                : null,
+            ["target"] = SplitNames.IsToBeForgotten(before.Split) ? Targets.GetValueOrDefault(before.Id) : null,
             ["before"] = before.Generated,
             ["after"] = after.Generated,
             ["refusedBefore"] = before.Refused,

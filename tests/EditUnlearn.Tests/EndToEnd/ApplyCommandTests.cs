@@ -145,7 +145,16 @@ public sealed class ApplyCommandTests : IDisposable
         var manifest = JsonNode.Parse(File.ReadAllText(_tool["patch/manifest.json"]))!;
         Assert.Equal((method, WeightFingerprint.Of(model)), ((string)manifest["method"]!, (string)manifest["model"]!));
 
-        Assert.Equal(["forget", "rephrased", "retain"], report["splits"]!.AsArray().Select(s => (string)s!["split"]!));
+        // IDK trains on what is kept, and is not said to keep what it has not seen.
+        var trains = method == "idk";
+        Assert.Equal(
+            ["forget", "rephrased", trains ? "retain-trained" : "retain"],
+            report["splits"]!.AsArray().Select(s => (string)s!["split"]!)
+        );
+        Assert.Equal(
+            trains,
+            report["warnings"]!.AsArray().Any(w => ((string)w!).Contains("--holdout", StringComparison.Ordinal))
+        );
         Assert.Equal([2, 2, 1], report["splits"]!.AsArray().Select(s => (int)s!["questions"]!));
         var answers = report["answers"]!.AsArray();
         Assert.Equal(
@@ -168,6 +177,28 @@ public sealed class ApplyCommandTests : IDisposable
         );
         if (method == "rome")
             Snapshot.Matches(Shape(report, ""), "apply-report.txt");
+    }
+
+    [Fact]
+    public void What_a_method_trained_on_and_what_it_has_not_seen_are_told_apart()
+    {
+        File.WriteAllLines(
+            _tool["holdout.jsonl"],
+            [
+                """{"id":"h","question":"Who wrote 'Romola'?","answer":"George Eliot"}""",
+                """{"id":"i","question":"Who wrote 'Adam Bede'?","answer":"George Eliot"}""",
+            ]
+        );
+        var report = Ok(Apply("idk", "edited", "--retain", "retain.jsonl", "--holdout", "holdout.jsonl", "--json"));
+        Assert.Equal(
+            [("forget", 2), ("rephrased", 2), ("retain", 2), ("retain-trained", 1)],
+            report["splits"]!.AsArray().Select(s => ((string)s!["split"]!, (int)s["questions"]!))
+        );
+        Assert.DoesNotContain(report["warnings"]!.AsArray(), w => ((string)w!).Contains("--holdout"));
+        var shown = Apply("idk", "again", "--retain", "retain.jsonl", "--holdout", "retain.jsonl");
+        Assert.Equal(2, shown.ExitCode);
+        Assert.Contains("the question is in --retain too", shown.Error, StringComparison.Ordinal);
+        Assert.Contains("retain.jsonl:1", shown.Error, StringComparison.Ordinal);
     }
 
     [Theory]

@@ -51,7 +51,15 @@ public sealed class UnseenRowsTests : IDisposable
         ParquetTable.Write(_folder["splits.parquet"], [.. Parted]);
         ParquetTable.Write(
             _folder["targets.parquet"],
-            [.. Rows.Take(Forgotten).Select(r => new TargetRow { Id = r.Id, Target = "No idea.", Source = "list" })]
+            [
+                .. Rows.Take(Forgotten)
+                    .Select(r => new TargetRow
+                    {
+                        Id = r.Id,
+                        Target = "No idea.",
+                        Source = "list",
+                    }),
+            ]
         );
     }
 
@@ -119,6 +127,8 @@ public sealed class UnseenRowsTests : IDisposable
                 options[name] = value.DeepClone();
         if (known.ContainsKey("value"))
             options["value"] = new JsonObject { ["steps"] = 4 };
+        if (known.ContainsKey("nullSpaceThreshold"))
+            (options["nullSpaceThreshold"], options["nullSpaceUnit"]) = (0.3, "mean");
         return (MethodCatalog.Find(method)!, options);
     }
 
@@ -126,7 +136,11 @@ public sealed class UnseenRowsTests : IDisposable
     {
         await Run("moments", """{"layers":[1]}""", ("model", "model"), ("text", "text.txt"));
         Directory.Move(_folder["out"], _folder["moments"]);
-        await Run("projector", """{"layers":[1],"unit":"mean","threshold":0.3}""", ("moments", "moments/moments.safetensors"));
+        await Run(
+            "projector",
+            """{"layers":[1],"unit":"mean","threshold":0.3}""",
+            ("moments", "moments/moments.safetensors")
+        );
         Directory.Move(_folder["out"], _folder["projector"]);
     }
 

@@ -101,10 +101,7 @@ public sealed class SplitsTests
         var whole = Splits.Listed(Grouped, [Grouped[0].Id], "ids");
         var apart = Apart(whole, share);
         Assert.Equal([Grouped[0].Id], apart[SplitNames.Forget]);
-        Assert.Equal(
-            Grouped.Select(r => r.Id),
-            apart.SelectMany(s => s).Order(StringComparer.Ordinal)
-        );
+        Assert.Equal(Grouped.Select(r => r.Id), apart.SelectMany(s => s).Order(StringComparer.Ordinal));
         Assert.Equal(share, apart[SplitNames.Retain].Count() / (Grouped.Length - 1.0), 0.01);
         var unseen = apart[SplitNames.Retain].ToHashSet();
         foreach (var group in Grouped.Skip(1).GroupBy(r => r.Group))
@@ -126,7 +123,11 @@ public sealed class SplitsTests
             kept.IntersectWith(before);
             Assert.Equal(few[SplitNames.Retain].Where(kept.Contains), more[SplitNames.Retain].Where(kept.Contains));
             // Nor does the order of the file favour a part: both are a half of any stretch.
-            Assert.InRange(more[SplitNames.Retain].Count() / (double)splits.Count(s => s.Split == SplitNames.Retain), .4, .6);
+            Assert.InRange(
+                more[SplitNames.Retain].Count() / (double)splits.Count(s => s.Split == SplitNames.Retain),
+                .4,
+                .6
+            );
         }
         Assert.NotEqual(few[SplitNames.Retain], Apart(Splits.Range(Grouped, 0, 20), 0.5, 2)[SplitNames.Retain]);
     }

@@ -109,6 +109,40 @@ public sealed class ProfileTests
     }
 
     [Fact]
+    public void All_kept_questions_have_means_where_some_were_set_apart_and_there_alone()
+    {
+        IReadOnlyList<CellScore> Means(string others) =>
+            Scores.Means(
+                Scores.Of(
+                    [
+                        .. Enumerable
+                            .Range(0, 12)
+                            .Select(i => new AnswerRow
+                            {
+                                Model = "m",
+                                Method = "gd",
+                                Split = i % 3 == 0 ? "retain" : others,
+                                Order = i / 3,
+                                Id = $"facts/{i:0000}",
+                                Answer = "yes",
+                                Generated = i % 3 == 0 ? "no" : "yes",
+                            }),
+                    ],
+                    new Scores.Run("facts")
+                ),
+                new Seed(1)
+            );
+        var means = Means("retain-trained").Where(m => m is { Profile: "strict", Metric: "rouge1" }).ToList();
+        Assert.Equal(
+            [("retain", 0, 4), ("retain-all", 8.0 / 12, 12), ("retain-trained", 1, 8)],
+            means.OrderBy(m => m.Split, StringComparer.Ordinal).Select(m => (m.Split, m.Mean!.Value, m.Count))
+        );
+        var all = means.Single(m => m.Split == "retain-all");
+        Assert.True(all.CiLow < all.Mean && all.Mean < all.CiHigh);
+        Assert.DoesNotContain(Means("retain"), m => m.Split == "retain-all");
+    }
+
+    [Fact]
     public void Every_variant_of_probability_is_a_function_of_the_row()
     {
         var row = new AnswerRow

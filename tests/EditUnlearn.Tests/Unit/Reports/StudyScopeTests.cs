@@ -49,6 +49,32 @@ public sealed class StudyScopeTests
         Table.Of(TableCatalog.All(scope).First(t => t.Name == name), book, scope);
 
     [Fact]
+    public void All_kept_questions_have_a_column_where_some_set_has_unseen_ones()
+    {
+        var book = Book(
+            Score("facts-40", "wise", "forget", 0.25),
+            Score("facts-40", "wise", "retain", 0.5),
+            Score("facts-40", "wise", "retain-all", 0.75),
+            Score("facts-20", "wise", "retain", 0.875)
+        );
+        Assert.DoesNotContain(Of("table5", book, Wider).Cells, c => c.Split == "retain-all");
+        var apart = Wider with
+        {
+            Sets = new Dictionary<string, StudySet>(Wider.Sets)
+            {
+                ["facts-40"] = new("facts-40", "facts", 40, Unseen: 0.5),
+            },
+        };
+        var table = Of("table5", book, apart);
+        double? All(string set) =>
+            table.Cells.Single(c => c.Split == "retain-all" && c.Set == set && c.Method == "wise").Value;
+        // Where nothing was set apart, the retain set is all that is kept.
+        Assert.Equal((0.75, 0.875, null), (All("facts-40"), All("facts-20"), All("facts-80")));
+        Assert.Contains("no method has seen", Captions.Of(table, apart), StringComparison.Ordinal);
+        Assert.Contains("retain-all Rouge1", TableRenderer.Markdown(table, ""), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Two_sets_of_one_size_have_cells_of_their_own()
     {
         var book = Book(

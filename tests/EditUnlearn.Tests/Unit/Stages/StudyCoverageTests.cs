@@ -40,6 +40,25 @@ public sealed class StudyCoverageTests
         Assert.True(missing.Count == 0, string.Join('\n', missing.Take(20)));
     }
 
+    [Fact]
+    public void Merged_sets_take_the_options_that_were_tuned_for_them_and_no_other_set_does()
+    {
+        var plan = PlanBuilder.Build(
+            PipelineFile.Read(Path.Combine(Checkout.Root, "pipeline.yaml")),
+            StudyStages.Catalog,
+            new PlanRequest("mini", ["methods.memit.on.facts.lambda=77", "methods.memit.on.facts-merged.lambda=5"])
+        );
+        double Lambda(string set) =>
+            (double)
+                (
+                    (ApplyStage.Params)plan.Cells.Single(c => c.Id.Text == $"apply[llama2,{set},memit]").Parameters
+                ).Options!["lambda"]!;
+        Assert.Equal(
+            (77, 5, 5, 300),
+            (Lambda("facts-80"), Lambda("facts-80-by-2"), Lambda("facts-80-by-10"), Lambda("contracts-20"))
+        );
+    }
+
     private static bool IsFurther(string method) =>
         MethodCatalog.Find(method) is { InPaper: false, Kind: not MethodKind.Untouched };
 
@@ -59,6 +78,13 @@ public sealed class StudyCoverageTests
         return own || source.Inputs.Any(i => i.Name is "file" or "model");
     }
 
+    // Whether methods may train on a part of what is kept only.
+    private static bool SetsApart(Cell answers, Plan plan)
+    {
+        var splits = answers.Inputs.OfType<CellOutputInput>().Single(i => i.Name == "splits").Cell;
+        return ((SplitsStage.Params)plan.Cells.Single(c => c.Id == splits).Parameters).Unseen > 0;
+    }
+
     // A score of 1 for everything that the cell's evidence holds.
     private static IEnumerable<CellScore> Scores(Cell cell, Plan plan)
     {
@@ -70,6 +96,7 @@ public sealed class StudyCoverageTests
         [
             "forget",
             "retain",
+            .. SetsApart(answers, plan) ? ["retain-all"] : Array.Empty<string>(),
             .. Rephrased(answers, plan) ? ["rephrased"] : Array.Empty<string>(),
             .. answers.Inputs.Any(i => i.Name == "factual") ? ["factual"] : Array.Empty<string>(),
         ];
