@@ -157,27 +157,24 @@ internal static class ReportInputs
     {
         var profile = MetricProfile.All.First(x => x.Name == p.Profile);
         var columns = profile.Columns.ToDictionary(c => c.Value, c => c.Key, StringComparer.Ordinal);
-        foreach (var (_, path) in io.Inputs("rows"))
-        foreach (
-            var split in ParquetTable
-                .Read<ScoreRow>(path)
-                .Where(r => columns.ContainsKey(r.Metric))
-                .GroupBy(r => (r.Model, r.Seed, r.Set, r.Method, r.Split, r.Metric))
-        )
+        var splits = io.Inputs("rows")
+            .SelectMany(i =>
+                ParquetTable
+                    .Read<ScoreRow>(i.Path)
+                    .Where(r => columns.ContainsKey(r.Metric))
+                    .GroupBy(r => (r.Model, r.Seed, r.Set, r.Method, r.Split, r.Metric))
+            );
+        foreach (var split in splits)
         {
+            var (model, seed, set, method, name, metric) = split.Key;
+            var place = new ScoreKey(model, set, method, name, columns[metric]);
             var rows = split
                 .OrderBy(r => r.Order)
                 .ThenBy(r => r.Id, StringComparer.Ordinal)
                 .Take(profile.Rows ?? int.MaxValue)
                 .ToList();
-            foreach (var (row, weight) in rows.Zip(profile.WeightsOf(split.Key.Metric, rows.Count)))
-                yield return new ResampledRow(
-                    new ScoreKey(row.Model, row.Set, row.Method, row.Split, columns[row.Metric]),
-                    row.Seed,
-                    row.Id,
-                    row.Value,
-                    weight
-                );
+            foreach (var (row, weight) in rows.Zip(profile.WeightsOf(metric, rows.Count)))
+                yield return new ResampledRow(place, seed, row.Id, row.Value, weight);
         }
     }
 

@@ -43,7 +43,7 @@ public static class ClaimRenderer
         return text.Append('\n').Append(Sum(claims)).Append('\n').ToString();
     }
 
-    /// <summary>A table for a paper. Needs booktabs, array and xcolor.</summary>
+    /// <summary>A table for a paper. Needs booktabs, array and longtable.</summary>
     public static string Latex(IReadOnlyList<ClaimResult> claims, StudyScope scope)
     {
         ArgumentNullException.ThrowIfNull(claims);
