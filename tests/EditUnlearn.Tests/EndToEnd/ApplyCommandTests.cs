@@ -198,7 +198,7 @@ public sealed class ApplyCommandTests : IDisposable
         var shown = Apply("idk", "again", "--retain", "retain.jsonl", "--holdout", "retain.jsonl");
         Assert.Equal(2, shown.ExitCode);
         Assert.Contains("the question is in --retain too", shown.Error, StringComparison.Ordinal);
-        Assert.Contains("retain.jsonl:1", shown.Error, StringComparison.Ordinal);
+        Assert.Contains("retain.jsonl(1)", shown.Error, StringComparison.Ordinal);
     }
 
     [Theory]
