@@ -11,8 +11,8 @@ using static TorchSharp.torch;
 namespace EditUnlearn.Tests.Properties.Methods;
 
 /// <summary>
-/// Who shares a batch with a row (defects W4 and G3): nobody has a say where rows decide for themselves, and where whole
-/// batches decide they hold one split in the order of the data, in every pass.
+/// Who shares a batch with a row (defects W4 and G3): nobody has a say where rows decide for themselves. Where whole
+/// batches decide, they hold one split in the order of the data, in every pass.
 /// </summary>
 public sealed class CompanyTests
 {
@@ -31,8 +31,8 @@ public sealed class CompanyTests
         "snow",
     ];
 
-    // Rows that decide for themselves: a row whose distance lies exactly at the threshold is the first to turn over when
-    // anything about its batch has a say.
+    // Rows that decide for themselves: a row whose distance lies exactly at the threshold is the first to turn over
+    // when anything about its batch has a say.
     [Theory]
     [InlineData("wise")]
     [InlineData("grace")]
