@@ -198,13 +198,13 @@ public static partial class LogitProbe
             var (width, first) = ((int)hidden.shape[1], step == 0 ? 0 : run.Width + step - 1);
             var places = new List<long>();
             foreach (var (b, row) in rows.Index())
-            foreach (var position in row.Points.Select(p => p.Position).Distinct())
-            {
-                var column = run.Width - row.PromptLength + position - first;
-                if (column < 0 || column >= width || !table.TryAdd((b, position), table.Count))
-                    continue;
-                places.Add((long)b * width + column);
-            }
+                foreach (var position in row.Points.Select(p => p.Position).Distinct())
+                {
+                    var column = run.Width - row.PromptLength + position - first;
+                    if (column < 0 || column >= width || !table.TryAdd((b, position), table.Count))
+                        continue;
+                    places.Add((long)b * width + column);
+                }
             if (places.Count > 0)
                 states.Add(
                     hidden

@@ -11,8 +11,8 @@ using static TorchSharp.torch;
 namespace EditUnlearn.Tests.Properties.Methods;
 
 /// <summary>
-/// Who shares a batch with a row (defects W4 and G3): nobody has a say where rows decide for themselves, and where whole
-/// batches decide they hold one split in the order of the data, in every pass.
+/// Who shares a batch with a row (defects W4 and G3): nobody has a say where rows decide for themselves. Where whole
+/// batches decide, they hold one split in the order of the data, in every pass.
 /// </summary>
 public sealed class CompanyTests
 {
@@ -31,8 +31,8 @@ public sealed class CompanyTests
         "snow",
     ];
 
-    // Rows that decide for themselves: a row whose distance lies exactly at the threshold is the first to turn over when
-    // anything about its batch has a say.
+    // Rows that decide for themselves: a row whose distance lies exactly at the threshold is the first to turn over
+    // when anything about its batch has a say.
     [Theory]
     [InlineData("wise")]
     [InlineData("grace")]
@@ -154,12 +154,13 @@ public sealed class CompanyTests
             new GreedyDecoder.Options
             {
                 MaxNewTokens = 12,
-                StopIds = [5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20],
+                StopIds = name == "grace every token" ? [] : [.. Enumerable.Range(5, 16)],
                 Tap = patch.Tap,
                 Groups = groups,
             }
         );
-        Assert.Contains(said, g => g.Reason == StopReason.StopToken);
+        if (name != "grace every token")
+            Assert.Contains(said, g => g.Reason == StopReason.StopToken);
         Assert.Contains(said, g => g.Reason == StopReason.Limit);
         List<LogitProbe.Row> rows =
         [
@@ -284,71 +285,62 @@ public sealed class CompanyTests
     // A patch that answers about half of the questions, its bound exactly at the distance of one of them.
     private static ModelPatch AtThreshold(string name, Checkpoint checkpoint, AnswerCollector.Asked[] questions)
     {
-        var model = checkpoint.Model;
         var prompts = questions.Select(q => checkpoint.Prompt(q.Question)).ToList();
-        var weight = model.Weight(CausalLm.DownProjName(Layer)).to(ScalarType.Float32);
-        var draw = new Seed(21).Stream("patch");
-        Tensor Noise(params long[] shape) =>
-            tensor(
-                    Enumerable
-                        .Range(0, (int)shape.Aggregate(1L, (a, b) => a * b))
-                        .Select(_ => (float)draw.NextGaussian())
-                        .ToArray()
-                )
-                .view(shape);
-        if (name == "wise")
-        {
-            var scope = questions.Length > 30 ? RouteScope.PerForwardBatch : RouteScope.StickyPerRow;
-            SideMemoryPatch With(double least) =>
-                new(
-                    Layer,
-                    [new SideMemory(weight + Noise(weight.shape) * weight.std(), least)],
-                    new Routing
-                    {
-                        Scope = scope,
-                        ActRatio = 1,
-                        MaxBeyond = null,
-                    }
-                );
-            draw = new Seed(21).Stream("patch");
-            using var probe = With(0);
-            var distances = probe
-                .Routes(model, prompts, [.. questions.Select(q => q.Split)])
-                .Select(r => r.Distance)
-                .Distinct()
-                .Order()
-                .ToList();
-            draw = new Seed(21).Stream("patch");
-            return With(distances[distances.Count / 2]);
-        }
-        CodebookPatch Around(float radius)
-        {
-            draw = new Seed(21).Stream("patch");
-            var key = KeyOf(model, prompts[0]);
-            return new CodebookPatch(
-                Layer,
-                new Codebook(
-                    key.unsqueeze(0),
-                    Noise(1, model.Config.HiddenSize) * 2,
-                    [radius],
-                    [new CodebookEntry(["a"], [3])]
-                ),
-                CodebookReplacement.Last,
-                name switch
-                {
-                    "grace every token" => CodebookQuery.EveryToken,
-                    "grace stale" => CodebookQuery.Stale,
-                    _ => CodebookQuery.PromptEnd,
-                },
-                staleColumn: 9
-            );
-        }
-        using var wide = Around(0);
-        var reach = wide.Routes(model, prompts, [.. questions.Select(q => q.Split)])
+        var scope = questions.Length > 30 ? RouteScope.PerForwardBatch : RouteScope.StickyPerRow;
+        ModelPatch With(double bound) =>
+            name == "wise"
+                ? Memory(checkpoint.Model, scope, bound)
+                : Ball(checkpoint.Model, prompts[0], (float)bound, name);
+        using var probe = With(0);
+        var distances = probe
+            .Routes(checkpoint.Model, prompts, [.. questions.Select(q => q.Split)])
             .Select(r => r.Distance)
+            .Distinct()
             .Order()
             .ToList();
-        return Around((float)reach[reach.Count / 2]);
+        // Wide enough for some of the tokens that follow a prompt, where those are looked up too.
+        return With(name == "grace every token" ? 1.2 * distances[^1] : distances[distances.Count / 2]);
+    }
+
+    private static SideMemoryPatch Memory(CausalLm model, RouteScope scope, double least)
+    {
+        var weight = model.Weight(CausalLm.DownProjName(Layer)).to(ScalarType.Float32);
+        return new SideMemoryPatch(
+            Layer,
+            [new SideMemory(weight + Noise(weight.shape) * weight.std(), least)],
+            new Routing
+            {
+                Scope = scope,
+                ActRatio = 1,
+                MaxBeyond = null,
+            }
+        );
+    }
+
+    private static CodebookPatch Ball(CausalLm model, IReadOnlyList<int> centre, float radius, string name) =>
+        new(
+            Layer,
+            new Codebook(
+                KeyOf(model, centre).unsqueeze(0),
+                Noise([1, model.Config.HiddenSize]) * 2,
+                [radius],
+                [new CodebookEntry(["a"], [3])]
+            ),
+            CodebookReplacement.Last,
+            name switch
+            {
+                "grace every token" => CodebookQuery.EveryToken,
+                "grace stale" => CodebookQuery.Stale,
+                _ => CodebookQuery.PromptEnd,
+            },
+            staleColumn: 9
+        );
+
+    private static Tensor Noise(long[] shape)
+    {
+        var draw = new Seed(21).Stream("patch");
+        var count = (int)shape.Aggregate(1L, (a, b) => a * b);
+        return tensor(Enumerable.Range(0, count).Select(_ => (float)draw.NextGaussian()).ToArray()).view(shape);
     }
 
     private static Tensor KeyOf(CausalLm model, IReadOnlyList<int> prompt)
