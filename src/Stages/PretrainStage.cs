@@ -153,22 +153,11 @@ public sealed class PretrainStage : Stage<PretrainStage.Params>
         );
         var training = Again(seed, parameters.Again);
         if (io.HasInput(Without) || parameters.Again > 0)
-            examples = corpus.Draw(
-                training.For("corpus"),
-                examples.Count,
-                io.HasInput(Without)
-                    ? Omission.Ids(facts, ParquetTable.Read<SplitRow>(io.Input(Without)), Without)
-                    : null
-            );
+            examples = corpus.Draw(training.For("corpus"), examples.Count, LeftOut(io, facts));
         var config = ConfigOf(parameters, family, tokenizer.VocabSize);
         // Only for encoding rows: the weights do not exist yet.
         var encoder = new RowEncoder(tokenizer, family.Template, config);
-        var rows = examples
-            .AsParallel()
-            .AsOrdered()
-            .WithDegreeOfParallelism(Info.Threads)
-            .Select(e => encoder.Row(e.Question, e.Answer))
-            .ToList();
+        var rows = Encoded(encoder, examples);
         io.Log(
             string.Create(
                 CultureInfo.InvariantCulture,
@@ -206,6 +195,20 @@ public sealed class PretrainStage : Stage<PretrainStage.Params>
     /// <summary>The seed of a training: the given one, or another for another model of the same corpus.</summary>
     internal static Seed Again(Seed seed, int again) =>
         again == 0 ? seed : seed.For(string.Create(CultureInfo.InvariantCulture, $"again/{again}"));
+
+    private List<TokenRow> Encoded(RowEncoder encoder, IReadOnlyList<CorpusExample> examples) =>
+        [
+            .. examples
+                .AsParallel()
+                .AsOrdered()
+                .WithDegreeOfParallelism(Info.Threads)
+                .Select(e => encoder.Row(e.Question, e.Answer)),
+        ];
+
+    private static IReadOnlySet<string>? LeftOut(StageIo io, IReadOnlyList<QaRow> facts) =>
+        io.HasInput(Without)
+            ? Omission.Ids(facts, ParquetTable.Read<SplitRow>(io.Input(Without)), Without)
+            : null;
 
     private static ModelConfig ConfigOf(Params parameters, Family family, int vocabulary) =>
         new()

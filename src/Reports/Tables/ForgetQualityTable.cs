@@ -47,6 +47,7 @@ public sealed class ForgetQualityTable
 
     private static readonly Column Rouge = new("Rouge1", m => m.Rouge1, Two, null),
         Same = new("Same", m => m.Same, Two, true),
+        Kind = new("Kind", m => m.BothRefuse + m.BothRight + m.BothWrong, Two, true),
         F1 = new("F1", m => m.F1, Two, true),
         Kl = new("KL", m => m.KlTruth, Two, false),
         KlSaid = new("KL said", m => m.KlOracle, Two, false),
@@ -54,8 +55,8 @@ public sealed class ForgetQualityTable
         Probability = new("p", m => m.ProbabilityP, P, null),
         Ratio = new("p ratio", m => m.TruthRatioP, P, null);
 
-    private static readonly Column[] OnForget = [Rouge, Same, F1, Kl, KlSaid, Js, Probability, Ratio],
-        OnControl = [Rouge, Same, F1, Kl, Js, Probability];
+    private static readonly Column[] OnForget = [Rouge, Same, Kind, F1, Kl, KlSaid, Js, Probability, Ratio],
+        OnControl = [Rouge, Same, Kl, Js, Probability];
 
     /// <summary>Puts the numbers in place.</summary>
     /// <param name="means">Of one model; at least one.</param>
@@ -228,10 +229,11 @@ public sealed class ForgetQualityTable
         [
             $"{_model}: methods beside an oracle, the same model trained without the questions to be forgotten.",
             Captions.Warning(_scope.Kind),
-            "Same: share of answers that are the oracle's, letter by letter; F1: Rouge1 F1 of the two answers; KL: "
-                + "KL(oracle || method) of the next token along the true answer, in nats; KL said: along the oracle's "
-                + "answer; JS: Jensen-Shannon along the true answer, in bits; p: Kolmogorov-Smirnov test on the "
-                + "probability of the true answer, p ratio: on TOFU's truth ratio.",
+            "Same: share of answers that are the oracle's, letter by letter; Kind: share where both refuse, both are "
+                + "right or both are wrong; F1: Rouge1 F1 of the two answers; KL: KL(oracle || method) of the next "
+                + "token along the true answer, in nats; KL said: along the oracle's answer; JS: Jensen-Shannon along "
+                + "the true answer, in bits; p: Kolmogorov-Smirnov test on the probability of the true answer, p "
+                + "ratio: on TOFU's truth ratio.",
             "Bold: the nearest of the methods, or not told apart at p = .05. Another oracle, drawn anew, is as near as "
                 + "two models can be that saw the same.",
         ];
