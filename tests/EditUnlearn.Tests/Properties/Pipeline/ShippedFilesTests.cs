@@ -12,7 +12,17 @@ namespace EditUnlearn.Tests.Properties.Pipeline;
 /// </summary>
 public sealed partial class ShippedFilesTests
 {
-    private static readonly string[] Profiles = ["mini", "mini-untuned", "smoke", "elements", "paper", "rehearsal"];
+    private static readonly string[] Profiles =
+    [
+        "mini",
+        "mini-seeds",
+        "mini-untuned",
+        "mini-oracle",
+        "smoke",
+        "elements",
+        "paper",
+        "rehearsal",
+    ];
 
     // Names of entries: another name is another set, not a mistake.
     private static readonly string[] Named = ["forget-sets"];
@@ -106,8 +116,8 @@ public sealed partial class ShippedFilesTests
     private static bool Uses(string profile, string file) =>
         file switch
         {
-            "pipeline.yaml" => profile is "smoke" or "paper",
-            "profiles/base.yaml" => profile == "mini",
+            "pipeline.yaml" => profile is "smoke" or "paper" or "mini-oracle",
+            "profiles/base.yaml" => profile is "mini" or "mini-oracle",
             "profiles/mini.yaml" => profile == "mini",
             _ => file == $"profiles/{profile}.yaml",
         };
