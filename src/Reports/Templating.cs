@@ -102,6 +102,8 @@ internal static class Latex
                     '’' or '‘' => "'",
                     '“' or '”' => "''",
                     '†' => @"\dag{}",
+                    '−' => "$-$",
+                    '±' => @"$\pm$",
                     '\n' or '\r' or '\t' => " ",
                     < 0x20 or (>= 0x7F and < 0xA1) => "",
                     _ when Plain.TryGetValue(rune.ToString(), out var plain) => plain,

@@ -77,7 +77,7 @@ internal static class ReportInputs
         foreach (var other in (p.Repeats ?? []).Except(models, StringComparer.Ordinal))
             yield return new ParameterProblem(
                 "repeats",
-                $"a model repeats '{other}', which plays no part in the tables",
+                $"names '{other}', which plays no part in the tables",
                 Spelling.Nearest(other, models) is { } near
                     ? $"did you mean '{near}'?"
                     : "tables.main, tables.second and tables.third say which do"

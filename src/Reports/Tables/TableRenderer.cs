@@ -10,7 +10,9 @@ public static class TableRenderer
     private const int ManyColumns = 12,
         MostColumns = 20;
 
-    /// <summary>LaTeX of the table alone, to be included in a paper. Needs booktabs and xcolor.</summary>
+    /// <summary>
+    /// LaTeX of the table alone, to be included in a paper. Needs booktabs and xcolor, and graphicx for several seeds.
+    /// </summary>
     /// <param name="table">The table.</param>
     /// <param name="caption">Plain text; see <see cref="Captions"/>.</param>
     public static string Latex(Table table, string caption)
@@ -18,14 +20,17 @@ public static class TableRenderer
         ArgumentNullException.ThrowIfNull(table);
         var layout = table.Layout;
         var columns = layout.Groups.SelectMany(g => g.Columns).ToList();
+        var wide = columns.Sum(c => c.Metrics.Count) > ManyColumns;
         return Templating.Render(
             "table.tex",
             new
             {
                 layout.Name,
                 Caption = Reports.Latex.Escape(caption),
-                Wide = columns.Sum(c => c.Metrics.Count) > ManyColumns,
+                Wide = wide,
                 Separation = columns.Sum(c => c.Metrics.Count) > MostColumns ? "0.8pt" : "1.8pt",
+                // Two numbers a cell may be too much for a page.
+                Shrink = table.Cells.Any(c => c.Sigma is not null),
                 Columns = "l" + string.Concat(columns.Select(c => " " + new string('r', c.Metrics.Count))),
                 Total = 1 + columns.Sum(c => c.Metrics.Count),
                 Heads = Heads(layout),
@@ -40,7 +45,7 @@ public static class TableRenderer
                                 Label = r.Family is null
                                     ? $@"\textit{{{Reports.Latex.Escape(r.Label)}}}"
                                     : Reports.Latex.Escape(r.Label),
-                                Cells = Row(table, b, r).Select(c => Marked(c, table.PrintedSigma(c))).ToList(),
+                                Cells = Row(table, b, r).Select(c => Marked(c, table.PrintedSigma(c), wide)).ToList(),
                             })
                             .ToList(),
                     })
@@ -192,7 +197,7 @@ public static class TableRenderer
 
     private static string Label(string metric) => ScoreColumn.Get(metric).Heading;
 
-    private static string Marked(TableCell cell, string sigma)
+    private static string Marked(TableCell cell, string sigma, bool wide)
     {
         if (cell.Value is null)
             return "---";
@@ -204,7 +209,9 @@ public static class TableRenderer
         if (cell.Bold)
             text = $@"\textbf{{{text}}}";
         if (sigma.Length > 0)
-            text += $@"\,{{\scriptsize$\pm${sigma[(sigma.StartsWith("0.", StringComparison.Ordinal) ? 1 : 0)..]}}}";
+            text +=
+                $@"\,{{{(wide ? @"\tiny" : @"\scriptsize")}$\pm$"
+                + $"{(sigma.StartsWith("0.", StringComparison.Ordinal) ? sigma[1..] : sigma)}}}";
         if (cell.Diverged && cell.Metric == ColumnNames.Rouge1)
             text += @"\textsuperscript{\dag}";
         return cell.Grey ? $@"\textcolor{{gray}}{{{text}}}" : text;

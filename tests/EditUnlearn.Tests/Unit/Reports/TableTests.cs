@@ -210,6 +210,7 @@ public sealed class TableTests
             TableRenderer.Document([
                 .. All()
                     .Concat(All(MetricProfile.Paper))
+                    .Concat(SeedTests.Tables(17, 18, 19))
                     .Select(t => TableRenderer.Latex(t, Captions.Of(t, SyntheticScores.Scope))),
                 .. more,
                 ClaimTests.Latex(),
