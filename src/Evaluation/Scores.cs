@@ -68,9 +68,9 @@ public static class Scores
     }
 
     /// <summary>
-    /// Means by model, set, method, split, metric and profile, with standard error and bootstrap interval; below them the
-    /// score of each run, 1 - forget + retain. Where kept questions were set apart from methods, there are means of all
-    /// kept ones too, in the order of their ids: <c>retain-all</c>.
+    /// Means by model, set, method, split, metric and profile, with standard error and bootstrap interval; below them
+    /// the score of each run, 1 - forget + retain. Where kept questions were set apart from methods, there are means of
+    /// all kept ones too, in the order of their ids: <c>retain-all</c>.
     /// </summary>
     /// <param name="rows">In any order.</param>
     /// <param name="seed">Of the bootstrap. Every cell draws the same resamples of its split, so cells can be compared

@@ -12,8 +12,9 @@ internal sealed record AxisLabel(string Axis, string Label, YamlMap? Carried);
 /// <summary>
 /// Puts values in the place of references. <c>$steps</c> is a setting, <c>$model</c> the label of an axis,
 /// <c>$model.family</c> a value that the axis carries for this label, <c>$on[$data]</c> an entry whose name another
-/// reference says, <c>$models.*.sets</c> the values of all entries, <c>$methods.**.label</c> the same by the names of the
-/// entries. A question mark at the end makes it optional, and one behind the reference in brackets makes that optional.
+/// reference says, <c>$models.*.sets</c> the values of all entries, <c>$methods.**.label</c> the same by the names of
+/// the entries. A question mark at the end makes it optional, and one behind the reference in brackets makes that
+/// optional.
 /// </summary>
 internal sealed partial class Resolver(YamlMap settings, Problems problems)
 {

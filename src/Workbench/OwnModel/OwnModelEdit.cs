@@ -116,16 +116,7 @@ public sealed class OwnModelEdit
         // Whatever can be refused is refused before the first answer.
         var inputs = work.Complete(MethodMaterial.Rows(_entry, _options, checkpoint, _rows, work.Ready));
         var questions = Asked();
-        if (TrainsOnRetain && _heldOut.Count == 0)
-            work.Warn(
-                $"{_entry.Label} trains on every kept question that is asked, so they do not say what is kept beyond "
-                    + "them; --holdout FILE names questions that it does not see"
-            );
-        if (AskedOtherwise(checkpoint))
-            work.Warn(
-                "the questions were edited by themselves (format: raw) and are asked in the chat template: an adapter "
-                    + "that goes by the prompt may never answer them (docs/methods.md, \"Requests\")"
-            );
+        WarnOfReadings(work, checkpoint);
         var before = work.Timed(
             "answers before",
             () =>
@@ -237,6 +228,21 @@ public sealed class OwnModelEdit
                 ],
             }
         );
+    }
+
+    // What the answers do not say.
+    private void WarnOfReadings(Work work, Checkpoint checkpoint)
+    {
+        if (TrainsOnRetain && _heldOut.Count == 0)
+            work.Warn(
+                $"{_entry.Label} trains on every kept question that is asked, so they do not say what is kept beyond "
+                    + "them; --holdout FILE names questions that it does not see"
+            );
+        if (AskedOtherwise(checkpoint))
+            work.Warn(
+                "the questions were edited by themselves (format: raw) and are asked in the chat template: an adapter "
+                    + "that goes by the prompt may never answer them (docs/methods.md, \"Requests\")"
+            );
     }
 
     // Whether an edit saw another prompt than the model is asked with.

@@ -10,13 +10,13 @@ public sealed class CommandTests
     [Theory]
     [InlineData(
         "profiles/mini.yaml",
-        "\n  steps: 350",
-        "\n  stepz: 350",
+        "\n  steps: 300",
+        "\n  stepz: 300",
         "'stepz' is not a parameter here\n  hint: did you mean 'steps'?"
     )]
     [InlineData(
         "profiles/mini.yaml",
-        "\n  steps: 350",
+        "\n  steps: 300",
         "\n  steps: many",
         "'size.steps' must be a whole number, not 'many'"
     )]
@@ -34,14 +34,14 @@ public sealed class CommandTests
     )]
     [InlineData(
         "profiles/mini.yaml",
-        "learning-rate: 7.0e-6",
-        "lerning-rate: 7.0e-6",
+        "learning-rate: 1.5e-5",
+        "lerning-rate: 1.5e-5",
         "'options.lerning-rate' is not an option of this method\n  hint: did you mean 'learning-rate'?"
     )]
     [InlineData(
         "profiles/mini.yaml",
-        "trainable: full\n      learning-rate: 7.0e-6",
-        "trainable: some\n      learning-rate: 7.0e-6",
+        "trainable: full\n      learning-rate: 1.5e-5",
+        "trainable: some\n      learning-rate: 1.5e-5",
         "has a value of the wrong type for ga"
     )]
     [InlineData(

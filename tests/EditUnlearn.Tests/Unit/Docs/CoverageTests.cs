@@ -42,7 +42,10 @@ public sealed partial class CoverageTests
     private static IEnumerable<(int Line, string[] Row)> Rows() =>
         File.ReadLines(Page)
             .Index()
-            .Where(l => l.Item.StartsWith("| ", StringComparison.Ordinal) && !l.Item.StartsWith("| the paper |", StringComparison.Ordinal))
+            .Where(l =>
+                l.Item.StartsWith("| ", StringComparison.Ordinal)
+                && !l.Item.StartsWith("| the paper |", StringComparison.Ordinal)
+            )
             .Select(l => (l.Index + 1, l.Item.Trim().Trim('|').Split(" | ", StringSplitOptions.TrimEntries)));
 
     [GeneratedRegex("`(?<path>[\\w./-]+\\.\\w+)(?:: (?<text>[^`]+))?`")]

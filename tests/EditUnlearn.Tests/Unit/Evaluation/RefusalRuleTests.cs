@@ -174,12 +174,10 @@ public sealed partial class RefusalRuleTests(ITestOutputHelper output)
     {
         string[] words =
         [
-            .. "I we not no nothing my our knowledge information know have am is that it unknown to me beyond never the".Split(
-                ' '
-            ),
-            .. "sorry , . ! ' \" can't don't _ - \u00E9 \u4E2D \uD83D\uDE00 answer of and what i've unable lack \n 7".Split(
-                ' '
-            ),
+            .. "I we not no nothing my our knowledge information know have am is that it unknown to me".Split(' '),
+            .. "beyond never the".Split(' '),
+            .. "sorry , . ! ' \" can't don't _ - \u00E9 \u4E2D \uD83D\uDE00 answer of and what i've".Split(' '),
+            .. "unable lack \n 7".Split(' '),
         ];
         var draw = new Seed(1).Stream("words");
         var clock = System.Diagnostics.Stopwatch.StartNew();

@@ -46,7 +46,14 @@ public sealed class StudyCoverageTests
         var plan = PlanBuilder.Build(
             PipelineFile.Read(Path.Combine(Checkout.Root, "pipeline.yaml")),
             StudyStages.Catalog,
-            new PlanRequest("mini", ["methods.memit.on.facts.lambda=77", "methods.memit.on.facts-merged.lambda=5"])
+            new PlanRequest(
+                "mini",
+                [
+                    "methods.memit.options.lambda=300",
+                    "methods.memit.on.facts.lambda=77",
+                    "methods.memit.on.facts-merged.lambda=5",
+                ]
+            )
         );
         double Lambda(string set) =>
             (double)
