@@ -108,12 +108,12 @@ public static class Scores
     {
         var resamples = new Dictionary<string, (CellScore Score, double[] Means)>(StringComparer.Ordinal);
         foreach (var split in splits)
-        foreach (var (score, means) in OfSplit(split, profile, seed, diverged))
-        {
-            yield return score;
-            if (score.Metric == profile.Metric(ColumnNames.Rouge1))
-                resamples[score.Split] = (score, means);
-        }
+            foreach (var (score, means) in OfSplit(split, profile, seed, diverged))
+            {
+                yield return score;
+                if (score.Metric == profile.Metric(ColumnNames.Rouge1))
+                    resamples[score.Split] = (score, means);
+            }
         if (
             resamples.TryGetValue(SplitNames.Forget, out var forget)
             && resamples.TryGetValue(SplitNames.Retain, out var retain)

@@ -16,9 +16,9 @@ public static class ClaimRenderer
             text.Append('\n');
         foreach (var claim in claims)
         {
-            text.Append($"{Word(claim.Verdict), -12} {Name(claim)}. {claim.Title}{Weaker(claim)}\n");
+            text.Append($"{Word(claim.Verdict),-12} {Name(claim)}. {claim.Title}{Weaker(claim)}\n");
             foreach (var s in claim.Statements)
-                text.Append($"    {Word(s.Finding.Verdict), -12} {s.Text}: {Numbers(s)}\n");
+                text.Append($"    {Word(s.Finding.Verdict),-12} {s.Text}: {Numbers(s)}\n");
         }
         return text.Append(Sum(claims)).Append('\n').ToString();
     }

@@ -28,12 +28,12 @@ internal sealed class TwoBest
     {
         _relative = relative;
         foreach (var method in ClaimNumbers.Every.Append(ScoreBook.Untouched))
-        foreach (var (split, metric) in Columns)
-        {
-            var place = setting.Run(method) with { Split = split, Metric = metric };
-            if (book.Find(MainTable, place)?.Mean is { } mean)
-                _numbers[(method, split, metric)] = new Number(mean, resamples?.Means(place));
-        }
+            foreach (var (split, metric) in Columns)
+            {
+                var place = setting.Run(method) with { Split = split, Metric = metric };
+                if (book.Find(MainTable, place)?.Mean is { } mean)
+                    _numbers[(method, split, metric)] = new Number(mean, resamples?.Means(place));
+            }
     }
 
     /// <summary>Whether every number has its resamples.</summary>

@@ -49,18 +49,18 @@ public sealed class Table
         foreach (var block in layout.Blocks)
         {
             foreach (var row in block.Rows)
-            foreach (var group in layout.Groups)
-            foreach (var columns in group.Columns)
-            foreach (var metric in columns.Metrics)
-            {
-                var where = row.Where.And(block.Where).And(group.Where);
-                var cell = table.Cell(where, columns, metric, book, scope);
-                cell.Grey = row.Family is not null && table.IsGrey(where, book, relative);
-                if (!cell.Grey && layout.RiseOver is { } over && row.Family is not null)
-                    cell.Rise = table.Rise(cell, where, over, metric, book);
-                table._cells.Add((block, row, group, columns, metric), cell);
-                cells.Add(cell);
-            }
+                foreach (var group in layout.Groups)
+                    foreach (var columns in group.Columns)
+                        foreach (var metric in columns.Metrics)
+                        {
+                            var where = row.Where.And(block.Where).And(group.Where);
+                            var cell = table.Cell(where, columns, metric, book, scope);
+                            cell.Grey = row.Family is not null && table.IsGrey(where, book, relative);
+                            if (!cell.Grey && layout.RiseOver is { } over && row.Family is not null)
+                                cell.Rise = table.Rise(cell, where, over, metric, book);
+                            table._cells.Add((block, row, group, columns, metric), cell);
+                            cells.Add(cell);
+                        }
             foreach (var group in layout.Groups)
                 MarkingRule.Mark(
                     block

@@ -110,33 +110,33 @@ public static class TableRenderer
         text.AppendJoin("", layout.Groups.SelectMany(g => g.Columns).SelectMany(c => c.Metrics).Select(_ => "---:|"))
             .Append('\n');
         foreach (var block in layout.Blocks)
-        foreach (var row in block.Rows)
-        {
-            var model = layout.Blocks.Count > 1 ? $"{block.Label}, " : "";
-            text.Append($"| {model}{row.Label} |");
-            foreach (var cell in Row(table, block, row))
+            foreach (var row in block.Rows)
             {
-                var printed =
-                    cell.Printed
-                    + (cell.Sigma is null ? "" : $" ± {table.PrintedSigma(cell)}")
-                    + (cell.Rise.Length > 0 ? $" ({cell.Rise}↑)" : "")
-                    + (cell.Diverged && cell.Metric == ColumnNames.Rouge1 ? "†" : "");
-                text.Append(' ')
-                    .Append(
-                        cell.Grey
-                            ? $"<sub>{printed}</sub>"
-                            : (cell.Bold, cell.Underlined) switch
-                            {
-                                (true, true) => $"**<u>{printed}</u>**",
-                                (true, false) => $"**{printed}**",
-                                (false, true) => $"<u>{printed}</u>",
-                                _ => printed,
-                            }
-                    )
-                    .Append(" |");
+                var model = layout.Blocks.Count > 1 ? $"{block.Label}, " : "";
+                text.Append($"| {model}{row.Label} |");
+                foreach (var cell in Row(table, block, row))
+                {
+                    var printed =
+                        cell.Printed
+                        + (cell.Sigma is null ? "" : $" ± {table.PrintedSigma(cell)}")
+                        + (cell.Rise.Length > 0 ? $" ({cell.Rise}↑)" : "")
+                        + (cell.Diverged && cell.Metric == ColumnNames.Rouge1 ? "†" : "");
+                    text.Append(' ')
+                        .Append(
+                            cell.Grey
+                                ? $"<sub>{printed}</sub>"
+                                : (cell.Bold, cell.Underlined) switch
+                                {
+                                    (true, true) => $"**<u>{printed}</u>**",
+                                    (true, false) => $"**{printed}**",
+                                    (false, true) => $"<u>{printed}</u>",
+                                    _ => printed,
+                                }
+                        )
+                        .Append(" |");
+                }
+                text.Append('\n');
             }
-            text.Append('\n');
-        }
         return text.ToString();
     }
 

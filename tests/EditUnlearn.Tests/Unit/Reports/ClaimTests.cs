@@ -54,15 +54,15 @@ public sealed class ClaimTests
     public void A_reading_is_weakened_only_where_the_paper_does_not_bear_the_sentence_out()
     {
         foreach (var claim in OfPaper())
-        foreach (var (i, s) in claim.Statements.Index().Where(s => s.Item.Statement.Reading == Reading.Weaker))
-        {
-            var sentence = claim.Statements[i - 1];
-            Assert.Equal(Reading.Sentence, sentence.Statement.Reading);
-            Assert.NotEqual(Verdict.Holds, sentence.Finding.Verdict);
-            Assert.NotEmpty(sentence.Statement.Note);
-            Assert.Equal(sentence.Statement.Source.Split(',')[0], s.Statement.Source.Split(',')[0]);
-            Assert.NotEqual(Verdict.Fails, s.Finding.Verdict);
-        }
+            foreach (var (i, s) in claim.Statements.Index().Where(s => s.Item.Statement.Reading == Reading.Weaker))
+            {
+                var sentence = claim.Statements[i - 1];
+                Assert.Equal(Reading.Sentence, sentence.Statement.Reading);
+                Assert.NotEqual(Verdict.Holds, sentence.Finding.Verdict);
+                Assert.NotEmpty(sentence.Statement.Note);
+                Assert.Equal(sentence.Statement.Source.Split(',')[0], s.Statement.Source.Split(',')[0]);
+                Assert.NotEqual(Verdict.Fails, s.Finding.Verdict);
+            }
     }
 
     [Fact]
@@ -108,37 +108,37 @@ public sealed class ClaimTests
         var rows = new List<ResampledRow>();
         var scores = new List<CellScore>();
         foreach (var seed in seeds is [] ? [17] : seeds)
-        foreach (var model in (string[])["llama2", "mistral"])
-        foreach (var set in (string[])["facts-40", "contracts-20"])
-        foreach (var method in ClaimNumbers.Every.Append("none"))
-        foreach (var split in (string[])["forget", "retain", "rephrased"])
-        {
-            var known = method == "none" ? n : right(method, split);
-            scores.Add(
-                new CellScore
-                {
-                    Seed = seed,
-                    Model = model,
-                    Set = set,
-                    Method = method,
-                    Split = split,
-                    Metric = "rouge1",
-                    Profile = "strict",
-                    Mean = known / (double)n,
-                }
-            );
-            rows.AddRange(
-                Enumerable
-                    .Range(0, n)
-                    .Select(i => new ResampledRow(
-                        new ScoreKey(model, set, method, split, "rouge1"),
-                        seed,
-                        $"{set}/{split}/{i}",
-                        i < known ? 1 : 0,
-                        1
-                    ))
-            );
-        }
+            foreach (var model in (string[])["llama2", "mistral"])
+                foreach (var set in (string[])["facts-40", "contracts-20"])
+                    foreach (var method in ClaimNumbers.Every.Append("none"))
+                        foreach (var split in (string[])["forget", "retain", "rephrased"])
+                        {
+                            var known = method == "none" ? n : right(method, split);
+                            scores.Add(
+                                new CellScore
+                                {
+                                    Seed = seed,
+                                    Model = model,
+                                    Set = set,
+                                    Method = method,
+                                    Split = split,
+                                    Metric = "rouge1",
+                                    Profile = "strict",
+                                    Mean = known / (double)n,
+                                }
+                            );
+                            rows.AddRange(
+                                Enumerable
+                                    .Range(0, n)
+                                    .Select(i => new ResampledRow(
+                                        new ScoreKey(model, set, method, split, "rouge1"),
+                                        seed,
+                                        $"{set}/{split}/{i}",
+                                        i < known ? 1 : 0,
+                                        1
+                                    ))
+                            );
+                        }
         return new ClaimNumbers(
             new ScoreBook(scores, "strict", [KeyValuePair.Create("rouge1", "rouge1")]),
             StudyScope.Paper,
@@ -283,26 +283,26 @@ public sealed class ClaimTests
             var rows = new List<ResampledRow>();
             var scores = new List<CellScore>();
             foreach (var (seed, wise) in runs)
-            foreach (var (method, kept) in ((string, int)[])[("wise", wise), ("gd", 20)])
-            {
-                var place = new ScoreKey("llama2", "facts-40", method, "retain", "rouge1");
-                rows.AddRange(
-                    Enumerable.Range(0, 40).Select(i => new ResampledRow(place, seed, $"{i}", i < kept ? 1 : 0, 1))
-                );
-                scores.Add(
-                    new CellScore
-                    {
-                        Seed = seed,
-                        Model = "llama2",
-                        Set = "facts-40",
-                        Method = method,
-                        Split = "retain",
-                        Metric = "rouge1",
-                        Profile = "strict",
-                        Mean = kept / 40.0,
-                    }
-                );
-            }
+                foreach (var (method, kept) in ((string, int)[])[("wise", wise), ("gd", 20)])
+                {
+                    var place = new ScoreKey("llama2", "facts-40", method, "retain", "rouge1");
+                    rows.AddRange(
+                        Enumerable.Range(0, 40).Select(i => new ResampledRow(place, seed, $"{i}", i < kept ? 1 : 0, 1))
+                    );
+                    scores.Add(
+                        new CellScore
+                        {
+                            Seed = seed,
+                            Model = "llama2",
+                            Set = "facts-40",
+                            Method = method,
+                            Split = "retain",
+                            Metric = "rouge1",
+                            Profile = "strict",
+                            Mean = kept / 40.0,
+                        }
+                    );
+                }
             return new ClaimNumbers(
                 new ScoreBook(scores, "strict", [KeyValuePair.Create("rouge1", "rouge1")]),
                 StudyScope.Paper,

@@ -109,20 +109,20 @@ public sealed class StudyCoverageTests
         ];
         var method = ((AnswerStage.Params)answers.Parameters).Method;
         foreach (var split in splits)
-        foreach (var (_, metric) in MetricProfile.Strict.Columns)
-            yield return new CellScore
-            {
-                Seed = p.ModelSeed,
-                Model = p.Repeats ?? ((AnswerStage.Params)answers.Parameters).Model,
-                Set = ((AnswerStage.Params)answers.Parameters).Set,
-                Data = p.Data,
-                Method = method,
-                Target = ScoreStage.TargetName(method, p.Target),
-                Merge = p.Merge,
-                Split = split,
-                Metric = metric,
-                Profile = "strict",
-                Mean = 1,
-            };
+            foreach (var (_, metric) in MetricProfile.Strict.Columns)
+                yield return new CellScore
+                {
+                    Seed = p.ModelSeed,
+                    Model = p.Repeats ?? ((AnswerStage.Params)answers.Parameters).Model,
+                    Set = ((AnswerStage.Params)answers.Parameters).Set,
+                    Data = p.Data,
+                    Method = method,
+                    Target = ScoreStage.TargetName(method, p.Target),
+                    Merge = p.Merge,
+                    Split = split,
+                    Metric = metric,
+                    Profile = "strict",
+                    Mean = 1,
+                };
     }
 }
