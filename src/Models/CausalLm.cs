@@ -132,9 +132,7 @@ public sealed class CausalLm : IDisposable
 
     /// <summary>The weight as products of one direction read it, where it is held; null otherwise.</summary>
     internal PackedMatrix? Packed(string name, ForwardOptions? options, bool back) =>
-        _held is { } held && options?.Overrides?.ContainsKey(name) != true
-            ? held.Of(name, _weights[name], back)
-            : null;
+        _held is { } held && options?.Overrides?.ContainsKey(name) != true ? held.Of(name, _weights[name], back) : null;
 
     /// <summary>One weight.</summary>
     /// <exception cref="KeyNotFoundException">There is none of that name.</exception>
@@ -396,8 +394,7 @@ public sealed class CausalLm : IDisposable
     }
 
     // A master is rounded once, on use, to what it will be when it is written.
-    private static Tensor Rounded(Tensor weight, Tensor x) =>
-        weight.dtype == x.dtype ? weight : weight.to(x.dtype);
+    private static Tensor Rounded(Tensor weight, Tensor x) => weight.dtype == x.dtype ? weight : weight.to(x.dtype);
 
     /// <summary>The output map [V, D].</summary>
     internal Tensor OutputMap => _weights[OutputMapName];

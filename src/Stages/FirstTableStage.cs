@@ -32,14 +32,7 @@ internal sealed class FirstTableStage : Stage<ReportParams>
         ];
         var scope = ReportInputs.Scope(parameters, scores);
         var layout = TableCatalog.All(scope)[0];
-        var table = Table.Of(
-            layout with
-            {
-                Groups = [layout.Groups[0]],
-            },
-            ReportInputs.Book(scores, parameters),
-            scope
-        );
+        var table = Table.Of(layout with { Groups = [layout.Groups[0]] }, ReportInputs.Book(scores, parameters), scope);
         var text = TableRenderer.Markdown(table, Captions.Of(table, scope));
         File.WriteAllText(io.Output("table1.md"), text);
         if (scores.Count > 0)

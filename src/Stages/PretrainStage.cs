@@ -206,9 +206,7 @@ public sealed class PretrainStage : Stage<PretrainStage.Params>
         ];
 
     private static IReadOnlySet<string>? LeftOut(StageIo io, IReadOnlyList<QaRow> facts) =>
-        io.HasInput(Without)
-            ? Omission.Ids(facts, ParquetTable.Read<SplitRow>(io.Input(Without)), Without)
-            : null;
+        io.HasInput(Without) ? Omission.Ids(facts, ParquetTable.Read<SplitRow>(io.Input(Without)), Without) : null;
 
     private static ModelConfig ConfigOf(Params parameters, Family family, int vocabulary) =>
         new()

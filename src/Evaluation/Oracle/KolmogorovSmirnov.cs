@@ -62,13 +62,13 @@ internal readonly record struct KolmogorovSmirnov(double D, double P)
     {
         var share = new double[n + 1];
         for (var i = 0; i <= m; i++)
-        for (var j = 0; j <= n; j++)
-            if (i + j > 0)
-                share[j] =
-                    ends[i + j] && Math.Abs((long)i * n - (long)j * m) >= distance ? 1
-                    : i == 0 ? share[j - 1]
-                    : j == 0 ? share[j]
-                    : (i * share[j] + j * share[j - 1]) / (i + j);
+            for (var j = 0; j <= n; j++)
+                if (i + j > 0)
+                    share[j] =
+                        ends[i + j] && Math.Abs((long)i * n - (long)j * m) >= distance ? 1
+                        : i == 0 ? share[j - 1]
+                        : j == 0 ? share[j]
+                        : (i * share[j] + j * share[j - 1]) / (i + j);
         return Math.Min(1, share[n]);
     }
 }

@@ -46,9 +46,7 @@ internal sealed class LookupStates : IDisposable
         using var scope = NewDisposeScope();
         var rows = requests
             .SelectMany(r =>
-                Prompts
-                    .InContext(r, contexts)
-                    .Select(p => (IReadOnlyList<int>)[.. p.Ids.Take(p.SubjectLast + 1)])
+                Prompts.InContext(r, contexts).Select(p => (IReadOnlyList<int>)[.. p.Ids.Take(p.SubjectLast + 1)])
             )
             .ToList();
         var ids = IdRows.Of(rows, model.Device);

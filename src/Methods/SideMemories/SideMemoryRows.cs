@@ -112,9 +112,7 @@ internal sealed class SideMemoryRows : IDisposable
         _trim = labels.Min(l => l.Column) >= width - n ? prompts.Min(p => width - p.Count - n) : 0;
         var columns = width - _trim;
         _positions = Kept(Indices(labels.Select(l => (long)l.Row * columns + l.Column - 1 - _trim), device));
-        _targets = Kept(
-            Indices(labels.Select(l => (long)rows[l.Row][l.Column - width + rows[l.Row].Count]), device)
-        );
+        _targets = Kept(Indices(labels.Select(l => (long)rows[l.Row][l.Column - width + rows[l.Row].Count]), device));
         _rows = Kept(Indices(labels.Select(l => (long)l.Row), device));
         var counts = labels.GroupBy(l => l.Row).OrderBy(g => g.Key).Select(g => g.Count()).ToList();
         _divisors = [.. counts.Select(c => (double)(window == LabelWindow.Exact ? c : c + 1))];
@@ -183,8 +181,7 @@ internal sealed class SideMemoryRows : IDisposable
         zeros(_templates, device: pass.Output.device).index_add(0, _rows, pass.Output * _shares, 1);
 
     // The part of the output that can reach a label [R, T - trim, D].
-    private Tensor Reaching(Tensor output) =>
-        output.narrow(0, 0, _templates).narrow(1, _trim, output.shape[1] - _trim);
+    private Tensor Reaching(Tensor output) => output.narrow(0, 0, _templates).narrow(1, _trim, output.shape[1] - _trim);
 
     /// <summary>Geometric mean probability of a label of the first row, given its loss.</summary>
     public double Probability(double loss) => Math.Exp(-loss * _divisors[0] / _rows.eq(0).sum().ToInt64());

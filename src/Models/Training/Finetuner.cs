@@ -173,9 +173,7 @@ public static class Finetuner
     private static Tensor Loss(TrainableModel trained, RowBatch batch)
     {
         using var scope = NewDisposeScope();
-        return LabelLosses
-            .Mean(trained.Nll(batch), batch, LossNormalisation.TokenMean)
-            .MoveToOuterDisposeScope();
+        return LabelLosses.Mean(trained.Nll(batch), batch, LossNormalisation.TokenMean).MoveToOuterDisposeScope();
     }
 
     // The rows of any update, from its number alone: a resumed run needs no position in a random stream.

@@ -172,9 +172,7 @@ public sealed class TrainableModel : IDisposable
             return Tracked(TrackedPass.NllOf(Model, batch.Ids, batch.LabelTargets, options));
         // Backward keeps the log-probabilities; the logits themselves need not outlive this.
         using var scope = NewDisposeScope();
-        return LabelLosses
-            .Nll(Logits(batch.Ids, batch.LabelPositions), batch.LabelTargets)
-            .MoveToOuterDisposeScope();
+        return LabelLosses.Nll(Logits(batch.Ids, batch.LabelPositions), batch.LabelTargets).MoveToOuterDisposeScope();
     }
 
     /// <summary>

@@ -80,12 +80,7 @@ public sealed class PlanBuilder
         _resolver.ReportMisspeltKeys();
         var device = Device();
         var type = OneOf("dtype", DeviceNames.F32, DeviceNames.Types.Contains, DeviceNames.Types);
-        var numerics = OneOf(
-            "numerics",
-            NumericsNames.Portable,
-            NumericsNames.All.Contains,
-            NumericsNames.All
-        );
+        var numerics = OneOf("numerics", NumericsNames.Portable, NumericsNames.All.Contains, NumericsNames.All);
         var order = new StageOrder(drafts, cells, _problems).Names;
         _problems.ThrowIfAny();
         return new Plan

@@ -252,8 +252,7 @@ internal sealed partial class Resolver(YamlMap settings, Problems problems)
 internal static class SettingPath
 {
     /// <summary>A path, as a regular expression: names behind dots, stars, and references in brackets.</summary>
-    public const string Pattern =
-        @"[A-Za-z_][\w-]*(?:\.(?:[\w-]+|\*\*?)|\[\$[A-Za-z_][\w-]*(?:\.[\w-]+)*\??\])*";
+    public const string Pattern = @"[A-Za-z_][\w-]*(?:\.(?:[\w-]+|\*\*?)|\[\$[A-Za-z_][\w-]*(?:\.[\w-]+)*\??\])*";
 
     /// <summary>One part of a path.</summary>
     /// <param name="Name">A key; or the path of a reference whose value is the key.</param>

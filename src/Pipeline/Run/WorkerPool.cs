@@ -12,11 +12,8 @@ namespace EditUnlearn.Pipeline;
 /// <param name="program">File name and leading arguments of the worker command.</param>
 /// <param name="threads">Native and .NET threads a worker may use, for its environment.</param>
 /// <param name="numerics">See <see cref="Plan.Numerics"/>.</param>
-public sealed class WorkerPool(
-    IReadOnlyList<string> program,
-    int threads = 1,
-    string numerics = NumericsNames.Portable
-) : IStageRunner
+public sealed class WorkerPool(IReadOnlyList<string> program, int threads = 1, string numerics = NumericsNames.Portable)
+    : IStageRunner
 {
     // A worker is replaced above this: libtorch keeps what it once had.
     private const long RecycleBytes = 6L << 30;

@@ -69,10 +69,7 @@ internal static class GrowthVerb
         );
 
     private static Series PerUnit(string name, int[] units, List<double> times, int at) =>
-        new(
-            name,
-            [.. times.Select((t, i) => new PlottedValue(t / units[i] / (times[at] / units[at])))]
-        );
+        new(name, [.. times.Select((t, i) => new PlottedValue(t / units[i] / (times[at] / units[at])))]);
 
     private static void Tell(string name, IEnumerable<double> times) =>
         Console.WriteLine($"| {name} | {string.Join(" | ", times.Select(t => t.ToString("0.00", Invariant)))} |");

@@ -47,7 +47,14 @@ internal static class Jobs
         var value = Value with { Steps = 6 };
         IMethod chosen = method switch
         {
-            "ROME" => new Rome(new Rome.Options { Layers = [0], SecondMoments = true, Value = value }),
+            "ROME" => new Rome(
+                new Rome.Options
+                {
+                    Layers = [0],
+                    SecondMoments = true,
+                    Value = value,
+                }
+            ),
             "MEMIT" => new Memit(new Memit.Options { Layers = [0, 1], Value = value }),
             "AlphaEdit" => new AlphaEdit(
                 new AlphaEdit.Options
@@ -59,7 +66,14 @@ internal static class Jobs
                 }
             ),
             "GRACE" => new Grace(new Grace.Options { Layer = 2, Steps = 6 }),
-            _ => new Wise(new Wise.Options { Layer = 2, Steps = 6, LearningRate = 1e-4 }),
+            _ => new Wise(
+                new Wise.Options
+                {
+                    Layer = 2,
+                    Steps = 6,
+                    LearningRate = 1e-4,
+                }
+            ),
         };
         var inputs = new MethodInputs
         {
@@ -96,10 +110,7 @@ internal static class Jobs
             };
         // Tails of the value search: from the subject to the last scored position, in the blocks above, twice.
         double Search(int rows, int evaluations, int above) =>
-            2.0
-            * evaluations
-            * rows
-            * ((Prompt + Target - 1 - Subject) * above * BlockFlops + Target * MapFlops);
+            2.0 * evaluations * rows * ((Prompt + Target - 1 - Subject) * above * BlockFlops + Target * MapFlops);
 
         yield return new SpeedJob(
             "ROME 20 sequential",
@@ -327,7 +338,12 @@ internal static class Jobs
             model =>
             {
                 using var scope = NewDisposeScope();
-                var options = new Rome.Options { Layers = [0], Contexts = 0, Value = value };
+                var options = new Rome.Options
+                {
+                    Layers = [0],
+                    Contexts = 0,
+                    Value = value,
+                };
                 using var patch = new Rome(options).Edit(model, new MethodInputs { Edits = edits }, new Seed(1));
             },
             (null, null),

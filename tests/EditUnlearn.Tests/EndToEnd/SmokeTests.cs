@@ -223,9 +223,7 @@ public sealed class SmokeTests
                 .Where(f => !f.Contains(".store", StringComparison.Ordinal))
                 .Select(f => JsonNode.Parse(File.ReadAllText(f))!)
                 .Where(m => (string)m["stage"]! is not ("figures" or "report")) // drawn by the system's own fonts
-                .SelectMany(m =>
-                    m["outputs"]!.AsArray().Select(o => ($"{m["cell"]}/{o!["name"]}", (string)o["hash"]!))
-                )
+                .SelectMany(m => m["outputs"]!.AsArray().Select(o => ($"{m["cell"]}/{o!["name"]}", (string)o["hash"]!)))
                 .ToDictionary();
         }
         using var here = new Tool();

@@ -120,10 +120,10 @@ public sealed class StudySnapshotTests
             .Where(t => t is { IsClass: true, IsAbstract: false } && typeof(IMethod).IsAssignableFrom(t));
         Assert.Empty(classes.Where(c => MethodCatalog.All.All(m => m.Method != c)).Select(c => c.Name));
         foreach (var method in MethodCatalog.All)
-        foreach (var preset in method.PresetNames)
-        {
-            Assert.NotNull(MethodCatalog.Bind(method.Name, preset, null, out var problems));
-            Assert.Empty(problems);
-        }
+            foreach (var preset in method.PresetNames)
+            {
+                Assert.NotNull(MethodCatalog.Bind(method.Name, preset, null, out var problems));
+                Assert.Empty(problems);
+            }
     }
 }

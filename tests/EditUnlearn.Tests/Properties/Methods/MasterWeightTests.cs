@@ -118,11 +118,7 @@ public sealed class MasterWeightTests
         using var model = Half();
         var name = CausalLm.DownProjName(1);
         var start = model.Weight(name).to(ScalarType.Float32);
-        using var session = new EditSession(
-            model,
-            MethodContract.Inputs(model, Needs.Contexts),
-            [1]
-        );
+        using var session = new EditSession(model, MethodContract.Inputs(model, Needs.Contexts), [1]);
         var naive = model.Weight(name).clone();
         // Each moves every entry by 1e-5 in the direction of its sign.
         var (left, right) = (full(32, 1, 1e-5f), ones(56, 1));
@@ -242,9 +238,7 @@ public sealed class MasterWeightTests
                 Assert.All(side.Memories, m => Assert.Equal(ScalarType.Float32, m.Weight.dtype));
                 // More than half precision could hold was kept of the moves.
                 var moved = side.Memories[0].Weight;
-                Assert.False(
-                    moved.eq(moved.to(ScalarType.BFloat16).to(ScalarType.Float32)).all().item<bool>()
-                );
+                Assert.False(moved.eq(moved.to(ScalarType.BFloat16).to(ScalarType.Float32)).all().item<bool>());
                 break;
             case CodebookPatch book:
                 Assert.Equal(ScalarType.Float32, book.Codebook.Keys.dtype);

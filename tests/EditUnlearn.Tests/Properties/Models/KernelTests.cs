@@ -224,12 +224,15 @@ public sealed class KernelTests
     {
         using var plain = TinyModels.Lively();
         var config = plain.Config with { AttentionBias = true };
-        var weights = CausalLm.Random(config, new Seed(4)).Weights.ToDictionary(
-            w => w.Key,
-            w => w.Key.EndsWith(".bias", StringComparison.Ordinal)
-                ? Random(1, (int)w.Value.shape[0], w.Key)[0].clone()
-                : plain.Weight(w.Key).clone()
-        );
+        var weights = CausalLm
+            .Random(config, new Seed(4))
+            .Weights.ToDictionary(
+                w => w.Key,
+                w =>
+                    w.Key.EndsWith(".bias", StringComparison.Ordinal)
+                        ? Random(1, (int)w.Value.shape[0], w.Key)[0].clone()
+                        : plain.Weight(w.Key).clone()
+            );
         return CausalLm.Create(config, weights);
     }
 

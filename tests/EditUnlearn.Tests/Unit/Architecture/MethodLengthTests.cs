@@ -12,13 +12,7 @@ public sealed class MethodLengthTests
     private const string Reasons = "docs/decisions/0011-long-methods.md";
 
     /// <summary>Declarations that may be longer. The decision names each of them.</summary>
-    private static readonly string[] Declarations =
-    [
-        "Jobs.All",
-        "Jobs.Miniature",
-        "Shapes.All",
-        "Tiles.Wide",
-    ];
+    private static readonly string[] Declarations = ["Jobs.All", "Jobs.Miniature", "Shapes.All", "Tiles.Wide"];
 
     [Fact]
     public void A_method_has_60_lines_at_most()
