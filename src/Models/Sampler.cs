@@ -50,7 +50,7 @@ public static class Sampler
         return new Generated(written, StopReason.Limit);
     }
 
-    // By the cumulative distribution in order of id, in float64.
+    // By the cumulative distribution in order of id, in float64; of logits that are no numbers the first.
     private static int Pick(float[] logits, double temperature, double draw)
     {
         var top = logits.Max();
@@ -59,6 +59,6 @@ public static class Sampler
         for (var i = 0; i < weights.Length; i++)
             if ((left -= weights[i]) < 0)
                 return i;
-        return Array.FindLastIndex(weights, w => w > 0);
+        return Math.Max(0, Array.FindLastIndex(weights, w => w > 0));
     }
 }

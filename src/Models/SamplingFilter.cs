@@ -22,7 +22,10 @@ public sealed record SamplingFilter(double Temperature, int TopK, double TopP)
     /// <summary>The filter of a family's checkpoints; null where they ship none.</summary>
     public static SamplingFilter? Of(string family) => family is "llama2" or "llama31" ? LlamaDefaults : null;
 
-    /// <summary>The token at one place of what the filter leaves, the likeliest first; equal ones by id.</summary>
+    /// <summary>
+    /// The token at one place of what the filter leaves, the likeliest first; equal ones by id. Of logits that are no
+    /// numbers the first: whoever computes a loss of them finds that out.
+    /// </summary>
     /// <param name="logits">[V].</param>
     /// <param name="draw">From 0 to below 1.</param>
     public int Pick(IReadOnlyList<float> logits, double draw)
@@ -37,7 +40,7 @@ public sealed record SamplingFilter(double Temperature, int TopK, double TopP)
         for (var i = 0; i < kept.Count; i++)
             if ((left -= kept[i]) < 0)
                 return order[i];
-        return order[kept.Count - 1];
+        return order[Math.Max(0, kept.Count - 1)];
     }
 
     /// <summary>Ranks after the filter [P].</summary>

@@ -42,7 +42,8 @@ internal sealed unsafe class Attention
     public readonly record struct Heads(nint First, nint Row, nint Head, nint Position)
     {
         /// <summary>One head of one row [S, head].</summary>
-        public Matrix Of(long row, long head) => new((nint)((float*)First + row * Row + head * Head), Position, 1);
+        public Matrix Of(long row, long head) =>
+            new((nint)((float*)First + row * Row + head * Head), Position, 1);
     }
 
     /// <summary>Sizes of a pass.</summary>

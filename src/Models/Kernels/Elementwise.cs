@@ -61,7 +61,11 @@ internal static unsafe class Elementwise
                 var d = Vector256.FusedMultiplyAdd(-from, share, g * Lanes.Load(gain + i, left)) * f;
                 Lanes.Store(Lanes.Load(dx + i, left) + d, dx + i, left);
                 if (dGain is not null)
-                    Lanes.Store(Vector256.FusedMultiplyAdd(g * f, from, Lanes.Load(dGain + i, left)), dGain + i, left);
+                    Lanes.Store(
+                        Vector256.FusedMultiplyAdd(g * f, from, Lanes.Load(dGain + i, left)),
+                        dGain + i,
+                        left
+                    );
             }
         }
     }

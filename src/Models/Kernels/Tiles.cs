@@ -26,36 +26,13 @@ internal static unsafe class Tiles
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Wide(int depth, Matrix a, float* b, float* c, nint distance, bool add)
     {
-        float* a0 = a.At(0, 0),
-            a1 = a.At(1, 0),
-            a2 = a.At(2, 0),
-            a3 = a.At(3, 0),
-            a4 = a.At(4, 0),
-            a5 = a.At(5, 0);
-        Vector512<float> c00 = default,
-            c01 = default,
-            c02 = default,
-            c03 = default;
-        Vector512<float> c10 = default,
-            c11 = default,
-            c12 = default,
-            c13 = default;
-        Vector512<float> c20 = default,
-            c21 = default,
-            c22 = default,
-            c23 = default;
-        Vector512<float> c30 = default,
-            c31 = default,
-            c32 = default,
-            c33 = default;
-        Vector512<float> c40 = default,
-            c41 = default,
-            c42 = default,
-            c43 = default;
-        Vector512<float> c50 = default,
-            c51 = default,
-            c52 = default,
-            c53 = default;
+        float* a0 = a.At(0, 0), a1 = a.At(1, 0), a2 = a.At(2, 0), a3 = a.At(3, 0), a4 = a.At(4, 0), a5 = a.At(5, 0);
+        Vector512<float> c00 = default, c01 = default, c02 = default, c03 = default;
+        Vector512<float> c10 = default, c11 = default, c12 = default, c13 = default;
+        Vector512<float> c20 = default, c21 = default, c22 = default, c23 = default;
+        Vector512<float> c30 = default, c31 = default, c32 = default, c33 = default;
+        Vector512<float> c40 = default, c41 = default, c42 = default, c43 = default;
+        Vector512<float> c50 = default, c51 = default, c52 = default, c53 = default;
         if (add)
         {
             c00 = Vector512.Load(c);
@@ -151,24 +128,13 @@ internal static unsafe class Tiles
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Narrow(int depth, Matrix a, float* b, float* c, nint distance, bool add)
     {
-        float* a0 = a.At(0, 0),
-            a1 = a.At(1, 0),
-            a2 = a.At(2, 0),
-            a3 = a.At(3, 0),
-            a4 = a.At(4, 0),
-            a5 = a.At(5, 0);
-        Vector256<float> c00 = default,
-            c01 = default;
-        Vector256<float> c10 = default,
-            c11 = default;
-        Vector256<float> c20 = default,
-            c21 = default;
-        Vector256<float> c30 = default,
-            c31 = default;
-        Vector256<float> c40 = default,
-            c41 = default;
-        Vector256<float> c50 = default,
-            c51 = default;
+        float* a0 = a.At(0, 0), a1 = a.At(1, 0), a2 = a.At(2, 0), a3 = a.At(3, 0), a4 = a.At(4, 0), a5 = a.At(5, 0);
+        Vector256<float> c00 = default, c01 = default;
+        Vector256<float> c10 = default, c11 = default;
+        Vector256<float> c20 = default, c21 = default;
+        Vector256<float> c30 = default, c31 = default;
+        Vector256<float> c40 = default, c41 = default;
+        Vector256<float> c50 = default, c51 = default;
         if (add)
         {
             (c00, c01) = (Vector256.Load(c), Vector256.Load(c + 8));

@@ -323,7 +323,7 @@ public sealed class ApplyCommandTests : IDisposable
                 "cpu"
             );
             Assert.True(code == 1, error);
-            Assert.Contains(says + ": the loss is NaN", error, StringComparison.Ordinal);
+            Assert.True(error.Contains(says + ": the loss is NaN", StringComparison.Ordinal), error);
             Assert.Equal("an earlier result", File.ReadAllText(_tool["edited/config.json"]));
             Assert.DoesNotContain(
                 Directory.EnumerateFileSystemEntries(_tool["."]),

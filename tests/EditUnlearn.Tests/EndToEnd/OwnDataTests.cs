@@ -109,7 +109,7 @@ public sealed class OwnDataTests
         Assert.Matches(@"(?m)^ +over 0\.0001 +profiles/mini\.yaml:\d+$", text);
         Assert.Matches(@"(?m)^options\.key +""averaged"" +preset corrected ", text);
         Assert.Matches(@"(?m)^ +over ""mixed"" +default$", text);
-        Assert.Matches(@"(?m)^options\.value\.learning-rate +0\.2 +profiles/mini\.yaml:\d+$", text);
+        Assert.Matches(@"(?m)^options\.value\.learning-rate +0\.5 +profiles/mini\.yaml:\d+$", text);
         Assert.Matches(@"(?m)^seed +17 +profiles/base\.yaml:\d+$", text);
         var rows = JsonNode.Parse(tool.Run([.. show, "--json"]).Out)!["parameters"]!.AsArray();
         var ridge = rows.Single(r => (string?)r!["option"] == "options.ridge")!;

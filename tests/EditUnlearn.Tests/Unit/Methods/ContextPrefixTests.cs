@@ -33,6 +33,10 @@ public sealed class ContextPrefixTests
         ContextPrefixes.Generate(checkpoint, recipe, ContextPrefixes.Available(recipe), new Seed(seed));
 
     [Fact]
+    public void Logits_that_are_no_numbers_still_give_a_token() =>
+        Assert.Equal(0, new SamplingFilter(1, 5, 0.9).Pick([float.NaN, float.NaN, float.NaN], 0.5));
+
+    [Fact]
     public void Prefixes_open_with_their_stems_and_end_as_their_recipe_says()
     {
         using var checkpoint = Lively();

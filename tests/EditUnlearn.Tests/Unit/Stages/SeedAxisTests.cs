@@ -12,6 +12,7 @@ public sealed class SeedAxisTests
     private static readonly string[] Reports =
     [
         "first-table",
+        "ratings",
         "tables",
         "tables-paper",
         "figures",
