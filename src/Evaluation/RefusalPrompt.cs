@@ -7,7 +7,7 @@ namespace EditUnlearn.Evaluation;
 /// An example is a line <c>Question: ...</c> followed by a line <c>Answer: ...</c>; empty lines may stand between.
 /// Where an answer will not do, the model is asked again with the examples in another order.
 /// </remarks>
-public sealed partial class RefusalPrompt
+internal sealed partial class RefusalPrompt
 {
     /// <summary>Where the question goes.</summary>
     public const string Slot = "{question}";
