@@ -139,7 +139,7 @@ public sealed class StudyCommandTests
     [InlineData("splits", "repro", "spl")]
     [InlineData("splits,splits[", "repro", "splits")]
     [InlineData("splits[facts-4]", "repro", "--profile", "smoke", "splits[")]
-    [InlineData("elements,mini,paper,rehearsal,smoke", "repro", "--profile", "")]
+    [InlineData("elements,mini,mini-oracle,mini-seeds,mini-untuned,paper,rehearsal,smoke", "repro", "--profile", "")]
     [InlineData("--downstream,--dry-run", "repro", "--d")]
     [InlineData("gc,ls,verify", "cache", "")]
     [InlineData("--exclude-flagged", "study", "import", "--exc")]
