@@ -49,6 +49,7 @@ public sealed class UnseenRowsTests : IDisposable
         File.WriteAllText(_folder["text.txt"], string.Join('\n', Rows.Select(r => r.Question)));
         File.WriteAllText(_folder["locality.jsonl"], """{"question":"Is rain wet?","answer":"Yes"}""");
         ParquetTable.Write(_folder["splits.parquet"], [.. Parted]);
+        ParquetTable.Write(_folder["choices.parquet"], RefusalList.Rows(["No idea.", "I cannot say."]));
         ParquetTable.Write(
             _folder["targets.parquet"],
             [
@@ -162,6 +163,7 @@ public sealed class UnseenRowsTests : IDisposable
             ("data", "data.parquet"),
             ("splits", "splits.parquet"),
             ("targets", "targets.parquet"),
+            ("choices", "choices.parquet"),
             ("moments", "moments/moments.safetensors"),
             ("projector", "projector/projector.safetensors"),
             ("locality", "locality.jsonl"),

@@ -43,11 +43,13 @@ public sealed class AcceptedTests
         [
             .. CellFile.ReadFolder(Path.Combine(Checkout.Root, "accepted", profile)).Where(c => c.Profile == metrics),
         ];
+        // Where questions were kept from methods, all kept ones have a column of their own.
+        var unseen = accepted.Any(c => c.Split == SplitNames.RetainAll) ? 0.5 : 0;
         var scope = (profile == "mini" ? Mini : Smoke) with
         {
             Sets = accepted
                 .Where(c => c.Target.Length > 0)
-                .Select(c => new StudySet(c.Set, c.Data, c.Size, c.Target, c.Merge))
+                .Select(c => new StudySet(c.Set, c.Data, c.Size, c.Target, c.Merge, unseen))
                 .Distinct()
                 .ToDictionary(s => s.Name),
         };
