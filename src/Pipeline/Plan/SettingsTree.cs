@@ -35,7 +35,11 @@ internal sealed class SettingsTree
             tree.Root = tree.Merge(tree.Root, layer.Values, "", mayAdd: true);
         foreach (var set in sets)
             tree.Set(set);
-        tree.Root = Variants.Complete(known, Inheritance.Resolve(tree.Root, problems), problems);
+        tree.Root = Variants.Complete(
+            known,
+            Inheritance.Resolve(Variants.Refill(known, tree.Root), problems),
+            problems
+        );
         return tree;
     }
 

@@ -25,6 +25,35 @@ internal static class Variants
             : hint;
     }
 
+    /// <summary>
+    /// Gives entries that the program lists its values back where a profile replaced an entry as a whole.
+    /// </summary>
+    /// <param name="known">What the program lists.</param>
+    /// <param name="settings">Those in force, before inheritance.</param>
+    public static YamlMap Refill(YamlMap known, YamlMap settings) =>
+        settings with
+        {
+            Entries =
+            [
+                .. settings.Entries.Select(e =>
+                    e.Value is YamlMap { VariantOf: not null } map && known[e.Key] is YamlMap listed
+                        ? e with
+                        {
+                            Value = map with { Entries = [.. map.Entries.Select(own => Refill(listed, own))] },
+                        }
+                        : e
+                ),
+            ],
+        };
+
+    private static YamlEntry Refill(YamlMap listed, YamlEntry entry) =>
+        entry.Value is YamlMap own && listed[entry.Key] is YamlMap below
+            ? entry with
+            {
+                Value = own with { Entries = [.. below.Entries.Where(e => own[e.Key] is null), .. own.Entries] },
+            }
+            : entry;
+
     /// <summary>Checks the variants of every such map and puts the program's values below theirs.</summary>
     /// <param name="known">What the program lists.</param>
     /// <param name="settings">Those in force, inheritance carried out.</param>

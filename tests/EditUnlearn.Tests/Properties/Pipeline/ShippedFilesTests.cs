@@ -25,7 +25,7 @@ public sealed partial class ShippedFilesTests
     ];
 
     // Names of entries: another name is another set, not a mistake. So is that of a model which repeats another one.
-    private static readonly string[] Named = ["forget-sets"];
+    private static readonly string[] Named = ["forget-sets", "further-cases"];
 
     [Fact]
     public void They_are_block_style_with_one_key_a_line_within_120_columns()
@@ -101,7 +101,8 @@ public sealed partial class ShippedFilesTests
                 ]
             ),
             StudyStages.Catalog,
-            new PlanRequest(profile)
+            // The readings that stand side by side are values of the files too.
+            new PlanRequest(profile, profile == "mini" ? ["side-by-side=true"] : [])
         );
 
     private static Dictionary<string, string> Files() =>
@@ -145,10 +146,15 @@ public sealed partial class ShippedFilesTests
             return false;
         var above = Array.FindLastIndex(lines, at, l => l.Length > 0 && l[0] is not (' ' or '#'));
         return Named.Contains(lines[above].TrimEnd(':'))
-            || (
-                lines[above] == "models:"
-                && lines.Skip(at + 1).TakeWhile(l => Indent(l) > 2).Any(l => l.TrimStart().StartsWith("repeats:"))
-            );
+            || Says("models:", "repeats:")
+            || Says("methods:", "based-on:"); // a variant of another name is another variant
+
+        bool Says(string map, string key) =>
+            lines[above] == map
+            && lines
+                .Skip(at + 1)
+                .TakeWhile(l => Indent(l) > 2)
+                .Any(l => l.TrimStart().StartsWith(key, StringComparison.Ordinal));
     }
 
     private static int Indent(string line) => line.Length - line.TrimStart().Length;
