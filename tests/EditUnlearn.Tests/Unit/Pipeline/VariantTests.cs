@@ -95,6 +95,16 @@ public sealed class VariantTests
     }
 
     [Fact]
+    public void A_profile_that_replaces_a_method_leaves_it_what_the_program_says()
+    {
+        var plan = Build("{ x: !replace { size: 9 }, y: { size: 5 }, x-big: { based-on: x, label: big, size: 40 } }");
+        Assert.Equal(
+            ["x runs x as X", "y runs y as Y", "x-big runs x as big"],
+            Said(plan).Take(3).Select(t => t[(t.IndexOf(' ', StringComparison.Ordinal) + 1)..])
+        );
+    }
+
+    [Fact]
     public void A_method_of_the_program_is_no_variant()
     {
         var message = Assert
