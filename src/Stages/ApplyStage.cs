@@ -217,8 +217,8 @@ public sealed class ApplyStage : Stage<ApplyStage.Params>
             io.HasInput(input)
                 ? io.Input(input)
                 : throw new StageFailedException(
-                    $"{entry.Label} is set to use what the stage '{input}' makes, but the input '{input}' is "
-                        + "empty\n  hint: add it under 'in' of this stage in pipeline.yaml"
+                    $"{entry.Label} is set to use the input '{input}', but that is empty"
+                        + "\n  hint: add it under 'in' of this stage in pipeline.yaml"
                 );
         var targets = ParquetTable.Read<TargetRow>(io.Input("targets"));
         // A method that does not train on refusals has no such input.

@@ -166,7 +166,8 @@ internal sealed class RatingsStage : Stage<ReportParams>
                     s => Text(s, "hash")
                 );
         }
-        catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException)
+        catch (Exception e)
+            when (e is JsonException or KeyNotFoundException or InvalidOperationException or ArgumentException)
         {
             throw new InputException(path, "is not what study import writes: " + e.Message.Split(" LineNumber")[0]);
         }
