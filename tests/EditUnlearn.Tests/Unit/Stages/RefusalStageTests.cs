@@ -162,7 +162,7 @@ public sealed class RefusalStageTests : IDisposable
         var missing = await Assert.ThrowsAsync<StageFailedException>(() =>
             Apply(method, "missing", "list/targets.parquet", withList: false)
         );
-        Assert.Contains("the input 'choices' is empty", missing.Message, StringComparison.Ordinal);
+        Assert.Contains("the input 'choices', but that is empty", missing.Message, StringComparison.Ordinal);
     }
 
     [Fact]
