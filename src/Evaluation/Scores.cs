@@ -1,3 +1,4 @@
+using System.Numerics;
 using EditUnlearn.Artifacts;
 using EditUnlearn.Evaluation.Metrics;
 using EditUnlearn.Foundation;
@@ -130,15 +131,16 @@ public static class Scores
         double mean
     )
     {
-        List<double> scores = [.. forget.Means.Zip(retain.Means, (f, r) => 1 - f + r)];
+        double[] scores = [.. forget.Means.Zip(retain.Means, (f, r) => 1 - f + r)];
+        var (low, high) = Interval(scores);
         return forget.Score with
         {
             Split = SplitNames.Both,
             Metric = MetricNames.Score,
             Mean = mean,
             StandardError = double.Hypot(forget.Score.StandardError, retain.Score.StandardError),
-            CiLow = scores.Count > 0 ? Percentile(scores, LowerTail) : null,
-            CiHigh = scores.Count > 0 ? Percentile(scores, 1 - LowerTail) : null,
+            CiLow = low,
+            CiHigh = high,
             Count = forget.Score.Count + retain.Score.Count,
             Excluded = forget.Score.Excluded + retain.Score.Excluded,
         };
@@ -171,6 +173,7 @@ public static class Scores
             .Select(m => new Column([.. m.Rows.Select(r => r.Value)], Weights(m.Name, m.Rows.Count, profile)))
             .ToList();
         var resampled = Resampled(columns, seed.Stream("bootstrap/" + run.Split));
+        var intervals = resampled.Select(Interval).ToList();
         return metrics.Select(
             (m, i) =>
                 (
@@ -189,8 +192,8 @@ public static class Scores
                         Profile = profile.Name,
                         Mean = columns[i].Mean,
                         StandardError = columns[i].StandardError,
-                        CiLow = resampled[i].Length > 0 ? Percentile([.. resampled[i]], LowerTail) : null,
-                        CiHigh = resampled[i].Length > 0 ? Percentile([.. resampled[i]], 1 - LowerTail) : null,
+                        CiLow = intervals[i].Low,
+                        CiHigh = intervals[i].High,
                         Count = columns[i].Count,
                         Excluded = m.Rows.Count - columns[i].Count,
                         Diverged = diverged,
@@ -229,39 +232,58 @@ public static class Scores
         }
     }
 
-    // The means of each metric. Rows are drawn once per resample for all metrics of a split.
+    // The means of each metric. Rows are drawn once per resample for all metrics of a split; all columns of a row are added at once, each in the order of the rows.
     private static double[][] Resampled(List<Column> columns, SplitMix64 draw)
     {
         var n = columns.Count == 0 ? 0 : columns[0].Weights.Length;
+        var width = Vector<double>.Count;
+        var lanes = (((2 * columns.Count) + width - 1) / width) * width;
+        var rows = new double[n * lanes];
+        foreach (var (c, column) in columns.Index())
+            for (var i = 0; i < n; i++)
+                (rows[(i * lanes) + c], rows[(i * lanes) + columns.Count + c]) = (
+                    column.Weighted[i],
+                    column.Weights[i]
+                );
         var means = columns.Select(_ => new List<double>(Resamples)).ToList();
         var times = new int[n];
+        var sums = new double[lanes];
         for (var b = 0; b < Resamples && n > 0; b++)
         {
             Array.Clear(times);
             for (var i = 0; i < n; i++)
                 times[draw.Below(n)]++;
-            for (var c = 0; c < columns.Count; c++)
+            Array.Clear(sums);
+            for (var i = 0; i < n; i++)
             {
-                double sum = 0,
-                    weight = 0;
-                for (var i = 0; i < n; i++)
-                {
-                    sum += times[i] * columns[c].Weighted[i];
-                    weight += times[i] * columns[c].Weights[i];
-                }
-                if (weight > 0)
-                    means[c].Add(sum / weight);
+                if (times[i] == 0)
+                    continue;
+                var drawn = new Vector<double>(times[i]);
+                for (var c = 0; c < lanes; c += width)
+                    (new Vector<double>(sums, c) + (drawn * new Vector<double>(rows, (i * lanes) + c))).CopyTo(sums, c);
             }
+            for (var c = 0; c < columns.Count; c++)
+                if (sums[columns.Count + c] is > 0 and var weight)
+                    means[c].Add(sums[c] / weight);
         }
         return [.. means.Select(m => m.ToArray())];
     }
 
-    private static double Percentile(List<double> values, double share)
+    // Of resampled means, which keep their order; nulls where there are none.
+    private static (double? Low, double? High) Interval(double[] means)
     {
-        values.Sort();
-        var at = share * (values.Count - 1);
+        if (means.Length == 0)
+            return (null, null);
+        double[] sorted = [.. means];
+        Array.Sort(sorted);
+        return (Percentile(sorted, LowerTail), Percentile(sorted, 1 - LowerTail));
+    }
+
+    private static double Percentile(double[] sorted, double share)
+    {
+        var at = share * (sorted.Length - 1);
         var below = (int)Math.Floor(at);
-        var above = Math.Min(below + 1, values.Count - 1);
-        return values[below] + (at - below) * (values[above] - values[below]);
+        var above = Math.Min(below + 1, sorted.Length - 1);
+        return sorted[below] + ((at - below) * (sorted[above] - sorted[below]));
     }
 }

@@ -94,13 +94,15 @@ internal sealed class AnswerStage : Stage<AnswerStage.Params>
         ];
         using var patch = io.HasInput("patch") ? ModelPatch.Load(io.Input("patch")) : null;
         using var applied = patch?.ApplyTo(checkpoint.Model);
+        var prompts = questions.Select(q => checkpoint.Prompt(q.Question)).ToList();
+        var tap = patch?.Tap?.Settle(checkpoint.Model, prompts);
         var rows = AnswerCollector.Collect(
             checkpoint,
             questions,
             (parameters.Model, parameters.Set, parameters.Method),
             parameters.MaxNewTokens,
             64,
-            patch?.Tap,
+            tap,
             done => io.Progress(done, 2 * questions.Count),
             parameters.PaperLength,
             io.Cancelled
@@ -108,11 +110,7 @@ internal sealed class AnswerStage : Stage<AnswerStage.Params>
         ParquetTable.Write(io.Output("answers.parquet"), [.. rows]);
         if (patch is not null)
             TellRoutes(
-                patch.Routes(
-                    checkpoint.Model,
-                    [.. questions.Select(q => checkpoint.Prompt(q.Question))],
-                    [.. questions.Select(q => q.Split)]
-                ),
+                patch.Routes(checkpoint.Model, prompts, [.. questions.Select(q => q.Split)], tap),
                 questions,
                 io
             );

@@ -85,32 +85,40 @@ public sealed class CodebookPatch : ModelPatch
     public override IReadOnlyList<RouteReading> Routes(
         CausalLm model,
         IReadOnlyList<IReadOnlyList<int>> prompts,
-        IReadOnlyList<string>? groups = null
+        IReadOnlyList<string>? groups = null,
+        ForwardTap? settled = null
     ) =>
-        MemoryProbe.Read<RouteReading>(
-            model,
-            Layer,
-            prompts,
-            Tap.BatchRows,
-            groups,
-            (key, _, layout) => [.. layout.PromptLast.Select((last, row) => Reading(key[row, Column(last, key)]))]
-        );
+        (settled as CodebookTap)?.Readings(prompts)
+        ?? [
+            .. MemoryProbe
+                .Read<PromptDecision>(
+                    model,
+                    Layer,
+                    prompts,
+                    Tap.BatchRows,
+                    groups,
+                    (key, _, layout) =>
+                        [.. layout.PromptLast.Select((last, row) => Decision(key[row, Column(last, key)]))]
+                )
+                .Select(d => d.Reading),
+        ];
 
     /// <summary>The entry whose ball each prompt is in, -1 outside all, from a pass over that prompt alone.</summary>
     /// <param name="model">The model without the patch.</param>
     /// <param name="prompts">Token ids.</param>
-    internal IReadOnlyList<int> Decide(CausalLm model, IReadOnlyList<IReadOnlyList<int>> prompts) =>
-        MemoryProbe.Read<int>(model, Layer, prompts, null, null, (key, _, _) => [Codebook.Hit(key[0, -1])]);
+    internal IReadOnlyList<PromptDecision> Decide(CausalLm model, IReadOnlyList<IReadOnlyList<int>> prompts) =>
+        MemoryProbe.Read<PromptDecision>(model, Layer, prompts, null, null, (key, _, _) => [Decision(key[0, -1])]);
 
     private int Column(int promptLast, Tensor key) =>
         Query == CodebookQuery.Stale ? Math.Min(StaleColumn, (int)key.shape[1] - 1) : promptLast;
 
-    private RouteReading Reading(Tensor query)
+    private PromptDecision Decision(Tensor query)
     {
         var (entry, distance) = Codebook.Nearest(query);
-        return entry < 0
-            ? new RouteReading(double.PositiveInfinity, 0, false)
-            : new RouteReading(distance, Codebook.Radii[entry], distance <= Codebook.Radii[entry]);
+        if (entry < 0)
+            return new PromptDecision(-1, new RouteReading(double.PositiveInfinity, 0, false));
+        var hit = distance <= Codebook.Radii[entry];
+        return new PromptDecision(hit ? entry : -1, new RouteReading(distance, Codebook.Radii[entry], hit));
     }
 
     /// <summary>The patch without one edit.</summary>

@@ -22,6 +22,10 @@ internal sealed class CodebookTap(CodebookPatch patch, PromptDecisions? settled 
         return ReferenceEquals(before, after) ? this : new CodebookTap(patch, after);
     }
 
+    /// <summary>What was compared for each prompt; null where one was not settled.</summary>
+    public IReadOnlyList<RouteReading>? Readings(IReadOnlyList<IReadOnlyList<int>> prompts) =>
+        settled?.Readings(prompts);
+
     public override ForwardTap Begin(BatchLayout layout) => new Batch(patch, layout, settled?.Of(layout));
 
     // Without a layout every row is a prompt without padding.

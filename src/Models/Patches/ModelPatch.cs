@@ -26,10 +26,13 @@ public abstract class ModelPatch : IDisposable
     /// <param name="prompts">Token ids, BOS included.</param>
     /// <param name="groups">Of each prompt, the group it is asked with where whole batches decide; null for one
     /// group.</param>
+    /// <param name="settled">What <see cref="Tap"/> became when it was settled for these prompts: nothing that it
+    /// knows is read again.</param>
     public virtual IReadOnlyList<RouteReading> Routes(
         CausalLm model,
         IReadOnlyList<IReadOnlyList<int>> prompts,
-        IReadOnlyList<string>? groups = null
+        IReadOnlyList<string>? groups = null,
+        ForwardTap? settled = null
     ) => [];
 
     /// <summary>Writes the patch into a folder: tensors as safetensors, the rest as JSON.</summary>

@@ -164,31 +164,28 @@ public sealed class SideMemoryPatch : ModelPatch
     public override IReadOnlyList<RouteReading> Routes(
         CausalLm model,
         IReadOnlyList<IReadOnlyList<int>> prompts,
-        IReadOnlyList<string>? groups = null
-    ) => MemoryProbe.Read(model, Layer, prompts, Tap.BatchRows, groups, Readings);
+        IReadOnlyList<string>? groups = null,
+        ForwardTap? settled = null
+    ) =>
+        (settled as SideMemoryTap)?.Readings(prompts)
+        ?? [.. MemoryProbe.Read(model, Layer, prompts, Tap.BatchRows, groups, Decisions).Select(d => d.Reading)];
 
     /// <summary>Which memory answers each prompt, decided from a pass over that prompt alone.</summary>
     /// <param name="model">The model without the patch.</param>
     /// <param name="prompts">Token ids.</param>
-    internal IReadOnlyList<int> Decide(CausalLm model, IReadOnlyList<IReadOnlyList<int>> prompts) =>
-        MemoryProbe.Read<int>(
-            model,
-            Layer,
-            prompts,
-            null,
-            null,
-            (key, main, _) => [Choose([.. Distances(key, main).Select(Pooled)])]
-        );
+    internal IReadOnlyList<PromptDecision> Decide(CausalLm model, IReadOnlyList<IReadOnlyList<int>> prompts) =>
+        MemoryProbe.Read(model, Layer, prompts, null, null, Decisions);
 
     // One decision for all rows of the pass.
-    private List<RouteReading> Readings(Tensor key, Tensor main, BatchLayout layout)
+    private List<PromptDecision> Decisions(Tensor key, Tensor main, BatchLayout layout)
     {
         var pooled = Distances(key, main).Select(Pooled).ToList();
         var thresholds = Memories.Select(m => Routing.ActRatio * m.LeastDistance).ToList();
         var chosen = Choose(pooled);
         // Where the main memory answers, the one that came nearest to answering.
         var told = chosen >= 0 ? chosen : Enumerable.Range(0, Memories.Count).MaxBy(i => pooled[i] / thresholds[i]);
-        return [.. layout.First.Select(_ => new RouteReading(pooled[told], thresholds[told], chosen >= 0))];
+        var reading = new RouteReading(pooled[told], thresholds[told], chosen >= 0);
+        return [.. layout.First.Select(_ => new PromptDecision(chosen, reading))];
     }
 
     /// <summary>

@@ -20,6 +20,10 @@ internal sealed class SideMemoryTap(SideMemoryPatch patch, PromptDecisions? sett
         return ReferenceEquals(before, after) ? this : new SideMemoryTap(patch, after);
     }
 
+    /// <summary>What was compared for each prompt; null where one was not settled.</summary>
+    public IReadOnlyList<RouteReading>? Readings(IReadOnlyList<IReadOnlyList<int>> prompts) =>
+        settled?.Readings(prompts);
+
     public override ForwardTap Begin(BatchLayout layout) =>
         patch.Routing.Scope == RouteScope.PerForwardBatch ? this : new Sticky(patch, layout, settled?.Of(layout));
 

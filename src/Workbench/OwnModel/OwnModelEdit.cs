@@ -132,6 +132,8 @@ public sealed class OwnModelEdit
         );
         using var patch = work.Edit(inputs);
         IReadOnlyList<AnswerRow> after;
+        var prompts = questions.Select(q => checkpoint.Prompt(q.Question)).ToList();
+        var tap = patch.Tap?.Settle(checkpoint.Model, prompts);
         using (patch.ApplyTo(checkpoint.Model))
             after = work.Timed(
                 "answers after",
@@ -141,16 +143,12 @@ public sealed class OwnModelEdit
                         questions,
                         _entry.Name,
                         _request.MaxNewTokens,
-                        patch.Tap,
+                        tap,
                         work.Asking("after"),
                         listener.Cancelled
                     )
             );
-        var routes = patch.Routes(
-            checkpoint.Model,
-            [.. questions.Select(q => checkpoint.Prompt(q.Question))],
-            [.. questions.Select(q => q.Split)]
-        );
+        var routes = patch.Routes(checkpoint.Model, prompts, [.. questions.Select(q => q.Split)], tap);
         return Finish(
             work.Report(patch) with
             {
