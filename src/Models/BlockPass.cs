@@ -226,7 +226,8 @@ internal sealed unsafe class BlockPass : IDisposable
             Lie(_keys),
             Lie(_values),
             mask,
-            _causal
+            _causal,
+            _options?.Packed?.Segments
         );
     }
 

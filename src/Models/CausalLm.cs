@@ -154,6 +154,8 @@ public sealed class CausalLm : IDisposable
     public Tensor Hidden(Tensor ids, ForwardOptions? options = null)
     {
         using var scope = NewDisposeScope();
+        if (!is_grad_enabled() && PackedRows.Of(this, ids, options) is { } packed)
+            (ids, options) = (packed.Rows.Ids, packed.Options);
         var h = Blocks(Embed(ids, options), 0, Config.Layers, options);
         return FinalNorm(h, options).MoveToOuterDisposeScope();
     }
@@ -225,8 +227,8 @@ public sealed class CausalLm : IDisposable
         using var scope = NewDisposeScope();
         var past = options?.Past ?? Past.None;
         // Without padding and window a causal flag does what the mask would, and the kernel skips the upper half.
-        var mask = past.Mask(Config, h, 0, options?.AttentionMask);
-        var seen = new Seen(past.Angles(Config, h), mask, mask is null && h.shape[1] > 1, null);
+        var mask = options?.Packed is null ? past.Mask(Config, h, 0, options?.AttentionMask) : null;
+        var seen = new Seen(Angles(past, h, options), mask, mask is null && h.shape[1] > 1, null);
         for (var layer = first; layer < end; layer++)
         {
             using var block = NewDisposeScope();
@@ -243,6 +245,9 @@ public sealed class CausalLm : IDisposable
             positions?.Chosen is not null && options?.Tap is not null ? positions.Of(h) : h
         ).MoveToOuterDisposeScope();
     }
+
+    private (Tensor Cos, Tensor Sin) Angles(Past past, Tensor h, ForwardOptions? options) =>
+        options?.Packed is { } packed ? packed.Angles(past.Angles(Config, h)) : past.Angles(Config, h);
 
     /// <summary>Whether the kernels can run this model on such a stream.</summary>
     internal bool TakesKernels(Tensor? h, ForwardOptions? options) =>

@@ -90,6 +90,9 @@ public sealed record ForwardOptions
     /// </summary>
     public Tensor? AttentionMask { get; init; }
 
+    /// <summary>Where the rows of the pass lie end to end in its one row; null where there are B of them.</summary>
+    internal PackedRows? Packed { get; init; }
+
     /// <summary>Low-rank additions to the linear maps.</summary>
     public Training.LoraAdapter? Adapter { get; init; }
 

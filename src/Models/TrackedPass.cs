@@ -15,7 +15,7 @@ namespace EditUnlearn.Models;
 public sealed class TrackedPass : IDisposable
 {
     private readonly CausalLm _model;
-    private readonly ForwardOptions? _options;
+    private ForwardOptions? _options;
     private readonly List<BlockPass> _blocks = [];
     private readonly List<Tensor> _kept = [];
     private Tensor? _graph, // where the library follows: the output and what it starts from
@@ -208,7 +208,14 @@ public sealed class TrackedPass : IDisposable
     {
         using var quiet = no_grad();
         if (from.Ids is { } ids)
+        {
+            if (PackedRows.Of(_model, ids, _options) is { } packed)
+            {
+                ids = packed.Rows.Ids;
+                _options = packed.Options with { Positions = Positions.At(Kept(packed.Options.Positions!.Chosen!)) };
+            }
             _ids = Kept(ids.alias());
+        }
         var start = from.Stream ?? _model.Embed(_ids!, _options);
         if (blocks.First >= blocks.End)
             _untouched = start.shape;

@@ -9,7 +9,8 @@ namespace EditUnlearn.Models.Kernels;
 /// <remarks>
 /// Source: Vaswani et al. (2017), equation 1; Dao et al. (2022) for the backward pass from log-sums.
 /// Shapes: B rows, Q queries of a row, S keys, H heads, K key-value heads. A masked key counts exactly nothing, and
-/// sums run over keys in their order, so neither padding nor company changes the bits of a row.
+/// sums run over keys in their order, so neither padding nor company changes the bits of a row, and nor does it where
+/// the keys of a common beginning lie elsewhere than a row's own.
 /// </remarks>
 internal sealed unsafe class Attention
 {
@@ -33,6 +34,11 @@ internal sealed unsafe class Attention
         _head;
     private readonly bool _causal;
     private readonly float _scale;
+    private readonly Row[] _rows;
+
+    // Queries that look at the same keys: `Before` at the beginning of the batch's row, and `Keys` from `First` on,
+    // where each query looks no further than itself if attention is causal.
+    private readonly record struct Row(long Batch, long First, long Count, long Before, long KeyFirst, long Keys);
 
     /// <summary>Keys or values of a block wherever they lie [B, K, S, head]; a head's numbers are neighbours.</summary>
     /// <param name="First">Address.</param>
@@ -41,9 +47,9 @@ internal sealed unsafe class Attention
     /// <param name="Position">Distance of positions.</param>
     public readonly record struct Heads(nint First, nint Row, nint Head, nint Position)
     {
-        /// <summary>One head of one row [S, head].</summary>
-        public Matrix Of(long row, long head) =>
-            new((nint)((float*)First + row * Row + head * Head), Position, 1);
+        /// <summary>One head of one row, from some position on [S - from, head].</summary>
+        public Matrix Of(long row, long head, long from = 0) =>
+            new((nint)((float*)First + row * Row + head * Head + from * Position), Position, 1);
     }
 
     /// <summary>Sizes of a pass.</summary>
@@ -63,13 +69,15 @@ internal sealed unsafe class Attention
     /// <param name="mask">Added to scores, alike for all heads: address and distances of rows and queries; null for
     /// none.</param>
     /// <param name="causal">Whether query i looks at keys 0 .. i alone; then Q = S.</param>
+    /// <param name="packed">Rows that lie end to end in the one row of a causal batch; null for B rows.</param>
     public Attention(
         Sizes sizes,
         float* queries,
         Heads keys,
         Heads values,
         (nint First, nint Row, nint Query)? mask,
-        bool causal
+        bool causal,
+        IReadOnlyList<PackedRows.Segment>? packed = null
     )
     {
         _queries = queries;
@@ -82,6 +90,9 @@ internal sealed unsafe class Attention
             _mask = (float*)m.First;
             (_maskRow, _maskQuery) = (m.Row, m.Query);
         }
+        _rows = packed is null
+            ? [.. Enumerable.Range(0, (int)_batch).Select(b => new Row(b, 0, _count, 0, 0, _all))]
+            : [.. packed.Select(s => new Row(0, s.First, s.Count, s.Before, s.First, s.Count))];
     }
 
     /// <summary>Mixes values.</summary>
@@ -89,23 +100,36 @@ internal sealed unsafe class Attention
     /// <param name="logSums">Logarithm of the sum of exp(score) of each query [B, H, Q].</param>
     public void Forward(float* mixed, float* logSums)
     {
-        var scores = (_space ??= new Workspace()).Of(Together * _all);
-        nint row = _heads * _head;
-        for (long b = 0; b < _batch; b++)
+        var scores = (_space ??= new Workspace()).Of(Together * Most);
+        nint line = _heads * _head;
+        foreach (var row in _rows)
             for (var h = 0; h < _heads; h++)
-                for (long first = 0; first < _count; first += Together)
+                for (long first = 0; first < row.Count; first += Together)
                 {
-                    var (count, seen) = Part(first);
-                    Scores(b, h, first, count, seen, scores);
+                    var (count, seen) = Part(row, first);
+                    var at = row.Batch * _count + row.First + first;
+                    Scores(row, h, first, count, seen, scores);
+                    var sums = logSums + LogSum(row, h) + first;
                     for (nint i = 0; i < count; i++)
-                        logSums[(b * _heads + h) * _count + first + i] = Softmax(scores + i * (nint)seen, seen);
+                        sums[i] = Softmax(scores + i * (nint)seen, seen);
+                    var to = new Matrix((nint)(mixed + at * line + h * _head), line, 1);
+                    if (row.Before > 0)
+                        MatrixProduct.Compute(
+                            count,
+                            _head,
+                            row.Before,
+                            Matrix.Rows(scores, seen),
+                            _values.Of(row.Batch, h / _groups),
+                            to
+                        );
                     MatrixProduct.Compute(
                         count,
                         _head,
-                        seen,
-                        Matrix.Rows(scores, seen),
-                        _values.Of(b, h / _groups),
-                        new Matrix((nint)(mixed + (b * _count + first) * row + h * _head), row, 1)
+                        seen - row.Before,
+                        Matrix.Rows(scores + row.Before, seen),
+                        _values.Of(row.Batch, h / _groups, row.KeyFirst),
+                        to,
+                        add: row.Before > 0
                     );
                 }
     }
@@ -128,79 +152,110 @@ internal sealed unsafe class Attention
         long own
     )
     {
-        var scores = (_space ??= new Workspace()).Of(2 * Together * _all);
-        var slopes = scores + Together * _all;
-        nint row = _heads * _head,
-            kvRow = _heads / _groups * _head;
-        var before = _all - own;
-        for (long b = 0; b < _batch; b++)
+        var scores = (_space ??= new Workspace()).Of(2 * Together * Most);
+        var slopes = scores + Together * Most;
+        nint line = _heads * _head,
+            kvLine = _heads / _groups * _head;
+        foreach (var row in _rows)
             for (var h = 0; h < _heads; h++)
-                for (long first = 0; first < _count; first += Together)
+                for (long first = 0; first < row.Count; first += Together)
                 {
-                    var (count, seen) = Part(first);
-                    var at = (b * _count + first) * row + h * _head;
-                    var (d, q) = (new Matrix((nint)(dMixed + at), row, 1), new Matrix((nint)(_queries + at), row, 1));
-                    Matrix Own(float* of) => new((nint)(of + (b * own) * kvRow + h / _groups * _head), kvRow, 1);
-                    Scores(b, h, first, count, seen, scores);
-                    MatrixProduct.Compute(
-                        count,
-                        seen,
-                        _head,
-                        d,
-                        _values.Of(b, h / _groups).Transposed,
-                        Matrix.Rows(slopes, seen)
-                    );
+                    var (count, seen) = Part(row, first);
+                    var at = (row.Batch * _count + row.First + first) * line + h * _head;
+                    var (d, q) = (new Matrix((nint)(dMixed + at), line, 1), new Matrix((nint)(_queries + at), line, 1));
+                    Scores(row, h, first, count, seen, scores);
+                    ByKeys(row, h, count, seen, d, _values, slopes);
+                    var sums = logSums + LogSum(row, h) + first;
                     for (nint i = 0; i < count; i++)
                         Slopes(
                             scores + i * (nint)seen,
                             slopes + i * (nint)seen,
-                            logSums[(b * _heads + h) * _count + first + i],
-                            Elementwise.Dot(dMixed + at + i * row, mixed + at + i * row, _head),
+                            sums[i],
+                            Elementwise.Dot(dMixed + at + i * line, mixed + at + i * line, _head),
                             seen
                         );
-                    var ownSeen = seen - before;
-                    var (p, s) = (Matrix.Rows(scores + before, seen), Matrix.Rows(slopes + before, seen));
-                    if (ownSeen > 0)
+                    // Keys from `from` on get a gradient, in the place of the first of them.
+                    void Give(long from, long keys, long place)
                     {
-                        MatrixProduct.Compute(ownSeen, _head, count, p.Transposed, d, Own(dValues), add: true);
-                        MatrixProduct.Compute(ownSeen, _head, count, s.Transposed, q, Own(dKeys), add: true);
+                        Matrix To(float* of) => new((nint)(of + place * kvLine + h / _groups * _head), kvLine, 1);
+                        var (p, s) = (Matrix.Rows(scores + from, seen), Matrix.Rows(slopes + from, seen));
+                        if (keys <= 0)
+                            return;
+                        MatrixProduct.Compute(keys, _head, count, p.Transposed, d, To(dValues), add: true);
+                        MatrixProduct.Compute(keys, _head, count, s.Transposed, q, To(dKeys), add: true);
                     }
+                    Give(0, row.Before, row.Batch * own);
+                    var past = row.Before + _all - own;
+                    Give(past, seen - past, row.Batch * own + row.KeyFirst);
+                    var to = new Matrix((nint)(dQueries + at), line, 1);
+                    if (row.Before > 0)
+                        MatrixProduct.Compute(
+                            count,
+                            _head,
+                            row.Before,
+                            Matrix.Rows(slopes, seen),
+                            _keys.Of(row.Batch, h / _groups),
+                            to
+                        );
                     MatrixProduct.Compute(
                         count,
                         _head,
-                        seen,
-                        Matrix.Rows(slopes, seen),
-                        _keys.Of(b, h / _groups),
-                        new Matrix((nint)(dQueries + at), row, 1)
+                        seen - row.Before,
+                        Matrix.Rows(slopes + row.Before, seen),
+                        _keys.Of(row.Batch, h / _groups, row.KeyFirst),
+                        to,
+                        add: row.Before > 0
                     );
                 }
     }
 
+    // Most keys that a query looks at.
+    private long Most => _rows.Max(r => r.Before + r.Keys);
+
+    // Where the sums of a row's queries are in [B, H, Q].
+    private long LogSum(Row row, int h) => (row.Batch * _heads + h) * _count + row.First;
+
     // Queries of a part, and the keys that any of them may see.
-    private (long Count, long Seen) Part(long first)
+    private (long Count, long Seen) Part(Row row, long first)
     {
-        var count = Math.Min(Together, _count - first);
-        return (count, _causal ? first + count : _all);
+        var count = Math.Min(Together, row.Count - first);
+        return (count, row.Before + (_causal ? first + count : row.Keys));
+    }
+
+    // Products of [count, head] with every key or value that is seen [count, seen].
+    private void ByKeys(Row row, int h, long count, long seen, Matrix of, Heads with, float* to)
+    {
+        if (row.Before > 0)
+            MatrixProduct.Compute(
+                count,
+                row.Before,
+                _head,
+                of,
+                with.Of(row.Batch, h / _groups).Transposed,
+                Matrix.Rows(to, seen)
+            );
+        MatrixProduct.Compute(
+            count,
+            seen - row.Before,
+            _head,
+            of,
+            with.Of(row.Batch, h / _groups, row.KeyFirst).Transposed,
+            Matrix.Rows(to + row.Before, seen)
+        );
     }
 
     // Scaled and masked scores [count, seen].
-    private void Scores(long b, int h, long first, long count, long seen, float* scores)
+    private void Scores(Row row, int h, long first, long count, long seen, float* scores)
     {
-        nint row = _heads * _head;
-        MatrixProduct.Compute(
-            count,
-            seen,
-            _head,
-            new Matrix((nint)(_queries + (b * _count + first) * row + h * _head), row, 1),
-            _keys.Of(b, h / _groups).Transposed,
-            Matrix.Rows(scores, seen)
-        );
+        nint line = _heads * _head;
+        var queries = _queries + (row.Batch * _count + row.First + first) * line + h * _head;
+        ByKeys(row, h, count, seen, new Matrix((nint)queries, line, 1), _keys, scores);
         var scale = Vector256.Create(_scale);
         for (nint i = 0; i < count; i++)
         {
             var at = scores + i * (nint)seen;
-            var allowed = _causal ? first + i + 1 : seen;
-            var mask = _mask is null ? null : _mask + b * _maskRow + (first + i) * _maskQuery;
+            var allowed = _causal ? row.Before + first + i + 1 : seen;
+            var mask = _mask is null ? null : _mask + row.Batch * _maskRow + (first + i) * _maskQuery;
             for (long j = 0; j < allowed; j += Lanes.Count)
             {
                 var left = (int)Math.Min(Lanes.Count, allowed - j);

@@ -131,9 +131,75 @@ public sealed class KernelTests
                 new() { AttentionMask = mask },
                 new() { Positions = Positions.From(3) },
                 new() { Positions = Positions.At(tensor(new long[] { 3, 12, 6, 10 })), AttentionMask = mask },
+                new() { Positions = Positions.At(tensor(new long[] { 3, 12, 6, 10 })) },
             }
         )
             Same(model, ids, options);
+    }
+
+    // Rows that begin alike are laid end to end, their beginning once: nobody can tell, but for the time.
+    [Theory]
+    [InlineData(1, 9)]
+    [InlineData(2, 12)]
+    [InlineData(5, 30)]
+    [InlineData(4, 150)] // more queries than are looked at together
+    public void Packed_rows_have_the_bits_of_padded_ones_and_the_librarys_gradients(int rows, int width)
+    {
+        using var model = TinyModels.Lively();
+        using var scope = NewDisposeScope();
+        var draw = new Seed(5).Stream("packed");
+        foreach (var head in new[] { 0, 1, width / 2, width - 1, width })
+        {
+            var ids = zeros(rows, width, ScalarType.Int64);
+            var read = new List<long>();
+            for (var b = 0; b < rows; b++)
+            {
+                for (var t = 0; t < width; t++)
+                    ids[b, t] = t < head ? 3L + t % 40 : 50L + draw.Below(40);
+                // Of each row some positions up to one of its own, of the second none; some of them twice.
+                var last = (int)draw.Below(width);
+                read.AddRange(b == 1 ? [] : [(long)b * width + last, (b * width) + draw.Below(last + 1)]);
+            }
+            var options = new ForwardOptions { Positions = Positions.At(tensor(read.ToArray())) };
+            using (no_grad())
+            {
+                var whole = model.Hidden(ids).reshape(-1, model.Config.HiddenSize);
+                Assert.True(Tensors.SameBits(whole.index_select(0, options.Positions.Chosen!), model.Hidden(ids, options)));
+                var packed = PackedRows.Of(model, ids, options)!.Value.Rows;
+                Assert.InRange(packed.Ids.numel(), 1, rows * width);
+                Assert.Equal(packed.Ids.numel(), packed.Segments.Sum(s => s.Count));
+            }
+            Same(model, ids, options);
+        }
+    }
+
+    [Fact]
+    public void Rows_that_begin_alike_are_computed_once_and_no_further_than_is_read()
+    {
+        using var model = TinyModels.Lively();
+        using var scope = NewDisposeScope();
+        var ids = tensor(
+            new long[,]
+            {
+                { 1, 5, 9, 14, 3, 0, 0 },
+                { 1, 5, 9, 11, 6, 8, 22 },
+                { 1, 5, 9, 11, 7, 8, 22 },
+            }
+        );
+        var options = new ForwardOptions { Positions = Positions.At(tensor(new long[] { 3, 7 + 5, 14 + 1 })) };
+        var (rows, packed) = PackedRows.Of(model, ids, options)!.Value;
+        // The third row is read at its second position alone, so two are what all rows begin with.
+        Assert.Equal(2, rows.Head);
+        Assert.Equal([1, 5, 9, 14, 9, 11, 6, 8], rows.Ids.data<long>().ToArray());
+        Assert.Equal([0, 1, 2, 3, 2, 3, 4, 5], rows.Places);
+        Assert.Equal([3, 7, 1], packed.Positions!.Chosen!.data<long>().ToArray());
+
+        Assert.Null(PackedRows.Of(model, ids, new ForwardOptions()));
+        Assert.Null(PackedRows.Of(model, ids, options with { Tap = new ForwardTap() }));
+        Assert.Null(PackedRows.Of(model, ids, options with { AttentionMask = ones(3, 7) }));
+        Assert.Null(PackedRows.Of(model.OverLibrary(), ids, options));
+        using var windowed = TinyModels.Lively(window: 4);
+        Assert.Null(PackedRows.Of(windowed, ids, options));
     }
 
     [Fact]
