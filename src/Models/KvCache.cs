@@ -5,17 +5,23 @@ namespace EditUnlearn.Models;
 /// <summary>
 /// Keys and values of the positions a generation has passed. Every pass appends its own.
 /// </summary>
+/// <remarks>
+/// Rows may be padded on the left; a position is then counted from its row's first token, so that a row has the angles
+/// it has alone.
+/// </remarks>
 internal sealed class KvCache : Past
 {
     private readonly Tensor[] _keys,
         _values;
+    private int[]? _padding; // columns before each row's first token; null for none
     private int _appended;
 
     /// <summary>Reserves room.</summary>
     /// <param name="model">Gives shapes, device and type.</param>
     /// <param name="batch">B.</param>
     /// <param name="capacity">Positions in all, prompt and generated.</param>
-    public KvCache(CausalLm model, int batch, int capacity)
+    /// <param name="padding">Columns before each row's first token [B]; null for none.</param>
+    public KvCache(CausalLm model, int batch, int capacity, IReadOnlyList<int>? padding = null)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(batch);
@@ -27,6 +33,7 @@ internal sealed class KvCache : Past
                 .DetachFromDisposeScope();
         _keys = [.. Enumerable.Range(0, c.Layers).Select(_ => Room())];
         _values = [.. Enumerable.Range(0, c.Layers).Select(_ => Room())];
+        _padding = padding?.Any(p => p > 0) == true ? [.. padding] : null;
     }
 
     /// <summary>Positions there is room for.</summary>
@@ -45,6 +52,8 @@ internal sealed class KvCache : Past
             Replace(ref _keys[l], rows);
             Replace(ref _values[l], rows);
         }
+        if (_padding is { } padding)
+            _padding = [.. rows.cpu().data<long>().ToArray().Select(r => padding[r])];
     }
 
     /// <inheritdoc/>
@@ -57,6 +66,22 @@ internal sealed class KvCache : Past
     }
 
     internal override int Before => Length;
+
+    internal override (Tensor Cos, Tensor Sin) Angles(ModelConfig config, Tensor h)
+    {
+        if (_padding is not { } padding)
+            return base.Angles(config, h);
+        using var scope = NewDisposeScope();
+        var count = (int)h.shape[1];
+        // Places of padding are below 0 and never looked at: they get the angles of the first.
+        var (cos, sin) = Rope.Angles(config, 0, Before + count, h.device);
+        var places = tensor([
+            .. padding.SelectMany(p => Enumerable.Range(Before - p, count).Select(t => (long)Math.Max(0, t))),
+        ]).to(h.device);
+        Tensor Of(Tensor t) =>
+            t.index_select(0, places).view(padding.Length, 1, count, -1).MoveToOuterDisposeScope();
+        return (Of(cos), Of(Rope.WithSigns(sin)));
+    }
 
     // Writes the new positions of one block and returns all it holds, views [B, K, length, head]. The last block moves
     // Length on.

@@ -91,8 +91,8 @@ internal sealed class PackedRows
         return (Of(places.Cos), Of(places.Sin));
     }
 
-    // The packed position of one of [B * T].
-    private long Of(long position)
+    /// <summary>The packed position of one of [B * T] that is read, or stands before one.</summary>
+    public long Of(long position)
     {
         var (row, place) = Math.DivRem((int)position, _width);
         return place < Head ? place : _starts[row] + place - Head;

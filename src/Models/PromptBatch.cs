@@ -6,12 +6,17 @@ namespace EditUnlearn.Models;
 /// Prompts side by side, padded on the left, with their keys and values cached: first all their columns in one pass,
 /// then one token of each row a pass.
 /// </summary>
+/// <remarks>
+/// Where nobody intervenes the first pass goes over packed rows: what all prompts begin with, a chat template's head,
+/// is computed once.
+/// </remarks>
 internal sealed class PromptBatch : IDisposable
 {
     private readonly CausalLm _model;
     private readonly KvCache _cache;
     private readonly ForwardTap? _tap;
     private readonly Tensor _ids;
+    private readonly IReadOnlyList<IReadOnlyList<int>> _prompts;
     private Tensor? _real;
 
     /// <summary>Lays the prompts out; nothing is run yet.</summary>
@@ -27,7 +32,8 @@ internal sealed class PromptBatch : IDisposable
         _ids = tensor(ids, device: model.Device).DetachFromDisposeScope();
         if (prompts.Any(p => p.Count < Width))
             _real = tensor(real, device: model.Device).DetachFromDisposeScope();
-        _cache = new KvCache(model, prompts.Count, Width + more);
+        _prompts = prompts;
+        _cache = new KvCache(model, prompts.Count, Width + more, [.. prompts.Select(p => Width - p.Count)]);
         _tap = tap?.Begin(LayoutOf(prompts, Width));
     }
 
@@ -63,6 +69,8 @@ internal sealed class PromptBatch : IDisposable
     /// <param name="next">The tokens [B, 1]; null for the prompts.</param>
     public Tensor Pass(Tensor? next)
     {
+        if (next is null && _tap is null && Packed() is { } last)
+            return last;
         var ids = next ?? _ids;
         return _model.Hidden(
             ids,
@@ -74,6 +82,51 @@ internal sealed class PromptBatch : IDisposable
                 Positions = _tap is null ? Positions.From((int)ids.shape[1] - 1) : null,
             }
         );
+    }
+
+    // The last column of all prompts [B, 1, D] from a pass over packed rows; null where rows cannot be packed.
+    private Tensor? Packed()
+    {
+        using var scope = NewDisposeScope();
+        var ids = new long[_prompts.Count, Width];
+        foreach (var (b, prompt) in _prompts.Index())
+            for (var t = 0; t < prompt.Count; t++)
+                ids[b, t] = prompt[t];
+        var last = tensor(_prompts.Select((p, b) => (long)b * Width + p.Count - 1).ToArray(), device: _model.Device);
+        var pass = new ForwardOptions { Positions = Positions.At(last) };
+        if (PackedRows.Of(_model, tensor(ids, device: _model.Device), pass) is not { } packed)
+            return null;
+        // Which packed position each column holds; columns of padding hold the first, and are masked.
+        var columns = tensor([
+            .. _prompts.SelectMany(
+                (p, b) =>
+                    Enumerable
+                        .Range(p.Count - Width, Width)
+                        .Select(t => t < 0 ? 0L : packed.Rows.Of((long)b * Width + t))
+            ),
+        ]);
+        using var filling = new Filling(_cache, columns, _prompts.Count);
+        return _model
+            .Hidden(packed.Rows.Ids, packed.Options with { Past = filling })
+            .unsqueeze(1)
+            .MoveToOuterDisposeScope();
+    }
+
+    // The first pass of a cache: what packed rows have at each position goes where it is looked up later.
+    private sealed class Filling(KvCache cache, Tensor columns, int batch) : Past
+    {
+        internal override (Tensor Keys, Tensor Values) Join(int layer, Tensor keys, Tensor values)
+        {
+            using var scope = NewDisposeScope();
+            _ = cache.Join(layer, Laid(keys), Laid(values));
+            return (keys, values);
+        }
+
+        // From [1, K, N, head] to [B, K, T, head].
+        private Tensor Laid(Tensor t) =>
+            t[0].index_select(1, columns).view(t.shape[1], batch, -1, t.shape[3]).transpose(0, 1);
+
+        protected override void Dispose(bool disposing) { }
     }
 
     /// <summary>Only these rows are left, in this order.</summary>

@@ -48,8 +48,20 @@ static bool BringUpToDate(Checkout checkout, string dotnet, string torch)
 
     Console.Error.WriteLine("eu-stage: sources changed, building");
     var start = new ProcessStartInfo(dotnet) { UseShellExecute = false, RedirectStandardOutput = true };
+    // Analysers judge source and do not change a byte of what is built; `dotnet build` and the gate run them.
     foreach (
-        var a in (string[])["build", checkout.Project, "-c", "Release", "-v", "q", "--nologo", $"-p:Torch={torch}"]
+        var a in (string[])
+            [
+                "build",
+                checkout.Project,
+                "-c",
+                "Release",
+                "-v",
+                "q",
+                "--nologo",
+                $"-p:Torch={torch}",
+                "-p:RunAnalyzers=false",
+            ]
     )
         start.ArgumentList.Add(a);
     // Set by an outer MSBuild (build -t:Repro) for itself; here they would point at the wrong SDK state.

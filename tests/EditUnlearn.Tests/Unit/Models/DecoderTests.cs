@@ -47,6 +47,43 @@ public sealed class DecoderTests
         Assert.Contains(together, g => g.Reason == StopReason.Limit);
     }
 
+    // The states that tokens are chosen from, whoever else is in the batch, and whether a head that prompts share was
+    // computed once or not.
+    [Theory]
+    [InlineData(false, null)]
+    [InlineData(true, null)]
+    [InlineData(false, 4)]
+    public void A_row_of_a_batch_has_the_bits_it_has_alone(bool watched, int? window)
+    {
+        using var model = TinyModels.Lively(window: window);
+        using var scope = NewDisposeScope();
+        using var quiet = no_grad();
+        var tap = watched ? new ForwardTap() : null;
+        int[][] prompts = [[1, 5, 9, 14, 20], [1, 5, 9], [1, 5, 9, 33, 41, 50, 61, 8], [1, 5, 9, 33]];
+        int[][] said = [[7, 8, 9], [31, 32, 33], [14, 15, 16], [3, 4, 5]];
+        using var batch = new PromptBatch(model, prompts, 4, tap);
+        List<Tensor> together = [batch.Pass(null)];
+        together.Add(batch.Pass(Next([0, 1, 2, 3], 0)));
+        batch.Keep([3, 1]);
+        together.Add(batch.Pass(Next([3, 1], 1)));
+        together.Add(batch.Pass(Next([3, 1], 2)));
+        foreach (var (row, kept) in new[] { (0, -1), (1, 1), (2, -1), (3, 0) })
+        {
+            using var alone = new PromptBatch(model, [prompts[row]], 4, tap);
+            for (var step = 0; step < (kept < 0 ? 2 : 4); step++)
+                Assert.True(
+                    Tensors.SameBits(
+                        alone.Pass(step == 0 ? null : Next([row], step - 1))[0, -1],
+                        together[step][step < 2 ? row : kept, -1]
+                    ),
+                    $"row {row}, step {step}"
+                );
+        }
+
+        Tensor Next(int[] rows, int step) =>
+            tensor(rows.Select(r => (long)said[r][step]).ToArray()).unsqueeze(1);
+    }
+
     private static List<int> Uncached(CausalLm model, List<int> prompt, GreedyDecoder.Options options)
     {
         using var quiet = no_grad();
