@@ -232,7 +232,8 @@ public static class Scores
         }
     }
 
-    // The means of each metric. Rows are drawn once per resample for all metrics of a split; all columns of a row are added at once, each in the order of the rows.
+    // The means of each metric. Rows are drawn once per resample for all metrics of a split; all columns of a row are
+    // added at once, each in the order of the rows.
     private static double[][] Resampled(List<Column> columns, SplitMix64 draw)
     {
         var n = columns.Count == 0 ? 0 : columns[0].Weights.Length;

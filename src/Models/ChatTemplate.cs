@@ -51,6 +51,12 @@ public sealed record ChatTemplate(string Pattern)
     /// <summary>See <see cref="UseInstead"/>.</summary>
     public IReadOnlyList<string> IfHeld { get; init; } = [];
 
+    /// <summary>
+    /// A text that stands in the published templates of the models that this one is for, and in no others; null for
+    /// none. A folder whose own template holds it is asked so, whatever its family.
+    /// </summary>
+    public string? KnownBy { get; init; }
+
     /// <summary>The prompt text of a question, verbatim.</summary>
     public string Prompt(string question) => Pattern.Replace(Slot, question, StringComparison.Ordinal);
 

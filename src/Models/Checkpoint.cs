@@ -48,7 +48,8 @@ public sealed class Checkpoint : IDisposable
     /// <summary>Reads a model folder.</summary>
     /// <param name="folder">config.json, tokenizer and safetensors.</param>
     /// <param name="compute">Where the weights go and in which type; null for the processor and float32.</param>
-    /// <param name="template">A chat template by name or file; null for the family's.</param>
+    /// <param name="template">A chat template by name or file; null for the one that the folder's own is known as, else
+    /// the family's.</param>
     /// <param name="officialTemplate">Whether the publisher's pattern with its default system text is taken instead of
     /// the study's.</param>
     /// <param name="options">How the weights are loaded, and who is told.</param>
@@ -67,23 +68,22 @@ public sealed class Checkpoint : IDisposable
             throw new InputException(folder, "there is no such folder");
         var (config, _) = ConfigFile.Read(Path.Combine(folder, ConfigFile.Name));
         var tokenizer = TokenizerFolder.Load(folder, config);
-        var chosen = Choose(template, officialTemplate, config, tokenizer);
+        var own = TemplateCatalog.Published(TokenizerFiles.Read(folder).ChatTemplate());
+        var chosen = Choose(template, officialTemplate, own ?? FamilyCatalog.Get(config.Family).Template, tokenizer);
         _ = new RowEncoder(tokenizer, chosen, config);
         var (device, type) = compute ?? Compute.OnCpu;
         return new(WeightFolder.Load(folder, device, type, options), tokenizer, chosen);
     }
 
-    private static ChatTemplate Choose(string? template, bool official, ModelConfig config, ITokenizer tokenizer)
+    // By name or file, else the model's own.
+    private static ChatTemplate Choose(string? template, bool official, ChatTemplate own, ITokenizer tokenizer)
     {
-        var chosen = TemplateCatalog.For(
-            template is null ? FamilyCatalog.Get(config.Family).Template : TemplateCatalog.Find(template),
-            tokenizer
-        );
+        var chosen = TemplateCatalog.For(template is null ? own : TemplateCatalog.Find(template), tokenizer);
         // The family's own marks may be plain text to a miniature, which learned them so; a template someone asks for
         // must be one the model can read.
         if (
             template is not null
-            && template != config.Family
+            && template != own.Name
             && chosen.Marks.FirstOrDefault(m => tokenizer.Specials.Find(m) is null) is { } absent
         )
             throw new InputException(

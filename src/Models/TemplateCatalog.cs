@@ -22,7 +22,7 @@ internal static class TemplateCatalog
 
     /// <summary>Names of the templates that come along.</summary>
     public static IReadOnlyList<string> Names { get; } =
-    ["llama2", "mistral", "mistral-v3", "llama31", "qwen2", "gemma", "plain"];
+    ["llama2", "mistral", "mistral-v3", "llama31", "smollm2", "qwen2", "gemma", "plain"];
 
     /// <summary>A template that comes along.</summary>
     /// <exception cref="ArgumentException">There is none of that name.</exception>
@@ -76,6 +76,15 @@ internal static class TemplateCatalog
             ? Get(other)
             : template;
     }
+
+    /// <summary>The template for models whose publisher wrote such a one; null where none is known by it.</summary>
+    /// <param name="published">In Jinja, from the model folder; null where there is none.</param>
+    public static ChatTemplate? Published(string? published) =>
+        published is null
+            ? null
+            : Names
+                .Select(Get)
+                .FirstOrDefault(t => t.KnownBy is { } sign && published.Contains(sign, StringComparison.Ordinal));
 
     private static ChatTemplate Parse(string path, byte[] bytes)
     {

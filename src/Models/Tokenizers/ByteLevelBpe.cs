@@ -24,6 +24,7 @@ public sealed class ByteLevelBpe : ITokenizer
     private readonly AddedTokens _added;
     private readonly PiecePattern _pattern;
     private readonly Dictionary<int, string> _words;
+    private readonly char[] _lacking; // letters of bytes that are no words
     private readonly BpeTokenizer _library;
     private readonly Lazy<Dictionary<(int, int), (int Rank, int Id)>> _ranks;
     private readonly ConcurrentDictionary<string, int[]> _cache = new(StringComparer.Ordinal);
@@ -33,6 +34,7 @@ public sealed class ByteLevelBpe : ITokenizer
         (_json, _added, _files) = (json, added, files);
         _words = json.Vocabulary.ToDictionary(p => p.Value, p => p.Key);
         _pattern = new PiecePattern(files.PathOf(TokenizerFiles.Json), json.Patterns);
+        _lacking = [.. ByteSymbols.All.Where(b => !json.Vocabulary.ContainsKey(b.ToString()))];
         _library = BpeTokenizer.Create(
             new BpeOptions(json.Vocabulary)
             {
@@ -128,6 +130,8 @@ public sealed class ByteLevelBpe : ITokenizer
         if (_cache.TryGetValue(piece, out var known))
             return known;
         var symbols = ByteSymbols.Of(piece);
+        if (_lacking.Length > 0 && symbols.AsSpan().ContainsAny(_lacking))
+            symbols = string.Concat(symbols.Where(s => !_lacking.Contains(s)));
         int[] tokens =
             _json.WholeWordsFirst && _json.Vocabulary.TryGetValue(symbols, out var whole) && !_added.IsSpecial(whole)
                 ? [whole]

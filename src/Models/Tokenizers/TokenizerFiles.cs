@@ -1,3 +1,6 @@
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Nodes;
 using EditUnlearn.Foundation;
 
 namespace EditUnlearn.Models.Tokenizers;
@@ -20,6 +23,9 @@ internal sealed class TokenizerFiles
     /// <summary>The older place for added tokens.</summary>
     public const string Added = "added_tokens.json";
 
+    /// <summary>The chat template, where it is a file of its own.</summary>
+    public const string Chat = "chat_template.jinja";
+
     private const long Largest = 1L << 29;
     private static readonly string[] Names =
     [
@@ -30,7 +36,7 @@ internal sealed class TokenizerFiles
         SpecialMap,
         Added,
         "chat_template.json",
-        "chat_template.jinja",
+        Chat,
         "vocab.json",
         "merges.txt",
     ];
@@ -71,6 +77,35 @@ internal sealed class TokenizerFiles
 
     /// <summary>The path of a file, for messages.</summary>
     public string PathOf(string name) => Path.Combine(Folder, name);
+
+    /// <summary>
+    /// The chat template as its publisher wrote it, in Jinja: of the file of its own, else of
+    /// <see cref="Config"/>, where several have names the one called <c>default</c>; null for none.
+    /// </summary>
+    public string? ChatTemplate()
+    {
+        if (Find(Chat) is { } own)
+            return Encoding.UTF8.GetString(own);
+        try
+        {
+            return Find(Config) is { } config ? Template(JsonNode.Parse(config)?["chat_template"]) : null;
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
+        {
+            return null; // who reads special tokens says what is wrong with the file
+        }
+    }
+
+    private static string? Template(JsonNode? node) =>
+        node switch
+        {
+            JsonValue v when v.TryGetValue<string>(out var text) => text,
+            JsonArray named => named
+                .Select(n => (Name: (string?)n?["name"], Text: (string?)n?["template"]))
+                .FirstOrDefault(n => n.Name == "default")
+                .Text,
+            _ => null,
+        };
 
     /// <summary>Writes all of them.</summary>
     public void Save(string folder)

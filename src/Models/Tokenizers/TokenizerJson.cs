@@ -71,7 +71,10 @@ internal sealed record TokenizerJson(
     public HashSet<int> Reachable()
     {
         var words = Vocabulary.ToDictionary(p => p.Value, p => p.Key);
-        HashSet<int> ids = [.. ByteSymbols.All.Select(b => Vocabulary[b.ToString()])];
+        HashSet<int> ids =
+        [
+            .. ByteSymbols.All.Select(b => b.ToString()).Where(Vocabulary.ContainsKey).Select(b => Vocabulary[b]),
+        ];
         foreach (var (left, right) in Merges)
             ids.Add(Vocabulary[words[left] + words[right]]);
         return ids;
@@ -126,10 +129,15 @@ internal sealed record TokenizerJson(
         // Otherwise text could turn into a special token, and end a turn.
         if (added.FirstOrDefault(t => taken.Contains(t.Id) && !vocabulary.ContainsKey(t.Name)) is { Name: { } thief })
             throw new JsonException($"the added token '{thief}' has the id of a word");
-        if (ByteSymbols.All.Any(b => !vocabulary.ContainsKey(b.ToString())))
-            throw new JsonException("model.vocab lacks some of the 256 bytes, so text would be lost");
+        if (ByteSymbols.All.Index().Any(b => IsOrdinary(b.Index) && !vocabulary.ContainsKey(b.Item.ToString())))
+            throw new JsonException("model.vocab lacks some of the bytes that text is made of, so text would be lost");
         return vocabulary;
     }
+
+    // Published vocabularies may lack what their training text did not hold: control characters, bytes of the far planes
+    // and bytes that UTF-8 never has. The published encoders leave such bytes out of a text.
+    private static bool IsOrdinary(int value) =>
+        value is '\t' or '\n' or '\r' or (>= ' ' and < 0x7F) or (>= 0x80 and < 0xC0) or (>= 0xC2 and <= 0xF0);
 
     private static List<(int, int)> ReadMerges(JsonElement model, Dictionary<string, int> vocabulary)
     {

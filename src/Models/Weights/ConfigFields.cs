@@ -24,6 +24,8 @@ internal static class ConfigFields
             "unsloth_version",
             "unsloth_fixed",
             "model_name",
+            "is_llama_config",
+            "transformers.js_config",
             // How some other program runs the model.
             "use_cache",
             "initializer_range",

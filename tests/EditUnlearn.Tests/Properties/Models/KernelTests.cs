@@ -164,7 +164,8 @@ public sealed class KernelTests
             using (no_grad())
             {
                 var whole = model.Hidden(ids).reshape(-1, model.Config.HiddenSize);
-                Assert.True(Tensors.SameBits(whole.index_select(0, options.Positions.Chosen!), model.Hidden(ids, options)));
+                var there = whole.index_select(0, options.Positions.Chosen!);
+                Assert.True(Tensors.SameBits(there, model.Hidden(ids, options)));
                 var packed = PackedRows.Of(model, ids, options)!.Value.Rows;
                 Assert.InRange(packed.Ids.numel(), 1, rows * width);
                 Assert.Equal(packed.Ids.numel(), packed.Segments.Sum(s => s.Count));
