@@ -50,6 +50,36 @@ public static class Splits
         return Chosen(rows, order.Take(size).Select(i => rows[i].Id));
     }
 
+    /// <summary>
+    /// So many questions drawn at random, of every group its share: each group is shuffled by its stream and laid out
+    /// evenly along the order of all, of which a stretch is taken. Larger sets hold the smaller ones.
+    /// </summary>
+    /// <param name="rows">The data.</param>
+    /// <param name="first">Of that order, 0-based.</param>
+    /// <param name="size">Questions to forget.</param>
+    /// <param name="seed">Streams <c>spread/GROUP</c>.</param>
+    /// <exception cref="ArgumentOutOfRangeException">Nothing would be forgotten, nothing kept, or rows are asked for
+    /// that do not exist.</exception>
+    public static IReadOnlyList<SplitRow> Spread(IReadOnlyList<QaRow> rows, int first, int size, Seed seed)
+    {
+        ArgumentNullException.ThrowIfNull(rows);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(size);
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(size, rows.Count);
+        ArgumentOutOfRangeException.ThrowIfNegative(first);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(first + size, rows.Count);
+        var order = rows.GroupBy(r => r.Group, StringComparer.Ordinal)
+            .OrderBy(g => g.Key, StringComparer.Ordinal)
+            .SelectMany(group =>
+            {
+                List<QaRow> shuffled = [.. group];
+                seed.Stream("spread/" + group.Key).Shuffle(shuffled);
+                return shuffled.Select((r, i) => (Row: r, At: (i + 0.5) / shuffled.Count));
+            })
+            .OrderBy(r => r.At)
+            .Select(r => r.Row.Id);
+        return Chosen(rows, order.Skip(first).Take(size));
+    }
+
     /// <summary>All questions of some groups: contracts, or categories.</summary>
     /// <exception cref="InputException">A group does not exist, or nothing would be kept.</exception>
     public static IReadOnlyList<SplitRow> Groups(IReadOnlyList<QaRow> rows, IReadOnlyList<string> groups)

@@ -104,6 +104,43 @@ public static class AnswerCollector
         return [.. questions.Select(Row)];
     }
 
+    /// <summary>Asks all questions and keeps what was said alone: a third of the work.</summary>
+    /// <param name="checkpoint">The model, untouched or with a change of weights applied.</param>
+    /// <param name="questions">In the order of the rows.</param>
+    /// <param name="cell">Model, set and method for the rows.</param>
+    /// <param name="maxNewTokens">Limit of a generation.</param>
+    /// <param name="batchRows">Prompts side by side; no result depends on it.</param>
+    /// <param name="progress">Told how many are done.</param>
+    /// <param name="cancelled">Looked at between batches.</param>
+    /// <returns>Rows without probabilities and ranks: metrics that need them have no value.</returns>
+    public static IReadOnlyList<AnswerRow> Said(
+        Checkpoint checkpoint,
+        IReadOnlyList<Asked> questions,
+        (string Model, string Set, string Method) cell,
+        int maxNewTokens,
+        int batchRows,
+        Action<int>? progress = null,
+        CancellationToken cancelled = default
+    )
+    {
+        ArgumentNullException.ThrowIfNull(checkpoint);
+        ArgumentNullException.ThrowIfNull(questions);
+        var said = GreedyDecoder.Decode(
+            checkpoint.Model,
+            [.. questions.Select(q => checkpoint.Prompt(q.Question))],
+            new GreedyDecoder.Options
+            {
+                MaxNewTokens = maxNewTokens,
+                BatchRows = batchRows,
+                StopIds = checkpoint.StopIds,
+            },
+            progress,
+            cancelled
+        );
+        var orders = Orders(questions);
+        return [.. questions.Select((q, i) => TextOf(q, cell, orders[i], said[i], checkpoint.Decode(said[i].Ids)))];
+    }
+
     // Every pass of one collection goes through the same model with the same tap.
     private sealed record Asking(
         Checkpoint Checkpoint,
@@ -222,21 +259,8 @@ public static class AnswerCollector
     {
         var text = checkpoint.Decode(seen.Generated.Ids);
         var scores = TargetScores.Of(seen.Taught.Take(seen.Target.LabelCount));
-        return new AnswerRow
+        return TextOf(q, cell, seen.Order, seen.Generated, text) with
         {
-            Model = cell.Model,
-            Set = cell.Set,
-            Method = cell.Method,
-            Split = q.Split,
-            Order = seen.Order,
-            Id = q.Id,
-            Question = q.Question,
-            Subject = q.Subject,
-            Answer = q.Answer,
-            Generated = text,
-            NewTokens = seen.Generated.Ids.Count,
-            StopReason = seen.Generated.Reason == StopReason.Limit ? "limit" : "stopToken",
-            Refused = RefusalPatterns.IsRefusal(text, q.Answer),
             TargetIds = [.. Labels(seen.Target)],
             LogProbabilities = [.. scores.LogProbabilities],
             Ranks = [.. scores.Ranks],
@@ -250,6 +274,30 @@ public static class AnswerCollector
             DistractorProbabilities = [.. seen.Distractors],
         };
     }
+
+    private static AnswerRow TextOf(
+        Asked q,
+        (string Model, string Set, string Method) cell,
+        int order,
+        Generated said,
+        string text
+    ) =>
+        new()
+        {
+            Model = cell.Model,
+            Set = cell.Set,
+            Method = cell.Method,
+            Split = q.Split,
+            Order = order,
+            Id = q.Id,
+            Question = q.Question,
+            Subject = q.Subject,
+            Answer = q.Answer,
+            Generated = text,
+            NewTokens = said.Ids.Count,
+            StopReason = said.Reason == StopReason.Limit ? "limit" : "stopToken",
+            Refused = RefusalPatterns.IsRefusal(text, q.Answer),
+        };
 
     private static IEnumerable<int> Labels(TokenRow row) => row.Ids.Skip(row.LabelStart);
 

@@ -73,6 +73,12 @@ public sealed class HubPull : IDisposable
             );
         if (listing.Files.Count == 0)
             throw Nothing(request, leftOut);
+        // What the hub itself says of a file is known before a byte of it is fetched.
+        CheckPins(
+            request,
+            listing.Commit,
+            listing.Files.Where(f => f.Digest.IsSha256).ToDictionary(f => f.Path, f => f.Digest.Hex)
+        );
         var missing = listing.Files.ToDictionary(
             f => f.Path,
             f => _cache.Has(repository, f) ? 0 : f.Bytes - _cache.Partial(repository, f),
@@ -96,6 +102,7 @@ public sealed class HubPull : IDisposable
         CheckDisk(_cache.Root, missing.Values.Sum());
         _observer.Planned(missing.Values.Count(m => m > 0), missing.Values.Sum());
         var hashes = await FetchAsync(repository, listing, cancelled).ConfigureAwait(false);
+        CheckPins(request, listing.Commit, hashes);
         CheckAgainst(pinned, repository, listing, hashes);
         _cache.Remember(repository, request.Revision, listing.Commit);
         var files = listing
@@ -297,6 +304,18 @@ public sealed class HubPull : IDisposable
                 ? file.Length
                 : -1
             : -1;
+
+    private static void CheckPins(PullRequest request, string commit, Dictionary<string, string> hashes)
+    {
+        foreach (var (path, expected) in request.Pins)
+            if (hashes.TryGetValue(path, out var now) && now != expected)
+                throw new DamagedFileException(
+                    $"{request.Repository}/{path}",
+                    $"hashes to {now[..12]}... at commit {commit[..12]}, but {SourceCatalog.FileName} pins "
+                        + $"{expected[..12]}...",
+                    "a commit never changes: do not trust this source"
+                );
+    }
 
     private static void CheckAgainst(
         LockedRepository? pinned,

@@ -17,6 +17,9 @@ public sealed record PullRequest(RepositoryId Repository, string Revision, NameP
 
     /// <summary>The lock file; null for none.</summary>
     public string? LockFile { get; init; }
+
+    /// <summary>SHA-256 of files whose content is known beforehand, by path.</summary>
+    public IReadOnlyDictionary<string, string> Pins { get; init; } = new Dictionary<string, string>();
 }
 
 /// <summary>What became of it.</summary>

@@ -63,6 +63,11 @@ public sealed record SourceCatalog(IReadOnlyList<PullSource> Sources)
                 && (source.Folder is null || RelativeName.Complaint(source.Folder) is not null)
             )
                 Complain("a repository needs a folder inside inputs");
+            foreach (var (file, hash) in source.Pins ?? new Dictionary<string, string>())
+                if (ContentDigest.Parse(hash) is not { IsSha256: true })
+                    Complain($"the pin of {file} is no SHA-256");
+            if (source.Pins is not null && source.Revision is null)
+                Complain("pins hold at one commit, and there is no revision");
             foreach (var file in source.Files ?? [])
             {
                 if (RelativeName.Complaint(file.Path) is { } complaint)
@@ -92,6 +97,7 @@ public sealed record SourceCatalog(IReadOnlyList<PullSource> Sources)
 /// <param name="Folder">Where the repository's files go, below the folder of inputs.</param>
 /// <param name="Files">Single pinned files, where there is no repository.</param>
 /// <param name="Shape">Of a checkpoint, so that its memory can be estimated before it is there.</param>
+/// <param name="Pins">SHA-256 of files of the repository at its revision, by path.</param>
 public sealed record PullSource(
     string Name,
     string Title,
@@ -101,7 +107,8 @@ public sealed record PullSource(
     string? Revision = null,
     string? Folder = null,
     IReadOnlyList<PinnedFile>? Files = null,
-    PublishedShape? Shape = null
+    PublishedShape? Shape = null,
+    IReadOnlyDictionary<string, string>? Pins = null
 );
 
 /// <summary>Shape of a published checkpoint.</summary>

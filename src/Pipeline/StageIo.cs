@@ -15,6 +15,9 @@ public abstract class StageIo
     /// <summary>Element type of weights: <c>float32</c>, <c>bfloat16</c>.</summary>
     public abstract string DType { get; }
 
+    /// <summary>Threads that the stage may keep busy, at most those it declares; no result may depend on it.</summary>
+    public virtual int Threads => 1;
+
     /// <summary>Set when the run is being stopped; long loops look at it.</summary>
     public abstract CancellationToken Cancelled { get; }
 

@@ -26,6 +26,7 @@ public sealed class ApplyStage : Stage<ApplyStage.Params>
     /// <param name="Options">What differs from both.</param>
     /// <param name="SetOptions">What differs from those for the data of this forget set.</param>
     /// <param name="TunedOptions">What differs again for sets of this kind, such as those of merged queries.</param>
+    /// <param name="Targets">What methods that train on answers train on.</param>
     public sealed record Params(
         ulong Seed,
         string Method,
@@ -33,8 +34,19 @@ public sealed class ApplyStage : Stage<ApplyStage.Params>
         string? Family = null,
         JsonObject? Options = null,
         JsonObject? SetOptions = null,
-        JsonObject? TunedOptions = null
+        JsonObject? TunedOptions = null,
+        AnswerTargets Targets = AnswerTargets.Answer
     );
+
+    /// <summary>What is unlearned, and what is held on to.</summary>
+    public enum AnswerTargets
+    {
+        /// <summary>The answer of the data set.</summary>
+        Answer,
+
+        /// <summary>The sentence in which the untouched model gives it (stage <c>known</c>).</summary>
+        Own,
+    }
 
     // Inputs that only some methods are given: each method's file says what it needs.
     private static readonly Dictionary<string, Needs> ByNeed = new(StringComparer.Ordinal)
@@ -58,6 +70,7 @@ public sealed class ApplyStage : Stage<ApplyStage.Params>
                 new("splits"),
                 new("targets"),
                 new(Choices, InputCount.Optional),
+                new(Known, InputCount.Optional),
                 new("requests", InputCount.Optional),
                 new("moments", InputCount.Optional),
                 new("projector", InputCount.Optional),
@@ -90,13 +103,22 @@ public sealed class ApplyStage : Stage<ApplyStage.Params>
     {
         ArgumentNullException.ThrowIfNull(parameters);
         var (_, options) = Bind(parameters, out _)!.Value;
-        return parameters with { Options = MethodCatalog.ToJson(options), SetOptions = null, TunedOptions = null };
+        return parameters with
+        {
+            Options = MethodCatalog.ToJson(options),
+            SetOptions = null,
+            TunedOptions = null,
+            // Editing methods never see an answer.
+            Targets = TrainsOnAnswers(parameters) ? parameters.Targets : AnswerTargets.Answer,
+        };
     }
 
     /// <inheritdoc/>
     protected override bool Uses(Params parameters, string input)
     {
         ArgumentNullException.ThrowIfNull(parameters);
+        if (input == Known)
+            return parameters.Targets == AnswerTargets.Own && TrainsOnAnswers(parameters);
         if (!ByNeed.TryGetValue(input, out var need))
             return true;
         return Bind(parameters, out _) is { } bound && bound.Entry.Needs(bound.Options).HasFlag(need);
@@ -179,7 +201,18 @@ public sealed class ApplyStage : Stage<ApplyStage.Params>
         );
 
     private const string Reference = "reference",
-        Choices = "choices";
+        Choices = "choices",
+        Known = "known";
+
+    private static bool TrainsOnAnswers(Params parameters) =>
+        MethodCatalog.Find(parameters.Method) is { Kind: MethodKind.Unlearning };
+
+    // Every row that a method may train on was answered by the untouched model.
+    private static IReadOnlyList<QaRow> InOwnWords(IReadOnlyList<QaRow> rows, string known)
+    {
+        var said = ParquetTable.Read<KnownRow>(known).ToDictionary(k => k.Id, StringComparer.Ordinal);
+        return [.. rows.Select(q => said.TryGetValue(q.Id, out var row) ? q with { Answer = row.Sentence } : q)];
+    }
 
     // Which of the maps a value stands in: the last that has it is the one in force.
     private static string Written(Params parameters, string path)
@@ -220,16 +253,18 @@ public sealed class ApplyStage : Stage<ApplyStage.Params>
                     $"{entry.Label} is set to use the input '{input}', but that is empty"
                         + "\n  hint: add it under 'in' of this stage in pipeline.yaml"
                 );
+        var own = parameters.Targets == AnswerTargets.Own && TrainsOnAnswers(parameters);
+        IReadOnlyList<QaRow> Worded(IReadOnlyList<QaRow> rows) => own ? InOwnWords(rows, Needed(Known)) : rows;
         var targets = ParquetTable.Read<TargetRow>(io.Input("targets"));
         // A method that does not train on refusals has no such input.
         var drawsAnew =
             entry.Needs(options).HasFlag(Needs.Refusals) && targets.Any(t => t.Source == RefusalList.Source);
         var rows = new MethodRows
         {
-            Forget = forget,
+            Forget = Worded(forget),
             // merged queries in place of single ones
             Requests = io.HasInput("requests") ? ParquetTable.Read<QaRow>(io.Input("requests")) : forget,
-            Retain = Splits.OpenToMethods(data, splits),
+            Retain = Worded(Splits.OpenToMethods(data, splits)),
             Targets = targets.ToDictionary(t => t.Id, t => t.Target, StringComparer.Ordinal),
             Choices = drawsAnew
                 ? RefusalList.Choices(targets, [.. ParquetTable.Read<ChoiceRow>(Needed(Choices)).Select(c => c.Text)])

@@ -58,11 +58,11 @@ public sealed class CheckpointStage : Stage<CheckpointStage.Params>
             throw new InputException(
                 folder,
                 "is not a folder",
-                "models.<model>.folder names a folder with config.json and safetensors"
+                "models.<model>.path names a folder with config.json and safetensors"
             );
         var found = ModelFolder.Look(
             folder,
-            $"dotnet eu-stage pull {parameters.Family}, or set models.{parameters.Family}.folder"
+            "dotnet eu-stage pull fetches what is published, models.<model>.path names a folder of your own"
         );
         if (found.Problems.Count > 0)
             throw new InputException(found.Problems);
@@ -71,7 +71,7 @@ public sealed class CheckpointStage : Stage<CheckpointStage.Params>
             throw new InputException(
                 folder,
                 $"holds a model of the family {config.Family}, but stands for {parameters.Family}",
-                $"set models.{parameters.Family}.folder"
+                "models.<model>.path names the folder, models.<model>.family what it holds"
             );
         var total = found.Files.Sum(f => f.Bytes);
         long done = 0;

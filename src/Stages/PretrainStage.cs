@@ -157,7 +157,7 @@ public sealed class PretrainStage : Stage<PretrainStage.Params>
         var config = ConfigOf(parameters, family, tokenizer.VocabSize);
         // Only for encoding rows: the weights do not exist yet.
         var encoder = new RowEncoder(tokenizer, family.Template, config);
-        var rows = Encoded(encoder, examples);
+        var rows = Encoded(encoder, examples, io.Threads);
         io.Log(
             string.Create(
                 CultureInfo.InvariantCulture,
@@ -173,7 +173,7 @@ public sealed class PretrainStage : Stage<PretrainStage.Params>
             LearningRate = size.LearningRate,
             Warmup = size.Warmup,
             Orthogonal = size.Orthogonal,
-            Threads = Info.Threads,
+            Threads = io.Threads,
         };
         var clock = Stopwatch.StartNew();
         var (model, record) = Pretrainer.Train(
@@ -196,12 +196,16 @@ public sealed class PretrainStage : Stage<PretrainStage.Params>
     internal static Seed Again(Seed seed, int again) =>
         again == 0 ? seed : seed.For(string.Create(CultureInfo.InvariantCulture, $"again/{again}"));
 
-    private List<TokenRow> Encoded(RowEncoder encoder, IReadOnlyList<CorpusExample> examples) =>
+    private static List<TokenRow> Encoded(
+        RowEncoder encoder,
+        IReadOnlyList<CorpusExample> examples,
+        int threads
+    ) =>
         [
             .. examples
                 .AsParallel()
                 .AsOrdered()
-                .WithDegreeOfParallelism(Info.Threads)
+                .WithDegreeOfParallelism(threads)
                 .Select(e => encoder.Row(e.Question, e.Answer)),
         ];
 

@@ -57,14 +57,14 @@ internal sealed class QualityStage : Stage<QualityStage.Params>
         var unknown = Enumerable.Range(0, parameters.Unknown).Select(_ => corpus.Unknown(stream, test: true)).ToList();
         var asked = new Material(facts, taught, unseen, unknown);
         var questions = Questions(asked, corpus);
-        var answers = AnswerCollector.Collect(
+        var answers = AnswerCollector.Said(
             checkpoint,
             questions,
             ("", "quality", MethodNames.Untouched),
             parameters.MaxNewTokens,
             64,
-            progress: done => io.Progress(done, 2 * questions.Count),
-            cancelled: io.Cancelled
+            done => io.Progress(done, questions.Count),
+            io.Cancelled
         );
         var means = Scores.Means(Scores.Of(answers, new Scores.Run("quality")), new Seed(parameters.Seed));
         ParquetTable.Write(io.Output("answers.parquet"), [.. answers]);

@@ -36,6 +36,7 @@ internal sealed class ReportStage : Stage<ReportStage.Params>
                 new("cases"),
                 new("further-cases", InputCount.Many),
                 new("claims"),
+                new("known", InputCount.Optional),
                 new("ratings", InputCount.Optional),
                 .. FigureCatalog.Names.Select(n => new StageInput(n)),
             ],
@@ -59,13 +60,14 @@ internal sealed class ReportStage : Stage<ReportStage.Params>
             "tables",
             "claims",
             "cases",
+            .. io.HasInput("known") ? ["known"] : Array.Empty<string>(),
             .. io.HasInput("ratings") ? ["ratings"] : Array.Empty<string>(),
             .. io.HasInput("paper-profile") ? ["paper-profile"] : Array.Empty<string>(),
         ];
         var source = ReportDocument.Latex(
             parameters.Title,
             Captions.Warning(parameters.Kind),
-            // Where nobody was asked there is no table of ratings.
+            // Where nobody was asked there is no table of ratings, where nothing was dropped none of that.
             inputs.SelectMany(Read).Where(t => t.Length > 0),
             [
                 .. FigureCatalog.Names.Select(n => new ReportDocument.Picture(

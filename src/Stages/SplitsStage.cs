@@ -14,10 +14,10 @@ internal sealed class SplitsStage : Stage<SplitsStage.Params>
 {
     /// <summary>Parameters.</summary>
     /// <param name="Size">Questions to forget; for groups and files as many as they hold, and then left out.</param>
-    /// <param name="First">Of <c>prefix</c>: the first of them; 0 in the study, elsewhere for tuning on questions
-    /// outside every forget set.</param>
+    /// <param name="First">Of <c>prefix</c> and <c>spread</c>: the first of them; 0 in the study, elsewhere for tuning
+    /// on questions outside every forget set. A number below 0 counts from the end.</param>
     /// <param name="Mode">How they are chosen.</param>
-    /// <param name="Seed">Of <c>random</c>, and of the draw of unseen questions.</param>
+    /// <param name="Seed">Of <c>random</c> and <c>spread</c>, and of the draw of unseen questions.</param>
     /// <param name="Groups">Of <c>group</c>: contracts (<c>A_B</c>) or categories.</param>
     /// <param name="Unseen">Share of the kept questions that no method may look at; these alone are the split
     /// <c>retain</c>, which tables and claims score. 0 is the paper's reading: methods train on what is scored.</param>
@@ -39,6 +39,11 @@ internal sealed class SplitsStage : Stage<SplitsStage.Params>
         /// <summary>So many, drawn by the seed; larger sets hold the smaller ones.</summary>
         Random,
 
+        /// <summary>
+        /// So many, drawn by the seed, of every category its share; larger sets hold the smaller ones.
+        /// </summary>
+        Spread,
+
         /// <summary>All of some groups.</summary>
         Group,
 
@@ -50,7 +55,7 @@ internal sealed class SplitsStage : Stage<SplitsStage.Params>
     public override StageInfo Info { get; } =
         new("splits", 1, "which questions are forgotten")
         {
-            Inputs = [new("data"), new("ids", InputCount.Optional)],
+            Inputs = [new("data"), new("known", InputCount.Optional), new("ids", InputCount.Optional)],
             Outputs = ["splits.parquet"],
         };
 
@@ -58,7 +63,8 @@ internal sealed class SplitsStage : Stage<SplitsStage.Params>
     protected override IEnumerable<ParameterProblem> Check(Params parameters)
     {
         ArgumentNullException.ThrowIfNull(parameters);
-        var counted = parameters.Mode is SplitMode.Prefix or SplitMode.Random;
+        var ordered = parameters.Mode is SplitMode.Prefix or SplitMode.Spread;
+        var counted = ordered || parameters.Mode == SplitMode.Random;
         if (counted && parameters.Size is null)
             yield return new ParameterProblem("size", "is missing");
         if (!counted && parameters.Size is not null)
@@ -69,10 +75,13 @@ internal sealed class SplitsStage : Stage<SplitsStage.Params>
             );
         if (parameters.Size < 1)
             yield return new ParameterProblem("size", "must be at least 1");
-        if (parameters.First < 0)
-            yield return new ParameterProblem("first", "must be at least 0");
-        if (parameters.First > 0 && parameters.Mode != SplitMode.Prefix)
-            yield return new ParameterProblem("first", "has a meaning in mode prefix only");
+        if (ordered && parameters.First < 0 && parameters.First + parameters.Size > 0)
+            yield return new ParameterProblem(
+                "first",
+                $"is {parameters.First}, from where there are not {parameters.Size} questions to the end"
+            );
+        if (parameters.First != 0 && !ordered)
+            yield return new ParameterProblem("first", "has a meaning in modes prefix and spread only");
         if (parameters.Mode == SplitMode.Group && parameters.Groups is not { Count: > 0 })
             yield return new ParameterProblem("groups", "is missing or empty", "for example groups: [A_B, A_C]");
         if (parameters.Mode != SplitMode.Group && parameters.Groups is not null)
@@ -90,11 +99,13 @@ internal sealed class SplitsStage : Stage<SplitsStage.Params>
     {
         ArgumentNullException.ThrowIfNull(parameters);
         ArgumentNullException.ThrowIfNull(io);
-        var rows = ParquetTable.Read<QaRow>(io.Input("data"));
-        if (parameters.Size >= rows.Count || parameters.First + parameters.Size > rows.Count)
+        var rows = Known(io);
+        var first = parameters.First < 0 ? rows.Count + parameters.First : parameters.First;
+        if (parameters.Size >= rows.Count || first < 0 || first + parameters.Size > rows.Count)
             throw new StageFailedException(
-                $"{parameters.Size} questions from {parameters.First} on cannot be forgotten out of {rows.Count}: "
-                    + "they must exist, and at least one must be kept"
+                $"{parameters.Size} questions from {parameters.First} on cannot be forgotten out of {rows.Count}"
+                    + (io.HasInput("known") ? " that the model knows" : "")
+                    + ": they must exist, and at least one must be kept"
             );
         if (parameters.Mode == SplitMode.File && !io.HasInput("ids"))
             throw new StageFailedException(
@@ -104,13 +115,29 @@ internal sealed class SplitsStage : Stage<SplitsStage.Params>
         var splits = parameters.Mode switch
         {
             SplitMode.Random => Splits.Random(rows, parameters.Size!.Value, seed),
+            SplitMode.Spread => Splits.Spread(rows, first, parameters.Size!.Value, seed),
             SplitMode.Group => Splits.Groups(rows, parameters.Groups!),
             SplitMode.File => Splits.Listed(rows, TextLines.Read(io.Input("ids")), io.Input("ids")),
-            _ => Splits.Range(rows, parameters.First, parameters.Size!.Value),
+            _ => Splits.Range(rows, first, parameters.Size!.Value),
         };
         splits = Splits.SetApart(rows, splits, parameters.Unseen, seed);
         ParquetTable.Write(io.Output("splits.parquet"), [.. splits]);
         foreach (var split in splits.CountBy(s => s.Split))
             io.Metric("rows." + split.Key, split.Value);
+    }
+
+    // Questions that the model does not know are in no split: they can neither be forgotten nor kept.
+    private static IReadOnlyList<QaRow> Known(StageIo io)
+    {
+        var rows = ParquetTable.Read<QaRow>(io.Input("data"));
+        if (!io.HasInput("known"))
+            return rows;
+        var known = ParquetTable
+            .Read<KnownRow>(io.Input("known"))
+            .Where(k => k.Known)
+            .Select(k => k.Id)
+            .ToHashSet(StringComparer.Ordinal);
+        io.Metric("rows.unknown", rows.Count - known.Count);
+        return [.. rows.Where(r => known.Contains(r.Id))];
     }
 }

@@ -65,6 +65,10 @@ internal sealed record ReportParams(
 /// <summary>What the report stages share: checks, scope, numbers.</summary>
 internal static class ReportInputs
 {
+    /// <summary>What models are called in print.</summary>
+    public static StudyScope Labels { get; } =
+        new() { ModelLabels = FamilyCatalog.All.ToDictionary(f => f.Name, f => f.Label, StringComparer.Ordinal) };
+
     public static IEnumerable<ParameterProblem> Check(ReportParams p)
     {
         if (MetricProfile.All.All(x => x.Name != p.Profile))
@@ -115,7 +119,7 @@ internal static class ReportInputs
                 ]),
                 .. Variants(p, scores),
             ],
-            ModelLabels = FamilyCatalog.All.ToDictionary(f => f.Name, f => f.Label, StringComparer.Ordinal),
+            ModelLabels = Labels.ModelLabels,
         };
     }
 

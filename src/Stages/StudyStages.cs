@@ -14,6 +14,7 @@ public static class StudyStages
             [
                 new DataStage(),
                 new RephraseStage(),
+                new KnownStage(),
                 new SplitsStage(),
                 new TargetsStage(),
                 new MergeStage(),
@@ -31,6 +32,7 @@ public static class StudyStages
                 new ForgetQualityTableStage(),
                 new FirstTableStage(),
                 new TablesStage(),
+                new KnownTableStage(),
                 new RatingsStage(),
                 new FiguresStage(),
                 new CasesStage(),

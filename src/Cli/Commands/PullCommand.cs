@@ -69,6 +69,10 @@ internal sealed class PullCommand(Stopping stopping)
                 DryRun = dryRun,
                 Update = update,
                 LockFile = root is null ? null : Path.Combine(root, PullLock.FileName),
+                Pins =
+                    source?.Pins is { } pins && (revision is null || revision == source.Revision)
+                        ? pins
+                        : new Dictionary<string, string>(),
             };
             Print(
                 await reporter.WatchAsync(() => hub.RunAsync(request, stopping.Token)).ConfigureAwait(false),

@@ -12,8 +12,14 @@ public readonly record struct RouteReading(double Distance, double Threshold, bo
 /// <summary>
 /// Runs prompts up to one block and reads something off its memory: each alone, or in the batches that decide together.
 /// </summary>
+/// <remarks>
+/// In our kernels a row of a batch without padding has the bits that it has alone, so prompts of like length share a
+/// pass there and are still read one by one; the library is asked for each by itself.
+/// </remarks>
 internal static class MemoryProbe
 {
+    private const int RowsAtOnce = 64;
+
     /// <summary>Reads something of every prompt.</summary>
     /// <param name="model">The model without a tap.</param>
     /// <param name="layer">The block.</param>
@@ -35,7 +41,7 @@ internal static class MemoryProbe
         ArgumentNullException.ThrowIfNull(prompts);
         using var quiet = inference_mode();
         var found = new T[prompts.Count];
-        foreach (var batch in Company.Of(prompts.Count, together ?? 1, i => groups?[i] ?? ""))
+        foreach (var batch in Batches(model, prompts, together, groups))
         {
             using var scope = NewDisposeScope();
             List<IReadOnlyList<int>> rows = [.. batch.Select(i => prompts[i])];
@@ -49,7 +55,13 @@ internal static class MemoryProbe
                 new ForwardOptions
                 {
                     AttentionMask = rows.Any(r => r.Count < width) ? tensor(real, device: model.Device) : null,
-                    Tap = new Reader(layer, (key, value) => seen = read(key, value, PromptBatch.LayoutOf(rows, width))),
+                    Tap = new Reader(
+                        layer,
+                        (key, value) =>
+                            seen = together is null
+                                ? [.. rows.SelectMany((row, b) => read(Row(key, b), Row(value, b), Alone(row)))]
+                                : read(key, value, PromptBatch.LayoutOf(rows, width))
+                    ),
                 }
             );
             foreach (var (i, reading) in batch.Zip(seen))
@@ -57,6 +69,21 @@ internal static class MemoryProbe
         }
         return found;
     }
+
+    private static IEnumerable<int[]> Batches(
+        CausalLm model,
+        IReadOnlyList<IReadOnlyList<int>> prompts,
+        int? together,
+        IReadOnlyList<string>? groups
+    ) =>
+        together is { } rows ? Company.Of(prompts.Count, rows, i => groups?[i] ?? "")
+        : model.TakesKernels(null, null)
+            ? Enumerable.Range(0, prompts.Count).GroupBy(i => prompts[i].Count).SelectMany(g => g.Chunk(RowsAtOnce))
+        : Enumerable.Range(0, prompts.Count).Select(i => new[] { i });
+
+    private static Tensor Row(Tensor t, int row) => t.narrow(0, row, 1);
+
+    private static BatchLayout Alone(IReadOnlyList<int> row) => PromptBatch.LayoutOf([row], row.Count);
 
     private sealed class Reader(int block, Action<Tensor, Tensor> read) : ForwardTap
     {

@@ -142,10 +142,10 @@ public sealed class Scheduler(
                         .ThenByDescending(r => chain[r.Cell.Id])
                         .ToList()
             )
-                if (Fits(next.Cell, work.Running.Values, options.Jobs))
+                if (ThreadsFor(next, work, soon, options.Jobs) is > 0 and var threads)
                 {
                     work.Ready.Remove(next);
-                    work.Running.Add(RunCellAsync(next, options, cancelled), next.Cell);
+                    work.Running.Add(RunCellAsync(next, threads, options, cancelled), (next, threads));
                 }
             if (work.Running.Count == 0)
                 break;
@@ -164,6 +164,14 @@ public sealed class Scheduler(
                 Settle(work, outcome);
                 if (outcome.Outcome == Outcome.Failed && !options.KeepGoing)
                     stopped = true;
+                // Cells that are the same work under another name waited for it.
+                var twins = work.Ready.Where(r => r.Key == key && !options.Force.Contains(r.Cell.Id)).ToList();
+                if (twins.Count > 0 && store.Find(key) is { } made)
+                    foreach (var twin in twins)
+                    {
+                        work.Ready.Remove(twin);
+                        Settle(work, Adopt(twin, made));
+                    }
             }
             Sift(work, options);
         }
@@ -189,7 +197,8 @@ public sealed class Scheduler(
 
         public List<KeyedCell> Ready { get; } = [];
 
-        public Dictionary<Task<(CellOutcome Outcome, string Key)>, Cell> Running { get; } = [];
+        public Dictionary<Task<(CellOutcome Outcome, string Key)>, (KeyedCell Keyed, int Threads)> Running { get; } =
+            [];
 
         public HashSet<CellId> Lost { get; } = [];
     }
@@ -236,15 +245,27 @@ public sealed class Scheduler(
         }
     }
 
-    // Whether a cell may start beside those that run: by its threads, and one at a time on an accelerator.
-    private bool Fits(Cell cell, IReadOnlyCollection<Cell> running, int jobs)
+    // How many threads a cell may start with beside those that run; 0 where it has to wait: for threads, for the
+    // accelerator, which one at a time has, or for the same work under another name. Two cells with a thread each get
+    // more done than one with two (docs/performance.md), so threads are joined only where nothing else can use them, or
+    // where somebody waits for the cell.
+    private int ThreadsFor(KeyedCell keyed, Work work, HashSet<CellId> soon, int jobs)
     {
-        var (info, busy) = (cell.Stage.Info, running.Sum(c => Math.Min(c.Stage.Info.Threads, jobs)));
-        if (running.Count > 0 && busy + Math.Min(info.Threads, jobs) > jobs)
-            return false;
-        return info.Resource != Resource.Accelerator
-            || plan.Device == DeviceNames.Cpu
-            || running.All(c => c.Stage.Info.Resource != Resource.Accelerator);
+        var (info, running) = (keyed.Cell.Stage.Info, work.Running.Values);
+        if (running.Any(r => r.Keyed.Key == keyed.Key))
+            return 0;
+        if (
+            info.Resource == Resource.Accelerator
+            && plan.Device != DeviceNames.Cpu
+            && running.Any(r => r.Keyed.Cell.Stage.Info.Resource == Resource.Accelerator)
+        )
+            return 0;
+        var free = Math.Max(0, jobs - running.Sum(r => r.Threads));
+        var wanted = Math.Min(info.Threads, jobs);
+        if (soon.Contains(keyed.Cell.Id))
+            return running.Count == 0 || free >= wanted ? wanted : 0;
+        var others = work.Ready.Count(r => !ReferenceEquals(r, keyed));
+        return Math.Min(wanted, Math.Max(free - others, Math.Min(free, 1)));
     }
 
     // What the chosen cells read but are not to run themselves.
@@ -304,6 +325,7 @@ public sealed class Scheduler(
 
     private async Task<(CellOutcome Outcome, string Key)> RunCellAsync(
         KeyedCell keyed,
+        int threads,
         RunOptions options,
         CancellationToken cancelled
     )
@@ -316,7 +338,11 @@ public sealed class Scheduler(
         {
             var scratch = store.ScratchFolder(keyed.Key);
             var staging = Path.Combine(store.Folder, "scratch", $"{keyed.Key}.{Environment.ProcessId}.out");
-            var job = Job(keyed, staging, scratch); // before the first await: reads what the loop writes
+            // Before the first await: reads what the loop writes.
+            var job = Job(keyed, staging, scratch) with
+            {
+                Threads = threads,
+            };
             using var held = await store
                 .LockAsync(keyed.Key, holder => observer.Waiting(id, holder), cancelled)
                 .ConfigureAwait(false);
@@ -333,7 +359,7 @@ public sealed class Scheduler(
                 await log.WriteLineAsync($"# {reason}").ConfigureAwait(false);
             var result = await runner.RunAsync(job, m => Tell(id, log, m), cancelled).ConfigureAwait(false);
             clock.Stop();
-            var manifest = Manifest(keyed, started, clock.Elapsed.TotalSeconds, result, options);
+            var manifest = Manifest((keyed, threads), started, clock.Elapsed.TotalSeconds, result, options);
             var differs = store.Publish(staging, manifest);
             Files.DeleteFolder(scratch);
             return (
@@ -436,8 +462,15 @@ public sealed class Scheduler(
         return Path.GetFullPath(file.Path, plan.Root);
     }
 
-    private Manifest Manifest(KeyedCell keyed, DateTime started, double seconds, StageResult result, RunOptions options)
+    private Manifest Manifest(
+        (KeyedCell Keyed, int Threads) ran,
+        DateTime started,
+        double seconds,
+        StageResult result,
+        RunOptions options
+    )
     {
+        var (keyed, threads) = ran;
         var info = keyed.Cell.Stage.Info;
         var onDevice = info.Resource == Resource.Accelerator;
         (string? Commit, bool? Dirty) git;
@@ -459,7 +492,7 @@ public sealed class Scheduler(
             Device = onDevice ? plan.Device : null,
             DType = onDevice ? plan.DType : null,
             Numerics = onDevice ? plan.Numerics : null,
-            Threads = info.Threads,
+            Threads = threads,
             Seed =
                 keyed.Cell.ParametersJson["seed"] is { } seed
                 && ulong.TryParse(seed.ToString(), CultureInfo.InvariantCulture, out var s)

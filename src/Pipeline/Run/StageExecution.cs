@@ -43,6 +43,8 @@ internal static class StageExecution
 
         public override string DType => job.DType;
 
+        public override int Threads => job.Threads;
+
         public override CancellationToken Cancelled => cancelled;
 
         public override string Scratch => job.Scratch;

@@ -12,6 +12,7 @@ namespace EditUnlearn.Pipeline;
 /// <param name="Scratch">Survives a killed attempt.</param>
 /// <param name="Device">For tensors.</param>
 /// <param name="DType">For weights.</param>
+/// <param name="Threads">That the stage may keep busy; no result depends on it.</param>
 public sealed record StageJob(
     string Stage,
     string Cell,
@@ -21,7 +22,8 @@ public sealed record StageJob(
     string Staging,
     string Scratch,
     string Device,
-    string DType
+    string DType,
+    int Threads = 1
 );
 
 /// <summary>One artifact behind an input.</summary>

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Numerics;
 using EditUnlearn.Foundation;
 
 namespace EditUnlearn.Reports.Claims;
@@ -30,7 +31,7 @@ public sealed class PairedResamples
     private readonly Seed _seed;
     private readonly Dictionary<ScoreKey, List<Run>> _runs;
     private readonly Dictionary<ScoreKey, double[]> _means = [];
-    private readonly Dictionary<string, ushort[][]> _questions = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, float[]> _questions = new(StringComparer.Ordinal);
     private readonly Dictionary<string, int[][]> _seeds = new(StringComparer.Ordinal);
 
     /// <summary>Takes the rows of all runs, each place in the order of its questions.</summary>
@@ -68,40 +69,41 @@ public sealed class PairedResamples
         return _means[place] = [.. Enumerable.Range(0, Count).Select(b => drawn[b].Average(s => ofRuns[s][b]))];
     }
 
+    // All resamples at once, each adding its questions in their order.
     private double[] Means(Run run)
     {
         var plain = run.Values.Sum() / run.Weights.Sum();
         var draws = Questions(run);
-        return
-        [
-            .. draws.Select(times =>
+        var (sums, weights) = (new double[Count], new double[Count]);
+        var width = Vector<double>.Count;
+        for (var i = 0; i < run.Values.Length; i++)
+        {
+            var (value, weight) = (new Vector<double>(run.Values[i]), new Vector<double>(run.Weights[i]));
+            for (var b = 0; b < Count; b += 2 * width)
             {
-                double sum = 0,
-                    weight = 0;
-                for (var i = 0; i < times.Length; i++)
-                {
-                    sum += times[i] * run.Values[i];
-                    weight += times[i] * run.Weights[i];
-                }
-                return weight > 0 ? sum / weight : plain;
-            }),
-        ];
+                Vector.Widen(new Vector<float>(draws, (i * Count) + b), out var early, out var late);
+                Add(sums, b, early * value);
+                Add(sums, b + width, late * value);
+                Add(weights, b, early * weight);
+                Add(weights, b + width, late * weight);
+            }
+        }
+        return [.. sums.Zip(weights, (sum, weight) => weight > 0 ? sum / weight : plain)];
+
+        static void Add(double[] to, int at, Vector<double> what) => (new Vector<double>(to, at) + what).CopyTo(to, at);
     }
 
-    // How often each question of a list is drawn, in each resample.
-    private ushort[][] Questions(Run run)
+    // How often each question of a list is drawn, in each resample [questions, Count].
+    private float[] Questions(Run run)
     {
         if (_questions.TryGetValue(run.Questions, out var known))
             return known;
         var stream = _seed.Stream("questions/" + run.Questions);
         var n = run.Values.Length;
-        var draws = new ushort[Count][];
+        var draws = new float[n * Count];
         for (var b = 0; b < Count; b++)
-        {
-            draws[b] = new ushort[n];
             for (var i = 0; i < n; i++)
-                draws[b][stream.Below(n)]++;
-        }
+                draws[(stream.Below(n) * Count) + b]++;
         return _questions[run.Questions] = draws;
     }
 
