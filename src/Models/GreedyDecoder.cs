@@ -23,6 +23,9 @@ public static class GreedyDecoder
         /// <summary>Prompts decoded side by side.</summary>
         public int BatchRows { get; init; } = 64;
 
+        /// <summary>Batches decoded at the same time, each on a thread; no result depends on it.</summary>
+        public int Threads { get; init; } = 1;
+
         /// <summary>
         /// Intervention in every pass; what it decides for a row at the prompt it may keep while the row is decoded.
         /// </summary>
@@ -59,19 +62,38 @@ public static class GreedyDecoder
         using var held = model.Hold();
         options = options with { Tap = options.Tap?.Settle(model, prompts) };
         var finished = 0;
-        foreach (var batch in Batches(prompts, options))
+        var told = new Lock();
+        void Finish(int[] batch)
         {
-            cancelled.ThrowIfCancellationRequested();
             DecodeBatch(model, prompts, batch, stop, options, results);
-            done?.Invoke(finished += batch.Length);
+            lock (told)
+                done?.Invoke(finished += batch.Length);
         }
+        var batches = Batches(prompts, options).ToList();
+        if (options.Threads > 1)
+            Parallel.ForEach(
+                // The longest first: a batch at the end that all wait for should be a short one.
+                batches.AsEnumerable().Reverse(),
+                new ParallelOptions { MaxDegreeOfParallelism = options.Threads, CancellationToken = cancelled },
+                Finish
+            );
+        else
+            foreach (var batch in batches)
+            {
+                cancelled.ThrowIfCancellationRequested();
+                Finish(batch);
+            }
         return results;
     }
 
     private static IEnumerable<int[]> Batches(IReadOnlyList<IReadOnlyList<int>> prompts, Options options) =>
         options.Tap?.BatchRows is { } together
             ? Company.Of(prompts.Count, together, i => options.Groups?[i] ?? "")
-            : Enumerable.Range(0, prompts.Count).OrderBy(i => prompts[i].Count).Chunk(options.BatchRows);
+            : Enumerable.Range(0, prompts.Count).OrderBy(i => prompts[i].Count).Chunk(RowsOf(prompts.Count, options));
+
+    // Every thread has its part of a few prompts too.
+    private static int RowsOf(int prompts, Options options) =>
+        Math.Clamp((prompts + options.Threads - 1) / Math.Max(1, options.Threads), 1, options.BatchRows);
 
     private static void DecodeBatch(
         CausalLm model,

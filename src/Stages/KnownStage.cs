@@ -28,6 +28,7 @@ internal sealed class KnownStage : Stage<KnownStage.Params>
             Inputs = [new("model"), new("data")],
             Outputs = ["known.parquet"],
             Resource = Resource.Accelerator,
+            Threads = 2,
         };
 
     /// <inheritdoc/>
@@ -55,6 +56,7 @@ internal sealed class KnownStage : Stage<KnownStage.Params>
                 MaxNewTokens = parameters.MaxNewTokens,
                 BatchRows = BatchRows,
                 StopIds = checkpoint.StopIds,
+                Threads = io.Threads,
             },
             done => io.Progress(done, data.Count),
             io.Cancelled

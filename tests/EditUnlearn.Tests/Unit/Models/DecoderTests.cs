@@ -37,9 +37,13 @@ public sealed class DecoderTests
         var options = new GreedyDecoder.Options { MaxNewTokens = 12, StopIds = [7, 8, 9, 10, 11, 12] };
         var together = GreedyDecoder.Decode(model, prompts, options);
         var byThree = GreedyDecoder.Decode(model, prompts, options with { BatchRows = 3 });
+        var told = new List<int>();
+        var threaded = GreedyDecoder.Decode(model, prompts, options with { Threads = 3, BatchRows = 4 }, told.Add);
+        Assert.Equal((prompts.Count, 4), (told[^1], told.Count));
         for (var i = 0; i < prompts.Count; i++)
         {
             Assert.Equal(together[i].Ids, byThree[i].Ids);
+            Assert.Equal(together[i].Ids, threaded[i].Ids);
             Assert.Equal(together[i].Reason, byThree[i].Reason);
             Assert.Equal(Uncached(model, prompts[i], options), together[i].Ids);
         }
