@@ -70,6 +70,16 @@ internal static unsafe class Lanes
             StorePart(v, to, count);
     }
 
+    /// <summary>Adds some numbers to as many others.</summary>
+    public static void Add(float* from, float* to, long count)
+    {
+        for (long i = 0; i < count; i += Count)
+        {
+            var left = (int)Math.Min(Count, count - i);
+            Store(Load(to + i, left) + Load(from + i, left), to + i, left);
+        }
+    }
+
     /// <summary>The largest of some numbers; at least one.</summary>
     public static float Max(float* x, long count)
     {
