@@ -15,6 +15,9 @@ namespace EditUnlearn.Models.Training;
 /// </remarks>
 public sealed class FlatParameters : IDisposable
 {
+    // Squares that are added up in float32.
+    private const long NormElements = 1 << 16;
+
     private readonly Dictionary<string, Tensor> _views = new(StringComparer.Ordinal);
     private readonly Tensor[] _gradientViews;
     private readonly bool _ownsWeights;
@@ -124,11 +127,28 @@ public sealed class FlatParameters : IDisposable
     }
 
     /// <summary>The L2 norm of the whole gradient, as a number that may be infinite or NaN.</summary>
+    /// <remarks>
+    /// In blocks: over the 135 million weights of a small real model one float32 sum of squares lost a hundredth.
+    /// </remarks>
     public double GradientNorm()
     {
         using var quiet = no_grad();
-        using var norm = Gradient.norm();
-        return norm.ToDouble();
+        var count = Gradient.numel();
+        if (count <= NormElements)
+            return NormOf(0, count);
+        var squares = 0.0;
+        for (long at = 0; at < count; at += NormElements)
+        {
+            var norm = NormOf(at, Math.Min(NormElements, count - at));
+            squares += norm * norm;
+        }
+        return Math.Sqrt(squares);
+
+        double NormOf(long first, long length)
+        {
+            using var scope = NewDisposeScope();
+            return Gradient.narrow(0, first, length).norm().ToDouble();
+        }
     }
 
     /// <summary>Scales the gradient so that its L2 norm is at most <paramref name="maxNorm"/>.</summary>
