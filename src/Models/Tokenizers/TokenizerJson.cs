@@ -134,8 +134,8 @@ internal sealed record TokenizerJson(
         return vocabulary;
     }
 
-    // Published vocabularies may lack what their training text did not hold: control characters, bytes of the far planes
-    // and bytes that UTF-8 never has. The published encoders leave such bytes out of a text.
+    // Published vocabularies may lack what their training text did not hold: control characters, bytes of the far
+    // planes and bytes that UTF-8 never has. The published encoders leave such bytes out of a text.
     private static bool IsOrdinary(int value) =>
         value is '\t' or '\n' or '\r' or (>= ' ' and < 0x7F) or (>= 0x80 and < 0xC0) or (>= 0xC2 and <= 0xF0);
 
