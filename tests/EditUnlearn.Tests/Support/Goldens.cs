@@ -32,12 +32,14 @@ public static class Goldens
             ? null
             : $"{Checkout.NameOf(Checkout.Goldens)} does not hold {path} (set EU_GOLDENS to a folder that does)";
 
-    /// <summary>Files and folders that a path stands for.</summary>
-    public static IEnumerable<string> Files(string folder, string path)
-    {
-        var at = Path.Combine(folder, Path.GetDirectoryName(path) ?? "");
-        return Directory.Exists(at) ? Directory.EnumerateFileSystemEntries(at, Path.GetFileName(path)) : [];
-    }
+    /// <summary>Files and folders that a path stands for; its parts may hold <c>*</c>.</summary>
+    public static IEnumerable<string> Files(string folder, string path) =>
+        path.Split('/', StringSplitOptions.RemoveEmptyEntries)
+            .Aggregate(
+                (IEnumerable<string>)[folder],
+                (found, part) =>
+                    found.Where(Directory.Exists).SelectMany(f => Directory.EnumerateFileSystemEntries(f, part))
+            );
 
     /// <summary>A file of JSON.</summary>
     public static JsonElement Json(params string[] parts) =>

@@ -50,15 +50,51 @@ public sealed class ProgramFactAttribute : FactAttribute
     /// <param name="programs">File names, all needed.</param>
     public ProgramFactAttribute(params string[] programs)
     {
-        var folders = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator);
-        var absent = programs.Where(p => !folders.Any(f => File.Exists(Path.Combine(f, p)))).ToArray();
+        var absent = programs.Where(p => Programs.Find(p) is null).ToArray();
         if (absent.Length > 0)
             Skip = $"not installed: {string.Join(", ", absent)}";
     }
 }
 
+/// <summary>A fact that compares a real model with reference values of it.</summary>
+[AttributeUsage(AttributeTargets.Method)]
+public sealed class RealModelFactAttribute : FactAttribute, IReadsGoldens
+{
+    /// <param name="values">Files below the golden folder; parts of the path may hold <c>*</c>.</param>
+    public RealModelFactAttribute(string values) =>
+        (Needs, Skip) = (Missing.Part(values), Goldens.Missing(values) ?? RealModels.Missing());
+
+    /// <inheritdoc/>
+    public string Needs { get; }
+}
+
+/// <summary>A theory that compares a real model with reference values of it.</summary>
+[AttributeUsage(AttributeTargets.Method)]
+public sealed class RealModelTheoryAttribute : TheoryAttribute, IReadsGoldens
+{
+    /// <param name="values">Files below the golden folder; parts of the path may hold <c>*</c>.</param>
+    public RealModelTheoryAttribute(string values) =>
+        (Needs, Skip) = (Missing.Part(values), Goldens.Missing(values) ?? RealModels.Missing());
+
+    /// <inheritdoc/>
+    public string Needs { get; }
+}
+
+internal static class Programs
+{
+    /// <summary>The path of a program on the search path; null for none.</summary>
+    public static string? Find(string name) =>
+        (Environment.GetEnvironmentVariable("PATH") ?? "")
+            .Split(Path.PathSeparator)
+            .Select(f => Path.Combine(f, name))
+            .FirstOrDefault(File.Exists);
+}
+
 internal static class Missing
 {
+    // A folder either holds the values of the real model or does not.
+    public static string Part(string values) => values[..(values.IndexOf("real/", StringComparison.Ordinal) + 4)];
+
     public static string? Reason(string path, string variable) =>
         Path.Exists(path) ? null : $"absent: {path} (set {variable} to the folder that holds it)";
 }

@@ -171,7 +171,7 @@ public sealed class GraceGoldenTests
         }
     }
 
-    private static Grace.Options Options(JsonElement manifest, int layer, LabelOrder order)
+    internal static Grace.Options Options(JsonElement manifest, int layer, LabelOrder order)
     {
         var h = manifest.GetProperty("hparams");
         return new Grace.Options

@@ -380,7 +380,7 @@ public sealed class GradientGoldenTests
     private static CausalLm Other(string file, CausalLm like) =>
         CausalLm.Create(like.Config, SafetensorsFile.Open(Path.Combine(Folder, file)).ReadAll());
 
-    private static IReadOnlyList<TokenRow> Rows(SafetensorsFile file, string name)
+    internal static IReadOnlyList<TokenRow> Rows(SafetensorsFile file, string name)
     {
         using var scope = NewDisposeScope();
         var (ids, labels) = (file.Read(name + ".input_ids"), file.Read(name + ".labels"));

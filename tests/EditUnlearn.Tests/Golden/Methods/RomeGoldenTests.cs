@@ -79,7 +79,7 @@ public sealed class RomeGoldenTests
             [layer] = golden.Entries.ContainsKey("C") ? golden.Read("C") : EditGoldens.Moments.Read($"layer{layer}.C"),
         };
 
-    private static void ValueAgrees(
+    internal static void ValueAgrees(
         string name,
         SafetensorsFile golden,
         CausalLm model,

@@ -16,6 +16,9 @@ internal sealed class SpreadGolden(
     string update
 )
 {
+    /// <summary>Bound of the keys of the first layer, which no update has reached.</summary>
+    public double FirstKeys { get; init; } = 1e-5;
+
     public SpreadWatch Watch(Tensor zs, Action<SpreadStep, int>? more = null, Action<int, Tensor>? keysAfter = null)
     {
         var (taken, layers) = (new Dictionary<int, int>(), 0);
@@ -24,6 +27,8 @@ internal sealed class SpreadGolden(
             Gradient = (e, delta, gradient) =>
             {
                 var step = taken[e] = taken.GetValueOrDefault(e, -1) + 1;
+                if (!golden.Entries.ContainsKey($"edit{e}.grad"))
+                    return;
                 if (step > 0)
                     Tensors.Near(
                         golden.Read($"edit{e}.delta_before_step")[step],
@@ -43,7 +48,8 @@ internal sealed class SpreadGolden(
                 Assert.Equal(zs.shape[1], values.Count);
                 for (var e = 0; e < values.Count; e++)
                 {
-                    Assert.Equal(golden.Read($"edit{e}.grad").shape[0], taken[e] + 1);
+                    // One evaluation more than updates; of some edits the gradients are left out.
+                    Assert.Equal(golden.Entries[$"edit{e}.losses"].Shape[0], taken[e] + 2);
                     Tensors.Near(golden.Read($"edit{e}.target_init"), values[e].Initial, 1e-5, $"{name} edit {e} v0");
                     Tensors.Near(zs.select(1, e), values[e].Value, bound("zs"), $"{name} edit {e} z");
                     EditGoldens.SameLosses(golden.Read($"edit{e}.losses"), values[e].Losses, steps, $"{name} edit {e}");
@@ -51,7 +57,7 @@ internal sealed class SpreadGolden(
             },
             Step = step =>
             {
-                StepAgrees(step, layers == 0 ? 1e-5 : 1e-4);
+                StepAgrees(step, layers == 0 ? FirstKeys : bound($"layer{step.Layer}.K"));
                 more?.Invoke(step, layers++);
             },
             KeysAfter = keysAfter,
@@ -65,15 +71,16 @@ internal sealed class SpreadGolden(
         Tensors.Near(
             golden.Read($"layer{step.Layer}.targets"),
             step.Residual,
-            bound("zs"),
+            Math.Max(bound("zs"), bound($"layer{step.Layer}.targets")),
             $"{name} residual {step.Layer}"
         );
-        Tensors.Near(
-            golden.Read($"layer{step.Layer}.{update}"),
-            matmul(step.Share, step.Factor.t()),
-            bound($"layer{step.Layer}.{update}"),
-            $"{name} update {step.Layer}"
-        );
+        if (golden.Entries.ContainsKey($"layer{step.Layer}.{update}"))
+            Tensors.Near(
+                golden.Read($"layer{step.Layer}.{update}"),
+                matmul(step.Share, step.Factor.t()),
+                bound($"layer{step.Layer}.{update}"),
+                $"{name} update {step.Layer}"
+            );
     }
 
     public void WeightsAndLogits(CausalLm model, IReadOnlyList<int> layers, JsonElement common)

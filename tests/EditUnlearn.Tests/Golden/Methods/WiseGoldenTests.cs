@@ -210,7 +210,7 @@ public sealed class WiseGoldenTests
         Tensors.Near(golden.Read("slerp_0.5"), MergeOperators.Slerp(origin, tensors[0], 0.5), 1e-6, "slerp");
     }
 
-    private static void Losses(SafetensorsFile golden, string name, IReadOnlyList<double> actual)
+    internal static void Losses(SafetensorsFile golden, string name, IReadOnlyList<double> actual)
     {
         var expected = golden.Read(name).data<float>().ToArray();
         Assert.Equal(expected.Length, actual.Count);
@@ -221,7 +221,7 @@ public sealed class WiseGoldenTests
             );
     }
 
-    private static Wise.Options Options(JsonElement manifest)
+    internal static Wise.Options Options(JsonElement manifest)
     {
         var h = manifest.GetProperty("hparams");
         return new Wise.Options
