@@ -117,8 +117,8 @@ public sealed class CausalLm : IDisposable
     }
 
     /// <summary>
-    /// Says that no weight changes until the result is disposed of: what products need of them is then prepared once.
-    /// Holding what is held already is fine.
+    /// Says that no weight changes until the result is disposed of, but those that <see cref="Changed"/> is told of:
+    /// what products need of them is then prepared once. Holding what is held already is fine.
     /// </summary>
     public IDisposable Hold()
     {
@@ -129,6 +129,9 @@ public sealed class CausalLm : IDisposable
         }
         return new Holding(this);
     }
+
+    /// <summary>Says that a weight was written on while the model is held.</summary>
+    public void Changed(string name) => _held?.Forget(name);
 
     /// <summary>The weight as products of one direction read it, where it is held; null otherwise.</summary>
     internal PackedMatrix? Packed(string name, ForwardOptions? options, bool back) =>

@@ -21,6 +21,7 @@ internal class EditSession : IDisposable
     private readonly Dictionary<string, Tensor> _masters;
     private readonly Dictionary<int, List<(Tensor Left, Tensor Right)>> _updates;
     private readonly Dictionary<int, double> _norms;
+    private readonly IDisposable _held;
 
     /// <summary>Opens a session.</summary>
     /// <param name="model">Only read; must not change until disposal.</param>
@@ -42,6 +43,7 @@ internal class EditSession : IDisposable
                 StringComparer.Ordinal
             )
         );
+        _held = Model.Hold();
         _updates = layers.ToDictionary(l => l, _ => new List<(Tensor, Tensor)>());
         _norms = layers.ToDictionary(l => l, l => Norm(Unedited(l)));
     }
@@ -71,6 +73,7 @@ internal class EditSession : IDisposable
         using var scope = NewDisposeScope();
         var weight = Model.Weight(CausalLm.DownProjName(layer)); // the master
         weight.add_(matmul(left, right.t()).to(weight.device).to(weight.dtype));
+        Model.Changed(CausalLm.DownProjName(layer));
         Tensor Kept(Tensor t) => t.to(weight.device).to(ScalarType.Float32).clone().DetachFromDisposeScope();
         _updates[layer].Add((Kept(left), Kept(right)));
         var drift = Norm(weight - Unedited(layer).to(weight.dtype)) / _norms[layer];
@@ -130,6 +133,7 @@ internal class EditSession : IDisposable
     {
         if (!disposing)
             return;
+        _held.Dispose();
         foreach (var master in _masters.Values)
             master.Dispose();
         foreach (var (left, right) in _updates.Values.SelectMany(u => u))

@@ -8,8 +8,9 @@ namespace EditUnlearn.Models.Kernels;
 /// </summary>
 internal sealed class HeldWeights : IDisposable
 {
-    // Of all packed copies together; what does not fit is packed anew in every product.
-    private const long MostBytes = 256L << 20;
+    // Of all packed copies together; what does not fit is packed anew in every product. Both directions of a model of
+    // 135 million weights fit.
+    private const long MostBytes = 1100L << 20;
 
     private readonly Dictionary<(string Name, bool Back), PackedMatrix> _packed = [];
     private long _bytes;
@@ -33,6 +34,18 @@ internal sealed class HeldWeights : IDisposable
             _bytes += bytes;
             return _packed[(name, back)] = Linear.Pack(weight, back);
         }
+    }
+
+    /// <summary>A weight has changed: its copies are made anew when they are asked for.</summary>
+    public void Forget(string name)
+    {
+        lock (_packed)
+            foreach (var back in (bool[])[false, true])
+                if (_packed.Remove((name, back), out var old))
+                {
+                    _bytes -= old.Panels.Inner * old.Panels.Columns * sizeof(float);
+                    old.Dispose();
+                }
     }
 
     /// <inheritdoc/>

@@ -134,6 +134,7 @@ public sealed class Scheduler(
         {
             planner ??= clock.Elapsed.TotalMilliseconds;
             stopped |= cancelled.IsCancellationRequested;
+            var waited = false; // whether a cell that somebody waits for has to wait for threads: others leave them
             foreach (
                 var next in stopped
                     ? []
@@ -142,11 +143,18 @@ public sealed class Scheduler(
                         .ThenByDescending(r => chain[r.Cell.Id])
                         .ToList()
             )
-                if (ThreadsFor(next, work, soon, options.Jobs) is > 0 and var threads)
+            {
+                var isSoon = soon.Contains(next.Cell.Id);
+                if (waited && !isSoon)
+                    break;
+                if (ThreadsFor(next, work, isSoon, options.Jobs) is > 0 and var threads)
                 {
                     work.Ready.Remove(next);
                     work.Running.Add(RunCellAsync(next, threads, options, cancelled), (next, threads));
                 }
+                else
+                    waited |= isSoon && next.Cell.Stage.Info.Threads > 1;
+            }
             if (work.Running.Count == 0)
                 break;
             var settled = _settled.Select(s => s.Cell).ToHashSet();
@@ -249,7 +257,7 @@ public sealed class Scheduler(
     // accelerator, which one at a time has, or for the same work under another name. Two cells with a thread each get
     // more done than one with two (docs/performance.md), so threads are joined only where nothing else can use them, or
     // where somebody waits for the cell.
-    private int ThreadsFor(KeyedCell keyed, Work work, HashSet<CellId> soon, int jobs)
+    private int ThreadsFor(KeyedCell keyed, Work work, bool soon, int jobs)
     {
         var (info, running) = (keyed.Cell.Stage.Info, work.Running.Values);
         if (running.Any(r => r.Keyed.Key == keyed.Key))
@@ -262,7 +270,7 @@ public sealed class Scheduler(
             return 0;
         var free = Math.Max(0, jobs - running.Sum(r => r.Threads));
         var wanted = Math.Min(info.Threads, jobs);
-        if (soon.Contains(keyed.Cell.Id))
+        if (soon)
             return running.Count == 0 || free >= wanted ? wanted : 0;
         var others = work.Ready.Count(r => !ReferenceEquals(r, keyed));
         return Math.Min(wanted, Math.Max(free - others, Math.Min(free, 1)));
