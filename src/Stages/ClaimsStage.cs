@@ -26,6 +26,7 @@ internal sealed class ClaimsStage : Stage<ReportParams>
                 new("ratings", InputCount.Optional),
             ],
             Outputs = ["claims.tex", "claims.md", "claims.txt", "claims.json"],
+            Threads = 2,
         };
 
     /// <inheritdoc/>

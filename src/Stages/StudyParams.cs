@@ -162,12 +162,12 @@ internal static class ReportInputs
         var profile = MetricProfile.All.First(x => x.Name == p.Profile);
         var columns = profile.Columns.ToDictionary(c => c.Value, c => c.Key, StringComparer.Ordinal);
         var splits = io.Inputs("rows")
-            .SelectMany(i =>
-                ParquetTable
-                    .Read<ScoreRow>(i.Path)
-                    .Where(r => columns.ContainsKey(r.Metric))
-                    .GroupBy(r => (r.Model, r.Seed, r.Set, r.Method, r.Split, r.Metric))
-            );
+            .AsParallel()
+            .AsOrdered()
+            .WithDegreeOfParallelism(io.Threads)
+            .Select(i => ParquetTable.Read<ScoreRow>(i.Path).Where(r => columns.ContainsKey(r.Metric)).ToList())
+            .AsSequential()
+            .SelectMany(rows => rows.GroupBy(r => (r.Model, r.Seed, r.Set, r.Method, r.Split, r.Metric)));
         foreach (var split in splits)
         {
             var (model, seed, set, method, name, metric) = split.Key;

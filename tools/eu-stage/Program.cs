@@ -48,7 +48,7 @@ static bool BringUpToDate(Checkout checkout, string dotnet, string torch)
 
     Console.Error.WriteLine("eu-stage: sources changed, building");
     var start = new ProcessStartInfo(dotnet) { UseShellExecute = false, RedirectStandardOutput = true };
-    // Analysers judge source and do not change a byte of what is built; `dotnet build` and the gate run them.
+    // Analysers and documentation do not change a byte of what is built; `dotnet build` and the gate have both.
     foreach (
         var a in (string[])
             [
@@ -61,9 +61,13 @@ static bool BringUpToDate(Checkout checkout, string dotnet, string torch)
                 "--nologo",
                 $"-p:Torch={torch}",
                 "-p:RunAnalyzers=false",
+                "-p:GenerateDocumentationFile=false",
             ]
     )
         start.ArgumentList.Add(a);
+    // `dotnet build -t:Repro` has just restored the solution, in the flavour that restores everywhere.
+    if (Environment.GetEnvironmentVariable("EU_STAGE_RESTORED") == "1" && torch == "cpu")
+        start.ArgumentList.Add("--no-restore");
     // Set by an outer MSBuild (build -t:Repro) for itself; here they would point at the wrong SDK state.
     foreach (
         var name in (string[])
