@@ -99,7 +99,10 @@ public sealed class StudyCommandTests
         Assert.Contains("3 results, ", tool.Run("cache", "verify").Out, StringComparison.Ordinal);
 
         var explained = tool.Run(["explain", "splits", .. smoke, "--set", "forget-sets.facts-4.size=2"]);
-        Assert.Equal("splits[llama2,facts-4]: parameter size 3 -> 2 (--set forget-sets.facts-4.size=2)\n", explained.Out);
+        Assert.Equal(
+            "splits[llama2,facts-4]: parameter size 3 -> 2 (--set forget-sets.facts-4.size=2)\n",
+            explained.Out
+        );
         var json = JsonNode.Parse(
             tool.Run([
                 "explain",
@@ -131,7 +134,8 @@ public sealed class StudyCommandTests
 
         Assert.Contains("0 results would go", tool.Run("cache", "gc", "--dry-run").Out, StringComparison.Ordinal);
         // splits that no profile asks for
-        Assert.Contains("splits[llama2,facts-4]", tool.Run("cache", "gc", "--keep-days", "0").Out, StringComparison.Ordinal);
+        var cleaned = tool.Run("cache", "gc", "--keep-days", "0").Out;
+        Assert.Contains("splits[llama2,facts-4]", cleaned, StringComparison.Ordinal);
         var gone = JsonNode.Parse(tool.Run("cache", "gc", "--keep-days", "0", "--everything", "--json").Out)!;
         Assert.Equal((1, 0), (gone["removed"]!.AsArray().Count, (int)gone["kept"]!));
         Assert.False(Path.Exists(tool["artifacts/data/facts"]));
@@ -144,7 +148,12 @@ public sealed class StudyCommandTests
     [InlineData("splits", "repro", "spl")]
     [InlineData("splits,splits[", "repro", "splits")]
     [InlineData("data[facts]", "repro", "--profile", "smoke", "data[f")]
-    [InlineData("elements,mini,mini-oracle,mini-seeds,mini-untuned,paper,rehearsal,small,small-quick,smoke", "repro", "--profile", "")]
+    [InlineData(
+        "elements,mini,mini-oracle,mini-seeds,mini-untuned,paper,rehearsal,small,small-quick,smoke",
+        "repro",
+        "--profile",
+        ""
+    )]
     [InlineData("--downstream,--dry-run", "repro", "--d")]
     [InlineData("gc,ls,verify", "cache", "")]
     [InlineData("--exclude-flagged", "study", "import", "--exc")]
