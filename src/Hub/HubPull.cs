@@ -73,12 +73,7 @@ public sealed class HubPull : IDisposable
             );
         if (listing.Files.Count == 0)
             throw Nothing(request, leftOut);
-        // What the hub itself says of a file is known before a byte of it is fetched.
-        CheckPins(
-            request,
-            listing.Commit,
-            listing.Files.Where(f => f.Digest.IsSha256).ToDictionary(f => f.Path, f => f.Digest.Hex)
-        );
+        CheckPins(request, listing);
         var missing = listing.Files.ToDictionary(
             f => f.Path,
             f => _cache.Has(repository, f) ? 0 : f.Bytes - _cache.Partial(repository, f),
@@ -304,6 +299,14 @@ public sealed class HubPull : IDisposable
                 ? file.Length
                 : -1
             : -1;
+
+    // What the hub itself says of a file is known before a byte of it is fetched.
+    private static void CheckPins(PullRequest request, RepositoryListing listing) =>
+        CheckPins(
+            request,
+            listing.Commit,
+            listing.Files.Where(f => f.Digest.IsSha256).ToDictionary(f => f.Path, f => f.Digest.Hex)
+        );
 
     private static void CheckPins(PullRequest request, string commit, Dictionary<string, string> hashes)
     {

@@ -119,6 +119,7 @@ public sealed record PullSource(
 /// <param name="KvHeads">K.</param>
 /// <param name="Vocabulary">V.</param>
 /// <param name="Bytes">Of one stored value.</param>
+/// <param name="Tied">Whether the output map is the embedding itself.</param>
 public sealed record PublishedShape(
     int Width,
     int MlpWidth,
@@ -126,7 +127,8 @@ public sealed record PublishedShape(
     int Heads,
     int KvHeads,
     int Vocabulary,
-    int Bytes
+    int Bytes,
+    bool Tied = false
 );
 
 /// <summary>A published file of which every byte is known.</summary>

@@ -54,15 +54,16 @@ public sealed class CheckpointStage : Stage<CheckpointStage.Params>
         ArgumentNullException.ThrowIfNull(parameters);
         ArgumentNullException.ThrowIfNull(io);
         var folder = io.Input("folder");
+        var model = io.Cell.Axis("model") ?? parameters.Family;
         if (!Directory.Exists(folder))
             throw new InputException(
                 folder,
                 "is not a folder",
-                "models.<model>.path names a folder with config.json and safetensors"
+                $"models.{model}.path names a folder with config.json and safetensors"
             );
         var found = ModelFolder.Look(
             folder,
-            "dotnet eu-stage pull fetches what is published, models.<model>.path names a folder of your own"
+            $"dotnet eu-stage pull {model}, or set models.{model}.path"
         );
         if (found.Problems.Count > 0)
             throw new InputException(found.Problems);
@@ -71,7 +72,7 @@ public sealed class CheckpointStage : Stage<CheckpointStage.Params>
             throw new InputException(
                 folder,
                 $"holds a model of the family {config.Family}, but stands for {parameters.Family}",
-                "models.<model>.path names the folder, models.<model>.family what it holds"
+                $"models.{model}.path names the folder, models.{model}.family what it holds"
             );
         var total = found.Files.Sum(f => f.Bytes);
         long done = 0;

@@ -24,6 +24,7 @@ public static class StageMemory
         {
             AnswerStage.Params p => MemoryModel.Answers(config, typeBytes, p.MaxNewTokens),
             QualityStage.Params p => MemoryModel.Answers(config, typeBytes, p.MaxNewTokens),
+            KnownStage.Params p => MemoryModel.Answers(config, typeBytes, p.MaxNewTokens),
             TargetsStage.Params { From: TargetsStage.RefusalSource.Model } => MemoryModel.Answers(
                 config,
                 typeBytes,

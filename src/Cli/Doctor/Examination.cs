@@ -252,6 +252,7 @@ internal sealed class Examination(Plan plan, MachineFacts machine, SourceCatalog
             Heads = s.Heads,
             KvHeads = s.KvHeads,
             HeadDim = s.Width / s.Heads,
+            TieWordEmbeddings = s.Tied,
         };
 
     private void Advise(string problem, string command) => _advice.Add(new Advice(problem, command));

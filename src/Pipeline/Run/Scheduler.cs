@@ -134,27 +134,8 @@ public sealed class Scheduler(
         {
             planner ??= clock.Elapsed.TotalMilliseconds;
             stopped |= cancelled.IsCancellationRequested;
-            var waited = false; // whether a cell that somebody waits for has to wait for threads: others leave them
-            foreach (
-                var next in stopped
-                    ? []
-                    : work
-                        .Ready.OrderByDescending(r => soon.Contains(r.Cell.Id))
-                        .ThenByDescending(r => chain[r.Cell.Id])
-                        .ToList()
-            )
-            {
-                var isSoon = soon.Contains(next.Cell.Id);
-                if (waited && !isSoon)
-                    break;
-                if (ThreadsFor(next, work, isSoon, options.Jobs) is > 0 and var threads)
-                {
-                    work.Ready.Remove(next);
-                    work.Running.Add(RunCellAsync(next, threads, options, cancelled), (next, threads));
-                }
-                else
-                    waited |= isSoon && next.Cell.Stage.Info.Threads > 1;
-            }
+            if (!stopped)
+                Start(work, (chain, soon), options, cancelled);
             if (work.Running.Count == 0)
                 break;
             var settled = _settled.Select(s => s.Cell).ToHashSet();
@@ -172,20 +153,57 @@ public sealed class Scheduler(
                 Settle(work, outcome);
                 if (outcome.Outcome == Outcome.Failed && !options.KeepGoing)
                     stopped = true;
-                // Cells that are the same work under another name waited for it.
-                var twins = work.Ready.Where(r => r.Key == key && !options.Force.Contains(r.Cell.Id)).ToList();
-                if (twins.Count > 0 && store.Find(key) is { } made)
-                    foreach (var twin in twins)
-                    {
-                        work.Ready.Remove(twin);
-                        Settle(work, Adopt(twin, made));
-                    }
+                AdoptTwins(work, key, options);
             }
             Sift(work, options);
         }
         foreach (var cell in work.Ready.Select(r => r.Cell).Concat(work.Waiting))
             Settle(work, new CellOutcome(cell.Id, Outcome.NotRun, 0, ["the run was stopped"]));
         return new RunResult(_settled, planner ?? clock.Elapsed.TotalMilliseconds);
+    }
+
+    // Starts what may start, the most urgent first.
+    private void Start(
+        Work work,
+        (IReadOnlyDictionary<CellId, double> Chain, HashSet<CellId> Soon) urgency,
+        RunOptions options,
+        CancellationToken cancelled
+    )
+    {
+        var waited = false; // whether a cell that somebody waits for has to wait for threads: others leave them
+        foreach (
+            var next in work
+                .Ready.OrderByDescending(r => urgency.Soon.Contains(r.Cell.Id))
+                .ThenByDescending(r => urgency.Chain[r.Cell.Id])
+                .ToList()
+        )
+        {
+            var isSoon = urgency.Soon.Contains(next.Cell.Id);
+            if (waited && !isSoon)
+                break;
+            if (ThreadsFor(next, work, isSoon, options.Jobs) is > 0 and var threads)
+            {
+                work.Ready.Remove(next);
+                work.Running.Add(RunCellAsync(next, threads, options, cancelled), (next, threads));
+            }
+            else
+            {
+                waited |= isSoon && next.Cell.Stage.Info.Threads > 1;
+            }
+        }
+    }
+
+    // Cells that are the same work under another name waited for it.
+    private void AdoptTwins(Work work, string key, RunOptions options)
+    {
+        var twins = work.Ready.Where(r => r.Key == key && !options.Force.Contains(r.Cell.Id)).ToList();
+        if (twins.Count == 0 || store.Find(key) is not { } made)
+            return;
+        foreach (var twin in twins)
+        {
+            work.Ready.Remove(twin);
+            Settle(work, Adopt(twin, made));
+        }
     }
 
     // What somebody wants to see soon, with all that it reads.

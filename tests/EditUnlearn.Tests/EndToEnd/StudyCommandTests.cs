@@ -117,11 +117,7 @@ public sealed class StudyCommandTests
         Assert.Equal(("upToDate", "stale"), ((string)json[0]!["state"]!, (string)json[1]!["state"]!));
         Assert.Equal("size", (string)json[1]!["reasons"]![0]!["change"]!["name"]!);
 
-        var file = tool["artifacts/data/facts/questions.parquet"];
-        if (!OperatingSystem.IsWindows())
-            File.SetUnixFileMode(file, UnixFileMode.UserRead | UnixFileMode.UserWrite);
-        using (var stream = new FileStream(file, FileMode.Open, FileAccess.ReadWrite))
-            stream.WriteByte(0);
+        Damage(tool["artifacts/data/facts/questions.parquet"]);
         var verify = tool.Run("cache", "verify");
         Assert.Equal(5, verify.ExitCode);
         Assert.Contains(
@@ -137,9 +133,17 @@ public sealed class StudyCommandTests
         var cleaned = tool.Run("cache", "gc", "--keep-days", "0").Out;
         Assert.Contains("splits[llama2,facts-4]", cleaned, StringComparison.Ordinal);
         var gone = JsonNode.Parse(tool.Run("cache", "gc", "--keep-days", "0", "--everything", "--json").Out)!;
-        Assert.Equal((1, 0), (gone["removed"]!.AsArray().Count, (int)gone["kept"]!));
+        Assert.Equal((2, 0), (gone["removed"]!.AsArray().Count, (int)gone["kept"]!));
         Assert.False(Path.Exists(tool["artifacts/data/facts"]));
         Assert.Equal(["data[facts]", "splits[llama2,facts-4]"], tool.Repro(["splits", .. all]).Ran);
+    }
+
+    private static void Damage(string file)
+    {
+        if (!OperatingSystem.IsWindows())
+            File.SetUnixFileMode(file, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        using var stream = new FileStream(file, FileMode.Open, FileAccess.ReadWrite);
+        stream.WriteByte(0);
     }
 
     [Theory]

@@ -12,6 +12,7 @@ public sealed class SeedAxisTests
     private static readonly string[] Reports =
     [
         "first-table",
+        "known-table",
         "ratings",
         "tables",
         "tables-paper",
@@ -50,6 +51,8 @@ public sealed class SeedAxisTests
         {
             if (cell.Parameters is ScoreStage.Params score)
                 Assert.Equal((17ul, 18ul, cell.Id.Axis("model")![..^3]), (score.Seed, score.ModelSeed, score.Repeats));
+            else if (cell.Id.Stage == "splits") // the questions of the study
+                Assert.Equal(0, (int)cell.ParametersJson["seed"]!);
             else if (cell.ParametersJson["seed"] is { } seed)
                 Assert.Equal(18, (int)seed);
         }
