@@ -4,6 +4,7 @@ using BenchmarkDotNet.Jobs;
 using BenchmarkDotNet.Running;
 using BenchmarkDotNet.Toolchains.InProcess.Emit;
 using EditUnlearn.Benchmarks;
+using EditUnlearn.Benchmarks.Beside;
 using EditUnlearn.Benchmarks.Checkpoints;
 using EditUnlearn.Benchmarks.Speed;
 using EditUnlearn.Pipeline;
@@ -13,6 +14,7 @@ using EditUnlearn.Pipeline;
 // dotnet run -c Release --project tests/EditUnlearn.Benchmarks -- memory
 // dotnet run -c Release --project tests/EditUnlearn.Benchmarks -- ratios
 // dotnet run -c Release --project tests/EditUnlearn.Benchmarks -- speed|growth
+// dotnet run -c Release --project tests/EditUnlearn.Benchmarks -- beside ...
 // In the environment of a worker: allocator and collector matter as much as kernels.
 const string Prepared = "EU_BENCHMARK_PREPARED";
 if (Environment.GetEnvironmentVariable(Prepared) is null)
@@ -35,6 +37,8 @@ if (args is ["speed", .. var asked])
     return SpeedVerb.Run(asked);
 if (args is ["growth", .. var where])
     return GrowthVerb.Run(where);
+if (args is ["beside", .. var compared])
+    return BesideVerb.Run(compared);
 if (args is ["ratios", .. var rounds])
     return Ratios.Run(rounds);
 
