@@ -9,7 +9,8 @@ namespace EditUnlearn.Models;
 /// <remarks>
 /// Exact, because the decoder is causal: what stands behind a position does not change it, and like beginnings have
 /// like states. Forward, not a bit differs from the same rows padded (products and sums run along the same numbers in
-/// the same order); gradients of weights are summed in another order.
+/// the same order), up to 1,024 keys: beyond, sums are cut at other places (<see cref="Kernels.MatrixProduct"/>).
+/// Gradients of weights are summed in another order.
 /// Shapes: B rows of a batch [B, T], N positions that are left, P of them the common beginning.
 /// </remarks>
 internal sealed class PackedRows

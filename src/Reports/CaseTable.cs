@@ -80,7 +80,8 @@ public sealed class CaseTable
                     [
                         .. forget
                             .Where(r => r.ById.ContainsKey(q.Id))
-                            .Select(r => (r.Who, Shown(r.ById[q.Id].Generated), r.ById[q.Id].Refused)),
+                            .Select(r => (r.Who, Answer: r.ById[q.Id]))
+                            .Select(r => (r.Who, ShownText.Of(r.Answer.Generated, MaxCharacters), r.Answer.Refused)),
                     ]
                 )),
             ],
@@ -142,16 +143,6 @@ public sealed class CaseTable
                     )
                     .Append('\n');
         return csv.ToString();
-    }
-
-    // Whole characters only: a cut must not leave half a pair.
-    private static string Shown(string text)
-    {
-        var line = string.Join(' ', text.Split((char[])[' ', '\n', '\r', '\t'], StringSplitOptions.RemoveEmptyEntries));
-        if (line.Length <= MaxCharacters)
-            return line;
-        var end = char.IsHighSurrogate(line[MaxCharacters - 1]) ? MaxCharacters - 1 : MaxCharacters;
-        return line[..end] + " ...";
     }
 
     private static string Cell(string text) =>

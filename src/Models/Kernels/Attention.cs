@@ -10,7 +10,7 @@ namespace EditUnlearn.Models.Kernels;
 /// Source: Vaswani et al. (2017), equation 1; Dao et al. (2022) for the backward pass from log-sums.
 /// Shapes: B rows, Q queries of a row, S keys, H heads, K key-value heads. A masked key counts exactly nothing, and
 /// sums run over keys in their order, so neither padding nor company changes the bits of a row, and nor does it where
-/// the keys of a common beginning lie elsewhere than a row's own.
+/// the keys of a common beginning lie elsewhere than a row's own. Beyond 1,024 keys it does, by rounding.
 /// </remarks>
 internal sealed unsafe class Attention
 {

@@ -126,15 +126,7 @@ public sealed class KnownTable
         return csv.ToString();
     }
 
-    // Whole characters only, on one line.
-    private static string Shown(string text)
-    {
-        var line = string.Join(' ', text.Split((char[])[' ', '\n', '\r', '\t'], StringSplitOptions.RemoveEmptyEntries));
-        if (line.Length <= MaxCharacters)
-            return line;
-        var end = char.IsHighSurrogate(line[MaxCharacters - 1]) ? MaxCharacters - 1 : MaxCharacters;
-        return line[..end] + " ...";
-    }
+    private static string Shown(string text) => ShownText.Of(text, MaxCharacters);
 
     private static string Cell(string text) =>
         text.Replace("|", @"\|", StringComparison.Ordinal).Replace("<", "&lt;", StringComparison.Ordinal);
