@@ -241,14 +241,18 @@ internal sealed unsafe class BlockPass : IDisposable
     private Tensor Product(Tensor x, string map) =>
         Product(x, TensorNames.Attention(_layer, map), x.numel() / x.size(-1));
 
-    private Tensor Product(Tensor x, string name, long rows) =>
-        Linear.Of(x.view(rows, -1), Weight(name), _model.Packed(name, _options, back: false));
+    private Tensor Product(Tensor x, string name, long rows)
+    {
+        using var packed = _model.Packed(name, _options, back: false);
+        return Linear.Of(x.view(rows, -1), Weight(name), packed);
+    }
 
     // Sets or adds to the gradient of the map's input, and adds to those of its weight and bias where they move.
     private void Back(Tensor dy, string name, Tensor x, Tensor dx, bool add = false, string? bias = null)
     {
         var weight = Weight(name);
-        Linear.Back(dy, weight, x, dx, add, _model.Packed(name, _options, back: true));
+        using var packed = _model.Packed(name, _options, back: true);
+        Linear.Back(dy, weight, x, dx, add, packed);
         if (
             bias is not null
             && Config.AttentionBias

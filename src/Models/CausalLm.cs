@@ -133,7 +133,10 @@ public sealed class CausalLm : IDisposable
     /// <summary>Says that a weight was written on while the model is held.</summary>
     public void Changed(string name) => _held?.Forget(name);
 
-    /// <summary>The weight as products of one direction read it, where it is held; null otherwise.</summary>
+    /// <summary>
+    /// The weight as products of one direction read it, where it is held; null otherwise. The caller disposes of it:
+    /// another thread may close what it opened while this one multiplies.
+    /// </summary>
     internal PackedMatrix? Packed(string name, ForwardOptions? options, bool back) =>
         _held is { } held && options?.Overrides?.ContainsKey(name) != true ? held.Of(name, _weights[name], back) : null;
 
@@ -295,8 +298,9 @@ public sealed class CausalLm : IDisposable
             return F.linear(hidden, Rounded(map, hidden));
         using var scope = NewDisposeScope();
         var rows = hidden.contiguous().view(-1, Config.HiddenSize);
+        using var packed = Packed(OutputMapName, options, back: false);
         return Kernels
-            .Linear.Of(rows, map, Packed(OutputMapName, options, back: false))
+            .Linear.Of(rows, map, packed)
             .view([.. hidden.shape[..^1], map.shape[0]])
             .MoveToOuterDisposeScope();
     }

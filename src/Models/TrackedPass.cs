@@ -236,7 +236,8 @@ public sealed class TrackedPass : IDisposable
         (_normed, _factors) = Norms.Of(_states, Gain, _model.Config.RmsNormEps);
         (_normed, _factors) = (Kept(_normed), Kept(_factors));
         _throughMap = reach >= Reach.Logits;
-        var y = _throughMap ? Linear.Of(_normed, OutputMap, Packed(back: false)) : _normed;
+        using var map = _throughMap ? Packed(back: false) : null;
+        var y = _throughMap ? Linear.Of(_normed, OutputMap, map) : _normed;
         if (reach != Reach.Nll)
             return y.view([.. h.shape[..^1], y.size(-1)]);
         _logits = Kept(y);
@@ -269,7 +270,8 @@ public sealed class TrackedPass : IDisposable
         {
             var dy = dNormed;
             dNormed = Memory.New(_normed!.shape);
-            Linear.Back(dy, OutputMap, _normed, dNormed, packed: Packed(back: true));
+            using var packed = Packed(back: true);
+            Linear.Back(dy, OutputMap, _normed, dNormed, packed: packed);
         }
         var dStates = zeros_like(_states!);
         Norms.Back(_states!, Gain, _factors!, dNormed, dStates);

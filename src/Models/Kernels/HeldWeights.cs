@@ -14,11 +14,15 @@ internal sealed class HeldWeights : IDisposable
 
     private readonly Dictionary<(string Name, bool Back), PackedMatrix> _packed = [];
     private long _bytes;
+    private bool _closed;
 
     /// <summary>Openings that are not closed yet.</summary>
     public int Holders { get; set; }
 
-    /// <summary>The packed copy, made at the first call; null where there is no room.</summary>
+    /// <summary>
+    /// The packed copy, made at the first call; the caller disposes of it behind the product. Null where there is no
+    /// room, or where the last holder has gone.
+    /// </summary>
     /// <param name="name">Of the weight.</param>
     /// <param name="weight">[out, in].</param>
     /// <param name="back">For which direction.</param>
@@ -27,12 +31,12 @@ internal sealed class HeldWeights : IDisposable
         lock (_packed)
         {
             if (_packed.TryGetValue((name, back), out var there))
-                return there;
+                return there.Shared();
             var bytes = weight.numel() * sizeof(float);
-            if (_bytes + bytes > MostBytes)
+            if (_closed || _bytes + bytes > MostBytes)
                 return null;
             _bytes += bytes;
-            return _packed[(name, back)] = Linear.Pack(weight, back);
+            return (_packed[(name, back)] = Linear.Pack(weight, back)).Shared();
         }
     }
 
@@ -51,8 +55,12 @@ internal sealed class HeldWeights : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        foreach (var packed in _packed.Values)
-            packed.Dispose();
-        _packed.Clear();
+        lock (_packed)
+        {
+            _closed = true;
+            foreach (var packed in _packed.Values)
+                packed.Dispose();
+            _packed.Clear();
+        }
     }
 }

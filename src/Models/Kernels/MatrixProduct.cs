@@ -223,11 +223,15 @@ internal readonly unsafe record struct Panels
     }
 }
 
-/// <summary>A B that many products share, packed once.</summary>
+/// <summary>
+/// A B that many products share, packed once. It lies in memory until all who took it have disposed of it: whoever made
+/// it may let go while others, in other threads, still multiply by it.
+/// </summary>
 internal sealed unsafe class PackedMatrix : IDisposable
 {
     private readonly Workspace _space = new();
     private readonly float* _start;
+    private int _takers = 1; // its maker
 
     /// <summary>Packs a copy; what B is afterwards does not matter.</summary>
     public PackedMatrix(Matrix b, long k, long n)
@@ -244,6 +248,17 @@ internal sealed unsafe class PackedMatrix : IDisposable
     /// <summary>The block that begins at some depth.</summary>
     public float* At(long k0) => _start + Panels.Values(k0);
 
-    /// <inheritdoc/>
-    public void Dispose() => _space.Dispose();
+    /// <summary>The same for one more taker, who disposes of it once. Only somebody who has it can give it on.</summary>
+    public PackedMatrix Shared()
+    {
+        Interlocked.Increment(ref _takers);
+        return this;
+    }
+
+    /// <summary>One taker needs it no longer.</summary>
+    public void Dispose()
+    {
+        if (Interlocked.Decrement(ref _takers) == 0)
+            _space.Dispose();
+    }
 }
