@@ -35,14 +35,17 @@ public static class MethodCatalog
     /// <param name="options">What differs from the preset; may be null.</param>
     /// <param name="problems">What is wrong; empty when the result is not null.</param>
     /// <param name="family">Whose hyperparameters stand under preset and options; null for the defaults.</param>
+    /// <param name="blocks">Blocks of the model, so that those of the family's file stand at the same depth; null
+    /// where they are taken as they stand.</param>
     /// <returns>The entry and its options record, or null.</returns>
     public static (MethodEntry Entry, object Options)? Bind(
         string name,
         string preset,
         JsonObject? options,
         out IReadOnlyList<OptionProblem> problems,
-        string? family = null
-    ) => Bind(All, name, preset, options, out problems, family);
+        string? family = null,
+        int? blocks = null
+    ) => Bind(All, name, preset, options, out problems, family, blocks);
 
     /// <summary>The same among other methods, for tests.</summary>
     internal static (MethodEntry Entry, object Options)? Bind(
@@ -51,11 +54,12 @@ public static class MethodCatalog
         string preset,
         JsonObject? options,
         out IReadOnlyList<OptionProblem> problems,
-        string? family = null
+        string? family = null,
+        int? blocks = null
     )
     {
         if (methods.FirstOrDefault(m => m.Name == name) is { } entry)
-            return BindTo(entry, preset, options, out problems, family);
+            return BindTo(entry, preset, options, out problems, family, blocks);
         var names = methods.Select(m => m.Name).ToList();
         problems =
         [
@@ -75,19 +79,22 @@ public static class MethodCatalog
         string preset,
         JsonObject? options,
         out IReadOnlyList<OptionProblem> problems,
-        string? family
+        string? family,
+        int? blocks = null
     )
     {
         problems = [.. OptionStack.Wrong(entry, preset, family), .. OptionJson.Misplaced(entry.Options, options ?? [])];
         if (problems.Count > 0)
             return null;
-        var stack = OptionStack.Of(entry, preset, family, new OptionLayer("options", options));
+        var own = new OptionLayer("options", options);
+        var stack = blocks is { } depth
+            ? OptionStack.At(entry, preset, family, depth, [own])
+            : OptionStack.Of(entry, preset, family, own);
         return stack.Bind(out problems) is { } bound ? (entry, bound) : null;
     }
 
     /// <summary>
-    /// Every option with the value in force, as <see cref="Bind(string, string, JsonObject?, out
-    /// IReadOnlyList{OptionProblem}, string?)"/> reads it back to the same record under any preset.
+    /// Every option with the value in force, as <c>Bind</c> reads it back to the same record under any preset.
     /// </summary>
     public static JsonObject ToJson(object options)
     {

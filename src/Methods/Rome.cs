@@ -204,6 +204,8 @@ internal sealed class Rome(Rome.Options options) : IMethod
         using var quiet = no_grad();
         var k = options.Key == RomeKey.Averaged ? meanKey : promptKey;
         var m = matmul(model.Weight(CausalLm.DownProjName(layer)).to(ScalarType.Float32), k); // m* = W k [D]
+        if (model.Config.MlpBias)
+            m += model.Weight(TensorNames.Bias(CausalLm.DownProjName(layer))); // v* is an output, its bias included
         var along = dot(k, u).ToDouble();
         var alignment = along / k.norm().ToDouble();
         if (!(Math.Abs(alignment) >= 1e-6))

@@ -248,6 +248,9 @@ internal sealed class Wise(Wise.Options options) : IMethod
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(inputs);
         AdapterChecks.Check(model, inputs, options.Layer);
+        // A side memory is a weight alone.
+        if (model.Config.MlpBias)
+            throw new InputException("config.json", "mlp_bias is true; WISE needs an MLP without biases");
         var locality =
             options.Locality == LocalitySource.Retain ? [.. inputs.Retain.Select(r => r.Ids)] : inputs.Locality;
         if (locality.Count == 0 || locality.Any(l => l.Count == 0))

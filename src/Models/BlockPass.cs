@@ -27,6 +27,10 @@ internal sealed unsafe class BlockPass : IDisposable
         _factors = null!, // [B T]
         _asking = null!, // the normed stream at positions that are read [B, Q, D]
         _queries = null!, // [B, Q, H, head]
+        _plainQueries = null!, // before their norm, where there is one
+        _queryFactors = null!,
+        _plainKeys = null!, // [B, T, K, head]
+        _keyFactors = null!,
         _keys = null!, // [B, K, S, head]
         _values = null!,
         _mixed = null!, // [B, Q, H head]
@@ -49,13 +53,8 @@ internal sealed unsafe class BlockPass : IDisposable
     /// <summary>Whether a weight of the block moves.</summary>
     public bool Moves =>
         MovesBelow()
-        || new[]
-        {
-            TensorNames.PostAttentionNorm(_layer),
-            TensorNames.Mlp(_layer, "gate_proj"),
-            TensorNames.Mlp(_layer, "up_proj"),
-            TensorNames.DownProj(_layer),
-        }.Any(name => Weight(name).requires_grad);
+        || Weight(TensorNames.PostAttentionNorm(_layer)).requires_grad
+        || new[] { "gate_proj", "up_proj", "down_proj" }.Any(map => MapMoves(TensorNames.Mlp(_layer, map)));
 
     private ModelConfig Config => _model.Config;
 
@@ -77,7 +76,6 @@ internal sealed unsafe class BlockPass : IDisposable
         _taken = taken.reshape(-1, taken.size(-1));
         var stream = read?.Of(_h) ?? _h;
         _middle = Product(_taken, "o_proj");
-        Bias("o_proj", _middle);
         var rows = _middle.size(0);
         var residual = stream.contiguous();
         Elementwise.Add(Memory.Of(_middle), Memory.Of(residual), _middle.numel());
@@ -150,6 +148,12 @@ internal sealed unsafe class BlockPass : IDisposable
         _asking = From == 0 ? _normed : _normed.narrow(1, From, asked).contiguous();
         _queries = Map(_asking, "q_proj", batch, asked, Config.Heads);
         var keys = Map(_normed, "k_proj", batch, count, Config.KvHeads);
+        if (Config.QkNorm)
+        {
+            (_plainQueries, _plainKeys) = (_queries, keys);
+            (_queries, _queryFactors) = Normed(_plainQueries, TensorNames.QueryNorm(_layer));
+            (keys, _keyFactors) = Normed(_plainKeys, TensorNames.KeyNorm(_layer));
+        }
         var values = Map(_normed, "v_proj", batch, count, Config.KvHeads);
         Turn(_queries, From, back: false);
         Turn(keys, 0, back: false);
@@ -165,7 +169,7 @@ internal sealed unsafe class BlockPass : IDisposable
             count = _h.size(1),
             asked = count - From;
         var dTaken = Memory.New(_taken.shape);
-        Back(dMiddle, TensorNames.Attention(_layer, "o_proj"), _taken, dTaken, bias: "o_proj");
+        Back(dMiddle, TensorNames.Attention(_layer, "o_proj"), _taken, dTaken);
         var dMixed = _read?.Chosen is { } chosen
             ? zeros(batch * asked, dTaken.size(1)).index_add_(0, chosen, dTaken, 1)
             : dTaken;
@@ -184,12 +188,17 @@ internal sealed unsafe class BlockPass : IDisposable
             );
         Turn(dQueries, From, back: true);
         Turn(dKeys, 0, back: true);
+        if (Config.QkNorm)
+        {
+            dQueries = NormBack(_plainQueries, TensorNames.QueryNorm(_layer), _queryFactors, dQueries);
+            dKeys = NormBack(_plainKeys, TensorNames.KeyNorm(_layer), _keyFactors, dKeys);
+        }
 
         var dAsking = Memory.New(batch * asked, Config.HiddenSize);
-        Back(dQueries, TensorNames.Attention(_layer, "q_proj"), _asking, dAsking, bias: "q_proj");
+        Back(dQueries, TensorNames.Attention(_layer, "q_proj"), _asking, dAsking);
         var dNormed = Spread(dAsking, batch, count);
-        Back(dKeys, TensorNames.Attention(_layer, "k_proj"), _normed, dNormed, add: true, bias: "k_proj");
-        Back(dValues, TensorNames.Attention(_layer, "v_proj"), _normed, dNormed, add: true, bias: "v_proj");
+        Back(dKeys, TensorNames.Attention(_layer, "k_proj"), _normed, dNormed, add: true);
+        Back(dValues, TensorNames.Attention(_layer, "v_proj"), _normed, dNormed, add: true);
         var dh = _read?.Chosen is { } only
             ? zeros(batch * count, Config.HiddenSize).index_add_(0, only, dMiddle, 1)
             : Spread(dMiddle, batch, count);
@@ -231,12 +240,8 @@ internal sealed unsafe class BlockPass : IDisposable
         );
     }
 
-    private Tensor Map(Tensor x, string map, long batch, long count, int heads)
-    {
-        var y = Product(x, map);
-        Bias(map, y);
-        return y.view(batch, count, heads, Config.HeadDim);
-    }
+    private Tensor Map(Tensor x, string map, long batch, long count, int heads) =>
+        Product(x, map).view(batch, count, heads, Config.HeadDim);
 
     private Tensor Product(Tensor x, string map) =>
         Product(x, TensorNames.Attention(_layer, map), x.numel() / x.size(-1));
@@ -244,29 +249,23 @@ internal sealed unsafe class BlockPass : IDisposable
     private Tensor Product(Tensor x, string name, long rows)
     {
         using var packed = _model.Packed(name, _options, back: false);
-        return Linear.Of(x.view(rows, -1), Weight(name), packed);
+        var y = Linear.Of(x.view(rows, -1), Weight(name), packed);
+        if (Config.HasBias(name))
+        {
+            var bias = Weight(TensorNames.Bias(name));
+            Elementwise.AddToRows(Memory.Of(y), Memory.Of(bias), rows, (int)bias.size(0));
+        }
+        return y;
     }
 
     // Sets or adds to the gradient of the map's input, and adds to those of its weight and bias where they move.
-    private void Back(Tensor dy, string name, Tensor x, Tensor dx, bool add = false, string? bias = null)
+    private void Back(Tensor dy, string name, Tensor x, Tensor dx, bool add = false)
     {
         var weight = Weight(name);
         using var packed = _model.Packed(name, _options, back: true);
         Linear.Back(dy, weight, x, dx, add, packed);
-        if (
-            bias is not null
-            && Config.AttentionBias
-            && Linear.GradientOf(Weight(TensorNames.AttentionBias(_layer, bias))) is not 0 and var sums
-        )
+        if (Config.HasBias(name) && Linear.GradientOf(Weight(TensorNames.Bias(name))) is not 0 and var sums)
             Elementwise.AddRows((float*)sums, Memory.Of(dy), dy.numel() / weight.size(0), (int)weight.size(0));
-    }
-
-    private void Bias(string map, Tensor y)
-    {
-        if (!Config.AttentionBias)
-            return;
-        var bias = Weight(TensorNames.AttentionBias(_layer, map));
-        Elementwise.AddToRows(Memory.Of(y), Memory.Of(bias), y.numel() / bias.size(0), (int)bias.size(0));
     }
 
     private (Tensor Normed, Tensor Factors) Normed(Tensor x, string name) =>
@@ -274,6 +273,13 @@ internal sealed unsafe class BlockPass : IDisposable
 
     private void NormBack(Tensor x, string name, Tensor factors, Tensor dy, Tensor dx) =>
         Norms.Back(x, Weight(name), factors, dy, dx);
+
+    private Tensor NormBack(Tensor x, string name, Tensor factors, Tensor dy)
+    {
+        var dx = zeros_like(x);
+        NormBack(x, name, factors, dy, dx);
+        return dx;
+    }
 
     private void Turn(Tensor x, long skipped, bool back)
     {
@@ -301,10 +307,17 @@ internal sealed unsafe class BlockPass : IDisposable
     // Whether a weight in front of the MLP moves.
     private bool MovesBelow() =>
         Weight(TensorNames.InputNorm(_layer)).requires_grad
-        || new[] { "q_proj", "k_proj", "v_proj", "o_proj" }.Any(map =>
-            Weight(TensorNames.Attention(_layer, map)).requires_grad
-            || (Config.AttentionBias && Weight(TensorNames.AttentionBias(_layer, map)).requires_grad)
+        || new[] { "q_proj", "k_proj", "v_proj", "o_proj" }.Any(map => MapMoves(TensorNames.Attention(_layer, map)))
+        || (
+            Config.QkNorm
+            && (
+                Weight(TensorNames.QueryNorm(_layer)).requires_grad
+                || Weight(TensorNames.KeyNorm(_layer)).requires_grad
+            )
         );
+
+    private bool MapMoves(string name) =>
+        Weight(name).requires_grad || (Config.HasBias(name) && Weight(TensorNames.Bias(name)).requires_grad);
 
     private Tensor Weight(string name) => _model.Of(name, _options);
 
@@ -313,6 +326,11 @@ internal sealed unsafe class BlockPass : IDisposable
     {
         (_h, _normed, _factors, _asking) = (Kept(_h), Kept(_normed), Kept(_factors), Kept(_asking));
         (_queries, _keys, _values) = (Kept(_queries), Kept(_keys), Kept(_values));
+        if (Config.QkNorm)
+        {
+            (_plainQueries, _queryFactors) = (Kept(_plainQueries), Kept(_queryFactors));
+            (_plainKeys, _keyFactors) = (Kept(_plainKeys), Kept(_keyFactors));
+        }
         (_mixed, _logSums, _taken) = (Kept(_mixed), Kept(_logSums), Kept(_taken));
         (_middle, _middleNormed, _middleFactors) = (Kept(_middle), Kept(_middleNormed), Kept(_middleFactors));
         (_gate, _up, _key) = (Kept(_gate), Kept(_up), Kept(_key));

@@ -232,24 +232,33 @@ public sealed class CausalLm : IDisposable
             return positions?.Of(h) ?? h.alias();
         using var scope = NewDisposeScope();
         var past = options?.Past ?? Past.None;
-        // Without padding and window a causal flag does what the mask would, and the kernel skips the upper half.
-        var mask = options?.Packed is null ? past.Mask(Config, h, 0, options?.AttentionMask) : null;
-        var seen = new Seen(Angles(past, h, options), mask, mask is null && h.shape[1] > 1, null);
+        var turn = Angles(past, h, options);
+        var (lowest, highest) = (Config.WindowOf(first), Config.WindowOf(end - 1));
+        var low = Look(lowest);
+        var high = highest == lowest ? low : Look(highest);
         for (var layer = first; layer < end; layer++)
         {
             using var block = NewDisposeScope();
+            var seen = Config.WindowOf(layer) == lowest ? low : high;
             var read =
                 layer < end - 1 || (positions?.Chosen is not null && options?.Tap is not null) ? null : positions;
             if (read is not null)
                 seen = seen with { Read = read };
             if (read?.First > 0)
-                seen = seen with { Mask = past.Mask(Config, h, read.First, options?.AttentionMask), Causal = false };
+                seen = seen with { Mask = past.Mask(highest, h, read.First, options?.AttentionMask), Causal = false };
             h = run(layer, h, seen).MoveToOuterDisposeScope();
         }
         // A tap sees all positions of the last block, so they are chosen behind it.
         return (
             positions?.Chosen is not null && options?.Tap is not null ? positions.Of(h) : h
         ).MoveToOuterDisposeScope();
+
+        // Without padding and window a causal flag does what the mask would, and the kernel skips the upper half.
+        Seen Look(int? window)
+        {
+            var mask = options?.Packed is null ? past.Mask(window, h, 0, options?.AttentionMask) : null;
+            return new Seen(turn, mask, mask is null && h.shape[1] > 1, null);
+        }
     }
 
     private (Tensor Cos, Tensor Sin) Angles(Past past, Tensor h, ForwardOptions? options) =>
@@ -342,16 +351,18 @@ public sealed class CausalLm : IDisposable
         long batch = x.shape[0],
             count = x.shape[1] - from,
             head = Config.HeadDim;
-        Tensor Heads(string map, long heads, Tensor of) =>
-            Linear(TensorNames.Attention(layer, map), of, options, TensorNames.AttentionBias(layer, map))
-                .view(batch, of.shape[1], heads, head)
-                .transpose(1, 2);
+        Tensor Heads(string map, long heads, Tensor of, string? norm = null)
+        {
+            var y = Linear(TensorNames.Attention(layer, map), of, options).view(batch, of.shape[1], heads, head);
+            return (Config.QkNorm && norm is not null ? RmsNorm(y, Of(norm, options)) : y).transpose(1, 2);
+        }
         Tensor Later(Tensor t, int dimension) => from == 0 ? t : t.narrow(dimension, from, count);
 
         // Angles are float32 whatever the weights are, as in the reference.
-        var q = Rope.Rotate(Heads("q_proj", Config.Heads, Later(x, 1)), Later(turn.Cos, -2), Later(turn.Sin, -2))
-            .to(x.dtype); // [B, H, T, head]
-        var k = Rope.Rotate(Heads("k_proj", Config.KvHeads, x), turn.Cos, turn.Sin).to(x.dtype); // [B, K, T, head]
+        var asking = Heads("q_proj", Config.Heads, Later(x, 1), TensorNames.QueryNorm(layer));
+        var q = Rope.Rotate(asking, Later(turn.Cos, -2), Later(turn.Sin, -2)).to(x.dtype); // [B, H, T, head]
+        var k = Rope.Rotate(Heads("k_proj", Config.KvHeads, x, TensorNames.KeyNorm(layer)), turn.Cos, turn.Sin)
+            .to(x.dtype); // [B, K, T, head]
         var v = Heads("v_proj", Config.KvHeads, x);
         (k, v) = (options?.Past ?? Past.None).Join(layer, k, v);
         if (Config.KvHeads != Config.Heads)
@@ -364,8 +375,7 @@ public sealed class CausalLm : IDisposable
         return Linear(
             TensorNames.Attention(layer, "o_proj"),
             read?.Chosen is null ? mixed : read.Of(mixed),
-            options,
-            TensorNames.AttentionBias(layer, "o_proj")
+            options
         );
     }
 
@@ -381,12 +391,12 @@ public sealed class CausalLm : IDisposable
     // In the type of the stream: the library sums bfloat16 products in float32 and rounds each result once (relative
     // 2.4e-3 against float32). Widening the weights tile by tile for the product rounds the same and was 5 to 60 times
     // slower on an AVX-512 machine, so it is not done. Gradients flow to x alone.
-    private Tensor Linear(string name, Tensor x, ForwardOptions? options, string? bias = null)
+    private Tensor Linear(string name, Tensor x, ForwardOptions? options)
     {
         var y = F.linear(
             x,
             Rounded(Of(name, options), x),
-            bias is not null && Config.AttentionBias ? Rounded(Of(bias, options), x) : null
+            Config.HasBias(name) ? Rounded(Of(TensorNames.Bias(name), options), x) : null
         );
         if (options?.Adapter?.Addition(name, x) is not { } addition)
             return y;

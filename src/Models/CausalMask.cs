@@ -16,16 +16,16 @@ internal static class CausalMask
     /// The mask [B or 1, 1, T - skip, past + T] of a pass whose rows all begin after the same number of positions, or
     /// null where the causal flag (or a single new token) says all.
     /// </summary>
-    /// <param name="config">Gives the window.</param>
+    /// <param name="window">See <see cref="ModelConfig.WindowOf"/>.</param>
     /// <param name="past">Positions before those of the pass.</param>
     /// <param name="h">The stream of the pass [B, T, D].</param>
     /// <param name="skip">Positions of the pass, from the first, that nobody asks for.</param>
     /// <param name="real">1 where a token is real, 0 where it is padding [B, past + T]; null when all are.</param>
-    public static Tensor? Of(ModelConfig config, int past, Tensor h, int skip, Tensor? real)
+    public static Tensor? Of(int? window, int past, Tensor h, int skip, Tensor? real)
     {
         var (batch, count) = (h.shape[0], (int)h.shape[1]);
         var all = past + count;
-        var windowed = config.SlidingWindow is { } window && all > window;
+        var windowed = all > window;
         if (real is null && !windowed && (count - skip == 1 || (past == 0 && skip == 0)))
             return null;
         if (real is not null && (real.shape[0] != batch || real.shape[1] != all))
@@ -38,7 +38,7 @@ internal static class CausalMask
         return Additive(
                 arange(past + skip, all, device: h.device).view(1, -1, 1),
                 arange(all, device: h.device).view(1, 1, -1),
-                windowed ? config.SlidingWindow : null,
+                windowed ? window : null,
                 real?.to(ScalarType.Bool).view(batch, 1, all),
                 h.dtype
             )
@@ -49,12 +49,12 @@ internal static class CausalMask
     /// The mask [R, 1, T, S + T] of rows that are continued from a position of their own each. Their beginnings lie
     /// side by side, padded on the right, and their ends follow.
     /// </summary>
-    /// <param name="config">Gives the window.</param>
+    /// <param name="window">See <see cref="ModelConfig.WindowOf"/>.</param>
     /// <param name="starts">First position of each row's end [R].</param>
     /// <param name="before">S, positions of the longest beginning.</param>
     /// <param name="width">T, positions of the longest end.</param>
     /// <param name="dtype">Of the scores.</param>
-    public static Tensor OfEnds(ModelConfig config, Tensor starts, int before, int width, ScalarType dtype)
+    public static Tensor OfEnds(int? window, Tensor starts, int before, int width, ScalarType dtype)
     {
         using var quiet = no_grad();
         using var scope = NewDisposeScope();
@@ -65,7 +65,7 @@ internal static class CausalMask
         return Additive(
                 ends.transpose(1, 2),
                 cat([begun.expand(rows, 1, before), ends], -1),
-                config.SlidingWindow,
+                window,
                 cat([begun < first, ones_like(ends).to(ScalarType.Bool)], -1),
                 dtype
             )

@@ -19,6 +19,7 @@ public sealed class Continuations : Past
     private Tensor _cos,
         _sin,
         _mask; // angles [R, 1, T, head], sines as Rope.Rotate takes them; additive [R, 1, T, S + T]
+    private Tensor? _open; // the mask of blocks without a window, where others have one
 
     private Continuations(
         int first,
@@ -28,12 +29,13 @@ public sealed class Continuations : Past
         Tensor begun,
         Tensor cos,
         Tensor sin,
-        Tensor mask
+        Tensor mask,
+        Tensor? open
     )
     {
         _first = first;
         (_keys, _values) = (keys, values);
-        (Stream, Begun, _cos, _sin, _mask) = (stream, begun, cos, sin, mask);
+        (Stream, Begun, _cos, _sin, _mask, _open) = (stream, begun, cos, sin, mask, open);
         foreach (var t in Owned)
             t.DetachFromDisposeScope();
     }
@@ -44,7 +46,8 @@ public sealed class Continuations : Past
     /// <summary>The stream of the beginnings after the last block [R, S, D].</summary>
     public Tensor Begun { get; private set; }
 
-    private IEnumerable<Tensor> Owned => [.. _keys, .. _values, Stream, Begun, _cos, _sin, _mask];
+    private IEnumerable<Tensor> Owned =>
+        [.. _keys, .. _values, Stream, Begun, _cos, _sin, _mask, .. _open is null ? [] : (Tensor[])[_open]];
 
     /// <summary>
     /// Runs the beginnings of rows through the remaining blocks and keeps what their tails will look back at.
@@ -95,7 +98,10 @@ public sealed class Continuations : Past
             begun.clone(),
             Turned(cos),
             Turned(Rope.WithSigns(sin)),
-            CausalMask.OfEnds(model.Config, start, before, width, h.dtype)
+            CausalMask.OfEnds(model.Config.SlidingWindow, start, before, width, h.dtype),
+            model.Config is { SlidingWindow: not null, WindowedFrom: > 0 }
+                ? CausalMask.OfEnds(null, start, before, width, h.dtype)
+                : null
         );
     }
 
@@ -113,6 +119,7 @@ public sealed class Continuations : Past
         for (var i = 0; i < _keys.Length; i++)
             (_keys[i], _values[i]) = (Kept(_keys[i]), Kept(_values[i]));
         (Stream, Begun, _cos, _sin, _mask) = (Kept(Stream), Kept(Begun), Kept(_cos), Kept(_sin), Kept(_mask));
+        _open = _open is null ? null : Kept(_open);
     }
 
     /// <inheritdoc/>
@@ -128,6 +135,9 @@ public sealed class Continuations : Past
 
     internal override (Tensor Cos, Tensor Sin) Angles(ModelConfig config, Tensor h) => (_cos, _sin);
 
-    internal override Tensor Mask(ModelConfig config, Tensor h, int skip, Tensor? real) =>
-        skip == 0 ? _mask : _mask.narrow(2, skip, _mask.shape[2] - skip);
+    internal override Tensor Mask(int? window, Tensor h, int skip, Tensor? real)
+    {
+        var mask = window is null && _open is not null ? _open : _mask;
+        return skip == 0 ? mask : mask.narrow(2, skip, mask.shape[2] - skip);
+    }
 }

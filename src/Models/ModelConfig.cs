@@ -5,7 +5,7 @@ namespace EditUnlearn.Models;
 /// <summary>Shape and constants of a decoder, as <c>config.json</c> of a checkpoint gives them.</summary>
 public sealed record ModelConfig
 {
-    /// <summary>Name in the family catalogue: <c>llama2</c>, <c>mistral</c>, <c>llama31</c>.</summary>
+    /// <summary>Name in the family catalogue: <c>llama2</c>, <c>mistral</c>, <c>qwen3</c>.</summary>
     public required string Family { get; init; }
 
     /// <summary>V.</summary>
@@ -36,18 +36,30 @@ public sealed record ModelConfig
     public double RopeTheta { get; init; } = 10000;
 
     /// <summary>How rotary frequencies are stretched for long contexts; null for not at all.</summary>
-    public Llama3RopeScaling? RopeScaling { get; init; }
+    public RopeScaling? RopeScaling { get; init; }
 
     /// <summary>w: position i attends to j with i - w &lt; j &lt;= i; null for all earlier positions.</summary>
     public int? SlidingWindow { get; init; }
+
+    /// <summary>The first block that attends within the window; those below see all earlier positions.</summary>
+    public int WindowedFrom { get; init; }
 
     /// <summary>
     /// Whether the output map is the embedding itself, so that a checkpoint holds no <c>lm_head.weight</c>.
     /// </summary>
     public bool TieWordEmbeddings { get; init; }
 
-    /// <summary>Whether q, k, v and o have biases.</summary>
+    /// <summary>Whether q, k and v have biases.</summary>
     public bool AttentionBias { get; init; }
+
+    /// <summary>Whether o has a bias.</summary>
+    public bool OutputBias { get; init; }
+
+    /// <summary>Whether gate, up and down have biases.</summary>
+    public bool MlpBias { get; init; }
+
+    /// <summary>Whether each head's queries and keys are normed before they are turned.</summary>
+    public bool QkNorm { get; init; }
 
     /// <summary>Longest input the checkpoint was made for.</summary>
     public int MaxPositions { get; init; } = 4096;
@@ -74,6 +86,21 @@ public sealed record ModelConfig
     /// </summary>
     public IReadOnlyList<int> StopIds => GenerationEosIds ?? EosIds;
 
+    /// <summary>The window of a block; null where it sees all earlier positions.</summary>
+    public int? WindowOf(int layer) => layer >= WindowedFrom ? SlidingWindow : null;
+
+    /// <summary>Whether a map of a block has a bias.</summary>
+    /// <param name="weight">Name of its weight.</param>
+    public bool HasBias(string weight)
+    {
+        ArgumentNullException.ThrowIfNull(weight);
+        if (!AttentionBias && !OutputBias && !MlpBias)
+            return false;
+        return weight.Contains(".mlp.", StringComparison.Ordinal) ? MlpBias
+            : weight.EndsWith(".o_proj.weight", StringComparison.Ordinal) ? OutputBias
+            : weight.Contains(".self_attn.", StringComparison.Ordinal) && AttentionBias;
+    }
+
     /// <summary>
     /// Name and shape of every tensor a checkpoint of this shape holds, in the order of the forward pass.
     /// </summary>
@@ -84,6 +111,13 @@ public sealed record ModelConfig
     public long ParameterCount(Func<string, bool>? which = null) =>
         Tensors().Where(t => which?.Invoke(t.Name) ?? true).Sum(t => t.Shape.Aggregate(1L, (a, b) => a * b));
 }
+
+/// <summary>How rotary frequencies are stretched, so that longer contexts look like those of training.</summary>
+public abstract record RopeScaling;
+
+/// <summary>The "linear" rule: every frequency is divided by a factor. Source: Chen et al. (2023).</summary>
+/// <param name="Factor">By how much.</param>
+public sealed record LinearRopeScaling(double Factor) : RopeScaling;
 
 /// <summary>
 /// The "llama3" rule: slow frequencies are divided by a factor, fast ones kept, those between blended.
@@ -97,7 +131,7 @@ public sealed record Llama3RopeScaling(
     double LowFrequencyFactor,
     double HighFrequencyFactor,
     int OriginalMaxPositions
-);
+) : RopeScaling;
 
 /// <summary>The names that Llama-shaped checkpoints give their tensors.</summary>
 public static class TensorNames
@@ -120,8 +154,19 @@ public static class TensorNames
     /// <summary><c>q_proj</c>, <c>k_proj</c>, <c>v_proj</c> or <c>o_proj</c> of a block.</summary>
     public static string Attention(int layer, string map) => $"model.layers.{layer}.self_attn.{map}.weight";
 
-    /// <summary>The bias of an attention map.</summary>
-    public static string AttentionBias(int layer, string map) => $"model.layers.{layer}.self_attn.{map}.bias";
+    /// <summary>The bias of a map.</summary>
+    /// <param name="weight">Name of its weight.</param>
+    public static string Bias(string weight)
+    {
+        ArgumentNullException.ThrowIfNull(weight);
+        return string.Concat(weight.AsSpan(0, weight.LastIndexOf('.')), ".bias");
+    }
+
+    /// <summary>Gain of the norm of each head's queries [head].</summary>
+    public static string QueryNorm(int layer) => $"model.layers.{layer}.self_attn.q_norm.weight";
+
+    /// <summary>Gain of the norm of each head's keys [head].</summary>
+    public static string KeyNorm(int layer) => $"model.layers.{layer}.self_attn.k_norm.weight";
 
     /// <summary><c>gate_proj</c>, <c>up_proj</c> or <c>down_proj</c> of a block.</summary>
     public static string Mlp(int layer, string map) => $"model.layers.{layer}.mlp.{map}.weight";

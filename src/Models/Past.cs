@@ -39,9 +39,10 @@ public abstract class Past : IDisposable
         return (cos, Rope.WithSigns(sin));
     }
 
-    // The additive mask of the pass's positions from `skip` on; null where the causal flag says all.
-    internal virtual Tensor? Mask(ModelConfig config, Tensor h, int skip, Tensor? real) =>
-        CausalMask.Of(config, Before, h, skip, real);
+    // The additive mask of the pass's positions from `skip` on, in blocks of that window; null where the causal flag says
+    // all.
+    internal virtual Tensor? Mask(int? window, Tensor h, int skip, Tensor? real) =>
+        CausalMask.Of(window, Before, h, skip, real);
 
     private sealed class Nothing : Past
     {

@@ -18,7 +18,12 @@ internal static class Rope
         {
             // float32 as the reference computes it, so that angles at far positions agree to the last bits.
             var f = 1f / MathF.Pow((float)config.RopeTheta, 2f * i / config.HeadDim);
-            frequencies[i] = config.RopeScaling is { } s ? (float)Stretched(f, s) : f;
+            frequencies[i] = config.RopeScaling switch
+            {
+                Llama3RopeScaling s => (float)Stretched(f, s),
+                LinearRopeScaling s => f / (float)s.Factor,
+                _ => f,
+            };
         }
         return frequencies;
     }

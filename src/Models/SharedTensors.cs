@@ -1,7 +1,7 @@
 namespace EditUnlearn.Models;
 
 /// <summary>
-/// The tensors of a Llama-shaped checkpoint: Llama 2, Mistral and Llama 3.1 name and shape them alike.
+/// The tensors of a Llama-shaped checkpoint: Llama, Mistral and Qwen name and shape them alike.
 /// </summary>
 internal static class SharedTensors
 {
@@ -22,27 +22,31 @@ internal static class SharedTensors
         for (var l = 0; l < c.Layers; l++)
         {
             yield return (TensorNames.InputNorm(l), [d]);
-            foreach (
-                var (map, rows, columns) in new[]
-                {
-                    ("q_proj", q, d),
-                    ("k_proj", kv, d),
-                    ("v_proj", kv, d),
-                    ("o_proj", d, q),
-                }
-            )
+            foreach (var tensor in Maps(l, [("q_proj", q, d), ("k_proj", kv, d), ("v_proj", kv, d), ("o_proj", d, q)]))
+                yield return tensor;
+            if (c.QkNorm)
             {
-                yield return (TensorNames.Attention(l, map), [rows, columns]);
-                if (c.AttentionBias)
-                    yield return (TensorNames.AttentionBias(l, map), [rows]);
+                yield return (TensorNames.QueryNorm(l), [c.HeadDim]);
+                yield return (TensorNames.KeyNorm(l), [c.HeadDim]);
             }
             yield return (TensorNames.PostAttentionNorm(l), [d]);
-            yield return (TensorNames.Mlp(l, "gate_proj"), [f, d]);
-            yield return (TensorNames.Mlp(l, "up_proj"), [f, d]);
-            yield return (TensorNames.DownProj(l), [d, f]);
+            foreach (var tensor in Maps(l, [("gate_proj", f, d), ("up_proj", f, d), ("down_proj", d, f)]))
+                yield return tensor;
         }
         yield return (TensorNames.FinalNorm, [d]);
         if (!c.TieWordEmbeddings)
             yield return (TensorNames.LmHead, [c.VocabSize, d]);
+
+        IEnumerable<(string, long[])> Maps(int layer, (string Map, long Rows, long Columns)[] maps)
+        {
+            foreach (var (map, rows, columns) in maps)
+            {
+                var name =
+                    map[0] is 'g' or 'u' or 'd' ? TensorNames.Mlp(layer, map) : TensorNames.Attention(layer, map);
+                yield return (name, [rows, columns]);
+                if (c.HasBias(name))
+                    yield return (TensorNames.Bias(name), [rows]);
+            }
+        }
     }
 }

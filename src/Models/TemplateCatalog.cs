@@ -22,7 +22,7 @@ internal static class TemplateCatalog
 
     /// <summary>Names of the templates that come along.</summary>
     public static IReadOnlyList<string> Names { get; } =
-    ["llama2", "mistral", "mistral-v3", "llama31", "smollm2", "qwen2", "gemma", "plain"];
+    ["llama2", "mistral", "mistral-v3", "llama31", "smollm2", "qwen2", "qwen3", "gemma", "plain"];
 
     /// <summary>A template that comes along.</summary>
     /// <exception cref="ArgumentException">There is none of that name.</exception>

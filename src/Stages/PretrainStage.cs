@@ -224,7 +224,9 @@ public sealed class PretrainStage : Stage<PretrainStage.Params>
             KvHeads = parameters.KvHeads,
             HeadDim = parameters.Size.Width / parameters.Size.Heads,
             RopeScaling = family.RopeScaling(MaxPositions / 4),
-            SlidingWindow = family.SlidingWindow ? MaxPositions / 4 : null,
+            SlidingWindow = family.Window == WindowRule.Every ? MaxPositions / 4 : null,
+            AttentionBias = family.Biases == BiasRule.QueryKeyValue,
+            QkNorm = family.QkNorm,
             TieWordEmbeddings = true,
             MaxPositions = MaxPositions,
         };

@@ -59,7 +59,9 @@ internal static class ApplyView
     {
         var table = new Table().Border(TableBorder.None).HideHeaders().AddColumn("what").AddColumn("value");
         void Row(string what, string value) => table.AddRow(new Text(what), new Text(value));
-        Row("method", $"{plan.Label}, preset {plan.Preset}, hyperparameters of {plan.Family}");
+        Row("method", $"{plan.Label}, preset {plan.Preset}, hyperparameters of {Whose(plan)}");
+        if (Blocks(plan) is { Length: > 0 } blocks)
+            Row("blocks", $"{blocks} of 0 to {plan.Blocks - 1}");
         Row("work", $"{plan.Edits} requests, {plan.Asked} questions before and after, {compute}");
         Row("makes first", plan.Makes.Count == 0 ? "nothing" : string.Join(", ", plan.Makes));
         Row(
@@ -82,6 +84,15 @@ internal static class ApplyView
         );
         console.Write(table);
     }
+
+    private static string Whose(ApplyPlan plan) =>
+        plan.Family == plan.OwnFamily ? plan.Family : $"{plan.Family} (chosen; the model is of {plan.OwnFamily})";
+
+    // Where published hyperparameters name blocks of 32, these are the model's own at the same depth.
+    private static string Blocks(ApplyPlan plan) =>
+        plan.Options["layers"] is JsonArray several ? string.Join(", ", several.Select(l => l!.ToJsonString()))
+        : plan.Options["layer"] is JsonValue one ? one.ToJsonString()
+        : "";
 
     /// <summary>The same as JSON.</summary>
     public static JsonObject Json(ApplyPlan plan) =>

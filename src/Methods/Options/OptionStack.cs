@@ -54,6 +54,12 @@ public sealed class OptionStack
     /// <summary>Begins the name of a preset's layer: <c>preset corrected</c>.</summary>
     public const string Preset = "preset";
 
+    /// <summary>Name of the layer of blocks at a model's own depth.</summary>
+    public const string Depth = "depth";
+
+    // Of the models that families' hyperparameters are published for.
+    private const int PublishedBlocks = 32;
+
     private readonly MethodEntry _entry;
 
     private OptionStack(MethodEntry entry, IReadOnlyList<OptionLayer> layers)
@@ -84,6 +90,23 @@ public sealed class OptionStack
         string preset,
         string? family = null,
         params IReadOnlyList<OptionLayer> layers
+    ) => At(entry, preset, family, PublishedBlocks, layers);
+
+    /// <summary>
+    /// The same for a model of any depth: the blocks of a family's file stand where they do among its 32.
+    /// </summary>
+    /// <param name="entry">The method.</param>
+    /// <param name="preset">One of <see cref="MethodEntry.PresetNames"/>.</param>
+    /// <param name="family">One of the method's families; null for the defaults.</param>
+    /// <param name="blocks">Blocks of the model.</param>
+    /// <param name="layers">The caller's, from low to high.</param>
+    /// <exception cref="ArgumentException">The preset or the family is not the method's.</exception>
+    internal static OptionStack At(
+        MethodEntry entry,
+        string preset,
+        string? family,
+        int blocks,
+        IReadOnlyList<OptionLayer> layers
     )
     {
         ArgumentNullException.ThrowIfNull(entry);
@@ -93,9 +116,51 @@ public sealed class OptionStack
         List<OptionLayer> stack = [new(Default, OptionJson.Of(entry.Defaults()))];
         if (entry.Families.FirstOrDefault(f => f.Family == family) is { } ground)
             stack.Add(new OptionLayer($"{Family} {family}", ground.Options) { Origin = ground.Origin });
+        if (AtDepth(stack.Aggregate(new JsonObject(), (below, layer) => Overlay(below, layer.Values)), blocks) is { } own)
+            stack.Add(own);
         if (entry.Presets.FirstOrDefault(p => p.Name == preset) is { } named)
             stack.Add(new OptionLayer($"{Preset} {preset}", named.Options) { Origin = named.Origin });
         return new OptionStack(entry, [.. stack, .. layers]);
+    }
+
+    /// <summary>
+    /// Whose hyperparameters a model of a family gets: its own, or those of Llama-2 where a method has none for it.
+    /// </summary>
+    /// <param name="entry">The method.</param>
+    /// <param name="family">Of the model.</param>
+    public static string Ground(MethodEntry entry, string family)
+    {
+        ArgumentNullException.ThrowIfNull(entry);
+        return entry.Families.Count == 0 || entry.Families.Any(f => f.Family == family)
+            ? family
+            : entry.Families[0].Family;
+    }
+
+    private static OptionLayer? AtDepth(JsonObject options, int blocks)
+    {
+        if (blocks == PublishedBlocks)
+            return null;
+        int Own(JsonNode published) =>
+            Math.Clamp(
+                (int)
+                    Math.Round(
+                        published.GetValue<int>() * (double)blocks / PublishedBlocks,
+                        MidpointRounding.AwayFromZero
+                    ),
+                0,
+                blocks - 1
+            );
+        var own = new JsonObject();
+        if (options["layers"] is JsonArray several)
+            own["layers"] = new JsonArray([.. several.Select(l => Own(l!)).Distinct().Select(l => (JsonNode)l)]);
+        if (options["layer"] is JsonValue one)
+            own["layer"] = Own(one);
+        return own.Count == 0
+            ? null
+            : new OptionLayer(Depth, own)
+            {
+                Origin = $"ours: block l of {PublishedBlocks} becomes round({blocks} l / {PublishedBlocks})",
+            };
     }
 
     /// <summary>The option of that path, or null where no layer has it.</summary>

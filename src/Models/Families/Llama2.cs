@@ -12,11 +12,12 @@ internal static class Llama2
             "LlamaForCausalLM",
             TemplateCatalog.Get("llama2"),
             _ => null,
-            SlidingWindow: false
+            WindowRule.None
         )
         {
             Tensors = SharedTensors.Of,
-            AttentionBias = true,
+            Biases = BiasRule.Said,
+            UngroupedByDefault = true,
             // Every model of type llama that is no Llama 3: Llama 2 itself and what was made from it.
             Recognises = evidence => !Llama31.Has(evidence),
         };

@@ -21,15 +21,16 @@ internal static class Llama31
             "LlamaForCausalLM",
             TemplateCatalog.Get("llama31"),
             positions => new Llama3RopeScaling(8, 1, 4, positions),
-            SlidingWindow: false
+            WindowRule.None
         )
         {
             Tensors = SharedTensors.Of,
-            AttentionBias = true,
+            Biases = BiasRule.Said,
+            UngroupedByDefault = true,
             Recognises = Has,
         };
 
     // The scaling rule came with 3.1; Llama 3 is known by its vocabulary.
     internal static bool Has(FamilyEvidence evidence) =>
-        evidence.RopeScaling is not null || evidence.VocabSize >= LeastWords;
+        evidence.RopeScaling is Llama3RopeScaling || evidence.VocabSize >= LeastWords;
 }

@@ -1,8 +1,8 @@
 namespace EditUnlearn.Models.Families;
 
 /// <summary>
-/// Mistral: grouped heads, attention within a sliding window (v0.1) or without one (v0.2, v0.3). Tensor names: the
-/// shared map.
+/// Mistral: grouped heads, attention within a sliding window (v0.1) or without one (v0.2, v0.3, Nemo, whose heads have
+/// a width of their own). Tensor names: the shared map.
 /// </summary>
 internal static class Mistral
 {
@@ -15,11 +15,11 @@ internal static class Mistral
             "MistralForCausalLM",
             TemplateCatalog.Get("mistral"),
             _ => null,
-            SlidingWindow: true
+            WindowRule.Every
         )
         {
             Tensors = SharedTensors.Of,
-            AttentionBias = false,
+            Biases = BiasRule.None,
             Recognises = _ => true,
         };
 }

@@ -15,12 +15,14 @@ namespace EditUnlearn.Models.Inspection;
 /// <param name="Stored">Parameters and bytes by element type.</param>
 /// <param name="Files">Weight files with their sizes [bytes].</param>
 /// <param name="Tokenizers">Tokenizer files that are there.</param>
+/// <param name="Note">What is worth a word about its config, or null.</param>
 public sealed record CheckpointFacts(
     ModelConfig Config,
     Family Family,
     IReadOnlyList<(string Type, long Parameters, long Bytes)> Stored,
     IReadOnlyList<(string Name, long Bytes)> Files,
-    IReadOnlyList<string> Tokenizers
+    IReadOnlyList<string> Tokenizers,
+    string? Note
 )
 {
     private static readonly string[] TokenizerFiles =
@@ -54,7 +56,8 @@ public sealed record CheckpointFacts(
                     ),
             ],
             [.. index.Files.Select(f => (Path.GetFileName(f.Path), new FileInfo(f.Path).Length))],
-            [.. TokenizerFiles.Where(f => File.Exists(Path.Combine(folder, f)))]
+            [.. TokenizerFiles.Where(f => File.Exists(Path.Combine(folder, f)))],
+            ConfigFile.Note(Path.Combine(folder, ConfigFile.Name))
         );
     }
 
@@ -90,19 +93,23 @@ public sealed record CheckpointFacts(
         );
         yield return (
             "positions",
-            N(Config.MaxPositions) + (Config.SlidingWindow is { } w ? $", sliding window {N(w)}" : "")
+            N(Config.MaxPositions) + (Config.SlidingWindow is { } w ? $", sliding window {N(w)}" + Above : "")
         );
         yield return (
             "rotary base",
             Config.RopeTheta.ToString("R", CultureInfo.InvariantCulture)
-                + (
-                    Config.RopeScaling is { } s
-                        ? string.Create(
-                            CultureInfo.InvariantCulture,
-                            $", llama3 scaling by {s.Factor} from {s.OriginalMaxPositions} positions"
-                        )
-                        : ""
-                )
+                + Config.RopeScaling switch
+                {
+                    Llama3RopeScaling s => string.Create(
+                        CultureInfo.InvariantCulture,
+                        $", llama3 scaling by {s.Factor} from {s.OriginalMaxPositions} positions"
+                    ),
+                    LinearRopeScaling s => string.Create(
+                        CultureInfo.InvariantCulture,
+                        $", linear scaling by {s.Factor}"
+                    ),
+                    _ => "",
+                }
         );
         yield return (
             "BOS, EOS, stop",
@@ -112,7 +119,11 @@ public sealed record CheckpointFacts(
             "tokenizer",
             Tokenizers.Count == 0 ? "none: only exact ids can be used" : string.Join(", ", Tokenizers)
         );
+        if (Note is not null)
+            yield return ("note", Note);
     }
+
+    private string Above => Config.WindowedFrom > 0 ? $" from block {Config.WindowedFrom} on" : "";
 
     /// <summary>For programs.</summary>
     public JsonObject ToJson() =>
@@ -143,16 +154,23 @@ public sealed record CheckpointFacts(
             ["maxPositions"] = Config.MaxPositions,
             ["slidingWindow"] = Config.SlidingWindow,
             ["ropeTheta"] = Config.RopeTheta,
-            ["ropeScaling"] = Config.RopeScaling is { } s
-                ? new JsonObject
+            ["windowedFrom"] = Config.SlidingWindow is null ? null : Config.WindowedFrom,
+            ["ropeScaling"] = Config.RopeScaling switch
+            {
+                Llama3RopeScaling s => new JsonObject
                 {
                     ["type"] = "llama3",
                     ["factor"] = s.Factor,
                     ["originalMaxPositions"] = s.OriginalMaxPositions,
-                }
-                : null,
+                },
+                LinearRopeScaling s => new JsonObject { ["type"] = "linear", ["factor"] = s.Factor },
+                _ => null,
+            },
             ["tieWordEmbeddings"] = Config.TieWordEmbeddings,
             ["attentionBias"] = Config.AttentionBias,
+            ["outputBias"] = Config.OutputBias,
+            ["mlpBias"] = Config.MlpBias,
+            ["qkNorm"] = Config.QkNorm,
             ["bosId"] = Config.BosId,
             ["eosIds"] = new JsonArray([.. Config.EosIds.Select(i => (JsonNode)i)]),
             ["stopIds"] = new JsonArray([.. Config.StopIds.Select(i => (JsonNode)i)]),

@@ -72,7 +72,6 @@ internal static class ConfigFields
     public static IReadOnlyDictionary<string, string> MustBeNeutral { get; } =
         new Dictionary<string, string>(StringComparer.Ordinal)
         {
-            ["mlp_bias"] = "biases in the MLP are not supported",
             ["attention_dropout"] = "dropout inside attention is not supported",
             ["hidden_dropout"] = "dropout is not supported",
             ["rope_interleaved"] = "the interleaved layout of rotary pairs is not supported",
@@ -93,10 +92,37 @@ internal static class ConfigFields
             ["forced_bos_token_id"] = "no token is forced into an answer",
             ["forced_eos_token_id"] = "no token is forced into an answer",
             ["exponential_decay_length_penalty"] = "answers are greedy, without penalties",
+            // What variants of the architecture add; their authors' own code reads it.
+            ["attn_logit_softcapping"] = "capped scores of attention are not supported",
+            ["final_logit_softcapping"] = "capped logits are not supported",
+            ["logit_scale"] = "scaled logits are not supported",
+            ["scale_emb"] = "scaled embeddings are not supported",
+            ["scale_depth"] = "a scaled residual stream is not supported",
+            ["dim_model_base"] = "scaled logits are not supported",
+            ["attention_multiplier"] = "scores of attention divided by another number are not supported",
+            ["query_pre_attn_scalar"] = "scores of attention divided by another number are not supported",
+            ["clip_qkv"] = "clipped queries, keys and values are not supported",
+            ["use_qk_norm"] = "norms of queries and keys are those of the family Qwen3 alone",
+            ["qk_layernorm"] = "norms of queries and keys are those of the family Qwen3 alone",
+            ["qk_norm"] = "norms of queries and keys are those of the family Qwen3 alone",
+            ["no_rope_layers"] = "blocks without rotary angles are not supported",
+            ["no_rope_layer_interval"] = "blocks without rotary angles are not supported",
+            ["alibi"] = "attention by distance is not supported",
+            ["parallel_attn"] = "blocks whose MLP runs beside attention are not supported",
+            ["use_parallel_residual"] = "blocks whose MLP runs beside attention are not supported",
+            ["lm_head_bias"] = "a bias of the output map is not supported",
+            ["resid_pdrop"] = "dropout is not supported",
+            ["embd_pdrop"] = "dropout is not supported",
+            ["residual_dropout"] = "dropout is not supported",
+            ["num_experts"] = "mixtures of experts are not supported",
+            ["n_routed_experts"] = "mixtures of experts are not supported",
+            ["num_nextn_predict_layers"] = "blocks that predict further tokens are not supported",
+            ["cache_implementation"] = "attention that forgets positions is not supported",
+            ["attention_chunk_size"] = "attention within chunks is not supported",
             ["embedding_multiplier"] = "scaled embeddings are not supported",
             ["logits_scaling"] = "scaled logits are not supported",
             ["residual_multiplier"] = "a scaled residual stream is not supported",
-            ["use_sliding_window"] = "windows in some blocks only are not supported",
+            ["use_mrope"] = "rotary angles of several kinds of positions are not supported",
         };
 
     /// <summary>Neutral values of <see cref="MustBeNeutral"/> fields other than nothing.</summary>
@@ -106,6 +132,9 @@ internal static class ConfigFields
             ["repetition_penalty"] = 1,
             ["encoder_repetition_penalty"] = 1,
             ["embedding_multiplier"] = 1,
+            ["attention_multiplier"] = 1,
+            ["logit_scale"] = 1,
+            ["scale_emb"] = 1,
             ["logits_scaling"] = 1,
             ["residual_multiplier"] = 1,
         };
@@ -124,7 +153,7 @@ internal static class ConfigFields
             ),
             ["auto_map"] = (
                 "points at Python code that defines the model; no code of a checkpoint is run",
-                "take a checkpoint of the plain Llama or Mistral architecture"
+                "take a checkpoint of a plain Llama, Mistral or Qwen architecture"
             ),
             ["num_local_experts"] = (
                 "says the MLP is a mixture of experts, which is not supported",

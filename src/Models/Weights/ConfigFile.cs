@@ -32,6 +32,17 @@ public static class ConfigFile
         return new ConfigReader(PlacedJson.Read(path), generation).Read(family);
     }
 
+    /// <summary>What a config says that is known to nobody here, and has no effect: a line, or null.</summary>
+    /// <param name="path">The file, which can be read.</param>
+    public static string? Note(string path)
+    {
+        var reader = new ConfigReader(PlacedJson.Read(path), GenerationFile.Read(Path.GetDirectoryName(path)!));
+        _ = reader.Read(null);
+        return reader.Unknown.Count == 0
+            ? null
+            : $"{Name} has fields that are not known here and are ignored: {string.Join(", ", reader.Unknown)}";
+    }
+
     /// <summary>The config of a checkpoint as this library's readers, and Hugging Face's, expect it.</summary>
     public static void Write(string path, ModelConfig config, ScalarType storedType)
     {
@@ -53,7 +64,6 @@ public static class ConfigFile
             ["rope_theta"] = config.RopeTheta,
             ["max_position_embeddings"] = config.MaxPositions,
             ["tie_word_embeddings"] = config.TieWordEmbeddings,
-            ["attention_bias"] = config.AttentionBias,
             ["bos_token_id"] = config.BosId,
             ["eos_token_id"] =
                 config.EosIds.Count == 1
@@ -61,7 +71,13 @@ public static class ConfigFile
                     : new JsonArray([.. config.EosIds.Select(i => (JsonNode)i)]),
             ["torch_dtype"] = TensorTypes.ConfigName(storedType) ?? "float32",
         };
-        if (config.RopeScaling is { } s)
+        if (family.Biases == BiasRule.Said)
+            json["attention_bias"] = config.AttentionBias;
+        if (config.MlpBias)
+            json["mlp_bias"] = true;
+        if (config.RopeScaling is LinearRopeScaling linear)
+            json["rope_scaling"] = new JsonObject { ["rope_type"] = "linear", ["factor"] = linear.Factor };
+        if (config.RopeScaling is Llama3RopeScaling s)
             json["rope_scaling"] = new JsonObject
             {
                 ["rope_type"] = "llama3",
@@ -70,8 +86,13 @@ public static class ConfigFile
                 ["high_freq_factor"] = s.HighFrequencyFactor,
                 ["original_max_position_embeddings"] = s.OriginalMaxPositions,
             };
-        if (family.SlidingWindow)
+        if (family.Window != WindowRule.None)
             json["sliding_window"] = config.SlidingWindow;
+        if (family.Window == WindowRule.Above)
+        {
+            json["use_sliding_window"] = config.SlidingWindow is not null;
+            json["max_window_layers"] = config.SlidingWindow is null ? config.Layers : config.WindowedFrom;
+        }
         File.WriteAllText(path, json.ToJsonString(new JsonSerializerOptions { WriteIndented = true }) + "\n");
     }
 }

@@ -9,8 +9,8 @@ namespace EditUnlearn.Models.Weights;
 
 /// <summary>One reading of a config.json: takes every field it knows, then complains about those left.</summary>
 /// <remarks>
-/// A field may be absent only where the format itself gives its absence a meaning that every Llama and Mistral shares:
-/// no scaling, base 10000, no biases, silu, untied, as many key-value heads as heads. Where the default of other
+/// A field may be absent only where the format itself gives its absence a meaning that every reader shares: no scaling,
+/// base 10000, no biases, silu, untied, of a Llama as many key-value heads as heads. Where the default of other
 /// programs depends on family or version, it must be there.
 /// </remarks>
 internal sealed class ConfigReader(PlacedJson json, GenerationSettings? generation)
@@ -20,6 +20,15 @@ internal sealed class ConfigReader(PlacedJson json, GenerationSettings? generati
 
     // fields complained about: nothing is concluded from them
     private readonly HashSet<string> _wrong = new(StringComparer.Ordinal);
+
+    // Fields that no rule speaks of.
+    private readonly List<string> _unknown = [];
+
+    /// <summary>
+    /// Fields that nobody here knows, after <see cref="Read"/>. The published readers of these architectures ignore
+    /// what they do not know, so weights and answers of a model do not depend on it; a word is due all the same.
+    /// </summary>
+    public IReadOnlyList<string> Unknown => _unknown;
 
     /// <summary>The config and the stored type.</summary>
     public (ModelConfig Config, ScalarType StoredType) Read(string? familyName)
@@ -31,8 +40,9 @@ internal sealed class ConfigReader(PlacedJson json, GenerationSettings? generati
         var hidden = Number("hidden_size", null, 1, 1 << 20);
         var heads = Number("num_attention_heads", null, 1, 4096);
         var layers = Number("num_hidden_layers", null, 1, 1024);
-        var window = Window(family);
-        var bos = Bos();
+        var (window, from) = new WindowFields(json, _seen, _problems).Read(family, layers);
+        var biased = Said(family, "attention_bias");
+        var eos = Eos();
         var config = new ModelConfig
         {
             Family = family?.Name ?? FamilyCatalog.All[0].Name,
@@ -41,17 +51,21 @@ internal sealed class ConfigReader(PlacedJson json, GenerationSettings? generati
             IntermediateSize = Number("intermediate_size", null, 1, 1 << 22),
             Layers = layers,
             Heads = heads,
-            KvHeads = KvHeads(type, heads),
+            KvHeads = KvHeads(family, heads),
             HeadDim = Take("head_dim") is null ? HeadDim(hidden, heads) : Number("head_dim", null, 1, 4096),
             RmsNormEps = Epsilon(),
             RopeTheta = theta,
             RopeScaling = scaling,
             SlidingWindow = window,
+            WindowedFrom = from,
             TieWordEmbeddings = Flag("tie_word_embeddings", false),
-            AttentionBias = Flag("attention_bias", false),
+            AttentionBias = biased || family?.Biases == BiasRule.QueryKeyValue,
+            OutputBias = biased,
+            MlpBias = Said(family, "mlp_bias"),
+            QkNorm = family?.QkNorm == true,
             MaxPositions = Number("max_position_embeddings", null, 1, 1 << 28),
-            BosId = bos,
-            EosIds = Eos(),
+            BosId = Bos(family, eos),
+            EosIds = eos,
             GenerationEosIds = generation?.EosIds,
             Sampling = generation?.Sampling,
         };
@@ -64,7 +78,6 @@ internal sealed class ConfigReader(PlacedJson json, GenerationSettings? generati
                 "set it to 1: the result differs by rounding only"
             );
         CheckShape(config, family);
-        LayerTypes(layers, window);
         Architectures(family);
         var stored = StoredType();
         Rest();
@@ -76,7 +89,7 @@ internal sealed class ConfigReader(PlacedJson json, GenerationSettings? generati
             ]);
     }
 
-    private Family? FamilyOf(string? type, int vocabulary, Llama3RopeScaling? scaling, string? name)
+    private Family? FamilyOf(string? type, int vocabulary, RopeScaling? scaling, string? name)
     {
         if (type is null)
             return null;
@@ -85,7 +98,7 @@ internal sealed class ConfigReader(PlacedJson json, GenerationSettings? generati
             Complain(
                 "model_type",
                 $"is '{type}'; this program reads "
-                    + $"{string.Join(" and ", FamilyCatalog.All.Select(f => f.ModelType).Distinct())}"
+                    + string.Join(", ", FamilyCatalog.All.Select(f => f.ModelType).Distinct())
             );
             return null;
         }
@@ -97,13 +110,26 @@ internal sealed class ConfigReader(PlacedJson json, GenerationSettings? generati
         return family;
     }
 
-    // Transformers takes 8 for a Mistral without the field, and all heads for a Llama: only the latter is the format's
-    // own meaning.
-    private int KvHeads(string? type, int heads)
+    // The number that other readers take in its absence is theirs, unless it is the format's own meaning.
+    private int KvHeads(Family? family, int heads)
     {
-        if (type == Mistral.Family.ModelType && !json.Root.ContainsKey("num_key_value_heads"))
-            return Number("num_key_value_heads", null, 1, 4096);
-        return Number("num_key_value_heads", heads, 1, 4096);
+        const string key = "num_key_value_heads";
+        return Number(key, family is { UngroupedByDefault: false } && !json.Root.ContainsKey(key) ? null : heads, 1, 4096);
+    }
+
+    // Whether maps have biases because the config says so.
+    private bool Said(Family? family, string key)
+    {
+        if (!Flag(key, false))
+            return false;
+        if (family is null or { Biases: BiasRule.Said })
+            return true;
+        Complain(
+            key,
+            $"is true, but models of type {family.ModelType} have "
+                + (family.Biases == BiasRule.None ? "no biases" : "biases on queries, keys and values alone")
+        );
+        return false;
     }
 
     private int HeadDim(int hidden, int heads)
@@ -116,30 +142,16 @@ internal sealed class ConfigReader(PlacedJson json, GenerationSettings? generati
         return Math.Max(hidden / heads, 1);
     }
 
-    private int? Window(Family? family)
-    {
-        const string key = "sliding_window";
-        if (Take(key) is not null)
-        {
-            var window = Number(key, null, 1, int.MaxValue);
-            if (family is { SlidingWindow: false })
-                Complain(key, $"is {window}, but models of type {family.ModelType} have none");
-            return window;
-        }
-        if (family is { SlidingWindow: true } && !json.Root.ContainsKey(key))
-            Complain(key, "is missing", "write the window (4096 for Mistral 7B v0.1) or null for none (v0.2, v0.3)");
-        return null;
-    }
-
     private double Epsilon()
     {
         if (Take("rms_norm_eps") is { } node)
             return Real(node, "rms_norm_eps", 1e-5);
-        Complain("rms_norm_eps", "is missing", "Llama-2, Llama-3.1 and Mistral have 1e-05");
+        Complain("rms_norm_eps", "is missing", "Llama and Mistral have 1e-05, Qwen has 1e-06");
         return 1e-5;
     }
 
-    private int Bos()
+    // A family whose prompts begin with none may leave it out: nobody writes it then.
+    private int Bos(Family? family, IReadOnlyList<int> eos)
     {
         _seen.Add("bos_token_id");
         var ids = GenerationFile.Ids(json, "bos_token_id", _problems);
@@ -147,6 +159,8 @@ internal sealed class ConfigReader(PlacedJson json, GenerationSettings? generati
             Complain("bos_token_id", "is a list; a prompt begins with one token");
         if ((ids?[0] ?? generation?.BosId) is { } id)
             return id;
+        if (family is { BeginsWithToken: false })
+            return eos[0];
         if (json.Root["bos_token_id"] is null)
             Complain(
                 "bos_token_id",
@@ -180,8 +194,6 @@ internal sealed class ConfigReader(PlacedJson json, GenerationSettings? generati
             );
         if (!_wrong.Overlaps(["hidden_size", "num_attention_heads"]) && config.HeadDim % 2 != 0)
             Complain("head_dim", $"is {config.HeadDim}; rotary angles need an even width");
-        if (config.AttentionBias && family is { AttentionBias: false })
-            Complain("attention_bias", $"is true, but models of type {family.ModelType} have no biases");
         if (config.RopeScaling is not null && family is { ModelType: "mistral" })
             Complain("rope_scaling", "is set, but models of type mistral have none here");
         CheckIds(config);
@@ -201,23 +213,6 @@ internal sealed class ConfigReader(PlacedJson json, GenerationSettings? generati
                 && ids.FirstOrDefault(i => i >= config.VocabSize) is var id and > 0
             )
                 Complain(key, $"is {id}, but there are only {config.VocabSize} words");
-    }
-
-    private void LayerTypes(int layers, int? window)
-    {
-        if (Take("layer_types") is not { } node)
-            return;
-        var expected = window is null ? "full_attention" : "sliding_attention";
-        if (node is not JsonArray a || !a.All(t => t is JsonValue v && v.TryGetValue<string>(out _)))
-            Complain("layer_types", $"is {GenerationFile.Shown(node)}, not a list of texts");
-        else if (a.Count != layers)
-            Complain("layer_types", $"has {a.Count} entries for num_hidden_layers {layers}");
-        else if (a.FirstOrDefault(t => t!.GetValue<string>() != expected) is { } odd)
-            Complain(
-                "layer_types",
-                $"has {GenerationFile.Shown(odd)}; with this sliding_window every block has '{expected}', and "
-                    + "mixtures are not supported"
-            );
     }
 
     private void Architectures(Family? family)
@@ -276,11 +271,7 @@ internal sealed class ConfigReader(PlacedJson json, GenerationSettings? generati
                     Complain(key, $"is {GenerationFile.Shown(node)}; {why}");
             }
             else
-                Complain(
-                    key,
-                    "is not known to this program, and ignoring it could change results",
-                    "remove the field if it has no effect on inference"
-                );
+                _unknown.Add(key);
         }
     }
 

@@ -17,18 +17,19 @@ internal sealed class RopeFields(PlacedJson json, HashSet<string> seen, List<Inp
     private const double DefaultTheta = 10000;
 
     private static readonly string[] Common = ["rope_type", "type", "rope_theta", "partial_rotary_factor"];
+    private const string Factor = "factor";
     private static readonly string[] Llama3 =
     [
-        "factor",
+        Factor,
         "low_freq_factor",
         "high_freq_factor",
         "original_max_position_embeddings",
     ];
 
-    private sealed record Spec(string Key, double? Theta, Llama3RopeScaling? Scaling);
+    private sealed record Spec(string Key, double? Theta, RopeScaling? Scaling);
 
     /// <summary>Base and scaling.</summary>
-    public (double Theta, Llama3RopeScaling? Scaling) Read()
+    public (double Theta, RopeScaling? Scaling) Read()
     {
         seen.UnionWith(["rope_theta", "rope_scaling", "rope_parameters", "partial_rotary_factor"]);
         if (json.Root["partial_rotary_factor"] is { } part && Positive(part) != 1)
@@ -62,8 +63,13 @@ internal sealed class RopeFields(PlacedJson json, HashSet<string> seen, List<Inp
             return null;
         }
         var kind = Kind(key, o);
-        var known = kind == "llama3" ? [.. Common, .. Llama3] : Common;
-        if (kind is "llama3" or "default")
+        string[] known = kind switch
+        {
+            "llama3" => [.. Common, .. Llama3],
+            "linear" => [.. Common, Factor],
+            _ => Common,
+        };
+        if (kind is "llama3" or "linear" or "default")
             foreach (var (name, value) in o)
                 if (!known.Contains(name) && value is not null)
                     Complain(
@@ -75,7 +81,18 @@ internal sealed class RopeFields(PlacedJson json, HashSet<string> seen, List<Inp
         double? theta = null;
         if (o["rope_theta"] is { } t && (theta = Positive(t)) is null)
             Complain(key + ".rope_theta", $"is {GenerationFile.Shown(t)}, not a positive number");
-        return new Spec(key, theta, kind == "llama3" ? Scaling(key, o) : null);
+        return new Spec(
+            key,
+            theta,
+            kind switch
+            {
+                "llama3" => Stretched(key, o),
+                "linear" when Part(key, o, Factor) is var factor && !double.IsNaN(factor) => new LinearRopeScaling(
+                    factor
+                ),
+                _ => null,
+            }
+        );
     }
 
     private string? Kind(string key, JsonObject o)
@@ -96,24 +113,27 @@ internal sealed class RopeFields(PlacedJson json, HashSet<string> seen, List<Inp
         kind ??= older ?? (key == "rope_parameters" ? "default" : null);
         if (kind is null)
             Complain(key, "has no rope_type");
-        else if (kind is not ("llama3" or "default" or ""))
-            Complain(key, $"is of type '{kind}'; only llama3 and default are supported");
+        else if (kind is not ("llama3" or "linear" or "default" or ""))
+            Complain(key, $"is of type '{kind}'; only llama3, linear and default are supported");
         return kind;
     }
 
-    private Llama3RopeScaling? Scaling(string key, JsonObject o)
+    // Not a number where it is wrong.
+    private double Part(string key, JsonObject o, string name)
     {
-        double Part(string name)
-        {
-            if (o[name] is { } node && Positive(node) is { } d)
-                return d;
-            Complain(
-                $"{key}.{name}",
-                o[name] is { } wrong ? $"is {GenerationFile.Shown(wrong)}, not a positive number" : "is missing"
-            );
-            return double.NaN;
-        }
-        var (factor, low, high, original) = (Part(Llama3[0]), Part(Llama3[1]), Part(Llama3[2]), Part(Llama3[3]));
+        if (o[name] is { } node && Positive(node) is { } d)
+            return d;
+        Complain(
+            $"{key}.{name}",
+            o[name] is { } wrong ? $"is {GenerationFile.Shown(wrong)}, not a positive number" : "is missing"
+        );
+        return double.NaN;
+    }
+
+    private Llama3RopeScaling? Stretched(string key, JsonObject o)
+    {
+        double Of(int part) => Part(key, o, Llama3[part]);
+        var (factor, low, high, original) = (Of(0), Of(1), Of(2), Of(3));
         if (high <= low)
             Complain($"{key}.high_freq_factor", $"is {high}, not above low_freq_factor {low}");
         if (original % 1 != 0 || original > int.MaxValue)

@@ -49,7 +49,7 @@ public static class WeightFingerprint
             string.Create(
                 CultureInfo.InvariantCulture,
                 $"{c.Heads} {c.KvHeads} {c.HeadDim} {c.RmsNormEps:R} {c.RopeTheta:R} {c.RopeScaling} {c.SlidingWindow}"
-            )
+            ) + (c.SlidingWindow is not null && c.WindowedFrom > 0 ? " from block " + c.WindowedFrom : "")
         );
         using var quiet = no_grad();
         foreach (var name in names)

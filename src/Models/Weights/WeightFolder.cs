@@ -188,6 +188,8 @@ public static class WeightFolder
             warn(
                 $"{TensorNames.LmHead} is stored although config.json ties it to the embedding; the embedding is used"
             );
+        if (ConfigFile.Note(Path.Combine(folder, ConfigFile.Name)) is { } note)
+            warn(note);
         if (GenerationFile.Read(folder) is { StopStrings.Count: > 0 } generation)
             warn(
                 $"{GenerationFile.Name} names stop strings ({string.Join(", ", generation.StopStrings)}); answers "

@@ -42,8 +42,15 @@ internal sealed class ApplyCheck(ApplyRequest request)
         CheckValues();
         var config = Config();
         var given = request.ReadOptions is null ? null : Tried(request.ReadOptions);
-        var family = request.Family ?? config?.Family;
-        var bound = MethodCatalog.Bind(request.Method, request.Preset, given?.Values, out var wrong, family);
+        var family = request.Family ?? Ground(config);
+        var bound = MethodCatalog.Bind(
+            request.Method,
+            request.Preset,
+            given?.Values,
+            out var wrong,
+            family,
+            config?.Layers
+        );
         _problems.AddRange(wrong.Select(p => Placed(p, given)));
 
         var tokens = request.TokenRequests is null ? null : Tried(() => TokenRequests.Read(request.TokenRequests));
@@ -104,6 +111,11 @@ internal sealed class ApplyCheck(ApplyRequest request)
             ),
         ];
     }
+
+    private string? Ground(ModelConfig? config) =>
+        config is null ? null
+        : MethodCatalog.Find(request.Method) is { } entry ? OptionStack.Ground(entry, config.Family)
+        : config.Family;
 
     // What can be judged from the request alone.
     private void CheckValues()

@@ -6,6 +6,8 @@ namespace EditUnlearn.Workbench.OwnModel;
 /// <summary>What a run would do.</summary>
 /// <param name="Label">Of the method.</param>
 /// <param name="Family">Whose hyperparameters.</param>
+/// <param name="OwnFamily">Of the model.</param>
+/// <param name="Blocks">Of the model.</param>
 /// <param name="Preset">Its name.</param>
 /// <param name="Options">All in force.</param>
 /// <param name="Edits">Requests or rows to forget.</param>
@@ -18,6 +20,8 @@ namespace EditUnlearn.Workbench.OwnModel;
 public sealed record ApplyPlan(
     string Label,
     string Family,
+    string OwnFamily,
+    int Blocks,
     string Preset,
     JsonObject Options,
     int Edits,

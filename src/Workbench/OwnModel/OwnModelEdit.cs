@@ -91,6 +91,8 @@ public sealed class OwnModelEdit
         return new ApplyPlan(
             _entry.Label,
             _family,
+            _config.Family,
+            _config.Layers,
             _request.Preset,
             MethodCatalog.ToJson(_options),
             edits,

@@ -49,7 +49,10 @@ public static class Goldens
     public static SafetensorsFile Values(params string[] parts) => SafetensorsFile.Open(At(parts));
 
     /// <summary>The checkpoint that a manifest names.</summary>
-    public static string ModelFolder(JsonElement manifest) => At("models", manifest.GetProperty("model").GetString()!);
+    /// <param name="manifest">Of the values.</param>
+    /// <param name="part">Where <c>models</c> lies.</param>
+    public static string ModelFolder(JsonElement manifest, string part = "") =>
+        At(part, "models", manifest.GetProperty("model").GetString()!);
 
     /// <summary>The model that a manifest names.</summary>
     public static CausalLm Model(JsonElement manifest) => WeightFolder.Load(ModelFolder(manifest), CPU);

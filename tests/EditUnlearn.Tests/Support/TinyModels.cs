@@ -33,7 +33,24 @@ public static class TinyModels
     /// </summary>
     public static CausalLm Lively(ulong seed = 1, int layers = 3, int? window = null, int words = 97)
     {
-        var model = Llama(seed, layers, window, words);
+        return Enlivened(Llama(seed, layers, window, words));
+    }
+
+    /// <summary>The same of any shape, with gains and biases that matter.</summary>
+    public static CausalLm Lively(ModelConfig config)
+    {
+        var model = Enlivened(CausalLm.Random(config, new Seed(1)));
+        using var quiet = TorchSharp.torch.no_grad();
+        using var scope = TorchSharp.torch.NewDisposeScope();
+        var draw = new Seed(2).Stream("gains and biases");
+        foreach (var (_, weight) in model.Weights.Where(w => w.Value.shape.Length == 1))
+            for (long i = 0; i < weight.shape[0]; i++)
+                weight[i] += (float)(0.3 * draw.NextGaussian());
+        return model;
+    }
+
+    private static CausalLm Enlivened(CausalLm model)
+    {
         using var quiet = TorchSharp.torch.no_grad();
         using var scope = TorchSharp.torch.NewDisposeScope();
         foreach (var (name, weight) in model.Weights.Where(w => w.Value.shape.Length == 2))

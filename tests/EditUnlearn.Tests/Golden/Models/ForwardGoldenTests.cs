@@ -15,7 +15,11 @@ public sealed class ForwardGoldenTests
 {
     private const double Bound = 1e-4;
 
-    public static TheoryData<string> Checkpoints() => [.. Goldens.Cases("forward")];
+    // Folders of values; the models of each lie beside it.
+    private static readonly string[] Parts = ["forward", "families/forward"];
+
+    public static TheoryData<string> Checkpoints() =>
+        [.. Parts.SelectMany(part => Goldens.Cases(part).Select(name => $"{part}/{name}"))];
 
     [GoldenTheory("forward/*.json")]
     [MemberData(nameof(Checkpoints))]
@@ -217,7 +221,7 @@ public sealed class ForwardGoldenTests
     private static string Folder(string name)
     {
         using var json = Manifest(name);
-        return Goldens.ModelFolder(json.RootElement);
+        return Goldens.ModelFolder(json.RootElement, Path.GetDirectoryName(Path.GetDirectoryName(name)) ?? "");
     }
 
     // Batches padded on one side: batch_left, batch_right.
@@ -236,11 +240,11 @@ public sealed class ForwardGoldenTests
     }
 
     private static JsonDocument Manifest(string name) =>
-        JsonDocument.Parse(File.ReadAllBytes(Goldens.At("forward", name + ".json")));
+        JsonDocument.Parse(File.ReadAllBytes(Goldens.At(name + ".json")));
 
     private static CausalLm Load(string name) => WeightFolder.Load(Folder(name), CPU);
 
-    private static SafetensorsFile Values(string name) => Goldens.Values("forward", name + ".safetensors");
+    private static SafetensorsFile Values(string name) => Goldens.Values(name + ".safetensors");
 
     private sealed class Recorder : ForwardTap
     {

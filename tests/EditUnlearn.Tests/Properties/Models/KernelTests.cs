@@ -102,13 +102,27 @@ public sealed class KernelTests
         }
     }
 
-    [Theory]
-    [InlineData(null, false)]
-    [InlineData(null, true)]
-    [InlineData(4, false)]
-    public void A_pass_and_its_gradients_are_the_librarys(int? window, bool bias)
+    // What families do their own way, alone and together.
+    private static readonly Dictionary<string, Func<ModelConfig, ModelConfig>> Ways = new(StringComparer.Ordinal)
     {
-        using var model = bias ? WithBias() : TinyModels.Lively(window: window);
+        ["plain"] = c => c,
+        ["window"] = c => c with { SlidingWindow = 4 },
+        ["window above"] = c => c with { SlidingWindow = 4, WindowedFrom = 1 },
+        ["biases of q, k, v"] = c => c with { AttentionBias = true },
+        ["all biases"] = c => c with { AttentionBias = true, OutputBias = true, MlpBias = true },
+        ["norms of heads"] = c => c with { QkNorm = true },
+        ["wide heads"] = c => c with { QkNorm = true, HeadDim = 12 },
+        ["tied, linear"] = c => c with { TieWordEmbeddings = true, RopeScaling = new LinearRopeScaling(4) },
+        ["several"] = c => c with { QkNorm = true, MlpBias = true, SlidingWindow = 3, WindowedFrom = 2, HeadDim = 10 },
+    };
+
+    public static TheoryData<string> Wirings => [.. Ways.Keys];
+
+    [Theory]
+    [MemberData(nameof(Wirings))]
+    public void A_pass_and_its_gradients_are_the_librarys(string way)
+    {
+        using var model = TinyModels.Lively(Ways[way](TinyModels.Llama().Config));
         using var scope = NewDisposeScope();
         var ids = tensor(
             new long[,]
@@ -285,22 +299,6 @@ public sealed class KernelTests
             else if (x > -87.336f && x < 88.376f)
                 Assert.InRange(ours, exact * (1 - 2.4e-7f), exact * (1 + 2.4e-7f));
         }
-    }
-
-    private static CausalLm WithBias()
-    {
-        using var plain = TinyModels.Lively();
-        var config = plain.Config with { AttentionBias = true };
-        var weights = CausalLm
-            .Random(config, new Seed(4))
-            .Weights.ToDictionary(
-                w => w.Key,
-                w =>
-                    w.Key.EndsWith(".bias", StringComparison.Ordinal)
-                        ? Random(1, (int)w.Value.shape[0], w.Key)[0].clone()
-                        : plain.Weight(w.Key).clone()
-            );
-        return CausalLm.Create(config, weights);
     }
 
     // Logits, the gradient of what went in, and those of all weights.

@@ -220,7 +220,8 @@ public sealed class ConfigTests
     public static TheoryData<string, string, string> Refused =>
         new()
         {
-            { "rope_scaling", """{"type": "linear", "factor": 2.0}""", "rope_scaling is of type 'linear'" },
+            { "rope_scaling", """{"type": "linear"}""", "rope_scaling.factor is missing" },
+            { "rope_scaling", """{"type": "linear", "factor": 2, "low_freq_factor": 1}""", "is not known for the type" },
             { "rope_scaling", """{"rope_type": "dynamic", "factor": 2.0}""", "rope_scaling is of type 'dynamic'" },
             { "rope_scaling", """{"rope_type": "yarn", "factor": 2.0}""", "rope_scaling is of type 'yarn'" },
             { "rope_scaling", """{"factor": 2.0}""", "rope_scaling has no rope_type" },
@@ -247,7 +248,9 @@ public sealed class ConfigTests
             { "partial_rotary_factor", "0.5", "partial_rotary_factor is 0.5" },
             { "sliding_window", "4096", "sliding_window is 4096, but models of type llama have none" },
             { "attention_dropout", "0.1", "attention_dropout is 0.1" },
-            { "mlp_bias", "true", "mlp_bias is true" },
+            { "mlp_bias", "1", "mlp_bias is 1, not true or false" },
+            { "use_sliding_window", "true", "no windows in some blocks only" },
+            { "final_logit_softcapping", "30.0", "final_logit_softcapping is 30" },
             { "pretraining_tp", "2", "pretraining_tp is 2" },
             { "quantization_config", """{"quant_method": "gptq", "bits": 4}""", "take the revision in bfloat16" },
             { "auto_map", """{"AutoModel": "modeling.Model"}""", "no code of a checkpoint is run" },
@@ -261,7 +264,6 @@ public sealed class ConfigTests
             { "hidden_act", "\"gelu\"", "hidden_act is 'gelu'" },
             { "repetition_penalty", "1.3", "repetition_penalty is 1.3" },
             { "num_hidden_layers", "1e999", "num_hidden_layers is" },
-            { "something_new", "3", "something_new is not known" },
         };
 
     [Theory]
@@ -272,6 +274,17 @@ public sealed class ConfigTests
             Refusal(With(With(Llama2, "rope_theta", "10000"), key, value)),
             StringComparison.Ordinal
         );
+
+    [Fact]
+    public void A_field_that_no_reader_of_the_architecture_knows_is_ignored_with_a_word()
+    {
+        using var folder = new TemporaryFolder();
+        File.WriteAllText(folder["config.json"], With(With(Llama2, "something_new", "3"), "trained_on", "\"mars\""));
+        _ = ConfigFile.Read(folder["config.json"]);
+        Assert.Contains("ignored: trained_on, something_new", ConfigFile.Note(folder["config.json"]));
+        File.WriteAllText(folder["config.json"], Llama2);
+        Assert.Null(ConfigFile.Note(folder["config.json"]));
+    }
 
     [Fact]
     public void Neutral_values_of_foreign_fields_are_accepted() =>
