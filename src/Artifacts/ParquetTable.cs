@@ -103,6 +103,7 @@ public static class ParquetTable
     public static IReadOnlyList<IReadOnlyDictionary<string, object?>> ReadObjects(string path, int limit) =>
         Guarded(
             path,
+            "take it again from where it came",
             () =>
             {
                 using var file = File.OpenRead(path);
@@ -128,10 +129,20 @@ public static class ParquetTable
             _ => value,
         };
 
-    private static T Guarded<T>(string path, Func<T> read)
+    private static T Guarded<T>(string path, Func<T> read) =>
+        Guarded(path, "make it again: eu-stage repro --force CELL", read);
+
+    private static T Guarded<T>(string path, string hint, Func<T> read)
     {
-        if (!File.Exists(path))
-            throw new InputException(path, "there is no such file");
+        using (var file = UserFile.Open(path))
+        {
+            Span<byte> start = stackalloc byte[64];
+            start = start[..file.ReadAtLeast(start, start.Length, throwOnEndOfStream: false)];
+            if (!start.StartsWith("PAR1"u8) && UserFile.Stranger(start) is var (what, better))
+                throw new InputException(path, what, better);
+            if (start.Length > 0 && start[0] is (byte)'{' or (byte)'[')
+                throw new InputException(path, "is JSON, not Parquet", "name it .jsonl");
+        }
         try
         {
             return read();
@@ -142,7 +153,7 @@ public static class ParquetTable
             throw new DamagedFileException(
                 path,
                 "cannot be read as Parquet: " + e.Message,
-                "make it again: eu-stage repro --force CELL",
+                hint,
                 e
             );
         }

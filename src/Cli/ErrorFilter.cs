@@ -23,7 +23,7 @@ internal sealed class ErrorFilter : CommandFilterAttribute
         }
         catch (Exception e) when (CodeOf(e) is not null)
         {
-            Screen.Error(Cause(e).Message);
+            Screen.Error(Sentence(Cause(e)));
             return CodeOf(e)!.Value;
         }
     }
@@ -36,8 +36,24 @@ internal sealed class ErrorFilter : CommandFilterAttribute
             DamagedFileException => ExitCodes.Damaged,
             StageFailedException or MethodFailedException => ExitCodes.StageFailed,
             ResourceUnavailableException => ExitCodes.Unavailable,
+            // Of a file or folder that somebody named; what the program itself needs is checked where it is used.
+            UnauthorizedAccessException or FileNotFoundException or DirectoryNotFoundException => ExitCodes.Usage,
+            IOException => ExitCodes.Unavailable,
             _ => null,
         };
+
+    // The library's own sentences name the path.
+    private static string Sentence(Exception e) =>
+        e switch
+        {
+            UnauthorizedAccessException => e.Message.TrimEnd('.') + ": permission denied\n  hint: chmod, another place, "
+                + "or run as its owner",
+            IOException when IsFull(e) => e.Message + "\n  hint: free some space, or name a place on another disk",
+            _ => e.Message,
+        };
+
+    // ENOSPC and EDQUOT.
+    private static bool IsFull(Exception e) => (e.HResult & 0xFFFF) is 28 or 122;
 
     // libtorch is loaded when its assembly is, and what goes wrong there arrives wrapped.
     private static Exception Cause(Exception e) =>

@@ -1,4 +1,3 @@
-using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using EditUnlearn.Foundation;
@@ -24,32 +23,26 @@ public static class JsonLines
     /// <summary>A whole file as text.</summary>
     /// <param name="path">The file.</param>
     /// <exception cref="InputException">The file is absent or not UTF-8.</exception>
-    public static string Text(string path)
-    {
-        if (!File.Exists(path))
-            throw new InputException(path, "there is no such file");
-        try
-        {
-            return new UTF8Encoding(false, throwOnInvalidBytes: true).GetString(File.ReadAllBytes(path));
-        }
-        catch (ArgumentException e)
-        {
-            throw new InputException(path, "is not UTF-8: " + e.Message, "save it as UTF-8");
-        }
-    }
+    public static string Text(string path) => UserFile.Text(path);
 
     private static JsonObject? Parse(string line)
     {
         try
         {
-            return JsonNode.Parse(
-                    line,
-                    documentOptions: new JsonDocumentOptions { MaxDepth = 8, AllowDuplicateProperties = false }
+            return JsonTexts.Checked(
+                    JsonNode.Parse(
+                        line,
+                        documentOptions: new JsonDocumentOptions { MaxDepth = 8, AllowDuplicateProperties = false }
+                    )
                 ) as JsonObject;
         }
         catch (JsonException)
         {
             return null;
+        }
+        catch (InvalidOperationException)
+        {
+            return null; // text that is no valid Unicode
         }
     }
 }

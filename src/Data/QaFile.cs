@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
@@ -109,8 +110,6 @@ public static class QaFile
 
     private static IReadOnlyList<PlacedQuestion> Placed(string path, string? dataset, int firstRow)
     {
-        if (!File.Exists(path))
-            throw new InputException(path, "there is no such file");
         var problems = new List<InputProblem>();
         var objects = path.EndsWith(".parquet", StringComparison.OrdinalIgnoreCase)
             ? FromParquet(path)
@@ -135,12 +134,13 @@ public static class QaFile
         dataset ??= Path.GetFileNameWithoutExtension(path);
         var rows = new List<PlacedQuestion>(objects.Count);
         var questions = new Dictionary<string, int>(StringComparer.Ordinal);
+        var ids = new Dictionary<string, int>(StringComparer.Ordinal);
         foreach (var (line, value) in objects)
         {
             var fields = new Fields(path, line, value, problems);
             var row = Row(fields, dataset, firstRow + rows.Count);
             var target = fields.Text("target");
-            if (target is not null && target.Trim().Length == 0)
+            if (target is { Length: 0 })
                 fields.Complain(
                     "target",
                     "is empty",
@@ -154,6 +154,16 @@ public static class QaFile
                         0,
                         $"the question stands already in line {questions[row.Question]}",
                         "questions of a set are distinct; remove one"
+                    )
+                );
+            if (!ids.TryAdd(row.Id, line))
+                problems.Add(
+                    new InputProblem(
+                        path,
+                        line,
+                        0,
+                        $"id '{row.Id}' stands already in line {ids[row.Id]}",
+                        "ids are distinct"
                     )
                 );
             rows.Add(new PlacedQuestion(row, line, target));
@@ -196,23 +206,17 @@ public static class QaFile
 
     private static QaRow Row(Fields f, string dataset, int index)
     {
-        var question = f.Text("question", required: true) ?? "";
         var before = f.Count;
+        var question = f.Text("question") ?? "";
+        if (f.Count == before && question.Length == 0)
+            f.Complain("question", "is missing or empty", f.Other("question"));
+        before = f.Count;
         var answers = f.Texts("answer");
-        if (f.Count == before && (answers.Count == 0 || answers[0].Trim().Length == 0))
-            f.Complain("answer", "is missing or empty");
-        if (question.Trim().Length == 0)
-            f.Complain("question", "is missing or empty");
+        if (f.Count == before && (answers.Count == 0 || answers[0].Length == 0))
+            f.Complain("answer", "is missing or empty", f.Other("answer"));
         var answer = answers.Count > 0 ? answers[0] : "";
         var options = Enumerable.Range(1, 4).Select(i => f.Text($"option{i}")).OfType<string>().Where(o => o != answer);
-        // A contract question names two parties; the longest run of capitals would hold both.
-        var subject =
-            f.Text("subject")
-            ?? (f.Text("edge") is null ? null : SubjectRule.FindParty(question))
-            ?? SubjectRule.Find(question);
-        var start = question.IndexOf(subject, StringComparison.Ordinal);
-        if (start < 0)
-            f.Complain("subject", $"'{subject}' does not occur in the question");
+        var (subject, start) = Subject(f, question);
         var category = f.Text("category") ?? "";
         f.Unknown(Known);
         return new QaRow
@@ -225,11 +229,40 @@ public static class QaFile
             Aliases = [.. f.Texts("aliases"), .. answers.Skip(1)],
             Distractors = [.. f.Texts("distractors"), .. f.Texts("perturbed_answer"), .. options],
             Subject = subject,
-            SubjectStart = Math.Max(start, 0),
+            SubjectStart = start,
             Rephrasings = [.. f.Texts("rephrasings"), .. f.Texts("paraphrased_question")],
             Category = category,
             Group = f.Text("group") ?? f.Text("edge") ?? category,
         };
+    }
+
+    // What the question is about, and where it stands there.
+    private static (string Subject, int Start) Subject(Fields f, string question)
+    {
+        var given = f.Text("subject");
+        if (given is { Length: 0 })
+            f.Complain("subject", "is empty", "name whom or what the question is about, or leave the field out");
+        // A contract question names two parties; the longest run of capitals would hold both.
+        var subject = given is { Length: > 0 }
+            ? given
+            : (f.Text("edge") is null ? null : SubjectRule.FindParty(question)) ?? SubjectRule.Find(question);
+        if (question.Length == 0)
+            return (subject, 0);
+        var said = f.Number("subjectStart");
+        if (said is { } place)
+        {
+            if (place >= 0 && string.CompareOrdinal(question, place, subject, 0, subject.Length) == 0)
+                return (subject, place);
+            f.Complain("subjectStart", $"is {place}, but '{subject}' does not stand there");
+        }
+        var start = SubjectRule.Place(question, subject);
+        if (start < 0)
+            f.Complain(
+                "subject",
+                $"'{subject}' does not occur in the question",
+                LookAlike.Difference(question, subject) is { } difference ? difference : null
+            );
+        return (subject, Math.Max(start, 0));
     }
 
     private static List<(int Line, JsonObject Value)> FromText(string path, List<InputProblem> problems)
@@ -311,10 +344,25 @@ public static class QaFile
     {
         try
         {
-            return JsonNode.Parse(
-                json,
-                documentOptions: new JsonDocumentOptions { MaxDepth = 16, AllowDuplicateProperties = false }
+            return JsonTexts.Checked(
+                JsonNode.Parse(
+                    json,
+                    documentOptions: new JsonDocumentOptions { MaxDepth = 16, AllowDuplicateProperties = false }
+                )
             );
+        }
+        catch (InvalidOperationException)
+        {
+            problems.Add(
+                new InputProblem(
+                    path,
+                    line,
+                    0,
+                    $"{JsonTexts.Broken(json)} is text that is no valid Unicode: half of a character",
+                    "the text was cut in the middle of a character; write it again"
+                )
+            );
+            return null;
         }
         catch (JsonException e)
         {
@@ -323,8 +371,8 @@ public static class QaFile
                     path,
                     line + (int)(e.LineNumber ?? 0) + (line == 0 ? 1 : 0),
                     (int)(e.BytePositionInLine ?? 0) + 1,
-                    "not valid JSON",
-                    e.Message.Split(" LineNumber")[0]
+                    "not valid JSON: " + JsonTexts.Explained(e),
+                    null
                 )
             );
             return null;
@@ -338,16 +386,15 @@ public static class QaFile
         public void Complain(string field, string message, string? hint = null) =>
             problems.Add(new InputProblem(path, line, 0, $"{field} {message}", hint));
 
-        public string? Text(string field, bool required = false)
+        public string? Text(string field)
         {
             switch (value[field])
             {
                 case null:
-                    if (required)
-                        Complain(field, "is missing");
                     return null;
+                // White space around a text is never meant: it would change tokens, and scores with them.
                 case JsonValue v when v.TryGetValue<string>(out var s):
-                    return s;
+                    return s.Trim();
                 case var other:
                     Complain(field, $"is {other.ToJsonString()}, not text");
                     return null;
@@ -361,11 +408,34 @@ public static class QaFile
             var texts = new List<string>(array.Count);
             foreach (var item in array)
                 if (item is JsonValue v && v.TryGetValue<string>(out var s))
-                    texts.Add(s);
+                    texts.Add(s.Trim());
                 else
                     Complain(field, "is a list with something other than text");
             return texts;
         }
+
+        public int? Number(string field)
+        {
+            if (value[field] is null)
+                return null;
+            // Parquet gives numbers as text.
+            if (
+                value[field] is JsonValue v
+                && (
+                    v.TryGetValue<int>(out var n)
+                    || (v.TryGetValue<string>(out var s) && int.TryParse(s, CultureInfo.InvariantCulture, out n))
+                )
+            )
+                return n;
+            Complain(field, $"is {value[field]!.ToJsonString()}, not a whole number");
+            return null;
+        }
+
+        // What another tool calls it, where the row has that.
+        public string? Other(string field) =>
+            ForeignFields.NameFor(field, value.Select(p => p.Key)) is { } other
+                ? $"the row has {other}, which is called {field} here: dataset convert reads files of other tools"
+                : null;
 
         public void Unknown(string[] known)
         {
@@ -374,8 +444,8 @@ public static class QaFile
                     Complain(
                         key,
                         "is not a field of a question",
-                        Spelling.Nearest(key, known) is { } near
-                            ? $"did you mean '{near}'?"
+                        ForeignFields.Meaning(key) is { } meaning ? meaning
+                            : Spelling.Nearest(key, known) is { } near ? $"did you mean '{near}'?"
                             : "remove it, or put it into meta"
                     );
         }

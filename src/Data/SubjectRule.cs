@@ -106,6 +106,50 @@ public static partial class SubjectRule
         return With().Matches(question) is { Count: > 0 } named ? named[^1].Groups[1].Value : null;
     }
 
+    /// <summary>
+    /// Where a subject stands in a question: its first place as a word of its own, else its first at all (scripts
+    /// without spaces, endings that are joined to a name); -1 for none.
+    /// </summary>
+    public static int Place(string question, string subject)
+    {
+        ArgumentNullException.ThrowIfNull(question);
+        ArgumentNullException.ThrowIfNull(subject);
+        if (subject.Length == 0)
+            return -1;
+        for (var at = 0; (at = question.IndexOf(subject, at, StringComparison.Ordinal)) >= 0; at++)
+            if (IsWord(question, at, subject.Length))
+                return at;
+        return question.IndexOf(subject, StringComparison.Ordinal);
+    }
+
+    /// <summary>Places of a subject as a word of its own.</summary>
+    public static int Places(string question, string subject)
+    {
+        ArgumentNullException.ThrowIfNull(question);
+        ArgumentNullException.ThrowIfNull(subject);
+        var count = 0;
+        if (subject.Length > 0)
+            for (var at = 0; (at = question.IndexOf(subject, at, StringComparison.Ordinal)) >= 0; at++)
+                count += IsWord(question, at, subject.Length) ? 1 : 0;
+        return count;
+    }
+
+    // Whether no word goes on at either end of a stretch.
+    private static bool IsWord(string text, int start, int length)
+    {
+        bool Joined(int left, int right) =>
+            left >= 0 && right < text.Length && IsLetter(text, left) && IsLetter(text, right);
+        return !Joined(start - 1, start) && !Joined(start + length - 1, start + length);
+    }
+
+    // Marks belong to the letter before them.
+    private static bool IsLetter(string text, int at) =>
+        char.IsLetterOrDigit(text[at])
+        || char.IsSurrogate(text[at])
+        || char.GetUnicodeCategory(text[at])
+            is System.Globalization.UnicodeCategory.NonSpacingMark
+                or System.Globalization.UnicodeCategory.SpacingCombiningMark;
+
     private static bool Capital(string word) => char.IsUpper(word[0]);
 
     [GeneratedRegex(@"\bbetween (\p{Lu}[\w.]*(?: \p{Lu}[\w.]*)*) and \p{Lu}")]

@@ -56,6 +56,7 @@ public static class AnswerCollector
         ArgumentNullException.ThrowIfNull(questions);
         if (questions.Count == 0)
             return [];
+        PromptLimits.Check(checkpoint, questions);
         var prompts = questions.Select(q => checkpoint.Prompt(q.Question)).ToList();
         using var held = checkpoint.Model.Hold();
         var asking = new Asking(

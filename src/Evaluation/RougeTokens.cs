@@ -8,6 +8,18 @@ namespace EditUnlearn.Evaluation;
 /// </summary>
 internal static class RougeTokens
 {
+    /// <summary>
+    /// Whether the tokens stand for the text: not where most of its letters are of another script than Latin, which the
+    /// rule passes over, nor where it has letters and none is left.
+    /// </summary>
+    public static bool Read(string text)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        var letters = text.EnumerateRunes().Where(Rune.IsLetter).ToList();
+        var latin = letters.Count(r => r.Value is < 0x250 or (>= 0x1E00 and < 0x1F00));
+        return letters.Count == 0 || (2 * latin >= letters.Count && Of(text).Count > 0);
+    }
+
     /// <summary>The tokens of a text.</summary>
     public static IReadOnlyList<string> Of(string text)
     {

@@ -12,12 +12,20 @@ public static class AtomicFile
     {
         Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
         var temporary = Beside(path);
-        using (var file = new FileStream(temporary, FileMode.Create, FileAccess.Write, FileShare.None))
+        try
         {
-            file.Write(content);
-            file.Flush(flushToDisk: true);
+            using (var file = new FileStream(temporary, FileMode.Create, FileAccess.Write, FileShare.None))
+            {
+                file.Write(content);
+                file.Flush(flushToDisk: true);
+            }
+            File.Move(temporary, path, overwrite: true);
         }
-        File.Move(temporary, path, overwrite: true);
+        catch (Exception e) when (UserFile.IsTrouble(e))
+        {
+            Discard(temporary);
+            throw;
+        }
     }
 
     /// <summary>Writes text as UTF-8.</summary>
@@ -38,6 +46,19 @@ public static class AtomicFile
         finally
         {
             File.Delete(temporary);
+        }
+    }
+
+    // What is left of a file that could not be written; that it cannot be removed either is the smaller trouble.
+    private static void Discard(string temporary)
+    {
+        try
+        {
+            File.Delete(temporary);
+        }
+        catch (Exception e) when (UserFile.IsTrouble(e))
+        {
+            // The first failure is the one to tell.
         }
     }
 

@@ -30,9 +30,15 @@ public sealed record InputProblem(string File, int Line, int Column, string Mess
 /// </summary>
 public sealed class InputException : Exception
 {
-    /// <summary>Wraps all problems of one input.</summary>
+    // Equal findings of one file that are shown one by one.
+    private const int Few = 3;
+
+    /// <summary>Wraps all problems of one input. Many equal ones of a file become one with their number.</summary>
     public InputException(IReadOnlyList<InputProblem> problems)
-        : base(Render(problems)) => Problems = problems;
+        : this(Grouped(problems), grouped: true) { }
+
+    private InputException(IReadOnlyList<InputProblem> problems, bool grouped)
+        : base(Render(problems)) => Problems = grouped ? problems : Grouped(problems);
 
     /// <summary>Wraps a single problem.</summary>
     public InputException(InputProblem problem)
@@ -44,6 +50,32 @@ public sealed class InputException : Exception
 
     /// <summary>In the order in which they stand in the input.</summary>
     public IReadOnlyList<InputProblem> Problems { get; }
+
+    private static IReadOnlyList<InputProblem> Grouped(IReadOnlyList<InputProblem> problems)
+    {
+        ArgumentNullException.ThrowIfNull(problems);
+        var groups = problems.GroupBy(p => (p.File, p.Message, p.Hint)).ToDictionary(g => g.Key, g => g.ToList());
+        if (groups.Values.All(g => g.Count <= Few))
+            return problems;
+        return
+        [
+            .. problems
+                .Where(p => groups[(p.File, p.Message, p.Hint)] is var g && (g.Count <= Few || ReferenceEquals(g[0], p)))
+                .Select(p => groups[(p.File, p.Message, p.Hint)] is { Count: > Few } g ? Together(g) : p),
+        ];
+    }
+
+    private static InputProblem Together(List<InputProblem> equal)
+    {
+        var lines = equal.Select(p => p.Line).Where(l => l > 0).Skip(1).Take(Few).ToList();
+        var places = lines.Count == 0 ? "" : $": lines {string.Join(", ", lines)}";
+        var more = equal.Count - 1 - lines.Count;
+        return equal[0] with
+        {
+            Message = $"{equal[0].Message} (and {equal.Count - 1} times more{places}"
+                + (lines.Count > 0 && more > 0 ? ", ..)" : ")"),
+        };
+    }
 
     private static string Render(IReadOnlyList<InputProblem> problems)
     {

@@ -56,6 +56,9 @@ public static class MethodMaterial
     /// <summary>Name of the texts that must not change.</summary>
     public const string Locality = "locality";
 
+    /// <summary>Ends the name of the metric that says from how many tokens statistics come.</summary>
+    internal const string TokensSuffix = ".tokens";
+
     /// <summary>The statistics a method needs, in the order in which they can be made.</summary>
     public static IReadOnlyList<string> Needed(MethodEntry entry, object options)
     {
@@ -190,7 +193,7 @@ public static class MethodMaterial
             var path = file(name);
             var header = StatisticsHeader.From(SafetensorsFile.Open(path), path, layer);
             yield return new($"{name}.documents", header.Documents);
-            yield return new($"{name}.tokens", header.Tokens);
+            yield return new(name + TokensSuffix, header.Tokens);
         }
     }
 

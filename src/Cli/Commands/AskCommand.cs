@@ -2,6 +2,7 @@ using System.Text.Json.Nodes;
 using Cocona;
 using EditUnlearn.Cli.Terminal;
 using EditUnlearn.Data;
+using EditUnlearn.Evaluation;
 using EditUnlearn.Foundation;
 using EditUnlearn.Models;
 using EditUnlearn.Models.Patches;
@@ -93,6 +94,7 @@ internal sealed class AskCommand(Stopping stopping)
         ForwardTap? tap
     )
     {
+        PromptLimits.Check(checkpoint, questions.Select((q, i) => ($"question {i + 1}", q)));
         using var counter = new Counter("ask");
         var options = new GreedyDecoder.Options
         {

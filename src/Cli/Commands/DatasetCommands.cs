@@ -14,6 +14,9 @@ namespace EditUnlearn.Cli.Commands;
 /// <summary>Commands about data files.</summary>
 internal sealed class DatasetCommands(Stopping stopping)
 {
+    // Of one rule, for people.
+    private const int ShownFindings = 40;
+
     private const string Prompt = "data/prompts/rephrase.own.txt";
 
     /// <summary>Reads a question file and reports what looks wrong with its content.</summary>
@@ -29,7 +32,7 @@ internal sealed class DatasetCommands(Stopping stopping)
     {
         CommandOutcome.Reached = true;
         var rows = QaFile.Read(file);
-        var findings = DatasetLint.Of(rows);
+        var findings = DatasetLint.Of(rows, stopping.Token);
         if (json)
             InspectCommands.PrintJson(
                 new JsonObject
@@ -47,8 +50,13 @@ internal sealed class DatasetCommands(Stopping stopping)
             );
         else
         {
-            foreach (var f in findings)
-                Console.Out.WriteLine($"{f.Id}: {f.Rule}: {f.Message}");
+            foreach (var kind in findings.GroupBy(f => f.Rule))
+            {
+                foreach (var f in kind.Take(ShownFindings))
+                    Console.Out.WriteLine($"{f.Id}: {f.Rule}: {f.Message}");
+                if (kind.Skip(ShownFindings).Any())
+                    Console.Out.WriteLine($"{kind.Key}: {kind.Count() - ShownFindings} rows more (--json lists all)");
+            }
             Console.Out.WriteLine($"{rows.Count} rows, {findings.Count} findings");
         }
         return strict && findings.Count > 0 ? ExitCodes.StageFailed : ExitCodes.Done;

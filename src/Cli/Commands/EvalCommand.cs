@@ -70,6 +70,8 @@ internal sealed class EvalCommand(Stopping stopping)
             .AsWritten("questions", rows)
             .Concat(rephrased ? OwnQuestions.InOtherWords(rows) : [])
             .ToList();
+        foreach (var doubt in OwnQuestions.Doubts(checkpoint, asked, maxNew))
+            Screen.Note("warning: " + doubt);
         IReadOnlyList<AnswerRow> answers;
         using (var counter = new Counter("eval"))
             answers = OwnQuestions.Ask(

@@ -185,6 +185,7 @@ internal sealed class ModelCommands(Stopping stopping)
             new LoadOptions
             {
                 CheckFinite = false,
+                MixedTypes = true,
                 Warn = w => Screen.Note("warning: " + w),
                 Cancelled = stopping.Token,
             }

@@ -11,7 +11,7 @@ public static class Rouge1
 
     /// <summary>Recall; what the tables print.</summary>
     public static Metric Metric { get; } =
-        new(MetricNames.Rouge1, "Rouge1", row => Recall(row.Answer, row.Generated))
+        new(MetricNames.Rouge1, "Rouge1", row => Readable(row, () => Recall(row.Answer, row.Generated)))
         {
             Source = Origin,
             Direction = Direction.Knowledge,
@@ -19,7 +19,7 @@ public static class Rouge1
 
     /// <summary>Recall of what was said under the paper's limit; the same text where that was not asked for.</summary>
     public static Metric UnderPaperLimit { get; } =
-        new("rouge1.long", "Rouge1 (paper)", row => Recall(row.Answer, row.GeneratedLong ?? row.Generated))
+        new("rouge1.long", "Rouge1 (paper)", row => Readable(row, () => Recall(row.Answer, row.GeneratedLong ?? row.Generated)))
         {
             Source = Origin,
             Direction = Direction.Knowledge,
@@ -27,7 +27,7 @@ public static class Rouge1
 
     /// <summary>F1, because recall rewards saying much.</summary>
     public static Metric F1 { get; } =
-        new(MetricNames.Rouge1F1, "Rouge1 F1", row => Score(row.Answer, row.Generated).F1)
+        new(MetricNames.Rouge1F1, "Rouge1 F1", row => Readable(row, () => Score(row.Answer, row.Generated).F1))
         {
             Source = Origin,
             Direction = Direction.Knowledge,
@@ -35,6 +35,13 @@ public static class Rouge1
 
     /// <summary>sum_v min(c_ref(v), c_gen(v)) / sum_v c_ref(v); 0 for an empty reference.</summary>
     public static double Recall(string reference, string candidate) => Score(reference, candidate).Recall;
+
+    /// <summary>
+    /// Whether ROUGE can read a true answer. What it cannot read has no value: 0 would say that it was forgotten.
+    /// </summary>
+    public static bool CanRead(string answer) => RougeTokens.Read(answer);
+
+    private static double? Readable(AnswerRow row, Func<double> value) => CanRead(row.Answer) ? value() : null;
 
     /// <summary>F1 of two answers, whichever comes first; two without a word agree.</summary>
     public static double Agreement(string one, string other) =>

@@ -54,6 +54,48 @@ internal static class OptionJson
                     yield return problem;
     }
 
+    /// <summary>Says of a value that has the wrong type what it is, and what it must be.</summary>
+    /// <param name="options">The record.</param>
+    /// <param name="values">All values.</param>
+    /// <param name="path">Of the value, as the library writes it.</param>
+    /// <param name="e">The library's complaint.</param>
+    public static OptionProblem Misfit(Type options, JsonObject values, string path, JsonException e)
+    {
+        var (type, value) = (options, (JsonNode?)values);
+        foreach (var part in path.Split('.', StringSplitOptions.RemoveEmptyEntries))
+        {
+            var name = part.Split('[')[0];
+            if (
+                value is not JsonObject o
+                || type.GetProperties().FirstOrDefault(p => JsonNamingPolicy.CamelCase.ConvertName(p.Name) == name)
+                    is not { } member
+            )
+                break;
+            (type, value) = (member.PropertyType, o[name]);
+        }
+        var expected = Expected(Nullable.GetUnderlyingType(type) ?? type);
+        return new OptionProblem(
+            path.Length == 0 ? "options" : "options." + path,
+            expected is null || value is null
+                ? "has a value of the wrong type"
+                : $"must be {expected}, not {Shown(value)}",
+            expected is null ? e.Message.Split(". Path")[0] : null
+        );
+    }
+
+    private static string Shown(JsonNode value) =>
+        value is JsonValue v && v.TryGetValue<string>(out var text) ? $"'{text}'" : value.ToJsonString();
+
+    private static string? Expected(Type type) =>
+        type == typeof(bool) ? "true or false"
+        : type == typeof(string) ? "a text"
+        : type == typeof(int) || type == typeof(long) ? "a whole number"
+        : type == typeof(double) || type == typeof(float) ? "a number"
+        : type.IsEnum ? "one of " + string.Join(", ", Enum.GetNames(type).Select(JsonNamingPolicy.CamelCase.ConvertName))
+        : type.IsAssignableTo(typeof(System.Collections.IEnumerable)) ? "a list, as in [a, b]"
+        : type.IsClass ? "a map of options"
+        : null;
+
     // What follows from other options is not one.
     private static void OnlySettable(JsonTypeInfo type)
     {

@@ -183,15 +183,8 @@ public sealed class OptionStack
         }
         catch (JsonException e)
         {
-            var path = e.Path is { Length: > 2 } p ? "options." + p[2..] : "options";
-            problems =
-            [
-                new OptionProblem(
-                    path,
-                    $"has a value of the wrong type for {_entry.Name}",
-                    e.Message.Split(". Path")[0]
-                ),
-            ];
+            var path = e.Path is { Length: > 2 } p ? p[2..] : "";
+            problems = [OptionJson.Misfit(_entry.Options, InForce, path, e)];
             return null;
         }
     }

@@ -15,6 +15,7 @@ namespace EditUnlearn.Models.Inspection;
 /// <param name="Stored">Parameters and bytes by element type.</param>
 /// <param name="Files">Weight files with their sizes [bytes].</param>
 /// <param name="Tokenizers">Tokenizer files that are there.</param>
+/// <param name="TokenizerProblem">Why the tokenizer cannot be used; null where it can, or where there is none.</param>
 /// <param name="Note">What is worth a word about its config, or null.</param>
 public sealed record CheckpointFacts(
     ModelConfig Config,
@@ -22,6 +23,7 @@ public sealed record CheckpointFacts(
     IReadOnlyList<(string Type, long Parameters, long Bytes)> Stored,
     IReadOnlyList<(string Name, long Bytes)> Files,
     IReadOnlyList<string> Tokenizers,
+    InputException? TokenizerProblem,
     string? Note
 )
 {
@@ -42,7 +44,7 @@ public sealed record CheckpointFacts(
             throw new InputException(folder, "there is no such folder");
         var config = ConfigFile.Read(Path.Combine(folder, ConfigFile.Name)).Config;
         var index = WeightIndex.Read(folder);
-        WeightFolder.Check(config, index, null);
+        WeightFolder.Check(config, index, ScalarType.Float32);
         var entries = index.Places.Keys.Select(index.Entry).ToList();
         return new CheckpointFacts(
             config,
@@ -57,6 +59,7 @@ public sealed record CheckpointFacts(
             ],
             [.. index.Files.Select(f => (Path.GetFileName(f.Path), new FileInfo(f.Path).Length))],
             [.. TokenizerFiles.Where(f => File.Exists(Path.Combine(folder, f)))],
+            ProblemOfTokenizer(folder, config),
             ConfigFile.Note(Path.Combine(folder, ConfigFile.Name))
         );
     }
@@ -117,10 +120,26 @@ public sealed record CheckpointFacts(
         );
         yield return (
             "tokenizer",
-            Tokenizers.Count == 0 ? "none: only exact ids can be used" : string.Join(", ", Tokenizers)
+            Tokenizers.Count == 0 ? "none: only exact ids can be used"
+                : string.Join(", ", Tokenizers)
+                    + (TokenizerProblem is { } problem ? $", cannot be used: {problem.Problems[0].Message}" : "")
         );
         if (Note is not null)
             yield return ("note", Note);
+    }
+
+    // Damage of a file is no question of what can be read: it goes its own way.
+    private static InputException? ProblemOfTokenizer(string folder, ModelConfig config)
+    {
+        try
+        {
+            _ = Models.Tokenizers.TokenizerFolder.Load(folder, config);
+            return null;
+        }
+        catch (InputException e)
+        {
+            return e;
+        }
     }
 
     private string Above => Config.WindowedFrom > 0 ? $" from block {Config.WindowedFrom} on" : "";

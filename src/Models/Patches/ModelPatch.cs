@@ -40,10 +40,13 @@ public abstract class ModelPatch : IDisposable
 
     /// <summary>Puts the change on a model that a user named.</summary>
     /// <param name="model">Is restored when the handle is disposed.</param>
-    /// <param name="name">Of the patch, for the message.</param>
-    /// <exception cref="InputException">The patch does not fit the model.</exception>
+    /// <param name="name">Its folder, or what to call it.</param>
+    /// <exception cref="InputException">The patch does not fit the model, or was made from other
+    /// weights.</exception>
     public IDisposable ApplyTo(CausalLm model, string name)
     {
+        ArgumentNullException.ThrowIfNull(model);
+        PatchBase.Check(name, model);
         try
         {
             return ApplyTo(model);

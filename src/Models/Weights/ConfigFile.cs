@@ -23,11 +23,7 @@ public static class ConfigFile
     public static (ModelConfig Config, ScalarType StoredType) Read(string path, string? family = null)
     {
         if (!File.Exists(path))
-            throw new InputException(
-                path,
-                "there is no such file",
-                "a model folder holds config.json beside its safetensors"
-            );
+            throw FolderKind.NotAModel(path);
         var generation = GenerationFile.Read(Path.GetDirectoryName(path)!);
         return new ConfigReader(PlacedJson.Read(path), generation).Read(family);
     }

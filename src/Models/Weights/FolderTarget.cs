@@ -77,6 +77,8 @@ internal sealed class FolderTarget : IDisposable
             );
         if (File.Exists(place))
             throw new InputException(place, "is a file, not a folder");
+        if (!FolderAccess.CanWrite(place) || !FolderAccess.CanWrite(Path.GetDirectoryName(place)!))
+            throw new InputException(place, "cannot be made: permission denied", "name a place where you may write");
         if (Directory.Exists(place) && Directory.EnumerateFileSystemEntries(place).Any())
         {
             if (!overwrite)

@@ -12,6 +12,11 @@ public sealed record LoadOptions
     /// <summary>Whether every value is looked at, so that NaN and infinite weights are known from the start.</summary>
     public bool CheckFinite { get; init; } = true;
 
+    /// <summary>
+    /// Whether weights that keep their own types may have several; for copies, since a model that computes needs one.
+    /// </summary>
+    public bool MixedTypes { get; init; }
+
     /// <summary>Name of the family in the catalogue; null to recognise it from config.json.</summary>
     public string? Family { get; init; }
 

@@ -1,4 +1,3 @@
-using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using EditUnlearn.Foundation;
@@ -39,12 +38,10 @@ internal sealed class PlacedJson
     /// <exception cref="InputException">It is too large, not JSON or not an object; the message says where.</exception>
     public static PlacedJson Read(string path, long maxBytes = 1 << 24)
     {
-        var length = new FileInfo(path).Length;
-        if (length > maxBytes)
-            throw new InputException(path, $"has {length} bytes; a file of this kind has at most {maxBytes}");
-        ReadOnlyMemory<byte> bytes = File.ReadAllBytes(path);
-        if (bytes.Span.StartsWith(Encoding.UTF8.Preamble))
-            bytes = bytes[Encoding.UTF8.Preamble.Length..];
+        ReadOnlyMemory<byte> bytes = UserFile.Bytes(path, maxBytes);
+        if (UserFile.Stranger(bytes.Span) is var (what, hint))
+            throw new InputException(path, what, hint);
+        bytes = bytes[^UserFile.WithoutMark(bytes.Span).Length..];
         try
         {
             // duplicates and depth; JsonObject would find the former only when used

@@ -36,14 +36,13 @@ internal sealed class SafetensorsHeader(string path)
     /// <summary>Reads the header.</summary>
     public SafetensorsHeader Read()
     {
-        using var file = new FileStream(
-            path,
-            FileMode.Open,
-            FileAccess.Read,
-            FileShare.ReadWrite | FileShare.Delete,
-            bufferSize: 1
-        );
+        using var file = UserFile.Open(path);
         _fileLength = file.Length;
+        Span<byte> start = stackalloc byte[64];
+        start = start[..file.ReadAtLeast(start, start.Length, throwOnEndOfStream: false)];
+        if (UserFile.Stranger(start) is var (what, hint))
+            throw new InputException(path, what, hint);
+        file.Position = 0;
         Span<byte> prefix = stackalloc byte[8];
         if (_fileLength < 8)
             throw Damaged(

@@ -34,7 +34,7 @@ public static class WeightFolder
             throw new InputException(folder, "there is no such folder");
         var (config, _) = ConfigFile.Read(Path.Combine(folder, ConfigFile.Name), options.Family);
         var index = WeightIndex.Read(folder);
-        Check(config, index, type);
+        Check(config, index, options.MixedTypes ? ScalarType.Float32 : type);
         Doubts(folder, config, index, options);
 
         var tensors = config.Tensors().ToList();
@@ -105,6 +105,8 @@ public static class WeightFolder
     /// <summary>Refuses a folder whose tensors are not those of its config.</summary>
     internal static void Check(ModelConfig config, WeightIndex index, ScalarType? type)
     {
+        if (OtherNames(config, index) is { } named)
+            throw new InputException(index.Folder, named.Message, named.Hint);
         var problems = new List<InputProblem>();
         void Complain(string message, string? hint = null) =>
             problems.Add(new InputProblem(index.Folder, 0, 0, message, hint));
@@ -146,6 +148,41 @@ public static class WeightFolder
                 Complain($"tensor {name} is not part of a model with this config.json");
         if (problems.Count > 0)
             throw new InputException(Problems.Capped(problems));
+    }
+
+    // Names of another style than this architecture's have one cause, not one for every tensor.
+    private static (string Message, string Hint)? OtherNames(ModelConfig config, WeightIndex index)
+    {
+        const string Own = "model.";
+        var expected = config.Tensors().Select(t => t.Name).ToList();
+        if (expected.Any(index.Places.ContainsKey) && index.Places.ContainsKey(TensorNames.Embedding))
+            return null;
+        if (index.Places.Keys.Any(n => n.Contains(".lora_A.", StringComparison.Ordinal)))
+            return (
+                "holds an adapter (LoRA), not a model's weights",
+                "merge it into its base model first: peft's merge_and_unload(), then save_pretrained()"
+            );
+        // What stands before the name of the embedding stands before all.
+        var tail = TensorNames.Embedding[Own.Length..];
+        if (
+            index.Places.Keys.FirstOrDefault(n => n.EndsWith(tail, StringComparison.Ordinal)) is { } found
+            && found != TensorNames.Embedding
+        )
+        {
+            var prefix = found[..^tail.Length];
+            return prefix.Length == 0
+                ? (
+                    $"names its tensors without '{Own}' ({found} for {TensorNames.Embedding}): it was saved from the "
+                        + "inner model",
+                    "save the model with its head: AutoModelForCausalLM, not AutoModel"
+                )
+                : (
+                    $"names its tensors with '{prefix}' where this architecture has '{Own}' ({found} for "
+                        + $"{TensorNames.Embedding})",
+                    "save the language model by itself; wrappers of training (DDP, FSDP, PEFT) leave such names"
+                );
+        }
+        return null;
     }
 
     private static (Tensor Weight, long NotFinite) Place(

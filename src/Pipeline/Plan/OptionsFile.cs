@@ -14,9 +14,7 @@ public sealed record OptionsFile(JsonObject Values, IReadOnlyDictionary<string, 
     /// <exception cref="InputException">It is absent, not YAML, or no map.</exception>
     public static OptionsFile Read(string path)
     {
-        if (!File.Exists(path))
-            throw new InputException(path, "there is no such file");
-        if (YamlReader.Read(File.ReadAllText(path), path) is not YamlMap map)
+        if (YamlReader.Read(UserFile.Text(path), path) is not YamlMap map)
             throw new InputException(
                 new InputProblem(path, 1, 1, "must be a map from option to value", "learning-rate: 0.1")
             );

@@ -88,8 +88,7 @@ internal static class ParameterBinder
             YamlMap map => new JsonObject(map.Entries.Select(e => KeyValuePair.Create(e.Key, Untyped(e.Value)))),
             YamlList list => new JsonArray([.. list.Items.Select(Untyped)]),
             YamlScalar { IsNull: true } => null,
-            YamlScalar { Plain: true, Text: "true" } => true,
-            YamlScalar { Plain: true, Text: "false" } => false,
+            YamlScalar { Plain: true } s when Truth(s.Text) is { } truth => truth,
             YamlScalar { Plain: true } s
                 when long.TryParse(s.Text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var n) => n,
             YamlScalar { Plain: true } s
@@ -222,12 +221,7 @@ internal static class ParameterBinder
         const NumberStyles Whole = NumberStyles.AllowLeadingSign;
         var culture = CultureInfo.InvariantCulture;
         if (type == typeof(bool))
-            return s.Text switch
-            {
-                "true" => true,
-                "false" => false,
-                _ => null,
-            };
+            return Truth(s.Text);
         if (type == typeof(int))
             return int.TryParse(s.Text, Whole, culture, out var i) ? i : null;
         if (type == typeof(long))
@@ -236,6 +230,15 @@ internal static class ParameterBinder
             return ulong.TryParse(s.Text, NumberStyles.None, culture, out var u) ? u : null;
         return double.TryParse(s.Text, NumberStyles.Float, culture, out var d) && double.IsFinite(d) ? d : null;
     }
+
+    // YAML 1.2, core schema. The words of YAML 1.1 (yes, no, on, off) are texts.
+    private static bool? Truth(string text) =>
+        text switch
+        {
+            "true" or "True" or "TRUE" => true,
+            "false" or "False" or "FALSE" => false,
+            _ => null,
+        };
 
     private static bool IsSimple(Type type) =>
         type == typeof(bool)

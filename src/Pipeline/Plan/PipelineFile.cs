@@ -39,7 +39,7 @@ public sealed record PipelineFile(string Root, YamlMap Content, IReadOnlyDiction
         var sources = Directory.Exists(folder)
             ? Directory.EnumerateFiles(folder, "*.yaml").Order(StringComparer.Ordinal).Select(ProfileSource.Read)
             : [];
-        return Parse(File.ReadAllText(path), Path.GetFileName(path), root, [.. sources]);
+        return Parse(UserFile.Text(path), Path.GetFileName(path), root, [.. sources]);
     }
 
     /// <summary>Reads a text.</summary>
@@ -80,7 +80,7 @@ public sealed record ProfileSource(string Name, string File, string Text)
         new(
             Path.GetFileNameWithoutExtension(path),
             $"{PipelineFile.ProfileFolder}/{Path.GetFileName(path)}",
-            System.IO.File.ReadAllText(path)
+            UserFile.Text(path)
         );
 }
 

@@ -105,7 +105,9 @@ internal sealed class SettingsTree
         {
             var inner = path.Length == 0 ? entry.Key : $"{path}.{entry.Key}";
             var i = entries.FindIndex(e => e.Key == entry.Key);
-            if (i >= 0)
+            if (i >= 0 && Misfit(entries[i].Value, entry.Value, path) is { } expected)
+                _problems.Add(entry.Place, $"'{inner}' must be {expected}, not {Shown(entry.Value)}");
+            else if (i >= 0)
                 entries[i] = Over(entries[i], entry, (b, a) => Merge(b, a, inner, mayAdd));
             else if (Unknown(below, entry, path, mayAdd) is { } hint)
                 _problems.Add(entry.Place, $"there is no setting '{inner}' to change", hint);
@@ -114,6 +116,23 @@ internal sealed class SettingsTree
         }
         return below with { Entries = entries };
     }
+
+    // A single value where lower layers have a map or a list is a mistake, not a change. Below the top level, no value
+    // may mean that there is no such map.
+    private static string? Misfit(YamlValue below, YamlValue above, string path)
+    {
+        if (above is not YamlScalar single || (single.IsNull && (path.Length > 0 || below is YamlList)))
+            return null;
+        return below switch
+        {
+            YamlMap { Entries: [var first, ..] } => $"a map, as in {{{first.Key}: ..}}",
+            YamlList => $"a list, as in [{(single.IsNull ? "a" : single.Text)}]",
+            _ => null,
+        };
+    }
+
+    private static string Shown(YamlValue value) =>
+        value is YamlScalar { IsNull: false } s ? $"'{s.Text}'" : "nothing";
 
     private static string? Unknown(YamlMap below, YamlEntry entry, string path, bool mayAdd)
     {

@@ -28,7 +28,7 @@ internal sealed record YamlScalar(string Text, bool Plain, SourcePlace Place) : 
     public override string Kind => "a single value";
 
     /// <summary>Whether it says that there is no value.</summary>
-    public bool IsNull => Plain && Text is "" or "~" or "null";
+    public bool IsNull => Plain && Text is "" or "~" or "null" or "Null" or "NULL";
 }
 
 /// <summary>A list.</summary>
@@ -126,7 +126,8 @@ internal static class YamlReader
     {
         if (depth > MaxDepth)
             throw Problem(file, parser.Current!.Start, $"is nested deeper than {MaxDepth} levels", null);
-        const string NoAnchors = "give the shared value a name of its own in the profile and refer to it with $name";
+        const string NoAnchors = 
+            "write the value out in each place; in a profile it can have a name of its own, and others say $name";
         if (parser.Accept<AnchorAlias>(out var alias))
             throw Problem(file, alias.Start, "anchors and aliases are not supported", NoAnchors);
         var node = parser.Consume<NodeEvent>();

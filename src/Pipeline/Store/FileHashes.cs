@@ -4,15 +4,18 @@ using EditUnlearn.Foundation;
 namespace EditUnlearn.Pipeline;
 
 /// <summary>
-/// Content hashes of input files, remembered by size and time so that an unchanged file is not read again.
+/// Content hashes of input files, remembered so that an unchanged file is not read again. What is remembered holds
+/// while the file is the same one (its number), as long, and neither its content nor its entry was touched, to the
+/// nanosecond; a doubt means reading.
 /// </summary>
+/// <remarks>Times of the content can be put back by anybody (touch, rsync, tar); the time of the entry cannot.</remarks>
 public sealed class FileHashes
 {
     private readonly string _cacheFile;
     private readonly Dictionary<string, Entry> _known;
     private bool _changed;
 
-    private sealed record Entry(long Bytes, long Ticks, string Hash);
+    private sealed record Entry(FileState State, string Hash);
 
     /// <summary>Reads what is remembered.</summary>
     public FileHashes(string cacheFile)
@@ -54,23 +57,28 @@ public sealed class FileHashes
 
     private string OfFile(string path)
     {
-        // Of a link into somebody's cache the file behind it counts: its length and time, and its name for what is
-        // remembered.
+        UserFile.Check(path);
+        // Of a link into somebody's cache the file behind it counts, and its name for what is remembered.
         var info = new FileInfo(path);
         if (info.LinkTarget is not null && info.ResolveLinkTarget(returnFinalTarget: true) is FileInfo behind)
             info = behind;
         var full = info.FullName;
-        if (
-            _known.TryGetValue(full, out var entry)
-            && entry.Bytes == info.Length
-            && entry.Ticks == info.LastWriteTimeUtc.Ticks
-        )
+        var state = FileState.Of(full);
+        if (state is not null && _known.TryGetValue(full, out var entry) && entry.State == state)
             return entry.Hash;
-        var hash = Files.Hash(full);
-        // A file written within the last two seconds could change again without a new time stamp: not remembered yet.
-        if (DateTime.UtcNow - info.LastWriteTimeUtc > TimeSpan.FromSeconds(2))
+        string hash;
+        try
         {
-            _known[full] = new Entry(info.Length, info.LastWriteTimeUtc.Ticks, hash);
+            hash = Files.Hash(full);
+        }
+        catch (Exception e) when (UserFile.IsTrouble(e))
+        {
+            throw UserFile.Unreadable(path, e);
+        }
+        // What was touched within the last two seconds could change again without a new time: not remembered yet.
+        if (state is not null && state == FileState.Of(full) && state.IsOlderThan(TimeSpan.FromSeconds(2)))
+        {
+            _known[full] = new Entry(state, hash);
             _changed = true;
         }
         return hash;

@@ -5,6 +5,7 @@ using EditUnlearn.Foundation;
 using EditUnlearn.Methods;
 using EditUnlearn.Methods.Shared;
 using EditUnlearn.Models;
+using EditUnlearn.Models.Inspection;
 using EditUnlearn.Models.Patches;
 using EditUnlearn.Models.Weights;
 
@@ -63,7 +64,8 @@ internal sealed class ApplyCheck(ApplyRequest request)
         )
             if (request.TokenRequests is not null && file is not null)
                 Wrong(option, "cannot be asked beside --token-requests, which need no tokenizer");
-        if (bound is var (entry, options))
+        // Options that could not be read say nothing: what would follow from the defaults is nobody's mistake.
+        if (bound is var (entry, options) && (request.ReadOptions is null || given is not null))
             CheckMethod(entry, options, config, given, tokens);
         if (_problems.Count > 0)
             throw new InputException(_problems);
@@ -132,6 +134,8 @@ internal sealed class ApplyCheck(ApplyRequest request)
             return;
         if (Path.GetDirectoryName(Path.GetFullPath(report)) is not { } parent || !Directory.Exists(parent))
             Wrong("--report", $"the folder of {report} does not exist");
+        else if (!FolderAccess.CanWrite(parent))
+            Wrong("--report", $"nothing can be written to {parent}: permission denied");
         if (Directory.Exists(report))
             Wrong("--report", $"{report} is a folder, not a file");
         if (OwnStatistics.IsInside(report, request.Model))
@@ -148,11 +152,16 @@ internal sealed class ApplyCheck(ApplyRequest request)
             ? Tried<ModelConfig>(() => throw new InputException(request.Model, "there is no such folder"))
             : Tried(() => ConfigFile.Read(Path.Combine(request.Model, ConfigFile.Name)).Config);
         if (config is not null)
+        {
             _ = Tried(() =>
             {
                 PatchExport.Check(request.Model, request.Out, request.Overwrite);
                 return "";
             });
+            // What the work would find in the headers of weights and in the tokenizer is found before it.
+            if (Tried(() => CheckpointFacts.Of(request.Model)) is { TokenizerProblem: { } problem } && request.TokenRequests is null)
+                _problems.AddRange(problem.Problems);
+        }
         return config;
     }
 

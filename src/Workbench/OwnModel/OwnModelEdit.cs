@@ -238,6 +238,8 @@ public sealed class OwnModelEdit
                 $"{_entry.Label} trains on every kept question that is asked, so they do not say what is kept beyond "
                     + "them; --holdout FILE names questions that it does not see"
             );
+        foreach (var doubt in OwnQuestions.Doubts(checkpoint, Asked(), _request.MaxNewTokens))
+            work.Warn(doubt);
         if (AskedOtherwise(checkpoint))
             work.Warn(
                 "the questions were edited by themselves (format: raw) and are asked in the chat template: an adapter "
@@ -256,8 +258,21 @@ public sealed class OwnModelEdit
 
     private ApplyReport Finish(ApplyReport report)
     {
-        if (_request.Report is { } path)
+        if (_request.Report is not { } path)
+            return report;
+        try
+        {
             report.Write(path);
+        }
+        catch (Exception e) when (UserFile.IsTrouble(e))
+        {
+            // Hours of work must not look lost.
+            throw new ResourceUnavailableException(
+                $"{path}: the report cannot be written: {e.Message}\n  hint: {report.Written.Folder} is whole; eval it, "
+                    + "or run again with --report elsewhere",
+                e
+            );
+        }
         return report;
     }
 
@@ -384,7 +399,16 @@ public sealed class OwnModelEdit
             var samples = edit._request.Mom2Samples;
             var inputs = MethodMaterial.Statistics(tokens, needed, options, model, Ready, samples);
             foreach (var (name, value) in MethodMaterial.MeasuredOn(needed, options, Ready))
+            {
                 _metrics[name] = value;
+                // C has no more directions than tokens went into it: what it says nothing of may be changed at will.
+                if (name.EndsWith(MethodMaterial.TokensSuffix, StringComparison.Ordinal) && value < edit._config.IntermediateSize)
+                    Warn(
+                        $"the second moments come from {value} tokens, fewer than the {edit._config.IntermediateSize} "
+                            + "coordinates of a key: most directions count as free, and nothing is kept along them; "
+                            + "more text gives more directions"
+                    );
+            }
             return inputs;
         }
 
@@ -442,9 +466,15 @@ public sealed class OwnModelEdit
             if (record.Diverged is not { } diverged)
                 return;
             _metrics["training.diverged-step"] = diverged.Step;
-            Warn(
-                $"diverged at step {diverged.Step} of {record.PlannedSteps}: the loss is {diverged.Loss}; the "
-                    + $"result holds the last finite state, after {record.Curve.Count} updates"
+            // What is left is the state of a few updates: neither what was asked for, nor the model as it was.
+            throw new MethodFailedException(
+                edit._entry.Label,
+                $"update {diverged.Step} of {record.PlannedSteps}",
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"training diverged: the loss is {diverged.Loss:g4}, the norm of its gradient {diverged.GradientNorm:g4}"
+                ),
+                "a lower learning rate; nothing was written"
             );
         }
 

@@ -54,6 +54,45 @@ public static class OwnQuestions
             q.Rephrasings.Select(r => new AnswerCollector.Asked(SplitNames.Rephrased, q.Id, r, q.Answer, q.Subject))
         );
 
+    /// <summary>What the numbers of some questions will not say: lines for people.</summary>
+    /// <param name="checkpoint">Of the model.</param>
+    /// <param name="questions">To be asked.</param>
+    /// <param name="maxNewTokens">Limit of an answer.</param>
+    /// <exception cref="InputException">A question does not fit into the model's positions.</exception>
+    public static IReadOnlyList<string> Doubts(
+        Checkpoint checkpoint,
+        IReadOnlyList<AnswerCollector.Asked> questions,
+        int maxNewTokens
+    )
+    {
+        ArgumentNullException.ThrowIfNull(checkpoint);
+        ArgumentNullException.ThrowIfNull(questions);
+        var doubts = new List<string>();
+        var unread = questions.Where(q => !Rouge1.CanRead(q.Answer)).Select(q => q.Id).Distinct().ToList();
+        if (unread.Count > 0)
+            doubts.Add(
+                $"the answers of {Counted(unread)} are in a script that ROUGE does not read: Rouge1 has no value there, "
+                    + "Probability has"
+            );
+        PromptLimits.Check(checkpoint, questions);
+        var most = checkpoint.Model.Config.MaxPositions;
+        var cut = questions
+            .Where(q => checkpoint.Prompt(q.Question).Count + maxNewTokens > most)
+            .Select(q => q.Id)
+            .Distinct()
+            .ToList();
+        if (cut.Count > 0)
+            doubts.Add(
+                $"{Counted(cut)} and an answer of {maxNewTokens} tokens may go beyond the model's {most} positions, for "
+                    + "which it was not trained"
+            );
+        return doubts;
+    }
+
+    private static string Counted(List<string> ids) =>
+        $"{ids.Count} question{(ids.Count == 1 ? "" : "s")} ({string.Join(", ", ids.Take(3))}"
+        + (ids.Count > 3 ? ", ..)" : ")");
+
     /// <summary>Asks.</summary>
     /// <param name="checkpoint">The model, with a change of weights applied.</param>
     /// <param name="questions">In the order of the rows.</param>
