@@ -46,8 +46,8 @@ internal sealed class ErrorFilter : CommandFilterAttribute
     private static string Sentence(Exception e) =>
         e switch
         {
-            UnauthorizedAccessException => e.Message.TrimEnd('.') + ": permission denied\n  hint: chmod, another place, "
-                + "or run as its owner",
+            UnauthorizedAccessException => e.Message.TrimEnd('.')
+                + ": permission denied\n  hint: chmod, another place, or run as its owner",
             IOException when IsFull(e) => e.Message + "\n  hint: free some space, or name a place on another disk",
             _ => e.Message,
         };

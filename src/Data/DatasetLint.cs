@@ -71,7 +71,10 @@ public static partial class DatasetLint
     {
         var places = SubjectRule.Places(row.Question, row.Subject);
         if (places > 1)
-            found("subject-twice", $"'{row.Subject}' stands {places} times in '{row.Question}'; the first is looked up");
+            found(
+                "subject-twice",
+                $"'{row.Subject}' stands {places} times in '{row.Question}'; the first is looked up"
+            );
         else if (places == 0 && row.Question.Contains(row.Subject, StringComparison.Ordinal))
             found("subject-in-word", $"'{row.Subject}' stands in '{row.Question}' as part of a word only");
     }
@@ -80,7 +83,8 @@ public static partial class DatasetLint
     private static bool Readable(string answer)
     {
         var letters = answer.EnumerateRunes().Where(Rune.IsLetter).ToList();
-        return letters.Count == 0 || 2 * letters.Count(r => r.Value is < 0x250 or (>= 0x1E00 and < 0x1F00)) >= letters.Count;
+        var latin = letters.Count(r => r.Value is < 0x250 or (>= 0x1E00 and < 0x1F00));
+        return 2 * latin >= letters.Count;
     }
 
     /// <summary>
@@ -105,7 +109,9 @@ public static partial class DatasetLint
             _answers.AddRange(rows.Select(r => string.Join(' ', Words(r.Answer))));
         }
 
-        /// <summary>Some of the earlier rows that may ask the same, in their order; each row is asked for once.</summary>
+        /// <summary>
+        /// Some of the earlier rows that may ask the same, in their order; each row is asked for once.
+        /// </summary>
         public IReadOnlyList<QaRow> Before(int row)
         {
             var (words, found, seen) = (_words[row], new SortedSet<int>(), new HashSet<int>());

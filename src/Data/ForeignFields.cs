@@ -13,6 +13,9 @@ internal static class ForeignFields
         ["id"] = ["case_id", "idx", "index", "task_id"],
     };
 
+    // What pandas calls a column of row numbers.
+    private static readonly string[] Indices = ["__index_level_", "Unnamed: "];
+
     private static readonly Dictionary<string, string> Meanings = Names
         .SelectMany(n => n.Value.Select(other => (other, n.Key)))
         .ToDictionary(n => n.other, n => n.Key, StringComparer.Ordinal);
@@ -29,7 +32,7 @@ internal static class ForeignFields
     /// <summary>What a field of another tool is called here, for a hint; null where it is not known.</summary>
     public static string? Meaning(string key) =>
         Meanings.TryGetValue(key, out var ours) ? $"it is called {ours} here"
-        : key.StartsWith("__index_level_", StringComparison.Ordinal) || key.StartsWith("Unnamed: ", StringComparison.Ordinal)
+        : Indices.Any(i => key.StartsWith(i, StringComparison.Ordinal))
             ? "pandas wrote its index; save with index=False"
         : null;
 }

@@ -3,7 +3,9 @@ using System.Text.Json.Nodes;
 
 namespace EditUnlearn.Data;
 
-/// <summary>Texts inside JSON that are no Unicode: a half of a surrogate pair, as strings cut in two leave it.</summary>
+/// <summary>
+/// Texts inside JSON that are no Unicode: a half of a surrogate pair, as strings cut in two leave it.
+/// </summary>
 internal static class JsonTexts
 {
     /// <summary>A parser's complaint in words for somebody who does not know it.</summary>
@@ -14,7 +16,8 @@ internal static class JsonTexts
                 ? "a comma too many, before a closing bracket"
             : said.Contains("maximum configured depth", StringComparison.OrdinalIgnoreCase) ? "nested too deeply"
             : said.Contains("'/' is an invalid start", StringComparison.Ordinal) ? "JSON has no comments"
-            : said.Contains("'N' is an invalid start", StringComparison.Ordinal) ? "NaN and None are no JSON; write null"
+            : said.Contains("'N' is an invalid start", StringComparison.Ordinal)
+                ? "NaN and None are no JSON; write null"
             : said.Contains("'\u0027' is an invalid start", StringComparison.Ordinal)
                 ? "texts stand between double quotes, not single ones"
             : said.TrimEnd('.');

@@ -60,8 +60,9 @@ public sealed class InputException : Exception
         return
         [
             .. problems
-                .Where(p => groups[(p.File, p.Message, p.Hint)] is var g && (g.Count <= Few || ReferenceEquals(g[0], p)))
-                .Select(p => groups[(p.File, p.Message, p.Hint)] is { Count: > Few } g ? Together(g) : p),
+                .Select(p => (Problem: p, Group: groups[(p.File, p.Message, p.Hint)]))
+                .Where(p => p.Group.Count <= Few || ReferenceEquals(p.Group[0], p.Problem))
+                .Select(p => p.Group.Count > Few ? Together(p.Group) : p.Problem),
         ];
     }
 

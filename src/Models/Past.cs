@@ -39,8 +39,8 @@ public abstract class Past : IDisposable
         return (cos, Rope.WithSigns(sin));
     }
 
-    // The additive mask of the pass's positions from `skip` on, in blocks of that window; null where the causal flag says
-    // all.
+    // The additive mask of the pass's positions from `skip` on, in blocks of that window; null where the causal flag
+    // says all.
     internal virtual Tensor? Mask(int? window, Tensor h, int skip, Tensor? real) =>
         CausalMask.Of(window, Before, h, skip, real);
 

@@ -62,6 +62,45 @@ internal sealed class DatasetCommands(Stopping stopping)
         return strict && findings.Count > 0 ? ExitCodes.StageFailed : ExitCodes.Done;
     }
 
+    /// <summary>Turns a question file of another tool into one of ours.</summary>
+    [Command(
+        "convert",
+        Description = "Read a file of EasyEdit, zsRE, CounterFact, Alpaca, ShareGPT or chat messages, and write it as a "
+            + "question file"
+    )]
+    public int Convert(
+        [Argument(Description = "A JSON array or JSON Lines")] string file,
+        [Option("out", Description = "Question file to write")] string output,
+        [Option("json", Description = "Print one JSON object on stdout")] bool json = false
+    )
+    {
+        CommandOutcome.Reached = true;
+        new OptionChecks().File("--out", output).Demand();
+        var read = ForeignRows.Open(file);
+        AtomicFile.Write(
+            output,
+            partial => QaFile.Write(partial, read.Questions, Path.GetFileNameWithoutExtension(output))
+        );
+        if (json)
+            InspectCommands.PrintJson(
+                new JsonObject
+                {
+                    ["form"] = read.Kind,
+                    ["rows"] = read.Questions.Count,
+                    ["dropped"] = new JsonObject(
+                        read.Dropped.Select(d => KeyValuePair.Create(d.Key, (JsonNode?)d.Value))
+                    ),
+                }
+            );
+        else
+        {
+            Console.Out.WriteLine($"{read.Questions.Count} rows of {read.Kind} in {output}");
+            foreach (var (field, count) in read.Dropped)
+                Screen.Note($"left out: {field} ({count} rows)");
+        }
+        return ExitCodes.Done;
+    }
+
     /// <summary>Writes generated contracts as native JSON Lines.</summary>
     [Command("generate-contracts", Description = "Write invented contracts as question and answer, JSON Lines")]
     public int GenerateContracts(

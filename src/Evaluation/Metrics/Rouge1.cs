@@ -19,7 +19,11 @@ public static class Rouge1
 
     /// <summary>Recall of what was said under the paper's limit; the same text where that was not asked for.</summary>
     public static Metric UnderPaperLimit { get; } =
-        new("rouge1.long", "Rouge1 (paper)", row => Readable(row, () => Recall(row.Answer, row.GeneratedLong ?? row.Generated)))
+        new(
+            "rouge1.long",
+            "Rouge1 (paper)",
+            row => Readable(row, () => Recall(row.Answer, row.GeneratedLong ?? row.Generated))
+        )
         {
             Source = Origin,
             Direction = Direction.Knowledge,

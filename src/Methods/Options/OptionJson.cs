@@ -91,7 +91,8 @@ internal static class OptionJson
         : type == typeof(string) ? "a text"
         : type == typeof(int) || type == typeof(long) ? "a whole number"
         : type == typeof(double) || type == typeof(float) ? "a number"
-        : type.IsEnum ? "one of " + string.Join(", ", Enum.GetNames(type).Select(JsonNamingPolicy.CamelCase.ConvertName))
+        : type.IsEnum
+            ? "one of " + string.Join(", ", Enum.GetNames(type).Select(JsonNamingPolicy.CamelCase.ConvertName))
         : type.IsAssignableTo(typeof(System.Collections.IEnumerable)) ? "a list, as in [a, b]"
         : type.IsClass ? "a map of options"
         : null;

@@ -116,7 +116,8 @@ public sealed class OptionStack
         List<OptionLayer> stack = [new(Default, OptionJson.Of(entry.Defaults()))];
         if (entry.Families.FirstOrDefault(f => f.Family == family) is { } ground)
             stack.Add(new OptionLayer($"{Family} {family}", ground.Options) { Origin = ground.Origin });
-        if (AtDepth(stack.Aggregate(new JsonObject(), (below, layer) => Overlay(below, layer.Values)), blocks) is { } own)
+        var published = stack.Aggregate(new JsonObject(), (below, layer) => Overlay(below, layer.Values));
+        if (AtDepth(published, blocks) is { } own)
             stack.Add(own);
         if (entry.Presets.FirstOrDefault(p => p.Name == preset) is { } named)
             stack.Add(new OptionLayer($"{Preset} {preset}", named.Options) { Origin = named.Origin });

@@ -86,7 +86,8 @@ public sealed record FamilyEvidence(int VocabSize, RopeScaling? RopeScaling);
 public static class FamilyCatalog
 {
     /// <summary>One line a family.</summary>
-    public static IReadOnlyList<Family> All { get; } = [Llama2.Family, Mistral.Family, Llama31.Family, Qwen2.Family, Qwen3.Family];
+    public static IReadOnlyList<Family> All { get; } =
+    [Llama2.Family, Mistral.Family, Llama31.Family, Qwen2.Family, Qwen3.Family];
 
     /// <summary>The family of that name.</summary>
     /// <exception cref="ArgumentException">There is none.</exception>

@@ -1,8 +1,8 @@
 namespace EditUnlearn.Models.Families;
 
 /// <summary>
-/// Qwen2 and Qwen2.5: biases on queries, keys and values, which no field says; a window in the upper blocks where one is
-/// asked for; prompts begin with no token of their own. Tensor names: the shared map.
+/// Qwen2 and Qwen2.5: biases on queries, keys and values, which no field says; a window in the upper blocks where one
+/// is asked for; prompts begin with no token of their own. Tensor names: the shared map.
 /// </summary>
 internal static class Qwen2
 {

@@ -248,7 +248,9 @@ internal sealed unsafe class PackedMatrix : IDisposable
     /// <summary>The block that begins at some depth.</summary>
     public float* At(long k0) => _start + Panels.Values(k0);
 
-    /// <summary>The same for one more taker, who disposes of it once. Only somebody who has it can give it on.</summary>
+    /// <summary>
+    /// The same for one more taker, who disposes of it once. Only somebody who has it can give it on.
+    /// </summary>
     public PackedMatrix Shared()
     {
         Interlocked.Increment(ref _takers);

@@ -22,7 +22,9 @@ internal static class PatchBase
             return;
         var json = PatchFolder.Checked(
             manifest,
-            () => JsonNode.Parse(UserFile.WithoutMark(UserFile.Bytes(manifest))) as JsonObject ?? throw new JsonException("no object")
+            () =>
+                JsonNode.Parse(UserFile.WithoutMark(UserFile.Bytes(manifest))) as JsonObject
+                ?? throw new JsonException("it is not an object")
         );
         var (made, compute) = PatchFolder.Checked(manifest, () => ((string?)json["model"], (string?)json["compute"]));
         if (made is null)

@@ -114,7 +114,8 @@ internal sealed class ConfigReader(PlacedJson json, GenerationSettings? generati
     private int KvHeads(Family? family, int heads)
     {
         const string key = "num_key_value_heads";
-        return Number(key, family is { UngroupedByDefault: false } && !json.Root.ContainsKey(key) ? null : heads, 1, 4096);
+        var mustBeThere = family is { UngroupedByDefault: false } && !json.Root.ContainsKey(key);
+        return Number(key, mustBeThere ? null : heads, 1, 4096);
     }
 
     // Whether maps have biases because the config says so.

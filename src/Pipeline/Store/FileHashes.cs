@@ -8,7 +8,9 @@ namespace EditUnlearn.Pipeline;
 /// while the file is the same one (its number), as long, and neither its content nor its entry was touched, to the
 /// nanosecond; a doubt means reading.
 /// </summary>
-/// <remarks>Times of the content can be put back by anybody (touch, rsync, tar); the time of the entry cannot.</remarks>
+/// <remarks>
+/// Times of the content can be put back by anybody (touch, rsync, tar); the time of the entry cannot.
+/// </remarks>
 public sealed class FileHashes
 {
     private readonly string _cacheFile;

@@ -159,7 +159,8 @@ internal sealed class ApplyCheck(ApplyRequest request)
                 return "";
             });
             // What the work would find in the headers of weights and in the tokenizer is found before it.
-            if (Tried(() => CheckpointFacts.Of(request.Model)) is { TokenizerProblem: { } problem } && request.TokenRequests is null)
+            var facts = Tried(() => CheckpointFacts.Of(request.Model));
+            if (request.TokenRequests is null && facts?.TokenizerProblem is { } problem)
                 _problems.AddRange(problem.Problems);
         }
         return config;

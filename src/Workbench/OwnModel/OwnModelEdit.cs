@@ -268,8 +268,8 @@ public sealed class OwnModelEdit
         {
             // Hours of work must not look lost.
             throw new ResourceUnavailableException(
-                $"{path}: the report cannot be written: {e.Message}\n  hint: {report.Written.Folder} is whole; eval it, "
-                    + "or run again with --report elsewhere",
+                $"{path}: the report cannot be written: {e.Message}\n  hint: {report.Written.Folder} is whole; "
+                    + "eval it, or run again with --report elsewhere",
                 e
             );
         }
@@ -402,7 +402,8 @@ public sealed class OwnModelEdit
             {
                 _metrics[name] = value;
                 // C has no more directions than tokens went into it: what it says nothing of may be changed at will.
-                if (name.EndsWith(MethodMaterial.TokensSuffix, StringComparison.Ordinal) && value < edit._config.IntermediateSize)
+                var isTokens = name.EndsWith(MethodMaterial.TokensSuffix, StringComparison.Ordinal);
+                if (isTokens && value < edit._config.IntermediateSize)
                     Warn(
                         $"the second moments come from {value} tokens, fewer than the {edit._config.IntermediateSize} "
                             + "coordinates of a key: most directions count as free, and nothing is kept along them; "
@@ -472,7 +473,7 @@ public sealed class OwnModelEdit
                 $"update {diverged.Step} of {record.PlannedSteps}",
                 string.Create(
                     CultureInfo.InvariantCulture,
-                    $"training diverged: the loss is {diverged.Loss:g4}, the norm of its gradient {diverged.GradientNorm:g4}"
+                    $"training diverged: the loss is {diverged.Loss:g4}, its gradient's norm {diverged.GradientNorm:g4}"
                 ),
                 "a lower learning rate; nothing was written"
             );

@@ -71,8 +71,8 @@ public static class OwnQuestions
         var unread = questions.Where(q => !Rouge1.CanRead(q.Answer)).Select(q => q.Id).Distinct().ToList();
         if (unread.Count > 0)
             doubts.Add(
-                $"the answers of {Counted(unread)} are in a script that ROUGE does not read: Rouge1 has no value there, "
-                    + "Probability has"
+                $"the answers of {Counted(unread)} are in a script that ROUGE does not read: Rouge1 has no value "
+                    + "there, Probability has"
             );
         PromptLimits.Check(checkpoint, questions);
         var most = checkpoint.Model.Config.MaxPositions;
@@ -83,8 +83,8 @@ public static class OwnQuestions
             .ToList();
         if (cut.Count > 0)
             doubts.Add(
-                $"{Counted(cut)} and an answer of {maxNewTokens} tokens may go beyond the model's {most} positions, for "
-                    + "which it was not trained"
+                $"{Counted(cut)} and an answer of {maxNewTokens} tokens may go beyond the model's {most} positions, "
+                    + "for which it was not trained"
             );
         return doubts;
     }

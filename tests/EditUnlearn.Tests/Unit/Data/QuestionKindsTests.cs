@@ -21,7 +21,6 @@ public sealed class QuestionKindsTests
     private static string Refusal(params string[] lines) =>
         Assert.Throws<InputException>(() => Read(lines)).Message;
 
-    // K11
     [Theory]
     [InlineData("Does Annabel know Anna?", "Anna", 18)]
     [InlineData("Anna, does Annabel know Anna?", "Anna", 0)]
@@ -34,7 +33,7 @@ public sealed class QuestionKindsTests
         Assert.Equal((subject, start), (row.Subject, row.SubjectStart));
     }
 
-    // K11, over generated members: a name inside longer names, at random places.
+    // Over generated members: a name inside longer names, at random places.
     [Fact]
     public void Longer_names_never_hide_a_shorter_one()
     {
@@ -70,7 +69,6 @@ public sealed class QuestionKindsTests
             StringComparison.Ordinal
         );
 
-    // K21
     [Theory]
     [InlineData("Where was Jane\u00A0Roe born?", "Jane Roe", "the question has U+00A0 where the subject has U+0020")]
     [InlineData("Where was Se\u00e1n O\u2019Casey born?", "Se\u00e1n O'Casey", "(U+2019) where the subject has '''")]
@@ -83,7 +81,6 @@ public sealed class QuestionKindsTests
         Assert.Contains(expected, message, StringComparison.Ordinal);
     }
 
-    // K12
     [Fact]
     public void White_space_around_texts_changes_nothing()
     {
@@ -106,7 +103,6 @@ public sealed class QuestionKindsTests
         }
     }
 
-    // K2
     [Theory]
     [InlineData("""{"question": "Which flower \ud83d?", "answer": "a"}""", "question is text that is no valid Unicode")]
     [InlineData("""{"question": "Which?", "answer": "a \ud83c"}""", "answer is text that is no valid Unicode")]
@@ -115,7 +111,6 @@ public sealed class QuestionKindsTests
     public void Half_a_character_is_refused_with_its_field(string line, string expected) =>
         Assert.Contains("q.jsonl(1): " + expected, Refusal(line), StringComparison.Ordinal);
 
-    // K16
     [Fact]
     public void An_id_stands_once() =>
         Assert.Contains(
@@ -128,7 +123,6 @@ public sealed class QuestionKindsTests
             StringComparison.Ordinal
         );
 
-    // K6
     [Fact]
     public void Fields_of_other_tools_are_named_once_with_what_they_are_called_here()
     {
@@ -139,14 +133,12 @@ public sealed class QuestionKindsTests
         Assert.True(message.Split('\n').Length < 20, message);
     }
 
-    // K20
     [Theory]
     [InlineData("""{"question": "A?", "answer": "a",}""", "a comma too many")]
     [InlineData("""{'question': 'A?'}""", "texts stand between double quotes")]
     public void Broken_JSON_is_explained(string line, string expected) =>
         Assert.Contains(expected, Refusal(line), StringComparison.Ordinal);
 
-    // K7
     [Fact]
     public void Lint_of_rows_with_few_answers_is_short_and_quick()
     {
@@ -195,7 +187,6 @@ public sealed class QuestionKindsTests
         }
     }
 
-    // K10
     [Theory]
     [InlineData("中国", false)]
     [InlineData("Норвегия", false)]

@@ -6,7 +6,7 @@ using EditUnlearn.Tests.Support;
 
 namespace EditUnlearn.Tests.Unit.Foundation;
 
-/// <summary>Whatever stands where a file is asked for, the answer is a sentence that names it (kinds K1, K3, K5, K24).</summary>
+/// <summary>Whatever stands where a file is asked for, the answer is a sentence that names it.</summary>
 public sealed class UserFileTests
 {
     private static string Refusal(Action read) => Assert.Throws<InputException>(read).Message;

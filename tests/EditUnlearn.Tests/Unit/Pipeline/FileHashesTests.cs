@@ -4,7 +4,7 @@ using EditUnlearn.Tests.Support;
 
 namespace EditUnlearn.Tests.Unit.Pipeline;
 
-/// <summary>An input is known by what it holds; times and sizes that anybody can set do not decide (kind K26).</summary>
+/// <summary>An input is known by what it holds; times and sizes that anybody can set do not decide.</summary>
 public sealed class FileHashesTests
 {
     private static readonly DateTime Old = new(2020, 1, 2, 3, 4, 5, DateTimeKind.Utc);

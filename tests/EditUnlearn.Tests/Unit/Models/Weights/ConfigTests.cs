@@ -221,7 +221,7 @@ public sealed class ConfigTests
         new()
         {
             { "rope_scaling", """{"type": "linear"}""", "rope_scaling.factor is missing" },
-            { "rope_scaling", """{"type": "linear", "factor": 2, "low_freq_factor": 1}""", "is not known for the type" },
+            { "rope_scaling", """{"type": "linear", "factor": 2, "beta": 1}""", "is not known for the type linear" },
             { "rope_scaling", """{"rope_type": "dynamic", "factor": 2.0}""", "rope_scaling is of type 'dynamic'" },
             { "rope_scaling", """{"rope_type": "yarn", "factor": 2.0}""", "rope_scaling is of type 'yarn'" },
             { "rope_scaling", """{"factor": 2.0}""", "rope_scaling has no rope_type" },
