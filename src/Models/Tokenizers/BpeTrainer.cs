@@ -22,7 +22,7 @@ public static class BpeTrainer
     /// <summary>Learns until the vocabulary is full or nothing repeats.</summary>
     /// <param name="texts">The corpus.</param>
     /// <param name="vocabSize">V, specials and 256 bytes included.</param>
-    public static ByteLevelBpe Train(IEnumerable<string> texts, int vocabSize)
+    public static JsonTokenizer Train(IEnumerable<string> texts, int vocabSize)
     {
         ArgumentNullException.ThrowIfNull(texts);
         ArgumentOutOfRangeException.ThrowIfLessThan(vocabSize, Specials.Count + 256);
@@ -70,6 +70,6 @@ public static class BpeTrainer
                         parts.RemoveAt(i + 1);
                     }
         }
-        return ByteLevelBpe.OfMerges(merges);
+        return JsonTokenizer.OfMerges(merges);
     }
 }
