@@ -29,7 +29,11 @@ public sealed class JsonTokenizer : ITokenizer, IReadsSpecial
         _model = new BpeModel(json.Model, added.IsSpecial, json.IsByteLevel);
         _raw = new AddedTokenMatcher(added.All.Where(t => !t.Normalized).Select(t => (t.Name, t)));
         _normalized = new AddedTokenMatcher(
-            added.All.Where(t => t.Normalized).Select(t => (Normalize(t.Name), t)).Where(t => t.Item1.Length > 0)
+            added
+                .All.Where(t => t.Normalized)
+                .OrderBy(t => !t.Special)
+                .Select(t => (Text: Normalize(t.Name), t))
+                .Where(t => t.Text.Length > 0)
         );
         VocabSize = Math.Max(_words.Keys.Append(-1).Max(), added.HighestId) + 1;
     }
@@ -165,13 +169,14 @@ public sealed class JsonTokenizer : ITokenizer, IReadsSpecial
             var pieces = new Pieces(stretch, goesOn);
             tokenizer._json.PreTokenizer?.Apply(pieces);
             _steps += pieces.Steps;
+            var trims = tokenizer._json.Post.Trims;
             foreach (var range in pieces.Ranges)
             {
                 var places = new BytePlaces(pieces.Text, range.Start, range.Length);
                 tokenizer._model.Encode(
                     pieces.Of(range),
                     _queue,
-                    t => Add(t.Id, places.Take(t.Bytes), tokenizer._words[t.Id])
+                    t => Add(t.Id, places.Take(t.Bytes), trims ? tokenizer._words[t.Id] : "")
                 );
             }
         }

@@ -32,15 +32,15 @@ internal sealed class TextPattern
     private TextPattern(PatternNode? first, int loops) => (_first, _loops) = (first, loops);
 
     /// <summary>
-    /// Where it fits, from left to right, none over another. A place where it fits nothing at all is told too, but not
-    /// right behind the last one.
+    /// Adds where it fits, from left to right, none over another. A place where it fits nothing at all is told too, but
+    /// not right behind the last one.
     /// </summary>
     /// <param name="text">Well-formed.</param>
+    /// <param name="found">Gets the places.</param>
     /// <param name="steps">Grows by the steps that were taken.</param>
     /// <exception cref="PatternWorkException">It takes too long.</exception>
-    public List<(int Start, int Length)> Matches(ReadOnlySpan<char> text, ref long steps)
+    public void Find(ReadOnlySpan<char> text, List<(int Start, int Length)> found, ref long steps)
     {
-        var found = new List<(int, int)>();
         var run = new Search(text, _loops);
         var last = -1;
         for (var at = 0; at <= text.Length;)
@@ -54,6 +54,14 @@ internal sealed class TextPattern
             at = end > at ? end : at + run.Size(at);
         }
         steps += run.Steps;
+    }
+
+    /// <summary>The places where it fits.</summary>
+    public List<(int Start, int Length)> Matches(string text)
+    {
+        var found = new List<(int, int)>();
+        long steps = 0;
+        Find(text, found, ref steps);
         return found;
     }
 

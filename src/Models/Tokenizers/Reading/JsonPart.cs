@@ -99,10 +99,13 @@ internal sealed class JsonPart
     }
 
     /// <summary>Notes a problem of this part.</summary>
-    public void Refuse(string problem, string? hint = null) =>
-        _problems.Add(
-            new InputProblem(_file, 0, 0, Path.Length == 0 ? problem : $"{Path} {problem}", hint ?? TokenizerJson.Hint)
-        );
+    public void Refuse(string problem, string? hint = null)
+    {
+        problem = Path.Length == 0 ? problem : $"{Path} {problem}";
+        // A field may be asked for more than once.
+        if (!_problems.Any(p => p.Message == problem))
+            _problems.Add(new InputProblem(_file, 0, 0, problem, hint ?? TokenizerJson.Hint));
+    }
 
     /// <summary>Notes that the step this part names is not known.</summary>
     public void RefuseType(string what) =>

@@ -21,85 +21,79 @@ internal enum CutBehavior
     Contiguous,
 }
 
-/// <summary>Cuts a text where something fits.</summary>
-internal static class Cutting
+/// <summary>Cuts texts where something fits.</summary>
+/// <param name="behavior">What happens to what fits.</param>
+/// <param name="inverted">Whether what lies between is meant instead.</param>
+internal sealed class Cutting(CutBehavior behavior, bool inverted = false)
 {
-    /// <summary>The pieces of a text, none empty.</summary>
+    private readonly List<(int From, int To, bool Fits)> _stretches = [];
+
+    /// <summary>Adds the pieces of a text, none empty.</summary>
     /// <param name="length">Of the text.</param>
     /// <param name="matches">Where something fits, from left to right.</param>
-    /// <param name="behavior">What happens to it.</param>
-    /// <param name="inverted">Whether what lies between is meant instead.</param>
-    public static IEnumerable<(int Start, int Length)> Cut(
-        int length,
-        IEnumerable<(int Start, int Length)> matches,
-        CutBehavior behavior,
-        bool inverted = false
-    )
+    /// <param name="pieces">Gets them.</param>
+    public void Cut(int length, List<(int Start, int Length)> matches, List<(int Start, int Length)> pieces)
     {
-        var stretches = Stretches(length, matches, inverted);
-        var pieces = behavior switch
-        {
-            CutBehavior.Isolated => stretches.Select(s => (s.From, s.To)),
-            CutBehavior.Removed => stretches.Where(s => !s.Fits).Select(s => (s.From, s.To)),
-            CutBehavior.Contiguous => Joined(stretches, (fits, before) => fits == before),
-            CutBehavior.MergedWithPrevious => Joined(stretches, (fits, before) => fits && !before),
-            _ => Joined(
-                    stretches.Reverse().Select(s => (length - s.To, length - s.From, s.Fits)),
-                    (fits, before) => fits && !before
-                )
-                .Select(p => (From: length - p.To, To: length - p.From))
-                .Reverse(),
-        };
-        return pieces.Where(p => p.To > p.From).Select(p => (p.From, p.To - p.From));
-    }
-
-    // What fits and what lies between, in order.
-    private static IEnumerable<(int From, int To, bool Fits)> Stretches(
-        int length,
-        IEnumerable<(int Start, int Length)> matches,
-        bool inverted
-    )
-    {
+        _stretches.Clear();
         var open = 0;
         foreach (var (start, size) in matches)
         {
             if (start > open)
-                yield return (open, start, inverted);
-            yield return (start, start + size, !inverted);
+                _stretches.Add((open, start, inverted));
+            _stretches.Add((start, start + size, !inverted));
             open = start + size;
         }
         if (open < length)
-            yield return (open, length, inverted);
+            _stretches.Add((open, length, inverted));
+        if (behavior != CutBehavior.MergedWithNext)
+        {
+            AddJoined(pieces);
+            return;
+        }
+        // The same from the other end.
+        var first = pieces.Count;
+        _stretches.Reverse();
+        AddJoined(pieces);
+        pieces.Reverse(first, pieces.Count - first);
     }
 
-    // A stretch joins the piece before it where the rule says so; in front of the first one nothing fitted.
-    private static IEnumerable<(int From, int To)> Joined(
-        IEnumerable<(int From, int To, bool Fits)> stretches,
-        Func<bool, bool, bool> joins
-    )
+    // A stretch joins the one before it where the rule says so; in front of the first one nothing fitted.
+    private void AddJoined(List<(int Start, int Length)> pieces)
     {
-        (int From, int To)? piece = null;
-        var before = false;
-        foreach (var (from, to, fits) in stretches)
+        var (from, to, before) = (-1, -1, false);
+        foreach (var stretch in _stretches)
         {
-            if (piece is { } open && joins(fits, before))
-                piece = (open.From, to);
+            if (behavior == CutBehavior.Removed && stretch.Fits)
+                continue;
+            if (from >= 0 && Joins(stretch.Fits, before))
+                (from, to) = (Math.Min(from, stretch.From), Math.Max(to, stretch.To));
             else
             {
-                if (piece is { } done)
-                    yield return done;
-                piece = (from, to);
+                Add(pieces, from, to);
+                (from, to) = (stretch.From, stretch.To);
             }
-            before = fits;
+            before = stretch.Fits;
         }
-        if (piece is { } last)
-            yield return last;
+        Add(pieces, from, to);
     }
 
-    /// <summary>Each character of a set by itself.</summary>
-    public static List<(int Start, int Length)> Characters(ReadOnlySpan<char> text, CharSet set)
+    private bool Joins(bool fits, bool before) =>
+        behavior switch
+        {
+            CutBehavior.Contiguous => fits == before,
+            CutBehavior.MergedWithPrevious or CutBehavior.MergedWithNext => fits && !before,
+            _ => false,
+        };
+
+    private static void Add(List<(int Start, int Length)> pieces, int from, int to)
     {
-        var found = new List<(int, int)>();
+        if (to > from)
+            pieces.Add((from, to - from));
+    }
+
+    /// <summary>Adds each character of a set by itself.</summary>
+    public static void FindCharacters(ReadOnlySpan<char> text, CharSet set, List<(int Start, int Length)> found)
+    {
         for (var at = 0; at < text.Length;)
         {
             var size = at + 1 < text.Length && char.IsSurrogatePair(text[at], text[at + 1]) ? 2 : 1;
@@ -107,6 +101,5 @@ internal static class Cutting
                 found.Add((at, size));
             at += size;
         }
-        return found;
     }
 }

@@ -123,10 +123,9 @@ internal sealed class ReplaceDecoder(TextPattern pattern, string content) : IDec
 
     private string Write(string text)
     {
-        long steps = 0;
         var written = new StringBuilder(text.Length);
         var open = 0;
-        foreach (var (start, length) in pattern.Matches(text, ref steps))
+        foreach (var (start, length) in pattern.Matches(text))
         {
             written.Append(text, open, start - open).Append(content);
             open = start + length;

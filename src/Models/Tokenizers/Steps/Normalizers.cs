@@ -61,8 +61,7 @@ internal sealed class Replace(TextPattern pattern, string content) : INormalizer
     /// <inheritdoc/>
     public AlignedText Normalize(AlignedText text, bool goesOn)
     {
-        long steps = 0;
-        var matches = pattern.Matches(text.Text, ref steps);
+        var matches = pattern.Matches(text.Text);
         if (matches.Count == 0)
             return text;
         var writer = new AlignedWriter(text);

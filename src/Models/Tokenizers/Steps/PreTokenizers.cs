@@ -3,6 +3,9 @@ using EditUnlearn.Models.Tokenizers.Patterns;
 
 namespace EditUnlearn.Models.Tokenizers.Steps;
 
+/// <summary>Adds the places of a text at which something fits, from left to right.</summary>
+internal delegate void Finder(ReadOnlySpan<char> text, List<(int Start, int Length)> found);
+
 /// <summary>A text on its way into pieces that no merge crosses.</summary>
 internal sealed class Pieces
 {
@@ -32,12 +35,23 @@ internal sealed class Pieces
     public ReadOnlySpan<char> Of((int Start, int Length) range) => Text.Text.AsSpan(range.Start, range.Length);
 
     /// <summary>Cuts every piece.</summary>
-    public void Cut(Func<(int Start, int Length), IEnumerable<(int Start, int Length)>> cut)
+    /// <param name="find">Finds the places, in a text that is given to it.</param>
+    /// <param name="behavior">What happens to what is found.</param>
+    /// <param name="inverted">Whether what lies between is meant instead.</param>
+    public void Cut(Finder find, CutBehavior behavior, bool inverted = false)
     {
-        var pieces = new List<(int, int)>(Ranges.Count);
+        var pieces = new List<(int, int)>(Ranges.Count + 16);
+        var (found, cut) = (new List<(int, int)>(), new List<(int Start, int Length)>());
+        var cutting = new Cutting(behavior, inverted);
         foreach (var range in Ranges)
-            foreach (var (start, length) in cut(range))
+        {
+            found.Clear();
+            cut.Clear();
+            find(Of(range), found);
+            cutting.Cut(range.Length, found, cut);
+            foreach (var (start, length) in cut)
                 pieces.Add((range.Start + start, length));
+        }
         Ranges = pieces;
     }
 
@@ -88,9 +102,7 @@ internal sealed class PatternCut(TextPattern pattern, CutBehavior behavior, bool
 {
     /// <inheritdoc/>
     public void Apply(Pieces pieces) =>
-        pieces.Cut(r =>
-            Cutting.Cut(r.Length, pattern.Matches(pieces.Of(r), ref pieces.Steps), behavior, inverted)
-        );
+        pieces.Cut((text, found) => pattern.Find(text, found, ref pieces.Steps), behavior, inverted);
 }
 
 /// <summary><c>Digits</c>, <c>Punctuation</c>, <c>WhitespaceSplit</c>, <c>CharDelimiterSplit</c>: cuts at characters of
@@ -99,7 +111,7 @@ internal sealed class SetCut(CharSet set, CutBehavior behavior) : IPreTokenizer
 {
     /// <inheritdoc/>
     public void Apply(Pieces pieces) =>
-        pieces.Cut(r => Cutting.Cut(r.Length, Cutting.Characters(pieces.Of(r), set), behavior));
+        pieces.Cut((text, found) => Cutting.FindCharacters(text, set, found), behavior);
 }
 
 /// <summary>
@@ -185,8 +197,9 @@ internal sealed class Metaspace(char sign, PrefixScheme scheme, bool cuts) : IPr
             }
         );
         if (cuts)
-            pieces.Cut(r =>
-                Cutting.Cut(r.Length, Cutting.Characters(pieces.Of(r), _sign), CutBehavior.MergedWithNext)
+            pieces.Cut(
+                (text, found) => Cutting.FindCharacters(text, _sign, found),
+                CutBehavior.MergedWithNext
             );
     }
 }
