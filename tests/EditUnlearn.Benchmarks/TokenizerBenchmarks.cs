@@ -45,9 +45,7 @@ public class TokenizerBenchmarks
         _english = _english[..Length];
         _run = new string('a', Length);
         _tokenizer =
-            Folder.Length == 0
-                ? BpeTrainer.Train(pages.Split('\n'), 1000)
-                : TokenizerFolder.Load(Folder, Config);
+            Folder.Length == 0 ? BpeTrainer.Train(pages.Split('\n'), 1000) : TokenizerFolder.Load(Folder, Config);
     }
 
     /// <summary>English prose and tables, as ids.</summary>

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.Json.Nodes;
 using EditUnlearn.Foundation;
 using EditUnlearn.Models.Families;
+using EditUnlearn.Models.Tokenizers;
 using EditUnlearn.Models.Weights;
 using static TorchSharp.torch;
 
@@ -23,7 +24,10 @@ public sealed record CheckpointFacts(
     IReadOnlyList<string> Tokenizers
 )
 {
-    private static readonly string[] TokenizerFiles =
+    /// <summary>Parts of the tokenizer's file that are not followed, with the reason.</summary>
+    public IReadOnlyList<string> TokenizerNotes { get; private init; } = [];
+
+    private static readonly string[] FilesOfTokenizers =
     [
         "tokenizer.model",
         "tokenizer.json",
@@ -54,8 +58,24 @@ public sealed record CheckpointFacts(
                     ),
             ],
             [.. index.Files.Select(f => (Path.GetFileName(f.Path), new FileInfo(f.Path).Length))],
-            [.. TokenizerFiles.Where(f => File.Exists(Path.Combine(folder, f)))]
-        );
+            [.. FilesOfTokenizers.Where(f => File.Exists(Path.Combine(folder, f)))]
+        )
+        {
+            TokenizerNotes = NotesOf(folder, config),
+        };
+    }
+
+    // What is wrong with a tokenizer is told where it is used.
+    private static IReadOnlyList<string> NotesOf(string folder, ModelConfig config)
+    {
+        try
+        {
+            return TokenizerFolder.Load(folder, config) is JsonTokenizer tokenizer ? tokenizer.Notes : [];
+        }
+        catch (Exception e) when (e is InputException or DamagedFileException)
+        {
+            return [];
+        }
     }
 
     /// <summary>Parameters in all.</summary>
@@ -112,6 +132,8 @@ public sealed record CheckpointFacts(
             "tokenizer",
             Tokenizers.Count == 0 ? "none: only exact ids can be used" : string.Join(", ", Tokenizers)
         );
+        foreach (var note in TokenizerNotes)
+            yield return ("tokenizer's note", note);
     }
 
     /// <summary>For programs.</summary>
@@ -157,5 +179,6 @@ public sealed record CheckpointFacts(
             ["eosIds"] = new JsonArray([.. Config.EosIds.Select(i => (JsonNode)i)]),
             ["stopIds"] = new JsonArray([.. Config.StopIds.Select(i => (JsonNode)i)]),
             ["tokenizerFiles"] = new JsonArray([.. Tokenizers.Select(t => (JsonNode)t)]),
+            ["tokenizerNotes"] = new JsonArray([.. TokenizerNotes.Select(n => (JsonNode)n)]),
         };
 }

@@ -119,7 +119,11 @@ internal sealed class AddedTokensFiles
                 continue;
             }
             var special = Flag(token, "special");
-            if (!_honoursStrips && !special && (Flag(token, "lstrip") || Flag(token, "rstrip") || Flag(token, "single_word")))
+            if (
+                !_honoursStrips
+                && !special
+                && (Flag(token, "lstrip") || Flag(token, "rstrip") || Flag(token, "single_word"))
+            )
                 _problems.Add(
                     file.Problem(
                         place,

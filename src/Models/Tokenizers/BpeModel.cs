@@ -17,7 +17,9 @@ internal sealed record BpeFacts(
     IReadOnlyList<(int Left, int Right, int Whole)> Merges
 )
 {
-    /// <summary>Whether a piece that is a word is taken whole, whatever the merges say (<c>ignore_merges</c>).</summary>
+    /// <summary>
+    /// Whether a piece that is a word is taken whole, whatever the merges say (<c>ignore_merges</c>).
+    /// </summary>
     public bool WholeWordsFirst { get; init; }
 
     /// <summary>Whether a character that is no word becomes its bytes.</summary>
@@ -34,7 +36,10 @@ internal sealed record BpeFacts(
     {
         var ids = new HashSet<int>(Merges.Select(m => m.Whole));
         foreach (var (word, id) in Words)
-            if (Rune.DecodeFromUtf16(word, out _, out var size) == System.Buffers.OperationStatus.Done && size == word.Length)
+            if (
+                Rune.DecodeFromUtf16(word, out _, out var size) == System.Buffers.OperationStatus.Done
+                && size == word.Length
+            )
                 ids.Add(id);
         return ids;
     }
@@ -109,7 +114,7 @@ internal sealed class BpeModel
             token(new BpeToken(whole, _bytes[whole]));
             return;
         }
-        for (var at = 0; at < piece.Length;)
+        for (var at = 0; at < piece.Length; )
         {
             // Where no merge reaches into a space, words are encoded one by one, and known ones are looked up.
             var end = _cutsAtSpaces ? EndOfWord(piece, at) : piece.Length;

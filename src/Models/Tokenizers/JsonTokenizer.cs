@@ -59,7 +59,9 @@ public sealed class JsonTokenizer : ITokenizer, IReadsSpecial
     /// <summary>Parts of the file that are not followed, with the reason.</summary>
     public IReadOnlyList<string> Notes => _json.Notes;
 
-    /// <summary>What the file puts in front of a text and behind it. No prompt gets it twice: templates do that.</summary>
+    /// <summary>
+    /// What the file puts in front of a text and behind it. Templates do that, so that no prompt gets it twice.
+    /// </summary>
     internal PostProcessing Post => _json.Post;
 
     /// <inheritdoc/>
@@ -71,8 +73,7 @@ public sealed class JsonTokenizer : ITokenizer, IReadsSpecial
     /// <inheritdoc/>
     public IReadOnlyList<int> EncodeContinuation(string text) => Ids(Run(text, special: false, goesOn: true, out _));
 
-    IReadOnlyList<TokenSpan> IReadsSpecial.ParseSpecial(string text) =>
-        Run(text, special: true, goesOn: false, out _);
+    IReadOnlyList<TokenSpan> IReadsSpecial.ParseSpecial(string text) => Run(text, special: true, goesOn: false, out _);
 
     /// <summary>Steps that encoding a text takes: of patterns, and pairs that are looked at.</summary>
     internal long WorkOf(string text)

@@ -180,10 +180,14 @@ internal static class CharClasses
 
     /// <summary>Letters, marks, decimal digits, connecting punctuation.</summary>
     public static CharSet Word { get; } =
-        new(Bits([.. Categories["L"], .. Categories["M"], LetterNumber, DecimalDigitNumber, ConnectorPunctuation]),
-            OtherAlphabetic);
+        new(
+            Bits([.. Categories["L"], .. Categories["M"], LetterNumber, DecimalDigitNumber, ConnectorPunctuation]),
+            OtherAlphabetic
+        );
 
-    /// <summary>The same with the two joiners, as the engine counts that looks at the borders of added tokens.</summary>
+    /// <summary>
+    /// The same with the two joiners, as the engine counts that looks at the borders of added tokens.
+    /// </summary>
     public static CharSet WordWithJoiners { get; } = new(ranges: [(0x200C, 0x200D)], parts: [Word]);
 
     /// <summary>Hexadecimal digits.</summary>

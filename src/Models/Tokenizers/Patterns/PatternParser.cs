@@ -345,12 +345,8 @@ internal sealed class PatternParser
             )
                 digits.Append((char)_text[_at++]);
         return
-            int.TryParse(
-                digits.ToString(),
-                NumberStyles.AllowHexSpecifier,
-                CultureInfo.InvariantCulture,
-                out var code
-            ) && Rune.IsValid(code)
+            int.TryParse(digits.ToString(), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var code)
+            && Rune.IsValid(code)
             ? code
             : throw new FormatException($"has the code '{digits}', which is no character");
     }

@@ -43,7 +43,7 @@ internal sealed class TextPattern
     {
         var run = new Search(text, _loops);
         var last = -1;
-        for (var at = 0; at <= text.Length;)
+        for (var at = 0; at <= text.Length; )
         {
             var end = run.Match(_first, at);
             if (end > at || (end == at && last != at))
@@ -133,8 +133,7 @@ internal sealed class TextPattern
                 throw new PatternWorkException();
         }
 
-        private readonly int Read(int at) =>
-            Size(at) == 2 ? char.ConvertToUtf32(_text[at], _text[at + 1]) : _text[at];
+        private readonly int Read(int at) => Size(at) == 2 ? char.ConvertToUtf32(_text[at], _text[at + 1]) : _text[at];
 
         private readonly int Before(int at) =>
             at > 1 && char.IsLowSurrogate(_text[at - 1]) && char.IsHighSurrogate(_text[at - 2]) ? at - 2 : at - 1;

@@ -27,10 +27,7 @@ internal static class NormalizerReader
             case "Prepend":
                 return new Prepend(part.Needed("prepend"));
             case "Strip":
-                return new Strip(
-                    part.Flag("strip_left", whenAbsent: true),
-                    part.Flag("strip_right", whenAbsent: true)
-                );
+                return new Strip(part.Flag("strip_left", whenAbsent: true), part.Flag("strip_right", whenAbsent: true));
             case "StripAccents":
                 return new StripAccents();
             default:

@@ -63,7 +63,9 @@ internal static class PreTokenizerReader
         }
     }
 
-    /// <summary>When a prefix is put in front: <c>prepend_scheme</c>, or <c>add_prefix_space</c> of older files.</summary>
+    /// <summary>
+    /// When a prefix is put in front: <c>prepend_scheme</c>, or <c>add_prefix_space</c> of older files.
+    /// </summary>
     public static PrefixScheme Scheme(JsonPart part)
     {
         var prefix = part.Flag("add_prefix_space", whenAbsent: true);

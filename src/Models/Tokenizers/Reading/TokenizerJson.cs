@@ -79,8 +79,9 @@ internal sealed record TokenizerJson(BpeFacts Model, IDecoder Decoder, IReadOnly
         var added = AddedTokensReader.Read(root);
         var normalizer = root.Find("normalizer") is { } rewriting ? NormalizerReader.Read(rewriting) : null;
         var isByteLevel = false;
-        var cutter =
-            root.Find("pre_tokenizer") is { } cutting ? PreTokenizerReader.Read(cutting, out isByteLevel) : null;
+        var cutter = root.Find("pre_tokenizer") is { } cutting
+            ? PreTokenizerReader.Read(cutting, out isByteLevel)
+            : null;
         var facts = BpeModelReader.Read(model, added, isByteLevel);
         return new TokenizerJson(
             facts,

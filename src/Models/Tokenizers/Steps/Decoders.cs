@@ -43,7 +43,9 @@ internal sealed class ByteLevelDecoder : IDecoder
     {
         var bytes = new List<byte>();
         foreach (var (text, isText) in parts)
-            bytes.AddRange(isText || !ByteSymbols.Spells(text) ? Encoding.UTF8.GetBytes(text) : ByteSymbols.ToBytes(text));
+            bytes.AddRange(
+                isText || !ByteSymbols.Spells(text) ? Encoding.UTF8.GetBytes(text) : ByteSymbols.ToBytes(text)
+            );
         return [new DecodedPart(Encoding.UTF8.GetString([.. bytes]))];
     }
 }

@@ -143,7 +143,10 @@ internal static class NormalForms
 
         public int? Compose(int first, int second)
         {
-            if (first is >= LeadFirst and < LeadFirst + LeadCount && second is >= VowelFirst and < VowelFirst + VowelCount)
+            if (
+                first is >= LeadFirst and < LeadFirst + LeadCount
+                && second is >= VowelFirst and < VowelFirst + VowelCount
+            )
                 return HangulFirst + ((first - LeadFirst) * VowelCount + second - VowelFirst) * TailCount;
             if (
                 first is >= HangulFirst and < HangulFirst + HangulCount

@@ -28,9 +28,20 @@ internal sealed class UnicodeForm(bool compatible, bool composed) : INormalizer
     {
         if (Ascii.IsValid(text.Text))
             return text;
-        var writer = new AlignedWriter(text);
-        foreach (var (rune, change) in NormalForms.Of(text.Text, compatible, composed))
-            writer.Write(rune, change);
+        // A character of ASCII stays as it is, but that a mark behind it may be composed with it.
+        var (writer, whole, open) = (new AlignedWriter(text), text.Text, 0);
+        while (open < whole.Length)
+        {
+            var other = whole.AsSpan(open).IndexOfAnyExceptInRange('\0', '\x7F');
+            var start = other < 0 ? whole.Length : open + Math.Max(0, other - 1);
+            writer.Copy(open, start - open);
+            var end = other < 0 ? whole.Length : open + other;
+            while (end < whole.Length && !char.IsAscii(whole[end]))
+                end++;
+            foreach (var (rune, change) in NormalForms.Of(whole[start..end], compatible, composed))
+                writer.Write(rune, change);
+            open = end;
+        }
         return writer.Done();
     }
 }

@@ -1,6 +1,8 @@
 namespace EditUnlearn.Models.Tokenizers.Steps;
 
-/// <summary>What is done to the tokens of a text in the end: tokens around them, and how their places are cut.</summary>
+/// <summary>
+/// What is done to the tokens of a text in the end: tokens around them, and how their places are cut.
+/// </summary>
 /// <param name="Before">Ids in front of a text.</param>
 /// <param name="After">Ids behind it.</param>
 /// <param name="Trims">Whether white space at the ends of a token has no place.</param>

@@ -110,8 +110,7 @@ internal sealed class PatternCut(TextPattern pattern, CutBehavior behavior, bool
 internal sealed class SetCut(CharSet set, CutBehavior behavior) : IPreTokenizer
 {
     /// <inheritdoc/>
-    public void Apply(Pieces pieces) =>
-        pieces.Cut((text, found) => Cutting.FindCharacters(text, set, found), behavior);
+    public void Apply(Pieces pieces) => pieces.Cut((text, found) => Cutting.FindCharacters(text, set, found), behavior);
 }
 
 /// <summary>
@@ -197,9 +196,6 @@ internal sealed class Metaspace(char sign, PrefixScheme scheme, bool cuts) : IPr
             }
         );
         if (cuts)
-            pieces.Cut(
-                (text, found) => Cutting.FindCharacters(text, _sign, found),
-                CutBehavior.MergedWithNext
-            );
+            pieces.Cut((text, found) => Cutting.FindCharacters(text, _sign, found), CutBehavior.MergedWithNext);
     }
 }

@@ -67,7 +67,10 @@ public sealed class TokenizerJsonGoldenTests
         foreach (var c in cases)
         {
             var ids = Goldens.Ints(c.GetProperty("ids"));
-            var (text, without) = (c.GetProperty("text").GetString(), c.GetProperty("text_without_special").GetString());
+            var (text, without) = (
+                c.GetProperty("text").GetString(),
+                c.GetProperty("text_without_special").GetString()
+            );
             if (tokenizer.Decode(ids) is var ours && ours != without)
                 wrong.Add($"[{string.Join(' ', ids.Take(20))}]: '{ours}', not '{without}'");
             else if (tokenizer.Decode(ids, withSpecial: true) is var all && all != text)

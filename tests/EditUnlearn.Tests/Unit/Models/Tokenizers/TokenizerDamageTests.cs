@@ -85,11 +85,13 @@ public sealed class TokenizerDamageTests
               "special_tokens":{"x":{"ids":[269]}}}]}
             """
         );
-        json["added_tokens"]!.AsArray().Add(
-            JsonNode.Parse(
-                """{"id":280,"content":"aad","special":false,"lstrip":true,"single_word":true,"normalized":true}"""
-            )
-        );
+        json["added_tokens"]!
+            .AsArray()
+            .Add(
+                JsonNode.Parse(
+                    """{"id":280,"content":"aad","special":false,"lstrip":true,"single_word":true,"normalized":true}"""
+                )
+            );
         return TinyTokenizers.Bytes(json);
     }
 

@@ -124,7 +124,9 @@ public sealed class TokenizerJsonTests
             { """{"pre_tokenizer":[],"model":{}}""", "pre_tokenizer is [], not a pre-tokenizer" },
             { """{"pre_tokenizer":{"type":7},"model":{}}""", "pre_tokenizer.type is 7, not a text" },
             {
-                """{"post_processor":{"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"x"}}]},"model":{}}""",
+                """
+                {"post_processor":{"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"x"}}]},"model":{}}
+                """,
                 "names 'x', which 'special_tokens' does not hold"
             },
             { """{"model":{"vocab":{"a":1},"merges":[]}}""", "so text would be lost" },
@@ -234,12 +236,12 @@ public sealed class TokenizerJsonTests
     public void Work_on_a_run_grows_with_its_length()
     {
         foreach (var json in (JsonObject[])[ByteLevel(), .. Styles().Select(TinyTokenizers.SentencePieceJson)])
-            foreach (var letter in "a \n.")
-            {
-                var tokenizer = Load(json);
-                long Work(int length) => tokenizer.WorkOf(new string(letter, length));
-                Assert.InRange((double)Work(80_000) / Work(40_000), 1.9, 2.1);
-            }
+        foreach (var letter in "a \n.")
+        {
+            var tokenizer = Load(json);
+            long Work(int length) => tokenizer.WorkOf(new string(letter, length));
+            Assert.InRange((double)Work(80_000) / Work(40_000), 1.9, 2.1);
+        }
     }
 
     private static string[] Styles() => ["prepend", "first", "always", "never"];

@@ -21,7 +21,10 @@ public sealed class TokenizerStepTests
     [InlineData("Contiguous", true, "a|--|b|-|c")]
     public void A_pattern_cuts_in_five_ways(string behavior, bool inverted, string expected)
     {
-        var pieces = Cut("a--b-c", new PatternCut(TextPattern.Literal("-"), Enum.Parse<CutBehavior>(behavior), inverted));
+        var pieces = Cut(
+            "a--b-c",
+            new PatternCut(TextPattern.Literal("-"), Enum.Parse<CutBehavior>(behavior), inverted)
+        );
         Assert.Equal(expected, string.Join('|', pieces));
     }
 
@@ -132,7 +135,10 @@ public sealed class TokenizerStepTests
     {
         var lower = new Lowercase().Normalize(AlignedText.Of("A\u0130\u00C9\u03A3"), goesOn: false);
         Assert.Equal("ai\u0307\u00E9\u03C3", lower.Text);
-        Assert.Equal([new Place(0, 1), new Place(1, 2), new Place(1, 2), new Place(2, 3), new Place(3, 4)], lower.Places);
+        Assert.Equal(
+            [new Place(0, 1), new Place(1, 2), new Place(1, 2), new Place(2, 3), new Place(3, 4)],
+            lower.Places
+        );
     }
 
     [Fact]
@@ -190,7 +196,10 @@ public sealed class TokenizerStepTests
         Assert.Equal("a b", Decoded("a|\u2581b", new ReplaceDecoder(TextPattern.Literal("\u2581"), " ")));
         Assert.Equal("a b", Decoded("\u2581a|\u2581b", new MetaspaceDecoder('\u2581', PrefixScheme.First)));
         Assert.Equal(" a b", Decoded("\u2581a|\u2581b", new MetaspaceDecoder('\u2581', PrefixScheme.Never)));
-        Assert.Equal("ab", Decoded("\u2581a|b", new DecoderSequence([new FuseDecoder(), new StripDecoder("\u2581", 1, 0)])));
+        Assert.Equal(
+            "ab",
+            Decoded("\u2581a|b", new DecoderSequence([new FuseDecoder(), new StripDecoder("\u2581", 1, 0)]))
+        );
     }
 
     [Theory]
@@ -211,7 +220,10 @@ public sealed class TokenizerStepTests
     {
         var post = PostProcessing.None with { Trims = true, KeepsFirstSpace = keepsFirst };
         Assert.Equal(new TokenSpan(7, from, to), post.Trim(new TokenSpan(7, start, end), token, isFirst));
-        Assert.Equal(new TokenSpan(7, start, end), PostProcessing.None.Trim(new TokenSpan(7, start, end), token, isFirst));
+        Assert.Equal(
+            new TokenSpan(7, start, end),
+            PostProcessing.None.Trim(new TokenSpan(7, start, end), token, isFirst)
+        );
     }
 
     private static IEnumerable<string> Cut(string text, IPreTokenizer step)
@@ -221,11 +233,8 @@ public sealed class TokenizerStepTests
         return pieces.Ranges.Select(r => pieces.Of(r).ToString());
     }
 
-    private static string Show(Pieces pieces) =>
-        string.Join('|', pieces.Ranges.Select(r => pieces.Of(r).ToString()));
+    private static string Show(Pieces pieces) => string.Join('|', pieces.Ranges.Select(r => pieces.Of(r).ToString()));
 
     private static string Decoded(string tokens, IDecoder decoder) =>
-        string.Concat(
-            decoder.Decode([.. tokens.Split('|').Select(t => new DecodedPart(t))]).Select(p => p.Text)
-        );
+        string.Concat(decoder.Decode([.. tokens.Split('|').Select(t => new DecodedPart(t))]).Select(p => p.Text));
 }
