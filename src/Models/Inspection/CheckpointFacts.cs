@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.Json.Nodes;
 using EditUnlearn.Foundation;
 using EditUnlearn.Models.Families;
+using EditUnlearn.Models.Tokenizers;
 using EditUnlearn.Models.Weights;
 using static TorchSharp.torch;
 
@@ -27,7 +28,10 @@ public sealed record CheckpointFacts(
     string? Note
 )
 {
-    private static readonly string[] TokenizerFiles =
+    /// <summary>Parts of the tokenizer's file that are not followed, with the reason.</summary>
+    public IReadOnlyList<string> TokenizerNotes { get; private init; } = [];
+
+    private static readonly string[] FilesOfTokenizers =
     [
         "tokenizer.model",
         "tokenizer.json",
@@ -46,6 +50,7 @@ public sealed record CheckpointFacts(
         var index = WeightIndex.Read(folder);
         WeightFolder.Check(config, index, ScalarType.Float32);
         var entries = index.Places.Keys.Select(index.Entry).ToList();
+        var (problem, notes) = Tokenizer(folder, config);
         return new CheckpointFacts(
             config,
             FamilyCatalog.Get(config.Family),
@@ -58,10 +63,13 @@ public sealed record CheckpointFacts(
                     ),
             ],
             [.. index.Files.Select(f => (Path.GetFileName(f.Path), new FileInfo(f.Path).Length))],
-            [.. TokenizerFiles.Where(f => File.Exists(Path.Combine(folder, f)))],
-            ProblemOfTokenizer(folder, config),
+            [.. FilesOfTokenizers.Where(f => File.Exists(Path.Combine(folder, f)))],
+            problem,
             ConfigFile.Note(Path.Combine(folder, ConfigFile.Name))
-        );
+        )
+        {
+            TokenizerNotes = notes,
+        };
     }
 
     /// <summary>Parameters in all.</summary>
@@ -124,21 +132,22 @@ public sealed record CheckpointFacts(
                 : string.Join(", ", Tokenizers)
                     + (TokenizerProblem is { } problem ? $", cannot be used: {problem.Problems[0].Message}" : "")
         );
+        foreach (var note in TokenizerNotes)
+            yield return ("tokenizer's note", note);
         if (Note is not null)
             yield return ("note", Note);
     }
 
-    // Damage of a file is no question of what can be read: it goes its own way.
-    private static InputException? ProblemOfTokenizer(string folder, ModelConfig config)
+    // Why the tokenizer cannot be used, or what of it is not followed. Damage of a file goes its own way.
+    private static (InputException? Problem, IReadOnlyList<string> Notes) Tokenizer(string folder, ModelConfig config)
     {
         try
         {
-            _ = Models.Tokenizers.TokenizerFolder.Load(folder, config);
-            return null;
+            return (null, TokenizerFolder.Load(folder, config) is JsonTokenizer tokenizer ? tokenizer.Notes : []);
         }
         catch (InputException e)
         {
-            return e;
+            return (e, []);
         }
     }
 
@@ -194,5 +203,6 @@ public sealed record CheckpointFacts(
             ["eosIds"] = new JsonArray([.. Config.EosIds.Select(i => (JsonNode)i)]),
             ["stopIds"] = new JsonArray([.. Config.StopIds.Select(i => (JsonNode)i)]),
             ["tokenizerFiles"] = new JsonArray([.. Tokenizers.Select(t => (JsonNode)t)]),
+            ["tokenizerNotes"] = new JsonArray([.. TokenizerNotes.Select(n => (JsonNode)n)]),
         };
 }

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using EditUnlearn.Foundation;
+using EditUnlearn.Models.Tokenizers.Reading;
 using EditUnlearn.Models.Weights;
 
 namespace EditUnlearn.Models.Tokenizers;
@@ -18,9 +19,10 @@ internal sealed class AddedTokensFiles
     private readonly HashSet<int> _words,
         _own = [];
     private readonly int _limit;
+    private readonly bool _honoursStrips;
 
-    private AddedTokensFiles(IReadOnlyDictionary<string, int> vocabulary, int limit) =>
-        (_vocabulary, _words, _limit) = (vocabulary, [.. vocabulary.Values], limit);
+    private AddedTokensFiles(IReadOnlyDictionary<string, int> vocabulary, int limit, bool honoursStrips) =>
+        (_vocabulary, _words, _limit, _honoursStrips) = (vocabulary, [.. vocabulary.Values], limit, honoursStrips);
 
     /// <summary>All added and special tokens.</summary>
     /// <param name="files">The folder's.</param>
@@ -29,6 +31,7 @@ internal sealed class AddedTokensFiles
     /// <param name="vocabulary">Ids of its words.</param>
     /// <param name="bos">Its own BOS; the folder's files may name another.</param>
     /// <param name="eos">Its own EOS.</param>
+    /// <param name="honoursStrips">Whether the tokenizer lets a token take the text around it along.</param>
     /// <exception cref="InputException">Files contradict each other or say what is not supported; everything at
     /// once.</exception>
     public static AddedTokens Read(
@@ -37,10 +40,11 @@ internal sealed class AddedTokensFiles
         IEnumerable<AddedToken> own,
         IReadOnlyDictionary<string, int> vocabulary,
         string? bos,
-        string? eos
+        string? eos,
+        bool honoursStrips = false
     )
     {
-        var reader = new AddedTokensFiles(vocabulary, limit);
+        var reader = new AddedTokensFiles(vocabulary, limit, honoursStrips);
         foreach (var token in own)
         {
             reader._tokens[token.Name] = token;
@@ -115,7 +119,11 @@ internal sealed class AddedTokensFiles
                 continue;
             }
             var special = Flag(token, "special");
-            if (!special && (Flag(token, "lstrip") || Flag(token, "rstrip") || Flag(token, "single_word")))
+            if (
+                !_honoursStrips
+                && !special
+                && (Flag(token, "lstrip") || Flag(token, "rstrip") || Flag(token, "single_word"))
+            )
                 _problems.Add(
                     file.Problem(
                         place,
@@ -124,6 +132,15 @@ internal sealed class AddedTokensFiles
                     )
                 );
             Add(file, place, name, id, special);
+            // The vocabulary's own file knows better how its tokens stand in a text.
+            if (_tokens.TryGetValue(name, out var added) && !_own.Contains(id))
+                _tokens[name] = added with
+                {
+                    StripsLeft = Flag(token, "lstrip"),
+                    StripsRight = Flag(token, "rstrip"),
+                    WordOnly = Flag(token, "single_word"),
+                    Normalized = token["normalized"] is null ? !special : Flag(token, "normalized"),
+                };
         }
     }
 
@@ -156,11 +173,10 @@ internal sealed class AddedTokensFiles
         // Who says nothing about "special" changes nothing about a token that is known already; a vocabulary's own
         // marks stay marks.
         else
-            _tokens[name] = new AddedToken(
-                name,
-                id,
-                known.Name is null ? special ?? true : known.Special || special == true
-            );
+            _tokens[name] = (known.Name is null ? new AddedToken(name, id, special ?? true) : known) with
+            {
+                Special = known.Name is null ? special ?? true : known.Special || special == true,
+            };
     }
 
     // A token's name stands alone or in an object: "</s>" or {"content": "</s>", ...}.

@@ -22,18 +22,18 @@ public static class BpeTrainer
     /// <summary>Learns until the vocabulary is full or nothing repeats.</summary>
     /// <param name="texts">The corpus.</param>
     /// <param name="vocabSize">V, specials and 256 bytes included.</param>
-    public static ByteLevelBpe Train(IEnumerable<string> texts, int vocabSize)
+    public static JsonTokenizer Train(IEnumerable<string> texts, int vocabSize)
     {
         ArgumentNullException.ThrowIfNull(texts);
         ArgumentOutOfRangeException.ThrowIfLessThan(vocabSize, Specials.Count + 256);
         var counts = new Dictionary<string, int>(StringComparer.Ordinal);
         var pattern = new Regex(Pattern, RegexOptions.CultureInvariant);
         foreach (var text in texts)
-            foreach (var piece in pattern.EnumerateMatches(text))
-            {
-                var symbols = ByteSymbols.Of(text.Substring(piece.Index, piece.Length));
-                counts[symbols] = counts.GetValueOrDefault(symbols) + 1;
-            }
+        foreach (var piece in pattern.EnumerateMatches(text))
+        {
+            var symbols = ByteSymbols.Of(text.Substring(piece.Index, piece.Length));
+            counts[symbols] = counts.GetValueOrDefault(symbols) + 1;
+        }
 
         var words = counts
             .OrderBy(p => p.Key, StringComparer.Ordinal)
@@ -70,6 +70,6 @@ public static class BpeTrainer
                         parts.RemoveAt(i + 1);
                     }
         }
-        return ByteLevelBpe.OfMerges(merges);
+        return JsonTokenizer.OfMerges(merges);
     }
 }

@@ -17,9 +17,10 @@ public interface ITokenizer
 
     /// <summary>The same, each with its place in the text.</summary>
     /// <remarks>
-    /// A token that holds part of a character covers the whole of it, so neighbours may overlap; of the byte tokens of
-    /// a SentencePiece vocabulary the last covers the character and the others are empty. A space the tokenizer put in
-    /// front has no place.
+    /// A token that holds part of a character covers the whole of it, so neighbours may overlap. A space the tokenizer
+    /// put in front has no place; where it is a token by itself it covers the first character. Two things are otherwise
+    /// where <c>tokenizer.model</c> is read: of the byte tokens of a character the last covers it and the others are
+    /// empty, and so is a lone space in front.
     /// </remarks>
     IReadOnlyList<TokenSpan> EncodeWithOffsets(string text);
 

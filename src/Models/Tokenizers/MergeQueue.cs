@@ -46,6 +46,9 @@ internal sealed class MergeQueue
     private MergeSymbol[] _symbols = new MergeSymbol[32];
     private int _count;
 
+    /// <summary>Pairs that were looked at, in all texts so far: the work that was done.</summary>
+    public long Considered { get; private set; }
+
     /// <summary>Begins a text.</summary>
     public void Clear()
     {
@@ -104,6 +107,7 @@ internal sealed class MergeQueue
     private void Consider<TRule>(TRule rule, int left, int right)
         where TRule : IMergeRule
     {
+        Considered++;
         if (rule.TryJoin(_symbols[left], _symbols[right], out var order, out var id))
             _candidates.Enqueue((left, right, _symbols[right].End, id), ((ulong)order << 32) | (uint)left);
     }

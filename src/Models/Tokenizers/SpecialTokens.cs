@@ -10,6 +10,13 @@ public sealed record SpecialTokens(IReadOnlyDictionary<string, int> Ids, int? Bo
     public int? Find(string name) => Ids.TryGetValue(name, out var id) ? id : null;
 }
 
+/// <summary>A tokenizer whose special tokens have rules of their own in a text.</summary>
+internal interface IReadsSpecial
+{
+    /// <summary>The tokens of a text in which names of special tokens are tokens.</summary>
+    IReadOnlyList<TokenSpan> ParseSpecial(string text);
+}
+
 /// <summary>
 /// Reading of text in which the names of special tokens count as tokens. For text of one's own making only: a user's
 /// text could end its turn.
@@ -24,6 +31,8 @@ internal static class SpecialTokenReading
     {
         ArgumentNullException.ThrowIfNull(tokenizer);
         ArgumentNullException.ThrowIfNull(text);
+        if (tokenizer is IReadsSpecial own)
+            return own.ParseSpecial(text);
         var spans = new List<TokenSpan>();
         foreach (var (start, length, id) in new NameMatcher(tokenizer.Specials.Ids).Split(text))
             if (id is { } special)

@@ -1,4 +1,5 @@
 using EditUnlearn.Foundation;
+using EditUnlearn.Models.Tokenizers.Reading;
 
 namespace EditUnlearn.Models.Tokenizers;
 
@@ -6,8 +7,8 @@ namespace EditUnlearn.Models.Tokenizers;
 internal static class TokenizerFolder
 {
     /// <summary>
-    /// The tokenizer: <c>tokenizer.model</c> where there is one of the SentencePiece kind, else byte-level BPE from
-    /// <c>tokenizer.json</c>.
+    /// The tokenizer: <c>tokenizer.model</c> where there is one of the SentencePiece kind, else the byte-pair encoding
+    /// of <c>tokenizer.json</c>.
     /// </summary>
     /// <remarks>
     /// Where both are there the former wins, since it holds the scores the models were trained with. Added tokens
@@ -27,7 +28,7 @@ internal static class TokenizerFolder
         var (file, tokenizer) =
             files.Find(TokenizerFiles.Model) is { } bytes && !IsRankFile(bytes)
                 ? (TokenizerFiles.Model, SentencePiece(files, bytes, config))
-            : files.Find(TokenizerFiles.Json) is { } json ? (TokenizerFiles.Json, ByteLevel(files, json, config))
+            : files.Find(TokenizerFiles.Json) is { } json ? (TokenizerFiles.Json, OfJson(files, json, config))
             : throw Absent(files);
         Check(files.PathOf(file), folder, tokenizer, config);
         return tokenizer;
@@ -51,19 +52,33 @@ internal static class TokenizerFolder
         );
     }
 
-    private static ByteLevelBpe ByteLevel(TokenizerFiles files, byte[] bytes, ModelConfig config)
+    private static JsonTokenizer OfJson(TokenizerFiles files, byte[] bytes, ModelConfig config)
     {
         var json = TokenizerJson.Read(files.PathOf(TokenizerFiles.Json), bytes);
-        var added = AddedTokensFiles.Read(files, config.VocabSize, json.Added, json.Vocabulary, null, null);
-        var reachable = json.Reachable();
-        foreach (var (name, id) in added.Specials.Ids)
-            if (reachable.Contains(id))
-                throw new InputException(
-                    files.PathOf(TokenizerFiles.Json),
-                    $"its merges make the special token '{name}' out of text",
-                    "such a text could end a turn; the tokenizer is damaged or meant to do harm"
-                );
-        return new ByteLevelBpe(json, added, files);
+        // What the file puts around a text is its BOS and its EOS where the folder names none.
+        string? Name(IReadOnlyList<int> ids) =>
+            ids is [var id] ? json.Added.FirstOrDefault(t => t.Special && t.Id == id).Name : null;
+        var added = AddedTokensFiles.Read(
+            files,
+            config.VocabSize,
+            json.Added,
+            json.Model.Words,
+            Name(json.Post.Before),
+            Name(json.Post.After),
+            honoursStrips: true
+        );
+        var reachable = json.Model.Reachable();
+        var problems = added
+            .Specials.Ids.Where(t => reachable.Contains(t.Value))
+            .Select(t => new InputProblem(
+                files.PathOf(TokenizerFiles.Json),
+                0,
+                0,
+                $"its merges make the special token '{t.Key}' out of text",
+                "such a text could end a turn; the tokenizer is damaged or meant to do harm"
+            ))
+            .ToList();
+        return problems.Count > 0 ? throw new InputException(problems) : new JsonTokenizer(json, added, files);
     }
 
     private static void Check(string path, string folder, ITokenizer tokenizer, ModelConfig config)

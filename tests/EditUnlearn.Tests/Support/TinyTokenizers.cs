@@ -168,6 +168,78 @@ public static class TinyTokenizers
         };
     }
 
+    /// <summary>
+    /// A <c>tokenizer.json</c> of the SentencePiece kind: unknown, BOS, EOS, 256 bytes, then <see cref="Words"/>, with
+    /// merges that make them.
+    /// </summary>
+    /// <param name="prefix">How a text gets its first sign: <c>prepend</c>, or a scheme of <c>Metaspace</c>.</param>
+    public static JsonObject SentencePieceJson(string prefix)
+    {
+        var words = new Dictionary<string, int>(StringComparer.Ordinal);
+        foreach (var (text, _, _) in Pieces(Words()))
+            words.Add(text, words.Count);
+        (string, string)[] merges =
+        [
+            ("a", "b"),
+            ("a", "a"),
+            ("\u2581", "a"),
+            ("b", "c"),
+            ("aa", "b"),
+            ("\u2581a", "b"),
+            ("\u2581", "\u2581"),
+            ("c", "d"),
+            ("ab", "ab"),
+            ("aa", "aa"),
+            ("\u2581\u2581", "\u2581"),
+            ("d", "d"),
+            ("dd", "d"),
+        ];
+        return new JsonObject
+        {
+            ["added_tokens"] = JsonNode.Parse(
+                """
+                [{"id":0,"content":"<unk>","special":true},{"id":1,"content":"<s>","special":true},
+                 {"id":2,"content":"</s>","special":true}]
+                """
+            ),
+            ["normalizer"] = JsonNode.Parse(
+                prefix == "prepend"
+                    ? """
+                    {"type":"Sequence","normalizers":[{"type":"Prepend","prepend":"\u2581"},
+                     {"type":"Replace","pattern":{"String":" "},"content":"\u2581"}]}
+                    """
+                    : "null"
+            ),
+            ["pre_tokenizer"] = JsonNode.Parse(
+                prefix == "prepend"
+                    ? "null"
+                    : $$"""{"type":"Metaspace","replacement":"\u2581","prepend_scheme":"{{prefix}}","split":false}"""
+            ),
+            ["post_processor"] = JsonNode.Parse(
+                """
+                {"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"<s>"}},{"Sequence":{"id":"A"}}],
+                 "special_tokens":{"<s>":{"id":"<s>","ids":[1]}}}
+                """
+            ),
+            ["decoder"] = JsonNode.Parse(
+                $$"""
+                {"type":"Sequence","decoders":[{"type":"Replace","pattern":{"String":"\u2581"},"content":" "},
+                 {"type":"ByteFallback"},{"type":"Fuse"},
+                 {"type":"Strip","content":" ","start":{{(prefix == "never" ? 0 : 1)}},"stop":0}]}
+                """
+            ),
+            ["model"] = new JsonObject
+            {
+                ["type"] = "BPE",
+                ["unk_token"] = "<unk>",
+                ["fuse_unk"] = true,
+                ["byte_fallback"] = true,
+                ["vocab"] = new JsonObject(words.Select(p => KeyValuePair.Create(p.Key, (JsonNode?)p.Value))),
+                ["merges"] = new JsonArray([.. merges.Select(m => new JsonArray(m.Item1, m.Item2))]),
+            },
+        };
+    }
+
     /// <summary>Merges of a few letters, in order of rank.</summary>
     public static IReadOnlyList<(string Left, string Right)> Merges { get; } =
     [

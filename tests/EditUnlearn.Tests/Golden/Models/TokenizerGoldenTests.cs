@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using System.Security.Cryptography;
 using System.Text.Json;
 using EditUnlearn.Methods.Shared;
 using EditUnlearn.Models;
@@ -173,20 +172,10 @@ public sealed class TokenizerGoldenTests
 
     private static string Show<T>(IEnumerable<T> items) => "[" + string.Join(' ', items) + "]";
 
-    private static bool HasTokenizer(string file) => TokenizerOf(file) is { } path && File.Exists(path);
-
-    // The head says where the tokenizer lies: among the original data, or beside the golden folder.
-    private static string? TokenizerOf(string file)
+    private static bool HasTokenizer(string file)
     {
         using var json = JsonDocument.Parse(File.ReadAllBytes(file));
-        return json.RootElement.TryGetProperty("tokenizer", out var path) ? Tokenizer(path.GetString()!) : null;
-    }
-
-    private static string Tokenizer(string path)
-    {
-        string[] places = [Checkout.Shared, Path.Combine(Checkout.Goldens, ".."), Checkout.Goldens];
-        return places.Select(p => Path.GetFullPath(path, p)).FirstOrDefault(File.Exists)
-            ?? Path.Combine(Checkout.Shared, path);
+        return GoldenTokenizer.Find(json.RootElement) is not null;
     }
 
     /// <summary>Skips where golden files or the tokenizers they speak of are absent.</summary>
@@ -211,11 +200,8 @@ public sealed class TokenizerGoldenTests
         public Golden(string file)
         {
             var head = Goldens.Json(Part, file);
-            var path = TokenizerGoldenTests.Tokenizer(head.GetProperty("tokenizer").GetString()!);
-            Assert.Equal(
-                head.GetProperty("tokenizer_sha256").GetString(),
-                Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(path)))
-            );
+            var path = GoldenTokenizer.Find(head)!;
+            Assert.True(GoldenTokenizer.Is(head, path), $"{path} is not the tokenizer that {file} speaks of");
             IsSentencePiece = path.EndsWith(".model", StringComparison.Ordinal);
             var model = TinyModels.Llama();
             var config = model.Config with { VocabSize = 1 << 18, BosId = head.GetProperty("bos_id").GetInt32() };

@@ -24,7 +24,7 @@ public sealed class OracleReaderTests : IDisposable
             )),
     ];
 
-    private static readonly ByteLevelBpe Words = BpeTrainer.Train(Questions.Select(q => q.Question + q.Answer), 280);
+    private static readonly JsonTokenizer Words = BpeTrainer.Train(Questions.Select(q => q.Question + q.Answer), 280);
 
     private static readonly Dictionary<string, IReadOnlyList<string>> Wrong = Questions
         .Where((_, i) => i != 2)

@@ -166,7 +166,7 @@ public sealed class ChatTemplateTests : IDisposable
 
     public void Dispose() => _folder.Dispose();
 
-    private static ByteLevelBpe Trained() => BpeTrainer.Train(["a"], 259);
+    private static JsonTokenizer Trained() => BpeTrainer.Train(["a"], 259);
 
     private static ITokenizer ByteLevel() =>
         Load("tokenizer.json", TinyTokenizers.Bytes(TinyTokenizers.ByteLevel(TinyTokenizers.Merges)));

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Text.Json.Nodes;
 using EditUnlearn.Foundation;
 using EditUnlearn.Models;
 using EditUnlearn.Models.Tokenizers;
@@ -29,6 +30,70 @@ public sealed class TokenizerDamageTests
     [Fact]
     public void Of_a_tokenizer_json() =>
         Damage("tokenizer.json", i => new() { ["tokenizer.json"] = new Mutator(new Seed(2), i).Json(Json) });
+
+    [Fact]
+    public void Of_a_tokenizer_json_with_every_step() =>
+        Damage("tokenizer.json", i => new() { ["tokenizer.json"] = new Mutator(new Seed(7), i).Json(AllSteps()) });
+
+    [Fact]
+    public void Of_a_tokenizer_json_of_the_sentencepiece_kind() =>
+        Damage(
+            "tokenizer.json",
+            i =>
+                new()
+                {
+                    ["tokenizer.json"] = new Mutator(new Seed(8), i).Json(
+                        TinyTokenizers.Bytes(TinyTokenizers.SentencePieceJson(i % 2 == 0 ? "prepend" : "first"))
+                    ),
+                }
+        );
+
+    [Fact]
+    public void Of_the_bytes_of_a_tokenizer_json() =>
+        Damage("tokenizer.json", i => new() { ["tokenizer.json"] = new Mutator(new Seed(9), i).Bytes(AllSteps()) });
+
+    [Fact]
+    public void Of_a_tokenizer_json_that_ends_early()
+    {
+        var bytes = AllSteps();
+        Damage("tokenizer.json", i => new() { ["tokenizer.json"] = bytes[..(bytes.Length * i / Damages)] });
+    }
+
+    private static byte[] AllSteps()
+    {
+        var json = TinyTokenizers.ByteLevel(TinyTokenizers.Merges);
+        json["normalizer"] = JsonNode.Parse(
+            """
+            {"type":"Sequence","normalizers":[{"type":"NFKC"},{"type":"Lowercase"},{"type":"StripAccents"},
+             {"type":"Strip","strip_left":false,"strip_right":true},{"type":"Prepend","prepend":"a"},
+             {"type":"Replace","pattern":{"Regex":"[0-9]{2,}"},"content":"b"}]}
+            """
+        );
+        json["pre_tokenizer"] = JsonNode.Parse(
+            """
+            {"type":"Sequence","pretokenizers":[{"type":"Digits","individual_digits":true},
+             {"type":"Punctuation","behavior":"Contiguous"},
+             {"type":"Split","pattern":{"Regex":"(?i:'s)|\\p{L}+(?!x)|[^a-f&&\\S]++"},"behavior":"MergedWithNext"},
+             {"type":"Metaspace","replacement":"_","prepend_scheme":"first","split":true},
+             {"type":"ByteLevel","add_prefix_space":true,"use_regex":true}]}
+            """
+        );
+        json["post_processor"] = JsonNode.Parse(
+            """
+            {"type":"Sequence","processors":[{"type":"ByteLevel","trim_offsets":true,"add_prefix_space":true},
+             {"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"x"}},{"Sequence":{"id":"A"}}],
+              "special_tokens":{"x":{"ids":[269]}}}]}
+            """
+        );
+        json["added_tokens"]!
+            .AsArray()
+            .Add(
+                JsonNode.Parse(
+                    """{"id":280,"content":"aad","special":false,"lstrip":true,"single_word":true,"normalized":true}"""
+                )
+            );
+        return TinyTokenizers.Bytes(json);
+    }
 
     [Fact]
     public void Of_the_settings() =>
