@@ -24,6 +24,8 @@ internal sealed class AskCommand(Stopping stopping)
         [Argument(Description = "Questions; none reads them from the terminal, one a line")] string[]? questions = null,
         [Option("model", Description = "A model folder")] string? model = null,
         [Option("patch", Description = "A patch to put on the model")] string? patch = null,
+        [Option("adapter", Description = "An adapter to put on the model: a folder as peft writes it")]
+            string? adapter = null,
         [Option(
             "cell",
             Description = "A cell of the study with a patch or a model, such as 'apply[llama2,facts-40,rome]'"
@@ -50,12 +52,17 @@ internal sealed class AskCommand(Stopping stopping)
                 $"needs either --model or --cell",
                 "--model a folder, --cell a cell of the study"
             )
-            .That(patch is null || cell is null, "--patch", $"cannot be given together with --cell, which has its own")
+            .That(patch is null || adapter is null, "--adapter", $"cannot be given together with --patch")
+            .That(
+                (patch ?? adapter) is null || cell is null,
+                "--patch",
+                $"cannot be given together with --cell, which has its own"
+            )
             .AtLeast("--max-new", maxNew, 1)
             .Demand();
 
         var compute = Compute.Of(device, dtype);
-        var (folder, edit) = cell is null ? (model!, patch) : OfCell(cell, profile, set);
+        var (folder, edit) = cell is null ? (model!, patch ?? adapter) : OfCell(cell, profile, set);
         using var change = edit is null ? null : ModelPatch.Load(edit);
         using var checkpoint = Opening.Checkpoint(folder, compute, template, official, stopping.Token);
         var given = (questions ?? []).Concat(file is null ? [] : QaFile.Read(file).Select(q => q.Question)).ToList();

@@ -65,8 +65,8 @@ internal sealed class DatasetCommands(Stopping stopping)
     /// <summary>Turns a question file of another tool into one of ours.</summary>
     [Command(
         "convert",
-        Description = "Read a file of EasyEdit, zsRE, CounterFact, Alpaca, ShareGPT or chat messages, and write it as a "
-            + "question file"
+        Description = "Read a file of EasyEdit, zsRE, CounterFact, Alpaca, ShareGPT or chat messages, and write it "
+            + "as a question file"
     )]
     public int Convert(
         [Argument(Description = "A JSON array or JSON Lines")] string file,

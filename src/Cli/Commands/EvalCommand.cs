@@ -28,6 +28,8 @@ internal sealed class EvalCommand(Stopping stopping)
         [Option("model", Description = "A model folder")] string model,
         [Option("questions", Description = "A question file, JSON Lines")] string questions,
         [Option("patch", Description = "A patch to put on the model")] string? patch = null,
+        [Option("adapter", Description = "An adapter to put on the model: a folder as peft writes it")]
+            string? adapter = null,
         [Option("rephrased", Description = "Also ask every question in its other words")] bool rephrased = false,
         [Option(
             "out",
@@ -47,6 +49,7 @@ internal sealed class EvalCommand(Stopping stopping)
         new OptionChecks()
             .AtLeast("--max-new", maxNew, 1)
             .AtLeast("--seed", seed, 0)
+            .That(patch is null || adapter is null, "--adapter", $"cannot be given together with --patch")
             .That(
                 output is null || Path.GetExtension(output) is ".parquet" or ".json",
                 "--out",
@@ -63,6 +66,7 @@ internal sealed class EvalCommand(Stopping stopping)
                 "has no rephrasings",
                 "leave --rephrased out, or add the field rephrasings"
             );
+        patch ??= adapter;
         using var change = patch is null ? null : ModelPatch.Load(patch);
         using var checkpoint = Opening.Checkpoint(model, compute, template, false, stopping.Token);
         using var applied = change?.ApplyTo(checkpoint.Model, patch!);

@@ -4,6 +4,7 @@ using EditUnlearn.Cli.Terminal;
 using EditUnlearn.Foundation;
 using EditUnlearn.Models;
 using EditUnlearn.Models.Inspection;
+using EditUnlearn.Models.Patches;
 using EditUnlearn.Models.Weights;
 using Spectre.Console;
 using static TorchSharp.torch;
@@ -170,11 +171,16 @@ internal sealed class ModelCommands(Stopping stopping)
             Description = "Most bytes of a weight file, such as 5GB; the source's shards when left out"
         )]
             string? shardSize = null,
+        [Option("adapter", Description = "An adapter of peft, or a patch of weights, to be merged into the copy")]
+            string? adapter = null,
         [Option("overwrite", Description = "Replace a model folder that is there")] bool overwrite = false,
         [Option("json", Description = "Print one JSON object on stdout")] bool json = false
     )
     {
         CommandOutcome.Reached = true;
+        using var change = adapter is null ? null : ModelPatch.Load(adapter);
+        if (change?.Tap is not null)
+            throw new InputException(adapter!, "is no change of weights: it cannot be merged");
         // Weights stay in their own type and lie over the source's files: a copy needs hardly any memory.
         var type = dtype is null ? (ScalarType?)null : Compute.Of(DeviceNames.Cpu, dtype).DType;
         long? shardBytes = shardSize is null ? null : Sizes.Parse("--shard-size", shardSize);
@@ -190,6 +196,7 @@ internal sealed class ModelCommands(Stopping stopping)
                 Cancelled = stopping.Token,
             }
         );
+        using var merged = change?.ApplyTo(source, adapter!);
         ExportReport report;
         using (var counter = new Counter("converting", Format.Bytes))
             report = CheckpointExport.Write(

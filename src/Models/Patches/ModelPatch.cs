@@ -61,11 +61,16 @@ public abstract class ModelPatch : IDisposable
         }
     }
 
-    /// <summary>Reads a saved patch of any kind; the caller owns it.</summary>
+    /// <summary>Reads a saved patch of any kind, or an adapter of peft; the caller owns it.</summary>
     /// <exception cref="InputException">There is no patch in the folder.</exception>
     /// <exception cref="DamagedFileException">A file of it breaks its format, or this program does not know its
     /// kind.</exception>
     public static ModelPatch Load(string folder) =>
+        PeftAdapter.IsOne(folder) && !File.Exists(Path.Combine(folder, PatchFolder.InfoFile))
+            ? PeftAdapter.Read(folder)
+            : OfKind(folder);
+
+    private static ModelPatch OfKind(string folder) =>
         (string?)PatchFolder.Info(folder)["kind"] switch
         {
             WeightPatch.Kind => WeightPatch.Load(folder),

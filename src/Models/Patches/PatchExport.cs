@@ -92,6 +92,9 @@ public static class PatchExport
         }
         using var target = FolderTarget.Prepare(sourceFolder, folder, options?.Overwrite ?? false, 0);
         patch.Save(target.Partial);
+        // What others can read too is written in their form beside ours.
+        if (patch is WeightPatch weights && PeftAdapter.CanWrite(weights))
+            PeftAdapter.Write(target.Partial, weights, Path.GetFileName(Path.GetFullPath(sourceFolder)));
         if (manifest is not null)
             File.WriteAllText(Path.Combine(target.Partial, ManifestFile), manifest.ToJsonString(Indented) + "\n");
         var files = Directory

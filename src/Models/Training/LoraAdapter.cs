@@ -5,11 +5,14 @@ using static TorchSharp.torch;
 
 namespace EditUnlearn.Models.Training;
 
-/// <summary>Low-rank trainable additions to linear maps: y = W x + (alpha / r) B (A dropout(x)).</summary>
+/// <summary>
+/// Low-rank trainable additions to linear maps: y = W x + s B (A dropout(x)), s = alpha / r, or alpha / sqrt(r).
+/// </summary>
 /// <remarks>
-/// Source: Hu et al. (2021), section 4.1. A [r, in] starts uniform in +-1/sqrt(in) (Kaiming with a = sqrt 5, as the
-/// reference library), B [out, r] at zero, so a fresh adapter changes nothing. Both are float32 whatever the model's
-/// type. Dropout masks come from the run's own seed, keyed by pass and map, so recomputing a block meets the same mask.
+/// Source: Hu et al. (2021), section 4.1; Kalajdzievski (2023) for the scale that keeps its size with the rank.
+/// A [r, in] starts uniform in +-1/sqrt(in) (Kaiming with a = sqrt 5, as the reference library), B [out, r] at zero, so
+/// a fresh adapter changes nothing. Both are float32 whatever the model's type. Dropout masks come from the run's own
+/// seed, keyed by pass and map, so recomputing a block meets the same mask.
 /// </remarks>
 public sealed class LoraAdapter : IDisposable
 {
@@ -70,6 +73,9 @@ public sealed class LoraAdapter : IDisposable
         /// <summary>alpha; the product of the factors is scaled by alpha / r.</summary>
         public double Alpha { get; init; } = 32;
 
+        /// <summary>Whether it is scaled by alpha / sqrt(r) instead.</summary>
+        public bool Rslora { get; init; }
+
         /// <summary>Share of each map's inputs set to zero in training passes, in [0, 1).</summary>
         public double Dropout { get; init; } = 0.05;
 
@@ -84,8 +90,8 @@ public sealed class LoraAdapter : IDisposable
     /// <summary>Names of the adapted weights.</summary>
     public IEnumerable<string> AdaptedWeights => _factors.Keys;
 
-    /// <summary>alpha / r.</summary>
-    public double Scale => _options.Alpha / _options.Rank;
+    /// <summary>s.</summary>
+    public double Scale => _options.Alpha / (_options.Rslora ? Math.Sqrt(_options.Rank) : _options.Rank);
 
     /// <summary>Opens a training pass: dropout is active until the result is disposed.</summary>
     /// <param name="pass">Names the pass within the run, for example <c>17/0/forget</c>; the same name gives the same
@@ -134,7 +140,7 @@ public sealed class LoraAdapter : IDisposable
     }
 
     /// <summary>
-    /// A copy of the factors of one weight: B scaled by alpha / r [out, r], and A transposed [in, r].
+    /// A copy of the factors of one weight: B scaled by s [out, r], and A transposed [in, r].
     /// </summary>
     public (Tensor Left, Tensor Right) Factors(string weight)
     {

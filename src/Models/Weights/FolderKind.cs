@@ -15,7 +15,7 @@ internal static class FolderKind
             return new InputException(
                 folder,
                 "is an adapter (LoRA), not a model",
-                "merge it into its base model first: peft's merge_and_unload(), then save_pretrained()"
+                $"--model BASE --adapter {folder}; or merge it: model convert --model BASE --adapter {folder} --out DIR"
             );
         if (Holds("patch.json"))
             return new InputException(

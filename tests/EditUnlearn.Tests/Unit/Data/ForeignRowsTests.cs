@@ -78,7 +78,8 @@ public sealed class ForeignRowsTests
             Read("""[{"prompt": "A?", "target_new": "t", "ground_truth": "a"}, {"prompt": "A?", "target_new": "t"}]""")
         );
         Assert.Contains("other.json(2): answer is missing or empty", e.Message, StringComparison.Ordinal);
-        Assert.Contains("a form that is not known", Assert.Throws<InputException>(() => Read("""[{"a": 1}]""")).Message);
+        e = Assert.Throws<InputException>(() => Read("""[{"a": 1}]"""));
+        Assert.Contains("a form that is not known", e.Message, StringComparison.Ordinal);
     }
 
     [SharedFact("cases/25-easyedit-data/zsre-1000.json")]
