@@ -12,6 +12,9 @@ internal sealed class BraceFormat(Python python, Arguments given)
     private readonly Attributes _attributes = new(python);
     private int _next;
 
+    // Whether fields are counted rather than numbered; null until one is seen.
+    private bool? _counted;
+
     /// <summary>The text with its fields filled in.</summary>
     public string Format(string text) => Format(text, 2);
 
@@ -82,6 +85,12 @@ internal sealed class BraceFormat(Python python, Arguments given)
     {
         var end = name.IndexOfAny(['.', '[']);
         var first = end < 0 ? name : name[..end];
+        if (first.Length == 0 || char.IsAsciiDigit(first[0]))
+        {
+            if (_counted is { } counted && counted != (first.Length == 0))
+                throw JinjaFault.Type("cannot switch between manual and automatic numbering of fields");
+            _counted = first.Length == 0;
+        }
         var value =
             first.Length == 0 ? Place(_next++)
             : first.All(char.IsAsciiDigit) ? Place(first.Length > 6 ? int.MaxValue : int.Parse(first, CultureInfo.InvariantCulture))
@@ -97,8 +106,6 @@ internal sealed class BraceFormat(Python python, Arguments given)
             value = item
                 ? _attributes.Item(value, part.Length is > 0 and < 10 && part.All(char.IsAsciiDigit) ? BigInteger.Parse(part, CultureInfo.InvariantCulture) : part)
                 : _attributes.OnlyAttribute(value, part);
-            if (value is Undefined nothing)
-                throw nothing.Fault();
             at = stop < 0 ? name.Length : item ? stop + 1 : stop;
         }
         return value;

@@ -153,7 +153,7 @@ internal sealed partial class Parser
             "macro" => Macro(line),
             "call" => Call(line),
             "filter" => Own(() => new FilterStatement(Filters(null, inline: true)!, BlockTo("endfilter"), line)),
-            "print" => new PrintStatement(Tuple(), line),
+            "print" => Print(line),
             "block" => NamedBlock(line),
             "generation" => new ScopeStatement(Apart(() => BlockTo("endgeneration")), false, line),
             "break" => InLoop(new BreakStatement(line)),
@@ -166,6 +166,19 @@ internal sealed partial class Parser
             ),
             _ => throw Fault($"Encountered unknown tag '{token.Value}'.", line),
         };
+    }
+
+    // Several values are written one after the other; between braces they would be a tuple.
+    private PrintStatement Print(int line)
+    {
+        var items = new List<Expression>();
+        while (Current.Kind != TokenKind.BlockEnd)
+        {
+            if (items.Count > 0)
+                Expect(TokenKind.Operator, ",");
+            items.Add(Conditional());
+        }
+        return new PrintStatement(new ConcatExpression(items, line), line);
     }
 
     private Statement InLoop(Statement statement) =>

@@ -7,7 +7,8 @@ namespace EditUnlearn.Models.Chat;
 /// <summary>Python's <c>text % values</c>.</summary>
 /// <param name="python">Rules and budget.</param>
 /// <param name="values">A tuple, a dict, or one value.</param>
-internal sealed class PercentFormat(Python python, object values)
+/// <param name="escape">Whether values are escaped for HTML.</param>
+internal sealed class PercentFormat(Python python, object values, bool escape = false)
 {
     private readonly StringBuilder _made = new();
     private int _next;
@@ -113,6 +114,8 @@ internal sealed class PercentFormat(Python python, object values)
             };
             if (precision is { } most && kind != 'c')
                 text = text[..PythonText.CharacterAt(text, most)];
+            if (escape && value is not Markup)
+                text = Markup.Escape(text);
             Pad(text, width, flags.Contains('-', StringComparison.Ordinal), ' ');
             return;
         }

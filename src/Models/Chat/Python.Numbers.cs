@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Numerics;
 
 namespace EditUnlearn.Models.Chat;
@@ -14,7 +15,7 @@ internal sealed partial class Python
         {
             "+" when Join(a, b) is { } joined => joined,
             "*" when Repeat(a, b) is { } repeated => repeated,
-            "%" when AsText(a) is { } format => new PercentFormat(this, b).Format(format) is var text && a is Markup
+            "%" when AsText(a) is { } format => new PercentFormat(this, b, escape: a is Markup).Format(format) is var text && a is Markup
                 ? new Markup(text)
                 : text,
             _ when AsInteger(a) is { } x && AsInteger(b) is { } y => Integers(sign, x, y),
@@ -81,6 +82,12 @@ internal sealed partial class Python
         };
     }
 
+    /// <summary>The nearest float.</summary>
+    public static double Real(BigInteger value) =>
+        value.GetBitLength() <= 53
+            ? (double)value
+            : double.Parse(value.ToString(CultureInfo.InvariantCulture), CultureInfo.InvariantCulture);
+
     private BigInteger Sized(BigInteger value)
     {
         var bits = value.GetBitLength();
@@ -92,7 +99,15 @@ internal sealed partial class Python
 
     private static object Quotient(BigInteger x, BigInteger y)
     {
-        var value = (double)x / (double)y;
+        const int exact = 53,
+            guard = 70;
+        if (x.GetBitLength() <= exact && y.GetBitLength() <= exact)
+            return (double)x / (double)y;
+        // Enough digits of the quotient that it is rounded once; a rest counts as a last digit.
+        var shift = guard + (int)(y.GetBitLength() - x.GetBitLength());
+        var (above, below) = shift >= 0 ? (x << shift, y) : (x, y << -shift);
+        var quotient = BigInteger.DivRem(above, below, out var rest);
+        var value = Math.ScaleB(Real(rest.IsZero ? quotient : quotient + x.Sign * y.Sign), -shift);
         return double.IsFinite(value)
             ? value
             : throw JinjaFault.Type("integer division result too large for a float");

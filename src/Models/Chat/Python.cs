@@ -71,7 +71,7 @@ internal sealed partial class Python(Budget budget) : IEqualityComparer<object>
         : null;
 
     /// <summary>Number as a float; null for what is none.</summary>
-    public static double? AsNumber(object value) => value is double d ? d : (double?)AsInteger(value);
+    public static double? AsNumber(object value) => value is double d ? d : AsInteger(value) is { } i ? Real(i) : null;
 
     public static bool Truth(object value) =>
         value switch
