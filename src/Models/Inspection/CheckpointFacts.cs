@@ -55,8 +55,14 @@ public sealed record CheckpointFacts(
             ],
             [.. index.Files.Select(f => (Path.GetFileName(f.Path), new FileInfo(f.Path).Length))],
             [.. TokenizerFiles.Where(f => File.Exists(Path.Combine(folder, f)))]
-        );
+        )
+        {
+            Chat = ChatFacts.Of(folder, config),
+        };
     }
+
+    /// <summary>How it is asked; null where there is no tokenizer that can be read.</summary>
+    public ChatFacts? Chat { get; init; }
 
     /// <summary>Parameters in all.</summary>
     public long Parameters => Stored.Sum(s => s.Parameters);
@@ -112,6 +118,8 @@ public sealed record CheckpointFacts(
             "tokenizer",
             Tokenizers.Count == 0 ? "none: only exact ids can be used" : string.Join(", ", Tokenizers)
         );
+        foreach (var line in Chat?.Lines() ?? [])
+            yield return line;
     }
 
     /// <summary>For programs.</summary>
@@ -157,5 +165,6 @@ public sealed record CheckpointFacts(
             ["eosIds"] = new JsonArray([.. Config.EosIds.Select(i => (JsonNode)i)]),
             ["stopIds"] = new JsonArray([.. Config.StopIds.Select(i => (JsonNode)i)]),
             ["tokenizerFiles"] = new JsonArray([.. Tokenizers.Select(t => (JsonNode)t)]),
+            ["chat"] = Chat?.ToJson(),
         };
 }

@@ -1,7 +1,10 @@
 using System.Collections.Concurrent;
 using System.Globalization;
 using System.Text.Json;
+using EditUnlearn.Models;
 using EditUnlearn.Models.Chat;
+using EditUnlearn.Models.Tokenizers;
+using EditUnlearn.Models.Weights;
 using EditUnlearn.Tests.Support;
 
 namespace EditUnlearn.Tests.Golden.Models;
@@ -15,6 +18,7 @@ public sealed class ChatTemplateGoldenTests
 {
     private const string Part = "chat";
     private const string Templates = Part + "/templates*.json";
+    private const string Ids = Part + "/*-ids.json";
 
     private static readonly ConcurrentDictionary<string, Lazy<JsonElement>> Read = new(StringComparer.Ordinal);
 
@@ -45,6 +49,52 @@ public sealed class ChatTemplateGoldenTests
             Files(Templates),
             f => Assert.Equal(Head(f).GetProperty("count").GetInt32(), Cases(f).Count())
         );
+
+    public static TheoryData<string> IdFiles() => [.. Files(Ids)];
+
+    [ChatIdsTheory(Ids)]
+    [MemberData(nameof(IdFiles))]
+    public void Messages_become_the_same_text_and_ids_with_a_real_tokenizer(string file)
+    {
+        var folder = RealModels.Folder();
+        var tokenizer = TokenizerFolder.Load(folder, ConfigFile.Read(Path.Combine(folder, ConfigFile.Name)).Config);
+        var files = TokenizerFiles.Read(folder);
+        var template = JinjaTemplate.Parse(files.ChatTemplate()!.Value.Text, folder);
+        Assert.Equal(Head(file).GetProperty("count").GetInt32(), Cases(file).Count());
+        foreach (var c in Cases(file))
+        {
+            var names = Names(c);
+            foreach (var (name, text) in PublishedTemplate.SpecialNames(files))
+                names[name] = JsonSerializer.SerializeToElement(text);
+            var made = template.Render(names, DateTime.UnixEpoch);
+            Assert.Equal(c.GetProperty("text").GetString(), made);
+            Assert.Equal(Goldens.Ints(c.GetProperty("ids")), tokenizer.ParseSpecial(made).Select(s => s.Id));
+        }
+    }
+
+    [ChatIdsTheory(Ids)]
+    [MemberData(nameof(IdFiles))]
+    public void The_template_that_comes_along_for_a_real_model_is_its_own_word_for_word(string file)
+    {
+        var folder = RealModels.Folder();
+        var config = ConfigFile.Read(Path.Combine(folder, ConfigFile.Name)).Config;
+        var tokenizer = TokenizerFolder.Load(folder, config);
+        var files = TokenizerFiles.Read(folder);
+        var own = PublishedTemplate.Read(files)!.ForQuestions(tokenizer);
+        var known = TemplateCatalog.Published(files.ChatTemplate()!.Value.Text)!;
+        Assert.Equal((known.Pattern, known.Bos, known.Trims), (own.Pattern, own.Bos, own.Trims));
+        Assert.Equal(known.Stop[0], own.Stop[0]);
+        Assert.Equal(known.Marks.Order(), own.Marks.Order());
+        // The pattern asks as the template itself does, where a question spells no token.
+        var encoder = new RowEncoder(tokenizer, own, config);
+        var asked = Cases(file)
+            .Where(c => c.GetProperty("messages").GetArrayLength() == 1 && c.GetProperty("add_generation_prompt").GetBoolean())
+            .Select(c => (Content: c.GetProperty("messages")[0].GetProperty("content").GetString()!, Ids: c.GetProperty("ids")))
+            .Where(c => !tokenizer.Specials.Ids.Keys.Any(n => c.Content.Contains(n, StringComparison.Ordinal)))
+            .ToList();
+        Assert.NotEmpty(asked);
+        Assert.All(asked, c => Assert.Equal(Goldens.Ints(c.Ids), encoder.Prompt(c.Content)));
+    }
 
     // What is different about a case; null where nothing is.
     private static string? Difference(JsonElement c)
@@ -97,4 +147,16 @@ public sealed class ChatTemplateGoldenTests
     private static JsonElement Head(string file) => Read.GetOrAdd(file, f => new(() => Goldens.Json(Part, f))).Value;
 
     private static IEnumerable<JsonElement> Cases(string file) => Head(file).GetProperty("cases").EnumerateArray();
+}
+
+/// <summary>A theory over chats with the ids that a real model's tokenizer gives.</summary>
+[AttributeUsage(AttributeTargets.Method)]
+public sealed class ChatIdsTheoryAttribute : TheoryAttribute, IReadsGoldens
+{
+    /// <param name="needs">Files below the golden folder.</param>
+    public ChatIdsTheoryAttribute(string needs) =>
+        (Needs, Skip) = (needs, Goldens.Missing(needs) ?? RealModels.Missing());
+
+    /// <inheritdoc/>
+    public string Needs { get; }
 }
