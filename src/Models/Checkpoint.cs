@@ -73,13 +73,7 @@ public sealed class Checkpoint : IDisposable
         var (config, _) = ConfigFile.Read(Path.Combine(folder, ConfigFile.Name));
         var tokenizer = TokenizerFolder.Load(folder, config);
         var files = TokenizerFiles.Read(folder);
-        var choice = TemplateChoice.Of(
-            template,
-            officialTemplate,
-            files,
-            FamilyCatalog.Get(config.Family),
-            tokenizer
-        );
+        var choice = TemplateChoice.Of(template, officialTemplate, files, FamilyCatalog.Get(config.Family), tokenizer);
         _ = new RowEncoder(tokenizer, choice.Template, config);
         var (device, type) = compute ?? Compute.OnCpu;
         return new(WeightFolder.Load(folder, device, type, options), tokenizer, choice.Template)

@@ -11,11 +11,7 @@ internal static class Loading
     /// <remarks>Questions are put as the study puts them to the family, whatever the checkpoint's own way is.</remarks>
     public static Checkpoint LoadModel(this StageIo io, string input)
     {
-        var checkpoint = Checkpoint.Load(
-            io.Input(input),
-            Compute.Of(io.Device, io.DType),
-            ChatTemplate.OfFamily
-        );
+        var checkpoint = Checkpoint.Load(io.Input(input), Compute.Of(io.Device, io.DType), ChatTemplate.OfFamily);
         if (checkpoint.TemplateNote is { } note)
             io.Log(note);
         return checkpoint;

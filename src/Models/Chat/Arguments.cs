@@ -23,9 +23,7 @@ internal sealed record Arguments(IReadOnlyList<object> Places, IReadOnlyDictiona
     public object?[] Bind(string function, int required, params string[] parameters)
     {
         if (Places.Count > parameters.Length)
-            throw JinjaFault.Type(
-                $"{function}() takes at most {parameters.Length} arguments ({Places.Count} given)"
-            );
+            throw JinjaFault.Type($"{function}() takes at most {parameters.Length} arguments ({Places.Count} given)");
         var values = new object?[parameters.Length];
         for (var i = 0; i < Places.Count; i++)
             values[i] = Places[i];

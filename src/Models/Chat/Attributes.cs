@@ -9,7 +9,16 @@ namespace EditUnlearn.Models.Chat;
 internal sealed class Attributes(Python python)
 {
     private static readonly string[] ListChanges =
-        ["append", "clear", "pop", "reverse", "insert", "sort", "extend", "remove"];
+    [
+        "append",
+        "clear",
+        "pop",
+        "reverse",
+        "insert",
+        "sort",
+        "extend",
+        "remove",
+    ];
 
     private static readonly string[] DictChanges = ["clear", "pop", "popitem", "setdefault", "update"];
 
@@ -53,7 +62,8 @@ internal sealed class Attributes(Python python)
 
     private static Undefined Missing(object of, object key)
     {
-        var type = of is None ? "None"
+        var type =
+            of is None ? "None"
             : of is NamespaceValue or LoopState or FunctionValue or CyclerValue ? $"jinja2 {Python.TypeOf(of)} object"
             : $"{Python.TypeOf(of)} object";
         return key is string name ? new($"'{type}' has no attribute {PythonText.Quoted(name)}")
@@ -93,7 +103,12 @@ internal sealed class Attributes(Python python)
     private static string PointOf(string text, int index)
     {
         var at = PythonText.CharacterAt(text, index);
-        return text[at..(at + (char.IsHighSurrogate(text[at]) && at + 1 < text.Length && char.IsLowSurrogate(text[at + 1]) ? 2 : 1))];
+        return text[
+            at..(
+                at
+                + (char.IsHighSurrogate(text[at]) && at + 1 < text.Length && char.IsLowSurrogate(text[at + 1]) ? 2 : 1)
+            )
+        ];
     }
 
     private object Slice(object of, SliceValue slice, int count)
@@ -127,9 +142,10 @@ internal sealed class Attributes(Python python)
     }
 
     private static BigInteger? Part(object value) =>
-        value is None ? null
-        : Python.AsInteger(value)
-            ?? throw JinjaFault.Type("slice indices must be integers or None or have an __index__ method");
+        value is None
+            ? null
+            : Python.AsInteger(value)
+                ?? throw JinjaFault.Type("slice indices must be integers or None or have an __index__ method");
 
     // What Python's getattr finds and the sandbox lets through; null for nothing.
     private object? Own(object of, string name)

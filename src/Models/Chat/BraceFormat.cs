@@ -50,7 +50,10 @@ internal sealed class BraceFormat(Python python, Arguments given)
         var depth = 0;
         for (var i = open; i < text.Length; i++)
         {
-            depth += text[i] == '{' ? 1 : text[i] == '}' ? -1 : 0;
+            depth +=
+                text[i] == '{' ? 1
+                : text[i] == '}' ? -1
+                : 0;
             if (depth == 0)
                 return i;
         }
@@ -93,7 +96,8 @@ internal sealed class BraceFormat(Python python, Arguments given)
         }
         var value =
             first.Length == 0 ? Place(_next++)
-            : first.All(char.IsAsciiDigit) ? Place(first.Length > 6 ? int.MaxValue : int.Parse(first, CultureInfo.InvariantCulture))
+            : first.All(char.IsAsciiDigit)
+                ? Place(first.Length > 6 ? int.MaxValue : int.Parse(first, CultureInfo.InvariantCulture))
             : given.Names.TryGetValue(first, out var named) ? named
             : throw JinjaFault.Type(PythonText.Quoted(first));
         for (var at = end; at >= 0 && at < name.Length; )
@@ -104,9 +108,17 @@ internal sealed class BraceFormat(Python python, Arguments given)
                 throw JinjaFault.Type("Missing ']' in format string");
             var part = name[(at + 1)..(stop < 0 ? name.Length : stop)];
             value = item
-                ? _attributes.Item(value, part.Length is > 0 and < 10 && part.All(char.IsAsciiDigit) ? BigInteger.Parse(part, CultureInfo.InvariantCulture) : part)
+                ? _attributes.Item(
+                    value,
+                    part.Length is > 0 and < 10 && part.All(char.IsAsciiDigit)
+                        ? BigInteger.Parse(part, CultureInfo.InvariantCulture)
+                        : part
+                )
                 : _attributes.OnlyAttribute(value, part);
-            at = stop < 0 ? name.Length : item ? stop + 1 : stop;
+            at =
+                stop < 0 ? name.Length
+                : item ? stop + 1
+                : stop;
         }
         return value;
     }

@@ -18,7 +18,7 @@ internal sealed class Budget
     public const int Items = 100_000;
 
     /// <summary>Levels of expressions, statements, macros and values inside each other.</summary>
-    public const int Depth = 900;
+    public const int Depth = 2000;
 
     /// <summary>Bits of a whole number.</summary>
     public const int Bits = 1 << 14;

@@ -43,10 +43,10 @@ internal sealed partial class Evaluator
             ConcatExpression c => Concat(c, frame),
             CompareExpression c => Compare(c, frame),
             ConditionalExpression c => Python.Truth(Evaluate(c.Test, frame)) ? Evaluate(c.Then, frame)
-                : c.Else is { } other ? Evaluate(other, frame)
-                : new Undefined(
-                    $"the inline if-expression on line {c.Line} evaluated to false and no else section was defined."
-                ),
+            : c.Else is { } other ? Evaluate(other, frame)
+            : new Undefined(
+                $"the inline if-expression on line {c.Line} evaluated to false and no else section was defined."
+            ),
             _ => throw new InvalidOperationException($"No rule for {expression.GetType().Name}."),
         };
 
@@ -189,8 +189,6 @@ internal sealed partial class Evaluator
         if (macro.Names.Contains("varargs"))
             frame.Names["varargs"] = new TupleValue([.. given.Places.Skip(macro.Parameters.Count)]);
         else if (given.Places.Count > macro.Parameters.Count)
-            throw JinjaFault.Type(
-                $"macro '{macro.Name}' takes not more than {macro.Parameters.Count} argument(s)"
-            );
+            throw JinjaFault.Type($"macro '{macro.Name}' takes not more than {macro.Parameters.Count} argument(s)");
     }
 }

@@ -92,8 +92,7 @@ internal static class FilterTable
 
     private static object Length(Evaluator e, object value, Arguments given) =>
         (BigInteger)(
-            Python.LengthOf(value)
-            ?? throw JinjaFault.Type($"object of type '{Python.TypeOf(value)}' has no len()")
+            Python.LengthOf(value) ?? throw JinjaFault.Type($"object of type '{Python.TypeOf(value)}' has no len()")
         );
 
     private static object Default(Evaluator e, object value, Arguments given)

@@ -23,14 +23,23 @@ internal sealed partial class FormatSpec(Python python, string spec)
         var isText = Python.AsText(value) is not null;
         if (!isText && Python.AsNumber(value) is null)
             throw JinjaFault.Type($"unsupported format string passed to {Python.TypeOf(value)}.__format__");
-        var text = isText ? Text(Python.AsText(value)!, kind, precision) : Number(value, kind, precision, Part("alternate").Length > 0);
+        var text = isText
+            ? Text(Python.AsText(value)!, kind, precision)
+            : Number(value, kind, precision, Part("alternate").Length > 0);
         if (!isText && Part("group") is { Length: 1 } group)
             text = Grouped(text, group);
         if (!isText && !text.StartsWith('-'))
             text = Part("sign") is "+" or " " ? Part("sign") + text : text;
         var zero = Part("zero").Length > 0 && Part("align").Length == 0;
-        var fill = Part("fill") is { Length: > 0 } own ? own : zero ? "0" : " ";
-        var align = Part("align") is { Length: 1 } a ? a[0] : zero && !isText ? '=' : isText ? '<' : '>';
+        var fill =
+            Part("fill") is { Length: > 0 } own ? own
+            : zero ? "0"
+            : " ";
+        var align =
+            Part("align") is { Length: 1 } a ? a[0]
+            : zero && !isText ? '='
+            : isText ? '<'
+            : '>';
         return Padded(text, Count(Part("width")), fill, align);
     }
 
@@ -53,10 +62,12 @@ internal sealed partial class FormatSpec(Python python, string spec)
         : precision is { } most ? text[..PythonText.CharacterAt(text, most)]
         : text;
 
-    private static string Number(object value, char kind, int? precision, bool alternate)
+    private string Number(object value, char kind, int? precision, bool alternate)
     {
-        if (Python.AsInteger(value) is { } i && (kind is ' ' or 'd' or 'x' or 'X' or 'o' or 'b'))
+        if (Python.AsInteger(value) is { } i && (kind is ' ' or 'd' or 'x' or 'X' or 'o' or 'b' or 'c'))
         {
+            if (kind == 'c')
+                return new PercentFormat(python, i).Format("%c");
             var prefix = alternate && kind is not (' ' or 'd') ? "0" + kind : "";
             return (i.Sign < 0 ? "-" : "") + prefix + BraceFormat.Digits(BigInteger.Abs(i), kind);
         }
@@ -66,7 +77,12 @@ internal sealed partial class FormatSpec(Python python, string spec)
             'f' or 'F' or 'e' or 'E' or 'g' or 'G' => BraceFormat.Real(number, kind, precision ?? 6, alternate),
             '%' => BraceFormat.Real(number * 100, 'f', precision ?? 6) + "%",
             ' ' when precision is null => Python.Float(number),
-            ' ' => Python.Float(double.Parse(BraceFormat.Real(number, 'e', Math.Max(0, precision!.Value - 1)), CultureInfo.InvariantCulture)),
+            ' ' => Python.Float(
+                double.Parse(
+                    BraceFormat.Real(number, 'e', Math.Max(0, precision!.Value - 1)),
+                    CultureInfo.InvariantCulture
+                )
+            ),
             _ => throw JinjaFault.Type($"Unknown format code '{kind}' for object of type 'float'"),
         };
     }
@@ -91,8 +107,8 @@ internal sealed partial class FormatSpec(Python python, string spec)
     }
 
     [GeneratedRegex(
-        @"^(?:(?<fill>[\ud800-\udbff][\udc00-\udfff]|[\s\S])?(?<align>[<>=^]))?(?<sign>[-+ ])?(?<alternate>#)?(?<zero>0)?"
-            + @"(?<width>[0-9]*)(?<group>[,_])?(?:\.(?<precision>[0-9]+))?(?<kind>[a-zA-Z%])?$",
+        @"^(?:(?<fill>[\ud800-\udbff][\udc00-\udfff]|[\s\S])?(?<align>[<>=^]))?(?<sign>[-+ ])?(?<alternate>#)?"
+            + @"(?<zero>0)?(?<width>[0-9]*)(?<group>[,_])?(?:\.(?<precision>[0-9]+))?(?<kind>[a-zA-Z%])?$",
         RegexOptions.CultureInvariant
     )]
     private static partial Regex Parts();

@@ -23,14 +23,21 @@ internal sealed class JsonText(Python python, bool ascii, string? indent, string
         {
             null or None => null,
             { } text when Python.AsText(text) is { } own => own,
-            { } count when Python.AsInteger(count) is { } n => new string(' ', (int)BigInteger.Max(0, BigInteger.Min(n, 1000))),
+            { } count when Python.AsInteger(count) is { } n => new string(
+                ' ',
+                (int)BigInteger.Max(0, BigInteger.Min(n, 1000))
+            ),
             { } other => throw JinjaFault.Type($"can't multiply sequence by non-int of type '{Python.TypeOf(other)}'"),
         };
         var (comma, colon) = (indent is null ? ", " : ",", ": ");
         if (bound[2] is { } pair and not None)
         {
             var parts = python.ItemsOf(pair);
-            if (parts.Count != 2 || Python.AsText(parts[0]) is not { } first || Python.AsText(parts[1]) is not { } second)
+            if (
+                parts.Count != 2
+                || Python.AsText(parts[0]) is not { } first
+                || Python.AsText(parts[1]) is not { } second
+            )
                 throw JinjaFault.Type("separators must be two strings");
             (comma, colon) = (first, second);
         }
@@ -147,6 +154,8 @@ internal sealed class JsonText(Python python, bool ascii, string? indent, string
 
     private static string Number(double value) =>
         double.IsNaN(value) ? "NaN"
-        : double.IsInfinity(value) ? value > 0 ? "Infinity" : "-Infinity"
+        : double.IsInfinity(value)
+            ? value > 0 ? "Infinity"
+                : "-Infinity"
         : Python.Float(value);
 }

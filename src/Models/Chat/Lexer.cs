@@ -70,9 +70,7 @@ internal sealed partial class Lexer
 
     private Lexer(string source)
     {
-        var text = source
-            .Replace("\r\n", "\n", StringComparison.Ordinal)
-            .Replace('\r', '\n');
+        var text = source.Replace("\r\n", "\n", StringComparison.Ordinal).Replace('\r', '\n');
         _text = text.EndsWith('\n') ? text[..^1] : text;
     }
 
@@ -209,7 +207,11 @@ internal sealed partial class Lexer
             Operators.FirstOrDefault(o => string.CompareOrdinal(_text, _at, o, 0, o.Length) == 0)
             ?? throw Syntax($"unexpected char '{_text[_at]}' at {_at}");
         if (found is "(" or "[" or "{")
-            braces.Push(found == "(" ? ')' : found == "[" ? ']' : '}');
+            braces.Push(
+                found == "(" ? ')'
+                : found == "[" ? ']'
+                : '}'
+            );
         else if (found is ")" or "]" or "}")
         {
             if (!braces.TryPop(out var expected))

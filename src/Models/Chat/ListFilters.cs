@@ -62,12 +62,11 @@ internal static class ListFilters
             Sorted(
                 e,
                 e.Python.ItemsOf(value),
-                item =>
-                    new ListValue(
-                        paths.Length == 0
-                            ? [Folded(item, exact)]
-                            : [.. paths.Select(p => Folded(e.Attributes.Path(item, p), exact))]
-                    ),
+                item => new ListValue(
+                    paths.Length == 0
+                        ? [Folded(item, exact)]
+                        : [.. paths.Select(p => Folded(e.Attributes.Path(item, p), exact))]
+                ),
                 reverse
             )
         );
@@ -202,9 +201,9 @@ internal static class ListFilters
                 groups[^1].Items.Add(item);
             else
                 groups.Add((Key(item), Name(item), [item]));
-        return new ListValue(
-            [.. groups.Select(g => new TupleValue([g.Name, new ListValue(g.Items)], "grouper", "list"))]
-        );
+        return new ListValue([
+            .. groups.Select(g => new TupleValue([g.Name, new ListValue(g.Items)], "grouper", "list")),
+        ]);
     }
 
     private static bool Set(Evaluator e, object? flag) => flag is not null && Python.Truth(flag);

@@ -26,7 +26,9 @@ internal static class NumberFilters
                 : ParseFloat(text) is { } real && double.IsFinite(real) ? new BigInteger(real)
                 : otherwise;
         return value is double d
-            ? double.IsFinite(d) ? new BigInteger(d) : throw JinjaFault.Type("cannot convert float to integer")
+            ? double.IsFinite(d)
+                ? new BigInteger(d)
+                : throw JinjaFault.Type("cannot convert float to integer")
             : otherwise;
     }
 
@@ -84,7 +86,7 @@ internal static class NumberFilters
         foreach (var c in digits.Where(c => c != '_'))
         {
             var digit =
-                char.IsAsciiDigit(c) ? c - '0'
+                CharUnicodeInfo.GetDecimalDigitValue(c) is >= 0 and var decimals ? decimals
                 : char.IsAsciiLetter(c) ? char.ToLowerInvariant(c) - 'a' + 10
                 : 99;
             if (digit >= radix)
@@ -96,10 +98,7 @@ internal static class NumberFilters
 
     // Python lets an underscore stand between two digits.
     private static bool Grouped(string digits) =>
-        digits.Length > 0
-        && digits[0] != '_'
-        && digits[^1] != '_'
-        && !digits.Contains("__", StringComparison.Ordinal);
+        digits.Length > 0 && digits[0] != '_' && digits[^1] != '_' && !digits.Contains("__", StringComparison.Ordinal);
 
     private static double? ParseFloat(string text)
     {

@@ -3,7 +3,7 @@ using System.Numerics;
 
 namespace EditUnlearn.Models.Chat;
 
-/// <summary>Numbers with a given count of digits, rounded from their exact value, half to even, as Python does.</summary>
+/// <summary>Numbers with a given count of digits, rounded from the exact value, half to even, as Python does.</summary>
 internal static class NumberText
 {
     /// <summary>So many digits at most; Python takes more, no template needs them.</summary>
@@ -15,9 +15,7 @@ internal static class NumberText
         if (!double.IsFinite(value))
             return Python.Float(value);
         var scaled = Scaled(Math.Abs(value), digits).ToString(CultureInfo.InvariantCulture).PadLeft(digits + 1, '0');
-        return (double.IsNegative(value) ? "-" : "")
-            + scaled[..^digits]
-            + (digits > 0 ? "." + scaled[^digits..] : "");
+        return (double.IsNegative(value) ? "-" : "") + scaled[..^digits] + (digits > 0 ? "." + scaled[^digits..] : "");
     }
 
     /// <summary>With one digit before the point and an exponent.</summary>
@@ -26,10 +24,7 @@ internal static class NumberText
         if (!double.IsFinite(value))
             return Python.Float(value);
         var (all, exponent) = Significant(Math.Abs(value), digits + 1);
-        return (double.IsNegative(value) ? "-" : "")
-            + all[0]
-            + (digits > 0 ? "." + all[1..] : "")
-            + Exponent(exponent);
+        return (double.IsNegative(value) ? "-" : "") + all[0] + (digits > 0 ? "." + all[1..] : "") + Exponent(exponent);
     }
 
     /// <summary>With a count of digits in all; the shorter of both forms.</summary>

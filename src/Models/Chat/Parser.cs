@@ -8,6 +8,7 @@ internal sealed partial class Parser
 
     private readonly List<Token> _tokens;
     private readonly List<HashSet<string>> _macroNames = [];
+    private readonly HashSet<string> _blocks = new(StringComparer.Ordinal);
 
     // Unknown filters and tests fail at once, but inside an "if" only when they are reached, as in the library.
     private readonly List<JinjaFault> _unknown = [];
@@ -15,6 +16,9 @@ internal sealed partial class Parser
     private int _at;
     private int _depth;
     private int _loops;
+
+    // Loops around this place, through macros too: none of them lets go of its variable.
+    private int _around;
 
     private Parser(List<Token> tokens) => _tokens = tokens;
 
@@ -230,9 +234,11 @@ internal sealed partial class Parser
         var test = SkipName("if") ? Own(() => Conditional()) : null;
         var recursive = SkipName("recursive");
         _loops++;
+        _around++;
         var body = Own(() => Block("endfor", "else"));
         _loops--;
         var others = Next().Value == "else" ? Own(() => BlockTo("endfor")) : [];
+        _around--;
         return new ForStatement(target, over, test, recursive, body, others, line);
     }
 
@@ -277,12 +283,7 @@ internal sealed partial class Parser
         return new CallStatement(call, MacroBody("caller", () => parameters, "endcall", line), line);
     }
 
-    private MacroStatement MacroBody(
-        string name,
-        Func<List<(string, Expression?)>> parameters,
-        string end,
-        int line
-    ) =>
+    private MacroStatement MacroBody(string name, Func<List<(string, Expression?)>> parameters, string end, int line) =>
         Apart(() =>
         {
             var names = new HashSet<string>(StringComparer.Ordinal);
@@ -316,6 +317,8 @@ internal sealed partial class Parser
     private ScopeStatement NamedBlock(int line)
     {
         var name = Expect(TokenKind.Name).Value;
+        if (!_blocks.Add(name))
+            throw Fault($"block '{name}' defined twice", line);
         var scoped = SkipName("scoped");
         SkipName("required");
         var body = Apart(() => Block("endblock"));
@@ -363,7 +366,9 @@ internal sealed partial class Parser
             throw Fault($"can't assign to '{Current}'");
         var name = Assignable(Next().Value);
         if (!members || !IsOperator("."))
-            return new NameTarget(name, line);
+            return name != "loop" || _around == 0
+                ? new NameTarget(name, line)
+                : throw Fault("Can't assign to special loop variable in for-loop", line);
         Next();
         See(name);
         return new MemberTarget(name, Expect(TokenKind.Name).Value, line);

@@ -98,8 +98,9 @@ internal sealed class PercentFormat(Python python, object values, bool escape = 
             ? _next < many.Items.Count
                 ? many.Items[_next++]
                 : throw JinjaFault.Type("not enough arguments for format string")
-        : _next++ == 0 ? values
-        : throw JinjaFault.Type("not enough arguments for format string");
+            : _next++ == 0
+                ? values
+                : throw JinjaFault.Type("not enough arguments for format string");
 
     private void Put(char kind, object value, string flags, int width, int? precision)
     {
@@ -158,20 +159,23 @@ internal sealed class PercentFormat(Python python, object values, bool escape = 
         {
             var whole =
                 Python.AsInteger(value)
-                ?? (value is double real && (kind is 'd' or 'i' or 'u') && double.IsFinite(real)
-                    ? new BigInteger(real)
-                    : throw JinjaFault.Type(
-                        $"%{kind} format: a real number is required, not {Python.TypeOf(value)}"
-                    ));
-            var digits = BraceFormat.Digits(BigInteger.Abs(whole), kind).PadLeft(Math.Min(precision ?? 0, NumberText.MostDigits), '0');
+                ?? (
+                    value is double real && (kind is 'd' or 'i' or 'u') && double.IsFinite(real)
+                        ? new BigInteger(real)
+                        : throw JinjaFault.Type(
+                            $"%{kind} format: a real number is required, not {Python.TypeOf(value)}"
+                        )
+                );
+            var digits = BraceFormat
+                .Digits(BigInteger.Abs(whole), kind)
+                .PadLeft(Math.Min(precision ?? 0, NumberText.MostDigits), '0');
             var prefix = alternate && (kind is 'x' or 'X' or 'o') ? "0" + kind : "";
             return (whole.Sign < 0 ? "-" : "") + prefix + digits;
         }
         if (kind is not ('f' or 'F' or 'e' or 'E' or 'g' or 'G'))
             throw JinjaFault.Type($"unsupported format character '{kind}'");
         var number =
-            Python.AsNumber(value)
-            ?? throw JinjaFault.Type($"must be real number, not {Python.TypeOf(value)}");
+            Python.AsNumber(value) ?? throw JinjaFault.Type($"must be real number, not {Python.TypeOf(value)}");
         return BraceFormat.Real(number, kind, precision ?? 6, alternate);
     }
 }

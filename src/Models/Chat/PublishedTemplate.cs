@@ -5,7 +5,7 @@ using EditUnlearn.Models.Tokenizers;
 
 namespace EditUnlearn.Models.Chat;
 
-/// <summary>The chat template of a model folder, as its publisher wrote it, made into a pattern for questions.</summary>
+/// <summary>The chat template of a model folder, as its publisher wrote it, and the pattern for questions.</summary>
 internal sealed class PublishedTemplate
 {
     private const string WayOut = "--template NAME or a file of one's own asks the model without it";
@@ -20,7 +20,15 @@ internal sealed class PublishedTemplate
     private static readonly DateTime Today = new(2024, 7, 26);
 
     private static readonly string[] TokenNames =
-        ["bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"];
+    [
+        "bos_token",
+        "eos_token",
+        "unk_token",
+        "sep_token",
+        "pad_token",
+        "cls_token",
+        "mask_token",
+    ];
 
     private readonly JinjaTemplate _template;
     private readonly Dictionary<string, string> _tokens;
@@ -66,8 +74,8 @@ internal sealed class PublishedTemplate
     }
 
     /// <summary>
-    /// The pattern it puts questions in. Special tokens that the template writes are marks; what a question spells stays
-    /// text.
+    /// The pattern it puts questions in. Special tokens that the template writes are marks; what a question spells
+    /// stays text.
     /// </summary>
     /// <exception cref="InputException">The template refuses or fails, or does more to a question than to trim it.
     /// </exception>
@@ -81,9 +89,11 @@ internal sealed class PublishedTemplate
         if (!trims && around != pattern.Replace(ChatTemplate.Slot, $"  {Probe} \n", StringComparison.Ordinal))
             throw Refused("changes white space around a question other than by leaving all of it out");
         string? begin = null;
+        // A token that stands at each turn is no begin of the text, even where the folder calls it so.
         if (
             _tokens.GetValueOrDefault("bos_token") is { Length: > 0 } bos
             && pattern.StartsWith(bos, StringComparison.Ordinal)
+            && pattern.LastIndexOf(bos, StringComparison.Ordinal) == 0
             && tokenizer.Specials.Find(bos) is not null
         )
             (begin, pattern) = (bos, pattern[bos.Length..]);

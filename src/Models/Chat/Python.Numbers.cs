@@ -15,7 +15,9 @@ internal sealed partial class Python
         {
             "+" when Join(a, b) is { } joined => joined,
             "*" when Repeat(a, b) is { } repeated => repeated,
-            "%" when AsText(a) is { } format => new PercentFormat(this, b, escape: a is Markup).Format(format) is var text && a is Markup
+            "%" when AsText(a) is { } format => new PercentFormat(this, b, escape: a is Markup).Format(format)
+                is var text
+            && a is Markup
                 ? new Markup(text)
                 : text,
             _ when AsInteger(a) is { } x && AsInteger(b) is { } y => Integers(sign, x, y),
@@ -26,8 +28,12 @@ internal sealed partial class Python
 
     public static object Negate(string sign, object value) =>
         value is Undefined nothing ? throw nothing.Fault()
-        : AsInteger(value) is { } i ? sign == "-" ? -i : i
-        : value is double d ? sign == "-" ? -d : d
+        : AsInteger(value) is { } i
+            ? sign == "-" ? -i
+                : i
+        : value is double d
+            ? sign == "-" ? -d
+                : d
         : throw JinjaFault.Type($"bad operand type for unary {sign}: '{TypeOf(value)}'");
 
     private object? Join(object a, object b)
@@ -108,9 +114,7 @@ internal sealed partial class Python
         var (above, below) = shift >= 0 ? (x << shift, y) : (x, y << -shift);
         var quotient = BigInteger.DivRem(above, below, out var rest);
         var value = Math.ScaleB(Real(rest.IsZero ? quotient : quotient + x.Sign * y.Sign), -shift);
-        return double.IsFinite(value)
-            ? value
-            : throw JinjaFault.Type("integer division result too large for a float");
+        return double.IsFinite(value) ? value : throw JinjaFault.Type("integer division result too large for a float");
     }
 
     private static BigInteger FloorDivide(BigInteger x, BigInteger y)

@@ -91,9 +91,7 @@ internal sealed partial class Python
             BigInteger i => i.ToString(CultureInfo.InvariantCulture),
             double d => Float(d),
             Undefined => "Undefined",
-            RangeValue r => r.Step.IsOne
-                ? $"range({r.Start}, {r.Stop})"
-                : $"range({r.Start}, {r.Stop}, {r.Step})",
+            RangeValue r => r.Step.IsOne ? $"range({r.Start}, {r.Stop})" : $"range({r.Start}, {r.Stop}, {r.Step})",
             LoopState l => $"<LoopContext {l.Index}/{l.Length}>",
             FunctionValue { IsMacro: true } m => $"<Macro {PythonText.Quoted(m.Name)}>",
             // Python shows an address here, which is another each time.

@@ -67,11 +67,16 @@ internal sealed partial class Python(Budget budget) : IEqualityComparer<object>
     /// <summary>Whole number of an int or bool; null for what is none.</summary>
     public static BigInteger? AsInteger(object value) =>
         value is BigInteger i ? i
-        : value is bool b ? b ? BigInteger.One : BigInteger.Zero
+        : value is bool b
+            ? b ? BigInteger.One
+                : BigInteger.Zero
         : null;
 
     /// <summary>Number as a float; null for what is none.</summary>
-    public static double? AsNumber(object value) => value is double d ? d : AsInteger(value) is { } i ? Real(i) : null;
+    public static double? AsNumber(object value) =>
+        value is double d ? d
+        : AsInteger(value) is { } i ? Real(i)
+        : null;
 
     public static bool Truth(object value) =>
         value switch
@@ -204,7 +209,7 @@ internal sealed partial class Python(Budget budget) : IEqualityComparer<object>
         return text;
     }
 
-    /// <summary>Whether <paramref name="a"/> stands before, with or after <paramref name="b"/>; null for a NaN.</summary>
+    /// <summary>Whether the first stands before, with or after the second; null for a NaN.</summary>
     /// <param name="a">Left.</param>
     /// <param name="b">Right.</param>
     /// <param name="sign">For the message.</param>
@@ -261,8 +266,7 @@ internal sealed partial class Python(Budget budget) : IEqualityComparer<object>
         if (container is DictValue dict)
             return dict.Holds(item);
         return (
-            TryIterate(container)
-            ?? throw JinjaFault.Type($"argument of type '{TypeOf(container)}' is not iterable")
+            TryIterate(container) ?? throw JinjaFault.Type($"argument of type '{TypeOf(container)}' is not iterable")
         ).Any(i => Equal(i, item));
     }
 }

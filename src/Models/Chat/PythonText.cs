@@ -30,8 +30,18 @@ internal static class PythonText
     };
 
     public static bool IsSpace(char c) =>
-        c is (>= '\t' and <= '\r') or (>= '\x1c' and <= ' ') or '\x85' or '\xa0' or '\u1680' or '\u2028' or '\u2029'
-            or (>= '\u2000' and <= '\u200a') or '\u202f' or '\u205f' or '\u3000';
+        c
+            is (>= '\t' and <= '\r')
+                or (>= '\x1c' and <= ' ')
+                or '\x85'
+                or '\xa0'
+                or '\u1680'
+                or '\u2028'
+                or '\u2029'
+                or (>= '\u2000' and <= '\u200a')
+                or '\u202f'
+                or '\u205f'
+                or '\u3000';
 
     /// <summary>Ends a line for <c>splitlines</c>.</summary>
     public static bool IsLineEnd(char c) =>
@@ -57,8 +67,7 @@ internal static class PythonText
     }
 
     /// <summary>The number of a code point that is a text.</summary>
-    public static int Code(string point) =>
-        point.Length == 2 ? char.ConvertToUtf32(point[0], point[1]) : point[0];
+    public static int Code(string point) => point.Length == 2 ? char.ConvertToUtf32(point[0], point[1]) : point[0];
 
     /// <summary>The place in code points of a place in characters.</summary>
     public static int PointAt(string text, int character) => Length(text[..character]);
@@ -244,7 +253,9 @@ internal static class PythonText
         : $"\\x{code:x2}";
 
     private static UnicodeCategory Category(string point) =>
-        point.Length == 2 ? CharUnicodeInfo.GetUnicodeCategory(Code(point)) : CharUnicodeInfo.GetUnicodeCategory(point[0]);
+        point.Length == 2
+            ? CharUnicodeInfo.GetUnicodeCategory(Code(point))
+            : CharUnicodeInfo.GetUnicodeCategory(point[0]);
 
     private static bool IsPair(string text, int at) =>
         char.IsHighSurrogate(text[at]) && at + 1 < text.Length && char.IsLowSurrogate(text[at + 1]);

@@ -97,12 +97,8 @@ internal sealed record ContinueStatement(int Line) : Statement(Line);
 
 internal sealed record SetStatement(Target Target, Expression Value, int Line) : Statement(Line);
 
-internal sealed record SetBlockStatement(
-    Target Target,
-    Expression? Filter,
-    IReadOnlyList<Statement> Body,
-    int Line
-) : Statement(Line);
+internal sealed record SetBlockStatement(Target Target, Expression? Filter, IReadOnlyList<Statement> Body, int Line)
+    : Statement(Line);
 
 internal sealed record WithStatement(
     IReadOnlyList<(Target Target, Expression Value)> Values,

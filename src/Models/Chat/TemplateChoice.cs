@@ -12,8 +12,8 @@ namespace EditUnlearn.Models.Chat;
 internal sealed record TemplateChoice(ChatTemplate Template, string Origin, string? Note)
 {
     /// <summary>Chooses.</summary>
-    /// <param name="asked"><see cref="ChatTemplate.Own"/>, <see cref="ChatTemplate.OfFamily"/>, a name or a file; null for the checkpoint's own
-    /// where it has one, else the family's.</param>
+    /// <param name="asked"><see cref="ChatTemplate.Own"/>, <see cref="ChatTemplate.OfFamily"/>, a name or a file; null
+    /// for the checkpoint's own where it has one, else the family's.</param>
     /// <param name="official">Whether the form with the publisher's system text is taken.</param>
     /// <param name="files">Of the checkpoint.</param>
     /// <param name="family">Of the checkpoint.</param>

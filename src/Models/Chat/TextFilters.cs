@@ -34,7 +34,7 @@ internal static class TextFilters
         return new TextMethods(e.Python).Replace(e.Python.Text(value), old, other, count);
     }
 
-    /// <summary>A large letter at the begin of each word, where words end at white space, dashes and brackets.</summary>
+    /// <summary>A large letter at the begin of each word; words end at white space, dashes and brackets.</summary>
     public static string Title(string text)
     {
         var made = new StringBuilder();
@@ -74,7 +74,11 @@ internal static class TextFilters
     public static object Truncate(Evaluator e, object value, Arguments given)
     {
         var bound = given.Bind("truncate", 0, "length", "killwords", "end", "leeway");
-        var (text, length, end) = (e.Python.Text(value), Whole(bound[0], 255), bound[2] is null ? "..." : e.Python.Text(bound[2]!));
+        var (text, length, end) = (
+            e.Python.Text(value),
+            Whole(bound[0], 255),
+            bound[2] is null ? "..." : e.Python.Text(bound[2]!)
+        );
         var leeway = bound[3] is null or None ? 5 : Whole(bound[3], 5);
         if (length < PythonText.Length(end))
             throw JinjaFault.Type($"expected length >= {PythonText.Length(end)}, got {length}");

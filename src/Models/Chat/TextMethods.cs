@@ -7,7 +7,7 @@ namespace EditUnlearn.Models.Chat;
 internal sealed class TextMethods(Python python)
 {
     // Python has these too; to be silent about them would be wrong.
-    private static readonly string[] Others = ["encode", "translate", "maketrans", "format_map", "isidentifier"];
+    private static readonly string[] Others = ["encode", "translate", "maketrans", "format_map"];
 
     /// <summary>A method of a text; null where Python has none of that name.</summary>
     public object? Find(object of, string name)
@@ -20,7 +20,10 @@ internal sealed class TextMethods(Python python)
         if (method is null || of is string)
             return method;
         // What is made of an escaped text is escaped.
-        return method with { Call = given => method.Call(given) is var made && made is string s ? new Markup(s) : made };
+        return method with
+        {
+            Call = given => method.Call(given) is var made && made is string s ? new Markup(s) : made,
+        };
     }
 
     private FunctionValue Of(string name, int required, Func<object?[], object> call, params string[] parameters) =>
@@ -113,6 +116,14 @@ internal sealed class TextMethods(Python python)
             return Of(name, 0, _ => text.Length > 0 && PythonText.Points(text).All(all));
         return name switch
         {
+            "isidentifier" => Of(
+                name,
+                0,
+                _ =>
+                    text.Length > 0
+                    && !PythonText.IsNumeric(PythonText.Points(text)[0])
+                    && PythonText.Points(text).All(p => p == "_" || PythonText.IsAlpha(p) || PythonText.IsDecimal(p))
+            ),
             "isascii" => Of(name, 0, _ => text.All(char.IsAscii)),
             "isprintable" => Of(name, 0, _ => PythonText.Points(text).All(PythonText.IsPrintable)),
             "isupper" => Of(name, 0, _ => IsUpper(text)),
@@ -339,8 +350,11 @@ internal sealed class TextMethods(Python python)
             ? text.LastIndexOf(separator, StringComparison.Ordinal)
             : text.IndexOf(separator, StringComparison.Ordinal);
         return new TupleValue(
-            at < 0 ? fromEnd ? ["", "", text] : [text, "", ""]
-            : [text[..at], separator, text[(at + separator.Length)..]]
+            at < 0
+                ? fromEnd
+                    ? ["", "", text]
+                    : [text, "", ""]
+                : [text[..at], separator, text[(at + separator.Length)..]]
         );
     }
 
@@ -370,9 +384,7 @@ internal sealed class TextMethods(Python python)
         var options =
             affix is TupleValue many ? many.Items
             : Python.AsText(affix) is not null ? [affix]
-            : throw JinjaFault.Type(
-                $"{name} first arg must be str or a tuple of str, not {Python.TypeOf(affix)}"
-            );
+            : throw JinjaFault.Type($"{name} first arg must be str or a tuple of str, not {Python.TypeOf(affix)}");
         return text is not null
             && options.Any(o =>
                 name == "startswith"

@@ -62,12 +62,13 @@ public sealed record ChatFacts(
         var text = encoder.Template.Prompt(Question);
         var spans = encoder.PromptWithOffsets(Question);
         string Name(int id) =>
-            tokenizer.Specials.Ids.FirstOrDefault(s => s.Value == id).Key
-            ?? id.ToString(CultureInfo.InvariantCulture);
+            tokenizer.Specials.Ids.FirstOrDefault(s => s.Value == id).Key ?? id.ToString(CultureInfo.InvariantCulture);
         var begin = encoder.BosId is { } bos ? Name(bos) : "";
-        var tokens = spans.Index().Select(s =>
-            (s.Item.Id, s.Index == 0 && encoder.BosId is not null ? begin : text[s.Item.Start..s.Item.End])
-        );
+        var tokens = spans
+            .Index()
+            .Select(s =>
+                (s.Item.Id, s.Index == 0 && encoder.BosId is not null ? begin : text[s.Item.Start..s.Item.End])
+            );
         return new ChatFacts(choice.Template.Name, choice.Origin, begin + text, [.. tokens]);
     }
 
@@ -94,8 +95,6 @@ public sealed record ChatFacts(
             ["template"] = Template,
             ["origin"] = Origin,
             ["prompt"] = Prompt,
-            ["tokens"] = new JsonArray([
-                .. Tokens.Select(t => new JsonObject { ["id"] = t.Id, ["text"] = t.Text }),
-            ]),
+            ["tokens"] = new JsonArray([.. Tokens.Select(t => new JsonObject { ["id"] = t.Id, ["text"] = t.Text })]),
         };
 }

@@ -26,8 +26,8 @@ public sealed class ChatTemplateGoldenTests
     {
         var groups = new TheoryData<string, string>();
         foreach (var file in Files(Templates))
-            foreach (var group in Cases(file).Select(c => c.GetProperty("group").GetString()!).Distinct())
-                groups.Add(file, group);
+        foreach (var group in Cases(file).Select(c => c.GetProperty("group").GetString()!).Distinct())
+            groups.Add(file, group);
         return groups;
     }
 
@@ -45,10 +45,7 @@ public sealed class ChatTemplateGoldenTests
 
     [GoldenFact(Templates)]
     public void The_files_hold_as_many_cases_as_they_say() =>
-        Assert.All(
-            Files(Templates),
-            f => Assert.Equal(Head(f).GetProperty("count").GetInt32(), Cases(f).Count())
-        );
+        Assert.All(Files(Templates), f => Assert.Equal(Head(f).GetProperty("count").GetInt32(), Cases(f).Count()));
 
     public static TheoryData<string> IdFiles() => [.. Files(Ids)];
 
@@ -88,8 +85,12 @@ public sealed class ChatTemplateGoldenTests
         // The pattern asks as the template itself does, where a question spells no token.
         var encoder = new RowEncoder(tokenizer, own, config);
         var asked = Cases(file)
-            .Where(c => c.GetProperty("messages").GetArrayLength() == 1 && c.GetProperty("add_generation_prompt").GetBoolean())
-            .Select(c => (Content: c.GetProperty("messages")[0].GetProperty("content").GetString()!, Ids: c.GetProperty("ids")))
+            .Where(c =>
+                c.GetProperty("messages").GetArrayLength() == 1 && c.GetProperty("add_generation_prompt").GetBoolean()
+            )
+            .Select(c =>
+                (Content: c.GetProperty("messages")[0].GetProperty("content").GetString()!, Ids: c.GetProperty("ids"))
+            )
             .Where(c => !tokenizer.Specials.Ids.Keys.Any(n => c.Content.Contains(n, StringComparison.Ordinal)))
             .ToList();
         Assert.NotEmpty(asked);
@@ -105,7 +106,9 @@ public sealed class ChatTemplateGoldenTests
         var now = DateTime.Parse(c.GetProperty("now").GetString()!, CultureInfo.InvariantCulture);
         try
         {
-            var made = JinjaTemplate.ParseOrFault(c.GetProperty("chat_template").GetString()!).RenderOrFault(Names(c), now);
+            var made = JinjaTemplate
+                .ParseOrFault(c.GetProperty("chat_template").GetString()!)
+                .RenderOrFault(Names(c), now);
             return made == expected ? null
                 : expected is null ? $"{name}: gave {Short(made)}, not the error {error}"
                 : $"{name}: gave {Short(made)}\n  not {Short(expected)}";
@@ -113,7 +116,8 @@ public sealed class ChatTemplateGoldenTests
         catch (JinjaFault e) when (expected is null)
         {
             var (kind, message) = (error.GetProperty("kind").GetString(), error.GetProperty("message").GetString());
-            var same = kind == "raised" ? e.Kind == FaultKind.Raised && e.Message == message : e.Kind != FaultKind.Raised;
+            var same =
+                kind == "raised" ? e.Kind == FaultKind.Raised && e.Message == message : e.Kind != FaultKind.Raised;
             return same ? null : $"{name}: refused as {e.Kind}, '{e.Message}', not {kind}, '{message}'";
         }
         catch (JinjaFault e)
