@@ -14,7 +14,8 @@ internal static class Opening
     /// <summary>Weights, tokenizer and chat template.</summary>
     /// <param name="folder">A model folder.</param>
     /// <param name="compute">Device and type.</param>
-    /// <param name="template">Name or file of a chat template; null for what belongs to the checkpoint.</param>
+    /// <param name="template">Name or file of a chat template; <c>own</c>, <c>family</c>, or null for what
+    /// belongs to the checkpoint.</param>
     /// <param name="official">Whether the template's own system text is used.</param>
     /// <param name="cancelled">Stops the load.</param>
     public static Checkpoint Checkpoint(
@@ -23,7 +24,16 @@ internal static class Opening
         string? template,
         bool official,
         CancellationToken cancelled
-    ) => Shown(options => Models.Checkpoint.Load(folder, compute, template, official, options), cancelled);
+    )
+    {
+        var checkpoint = Shown(
+            options => Models.Checkpoint.Load(folder, compute, template, official, options),
+            cancelled
+        );
+        if (checkpoint.TemplateNote is { } note)
+            Screen.Note(note);
+        return checkpoint;
+    }
 
     private static T Shown<T>(Func<LoadOptions, T> load, CancellationToken cancelled)
     {

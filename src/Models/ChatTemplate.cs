@@ -1,3 +1,5 @@
+using EditUnlearn.Models.Chat;
+
 namespace EditUnlearn.Models;
 
 /// <summary>
@@ -13,6 +15,12 @@ public sealed record ChatTemplate(string Pattern)
 {
     /// <summary>Stands for the question.</summary>
     public const string Slot = "{q}";
+
+    /// <summary>Asked for in place of a name: the template the study asks the family in.</summary>
+    public const string OfFamily = "family";
+
+    /// <summary>Asked for in place of a name: the template that lies in the checkpoint's folder.</summary>
+    public const string Own = "own";
 
     /// <summary>The value of <see cref="Bos"/> that leaves the choice to the model's own files.</summary>
     public const string BosOfConfig = "config";
@@ -57,8 +65,14 @@ public sealed record ChatTemplate(string Pattern)
     /// </summary>
     public string? KnownBy { get; init; }
 
-    /// <summary>The prompt text of a question, verbatim.</summary>
-    public string Prompt(string question) => Pattern.Replace(Slot, question, StringComparison.Ordinal);
+    /// <summary>Whether white space around a question is left out, as many published templates do.</summary>
+    public bool Trims { get; init; }
+
+    /// <summary>The prompt text of a question: verbatim, but for what <see cref="Trims"/> leaves out.</summary>
+    public string Prompt(string question) => Pattern.Replace(Slot, Asked(question), StringComparison.Ordinal);
+
+    /// <summary>The question as it stands in the prompt.</summary>
+    public string Asked(string question) => Trims ? PythonText.Trim(question) : question;
 
     /// <summary>Characters of the prompt before the question, for finding a subject in it.</summary>
     public int QuestionStart => Pattern.IndexOf(Slot, StringComparison.Ordinal);

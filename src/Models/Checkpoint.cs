@@ -1,4 +1,5 @@
 using EditUnlearn.Foundation;
+using EditUnlearn.Models.Chat;
 using EditUnlearn.Models.Families;
 using EditUnlearn.Models.Tokenizers;
 using EditUnlearn.Models.Training;
@@ -33,6 +34,9 @@ public sealed class Checkpoint : IDisposable
     /// <summary>The chat template, as it is used with this vocabulary.</summary>
     public ChatTemplate Template => _encoder.Template;
 
+    /// <summary>What a user should know about the choice of the template; null for nothing.</summary>
+    public string? TemplateNote { get; private init; }
+
     /// <inheritdoc cref="RowEncoder.BosId"/>
     public int? BosId => _encoder.BosId;
 
@@ -48,8 +52,8 @@ public sealed class Checkpoint : IDisposable
     /// <summary>Reads a model folder.</summary>
     /// <param name="folder">config.json, tokenizer and safetensors.</param>
     /// <param name="compute">Where the weights go and in which type; null for the processor and float32.</param>
-    /// <param name="template">A chat template by name or file; null for the one that the folder's own is known as, else
-    /// the family's.</param>
+    /// <param name="template">A chat template by name or file; <c>own</c> for the folder's, <c>family</c> for the one
+    /// the study asks the family in; null for the folder's own where it has one, else the family's.</param>
     /// <param name="officialTemplate">Whether the publisher's pattern with its default system text is taken instead of
     /// the study's.</param>
     /// <param name="options">How the weights are loaded, and who is told.</param>
@@ -68,38 +72,14 @@ public sealed class Checkpoint : IDisposable
             throw new InputException(folder, "there is no such folder");
         var (config, _) = ConfigFile.Read(Path.Combine(folder, ConfigFile.Name));
         var tokenizer = TokenizerFolder.Load(folder, config);
-        var own = TemplateCatalog.Published(TokenizerFiles.Read(folder).ChatTemplate());
-        var chosen = Choose(template, officialTemplate, own ?? FamilyCatalog.Get(config.Family).Template, tokenizer);
-        _ = new RowEncoder(tokenizer, chosen, config);
+        var files = TokenizerFiles.Read(folder);
+        var choice = TemplateChoice.Of(template, officialTemplate, files, FamilyCatalog.Get(config.Family), tokenizer);
+        _ = new RowEncoder(tokenizer, choice.Template, config);
         var (device, type) = compute ?? Compute.OnCpu;
-        return new(WeightFolder.Load(folder, device, type, options), tokenizer, chosen);
-    }
-
-    // By name or file, else the model's own.
-    private static ChatTemplate Choose(string? template, bool official, ChatTemplate own, ITokenizer tokenizer)
-    {
-        var chosen = TemplateCatalog.For(template is null ? own : TemplateCatalog.Find(template), tokenizer);
-        // The family's own marks may be plain text to a miniature, which learned them so; a template someone asks for
-        // must be one the model can read.
-        if (
-            template is not null
-            && template != own.Name
-            && chosen.Marks.FirstOrDefault(m => tokenizer.Specials.Find(m) is null) is { } absent
-        )
-            throw new InputException(
-                $"template {chosen.Name}",
-                $"the model's vocabulary has no special token '{absent}'",
-                "choose the template the model was trained with, or plain"
-            );
-        if (!official)
-            return chosen;
-        return chosen.Official is { } pattern
-            ? chosen with
-            {
-                Pattern = pattern,
-                UseInstead = null,
-            }
-            : throw new InputException($"template {chosen.Name}", "has no official form", "leave the option out");
+        return new(WeightFolder.Load(folder, device, type, options), tokenizer, choice.Template)
+        {
+            TemplateNote = choice.Note,
+        };
     }
 
     /// <summary>Writes a model folder.</summary>

@@ -7,6 +7,7 @@ namespace EditUnlearn.Models;
 internal sealed class PromptLayout
 {
     private readonly ITokenizer _tokenizer;
+    private readonly ChatTemplate _template;
     private readonly List<(int? Mark, string Text)> _parts = [];
 
     /// <param name="tokenizer">Whose ids the marks get.</param>
@@ -16,6 +17,7 @@ internal sealed class PromptLayout
     public PromptLayout(ITokenizer tokenizer, ChatTemplate template)
     {
         _tokenizer = tokenizer;
+        _template = template;
         var held = template.Marks.Where(m => tokenizer.Specials.Find(m) is not null).ToList();
         if (held.Count > 0 && held.Count < template.Marks.Count)
             throw new InputException(
@@ -47,20 +49,31 @@ internal sealed class PromptLayout
     public List<TokenSpan> Encode(string question, string following = "")
     {
         var spans = new List<TokenSpan>();
+        var asked = _template.Asked(question);
+        var before = _template.Trims ? question.IndexOf(asked, StringComparison.Ordinal) : 0;
         var at = 0;
         foreach (var (index, (mark, pattern)) in _parts.Index())
         {
-            var text = mark is null ? pattern.Replace(ChatTemplate.Slot, question, StringComparison.Ordinal) : pattern;
+            var slot = mark is null ? pattern.IndexOf(ChatTemplate.Slot, StringComparison.Ordinal) : -1;
+            var text = slot < 0 ? pattern : pattern.Replace(ChatTemplate.Slot, asked, StringComparison.Ordinal);
             if (index == _parts.Count - 1)
                 text += following;
             if (mark is { } id)
                 spans.Add(new TokenSpan(id, at, at + text.Length));
             else
                 spans.AddRange(
-                    _tokenizer.EncodeWithOffsets(text).Select(s => new TokenSpan(s.Id, s.Start + at, s.End + at))
+                    _tokenizer
+                        .EncodeWithOffsets(text)
+                        .Select(s => new TokenSpan(s.Id, at + Place(s.Start, slot), at + Place(s.End, slot)))
                 );
-            at += text.Length;
+            at += text.Length + (slot < 0 ? 0 : question.Length - asked.Length);
         }
         return spans;
+
+        // Places are those of the question as it was given, so that a subject is found where it stands there.
+        int Place(int place, int slot) =>
+            slot < 0 || place <= slot ? place
+            : place <= slot + asked.Length ? place + before
+            : place + question.Length - asked.Length;
     }
 }

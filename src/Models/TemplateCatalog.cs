@@ -55,9 +55,9 @@ internal static class TemplateCatalog
             throw new InputException(
                 nameOrFile,
                 "is neither a chat template nor a file",
-                Spelling.Nearest(nameOrFile, Names) is { } near
+                Spelling.Nearest(nameOrFile, [.. Names, ChatTemplate.Own, ChatTemplate.OfFamily]) is { } near
                     ? $"did you mean '{near}'?"
-                    : "templates: " + string.Join(", ", Names)
+                    : $"templates: {string.Join(", ", Names)}; {ChatTemplate.Own} for the checkpoint's"
             );
         if (file.Length > LargestFile)
             throw new InputException(nameOrFile, "is too large for a chat template");

@@ -64,6 +64,8 @@ internal sealed class AskCommand(Stopping stopping)
         var compute = Compute.Of(device, dtype);
         var (folder, edit) = cell is null ? (model!, patch ?? adapter) : OfCell(cell, profile, set);
         using var change = edit is null ? null : ModelPatch.Load(edit);
+        // A cell's model is asked as the study asked it.
+        template ??= cell is null ? null : ChatTemplate.OfFamily;
         using var checkpoint = Opening.Checkpoint(folder, compute, template, official, stopping.Token);
         var given = (questions ?? []).Concat(file is null ? [] : QaFile.Read(file).Select(q => q.Question)).ToList();
         if (given.Count > 0)

@@ -40,6 +40,12 @@ public sealed record Family(
     public bool UngroupedByDefault { get; init; }
 
     /// <summary>
+    /// Whether the study asks checkpoints of this family in their own chat template rather than in
+    /// <see cref="Template"/>.
+    /// </summary>
+    public bool OwnTemplate { get; init; }
+
+    /// <summary>
     /// Whether a config of this <see cref="ModelType"/> is this family's rather than another's of the same type.
     /// </summary>
     public required Func<FamilyEvidence, bool> Recognises { get; init; }

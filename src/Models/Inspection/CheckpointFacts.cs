@@ -69,8 +69,12 @@ public sealed record CheckpointFacts(
         )
         {
             TokenizerNotes = notes,
+            Chat = ChatFacts.Of(folder, config),
         };
     }
+
+    /// <summary>How it is asked; null where there is no tokenizer that can be read.</summary>
+    public ChatFacts? Chat { get; init; }
 
     /// <summary>Parameters in all.</summary>
     public long Parameters => Stored.Sum(s => s.Parameters);
@@ -136,6 +140,8 @@ public sealed record CheckpointFacts(
             yield return ("tokenizer's note", note);
         if (Note is not null)
             yield return ("note", Note);
+        foreach (var line in Chat?.Lines() ?? [])
+            yield return line;
     }
 
     // Why the tokenizer cannot be used, or what of it is not followed. Damage of a file goes its own way.
@@ -204,5 +210,6 @@ public sealed record CheckpointFacts(
             ["stopIds"] = new JsonArray([.. Config.StopIds.Select(i => (JsonNode)i)]),
             ["tokenizerFiles"] = new JsonArray([.. Tokenizers.Select(t => (JsonNode)t)]),
             ["tokenizerNotes"] = new JsonArray([.. TokenizerNotes.Select(n => (JsonNode)n)]),
+            ["chat"] = Chat?.ToJson(),
         };
 }

@@ -26,6 +26,9 @@ internal sealed class TokenizerFiles
     /// <summary>The chat template, where it is a file of its own.</summary>
     public const string Chat = "chat_template.jinja";
 
+    /// <summary>The same in an object, as processors keep it.</summary>
+    public const string ChatJson = "chat_template.json";
+
     private const long Largest = 1L << 29;
     private static readonly string[] Names =
     [
@@ -35,7 +38,7 @@ internal sealed class TokenizerFiles
         Config,
         SpecialMap,
         Added,
-        "chat_template.json",
+        ChatJson,
         Chat,
         "vocab.json",
         "merges.txt",
@@ -79,33 +82,36 @@ internal sealed class TokenizerFiles
     public string PathOf(string name) => Path.Combine(Folder, name);
 
     /// <summary>
-    /// The chat template as its publisher wrote it, in Jinja: of the file of its own, else of
-    /// <see cref="Config"/>, where several have names the one called <c>default</c>; null for none.
+    /// The chat template as its publisher wrote it, in Jinja, and the file it stands in: a file of its own, else
+    /// <see cref="Config"/>, else <see cref="ChatJson"/>; of several with names the one called <c>default</c>, or the
+    /// only one. Null for none.
     /// </summary>
-    public string? ChatTemplate()
+    public (string Text, string Path)? ChatTemplate()
     {
         if (Find(Chat) is { } own)
-            return Encoding.UTF8.GetString(own);
-        try
-        {
-            return Find(Config) is { } config ? Template(JsonNode.Parse(config)?["chat_template"]) : null;
-        }
-        catch (Exception e) when (e is JsonException or InvalidOperationException)
-        {
-            return null; // who reads special tokens says what is wrong with the file
-        }
+            return (Encoding.UTF8.GetString(own), PathOf(Chat));
+        foreach (var name in new[] { Config, ChatJson })
+            try
+            {
+                if (Find(name) is { } file && Template(JsonNode.Parse(file)?["chat_template"]) is { } text)
+                    return (text, PathOf(name));
+            }
+            catch (Exception e) when (e is JsonException or InvalidOperationException)
+            {
+                return null; // who reads special tokens says what is wrong with the file
+            }
+        return null;
     }
 
-    private static string? Template(JsonNode? node) =>
-        node switch
-        {
-            JsonValue v when v.TryGetValue<string>(out var text) => text,
-            JsonArray named => named
-                .Select(n => (Name: (string?)n?["name"], Text: (string?)n?["template"]))
-                .FirstOrDefault(n => n.Name == "default")
-                .Text,
-            _ => null,
-        };
+    private static string? Template(JsonNode? node)
+    {
+        if (node is JsonValue v && v.TryGetValue<string>(out var text))
+            return text;
+        if (node is not JsonArray list)
+            return null;
+        var named = list.Select(n => (Name: (string?)n?["name"], Text: (string?)n?["template"])).ToList();
+        return named.Count == 1 ? named[0].Text : named.FirstOrDefault(n => n.Name == "default").Text;
+    }
 
     /// <summary>Writes all of them.</summary>
     public void Save(string folder)

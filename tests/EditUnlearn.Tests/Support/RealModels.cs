@@ -39,9 +39,16 @@ public static class RealModels
         Loaded
             .GetOrAdd(
                 Name ?? throw new InvalidOperationException("no manifest names the real model"),
-                n => new(() => Checkpoint.Load(Ready(n) ?? Unpacked(n)))
+                n => new(() => Checkpoint.Load(Folder()))
             )
             .Value;
+
+    /// <summary>Its folder, unpacked.</summary>
+    public static string Folder() =>
+        (Name ?? throw new InvalidOperationException("no manifest names the real model")) is var name
+        && Ready(name) is { } ready
+            ? ready
+            : Unpacked(name);
 
     private static string Script => Path.Combine(Checkout.Shared, "data", "models", "unpack");
 
