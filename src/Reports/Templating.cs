@@ -34,8 +34,17 @@ internal static class Templating
 }
 
 /// <summary>Text as LaTeX prints it.</summary>
-internal static class Latex
+public static class Latex
 {
+    /// <summary>
+    /// Letters and digits of a text that the fonts of a plain TeX lack, so that a question mark stands for each.
+    /// </summary>
+    public static int Lost(string text)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        return text.EnumerateRunes().Count(r => Rune.IsLetterOrDigit(r) && Escape(r.ToString()) == "?");
+    }
+
     // Letters that a TeX with its oldest fonts only cannot set.
     private static readonly Dictionary<string, string> Plain = new(StringComparer.Ordinal)
     {

@@ -50,6 +50,11 @@ internal sealed class CasesStage : Stage<CasesStage.Params>
         File.WriteAllText(io.Output("figure5.tex"), cases.Latex());
         File.WriteAllText(io.Output("figure5.md"), cases.Markdown());
         File.WriteAllText(io.Output("figure5.csv"), cases.Csv());
+        if (Latex.Lost(cases.Csv()) is > 0 and var lost)
+            io.Warn(
+                $"{lost} letters are in scripts that the document's fonts lack: each is a question mark in figure5.tex "
+                    + "and report.pdf; figure5.md and figure5.csv have them"
+            );
     }
 
     // The method, and in brackets what else tells the run apart: its refusals, its merge factor.

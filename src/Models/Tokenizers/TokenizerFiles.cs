@@ -58,11 +58,17 @@ internal sealed class TokenizerFiles
         foreach (var name in Names)
         {
             var file = new FileInfo(Path.Combine(folder, name));
-            if (!file.Exists)
+            // A link to nothing is there, and a word is due.
+            if (!file.Exists && file.LinkTarget is null)
                 continue;
+            var path = Path.Combine(folder, name);
+            UserFile.Check(path);
             if (file.Length > Largest)
-                throw new InputException(file.FullName, $"is {file.Length >> 20} MiB large; no tokenizer is");
-            files._files.Add(name, File.ReadAllBytes(file.FullName));
+                throw new InputException(path, $"is {file.Length >> 20} MiB large; no tokenizer is");
+            var bytes = UserFile.Bytes(path);
+            if (UserFile.Stranger(bytes) is var (what, hint))
+                throw new InputException(path, what, hint);
+            files._files.Add(name, bytes);
         }
         return files;
     }

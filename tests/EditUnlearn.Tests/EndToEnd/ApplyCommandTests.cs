@@ -72,6 +72,54 @@ public sealed class ApplyCommandTests : IDisposable
             .. more,
         ]);
 
+    // What is left of a few updates is neither what was asked for, nor the model as it was.
+    [Fact]
+    public void A_training_that_runs_away_ends_with_1_and_writes_nothing()
+    {
+        File.WriteAllText(_tool["idk.yaml"], "learning-rate: 1e12\nepochs: 5\nbatch-size: 1\ntrainable: full\n");
+        var (code, _, error) = Apply("idk", "out", "--retain", "retain.jsonl");
+        Assert.True(code == 1, $"exit code {code}\n{error}");
+        Assert.Contains("training diverged", error, StringComparison.Ordinal);
+        Assert.False(Directory.Exists(_tool["out"]));
+    }
+
+    // The same shape is not the same model.
+    [Fact]
+    public void A_patch_of_other_weights_is_refused_and_its_own_model_takes_it()
+    {
+        var (code, _, error) = Apply("rome", "edit", "--patch-only");
+        Assert.True(code == 0, error);
+        Directory.CreateDirectory(_tool["other"]);
+        foreach (var file in Directory.EnumerateFiles(_tool["tiny"]))
+            File.Copy(file, Path.Combine(_tool["other"], Path.GetFileName(file)));
+        using (var model = WeightFolder.Load(_tool["tiny"], TorchSharp.torch.CPU))
+        using (TorchSharp.torch.no_grad())
+        {
+            model.Weights.First(w => w.Key.Contains("up_proj", StringComparison.Ordinal)).Value.mul_(1.01);
+            SafetensorsWriter.Write(Path.Combine(_tool["other"], "model.safetensors"), model.Weights);
+        }
+        string[] ask = ["ask", "Who?", "--patch", "edit", "--max-new", "2", "--device", "cpu", "--model"];
+        Assert.Equal(0, _tool.Run([.. ask, "tiny"]).ExitCode);
+        (code, _, error) = _tool.Run([.. ask, "other"]);
+        Assert.Equal(2, code);
+        Assert.Contains("was made for another model", error, StringComparison.Ordinal);
+        (code, _, error) = _tool.Run("ask", "Who?", "--model", "edit");
+        Assert.Equal(2, code);
+        Assert.Contains("is a patch of this program, not a model", error, StringComparison.Ordinal);
+    }
+
+    // Published hyperparameters speak of 32 blocks; the plan shows which ones it means here.
+    [Fact]
+    public void Blocks_of_published_hyperparameters_stand_at_the_models_own_depth()
+    {
+        var (code, output, error) = _tool.Run(
+            ["apply", "-n", "--method", "memit", "--model", "tiny", "--forget", "forget.jsonl", "--out", "o"]
+        );
+        Assert.True(code == 0, error);
+        var blocks = WeightFolder.Load(_tool["tiny"], TorchSharp.torch.CPU).Config.Layers;
+        Assert.Contains($"of 0 to {blocks - 1}", output, StringComparison.Ordinal);
+    }
+
     private static JsonNode Ok((int ExitCode, string Out, string Error) run)
     {
         Assert.True(run.ExitCode == 0, $"exit code {run.ExitCode}\n{run.Out}\n{run.Error}");

@@ -8,6 +8,20 @@ namespace EditUnlearn.Tests.EndToEnd;
 public sealed class CommandTests
 {
     [Theory]
+    [InlineData("methods=ga", "'methods' must be a map")]
+    [InlineData("methods=", "'methods' must be a map")]
+    [InlineData("methods=null", "'methods' must be a map")]
+    [InlineData("models=llama2", "'models' must be a map")]
+    [InlineData("models.llama2.sets=facts-20", "'models.llama2.sets' must be a list, as in [facts-20]")]
+    public void A_single_value_in_the_place_of_a_map_or_a_list_is_called_so(string set, string expected)
+    {
+        using var tool = new Tool();
+        var (code, _, error) = tool.Run("status", "--profile", "smoke", "--set", set);
+        Assert.True(code == 2, $"exit code {code}\n{error}");
+        Assert.Contains(expected, error, StringComparison.Ordinal);
+    }
+
+    [Theory]
     [InlineData(
         "profiles/mini.yaml",
         "\n  steps: 300",
@@ -42,7 +56,7 @@ public sealed class CommandTests
         "profiles/mini.yaml",
         "trainable: full\n      learning-rate: 1.5e-5",
         "trainable: some\n      learning-rate: 1.5e-5",
-        "has a value of the wrong type for ga"
+        "must be one of"
     )]
     [InlineData(
         "pipeline.yaml",

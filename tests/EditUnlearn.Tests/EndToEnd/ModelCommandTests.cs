@@ -26,6 +26,29 @@ public sealed class ModelCommandTests : IDisposable
     }
 
     [Fact]
+    public void A_checkpoint_with_several_types_is_converted_tensor_by_tensor_or_into_one()
+    {
+        using var scope = NewDisposeScope();
+        using var quiet = no_grad();
+        using var model = TinyModels.Llama();
+        SafetensorsWriter.Write(
+            Path.Combine(_tool["tiny"], "model.safetensors"),
+            model.Weights.Select(w =>
+                KeyValuePair.Create(w.Key, w.Value.shape.Length == 1 ? w.Value : w.Value.to(ScalarType.BFloat16))
+            )
+        );
+        foreach (var (name, type) in ((string, string?)[])[("same", null), ("one", "bfloat16")])
+        {
+            string[] more = type is null ? [] : ["--dtype", type];
+            var (code, _, error) = _tool.Run(["model", "convert", "--model", "tiny", "--out", name, .. more]);
+            Assert.True(code == 0, error);
+            var file = SafetensorsFile.Open(Path.Combine(_tool[name], "model.safetensors"));
+            var types = file.Entries.Values.Select(e => e.Type).Distinct().Order().ToList();
+            Assert.Equal(type is null ? [ScalarType.Float32, ScalarType.BFloat16] : [ScalarType.BFloat16], types);
+        }
+    }
+
+    [Fact]
     public void Logits_and_hidden_states_equal_the_models_own()
     {
         var (code, _, error) = _tool.Run(
