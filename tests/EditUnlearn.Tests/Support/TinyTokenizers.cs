@@ -168,6 +168,24 @@ public static class TinyTokenizers
         };
     }
 
+    // Make the joined words of Words, in order of rank.
+    private static readonly (string Left, string Right)[] WordMerges =
+    [
+        ("a", "b"),
+        ("a", "a"),
+        ("\u2581", "a"),
+        ("b", "c"),
+        ("aa", "b"),
+        ("\u2581a", "b"),
+        ("\u2581", "\u2581"),
+        ("c", "d"),
+        ("ab", "ab"),
+        ("aa", "aa"),
+        ("\u2581\u2581", "\u2581"),
+        ("d", "d"),
+        ("dd", "d"),
+    ];
+
     /// <summary>
     /// A <c>tokenizer.json</c> of the SentencePiece kind: unknown, BOS, EOS, 256 bytes, then <see cref="Words"/>, with
     /// merges that make them.
@@ -178,22 +196,6 @@ public static class TinyTokenizers
         var words = new Dictionary<string, int>(StringComparer.Ordinal);
         foreach (var (text, _, _) in Pieces(Words()))
             words.Add(text, words.Count);
-        (string, string)[] merges =
-        [
-            ("a", "b"),
-            ("a", "a"),
-            ("\u2581", "a"),
-            ("b", "c"),
-            ("aa", "b"),
-            ("\u2581a", "b"),
-            ("\u2581", "\u2581"),
-            ("c", "d"),
-            ("ab", "ab"),
-            ("aa", "aa"),
-            ("\u2581\u2581", "\u2581"),
-            ("d", "d"),
-            ("dd", "d"),
-        ];
         return new JsonObject
         {
             ["added_tokens"] = JsonNode.Parse(
@@ -235,7 +237,7 @@ public static class TinyTokenizers
                 ["fuse_unk"] = true,
                 ["byte_fallback"] = true,
                 ["vocab"] = new JsonObject(words.Select(p => KeyValuePair.Create(p.Key, (JsonNode?)p.Value))),
-                ["merges"] = new JsonArray([.. merges.Select(m => new JsonArray(m.Item1, m.Item2))]),
+                ["merges"] = new JsonArray([.. WordMerges.Select(m => new JsonArray(m.Left, m.Right))]),
             },
         };
     }

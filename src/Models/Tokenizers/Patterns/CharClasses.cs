@@ -97,75 +97,20 @@ internal static class CharClasses
         ["Format"] = "Cf",
     };
 
-    private static readonly Dictionary<string, (int, int)[]> Scripts = new(StringComparer.OrdinalIgnoreCase)
+    // Ranges of code points, in hexadecimal digits.
+    private static readonly Dictionary<string, string> Scripts = new(StringComparer.OrdinalIgnoreCase)
     {
         ["Han"] =
-        [
-            (0x2E80, 0x2E99),
-            (0x2E9B, 0x2EF3),
-            (0x2F00, 0x2FD5),
-            (0x3005, 0x3005),
-            (0x3007, 0x3007),
-            (0x3021, 0x3029),
-            (0x3038, 0x303B),
-            (0x3400, 0x4DBF),
-            (0x4E00, 0x9FFF),
-            (0xF900, 0xFA6D),
-            (0xFA70, 0xFAD9),
-            (0x16FE2, 0x16FE3),
-            (0x16FF0, 0x16FF1),
-            (0x20000, 0x2A6DF),
-            (0x2A700, 0x2B739),
-            (0x2B740, 0x2B81D),
-            (0x2B820, 0x2CEA1),
-            (0x2CEB0, 0x2EBE0),
-            (0x2F800, 0x2FA1D),
-            (0x30000, 0x3134A),
-            (0x31350, 0x323AF),
-        ],
-        ["Hiragana"] =
-        [
-            (0x3041, 0x3096),
-            (0x309D, 0x309F),
-            (0x1B001, 0x1B11F),
-            (0x1B132, 0x1B132),
-            (0x1B150, 0x1B152),
-            (0x1F200, 0x1F200),
-        ],
+            "2E80-2E99 2E9B-2EF3 2F00-2FD5 3005 3007 3021-3029 3038-303B 3400-4DBF 4E00-9FFF "
+            + "F900-FA6D FA70-FAD9 16FE2-16FE3 16FF0-16FF1 20000-2A6DF 2A700-2B739 2B740-2B81D "
+            + "2B820-2CEA1 2CEB0-2EBE0 2F800-2FA1D 30000-3134A 31350-323AF",
+        ["Hiragana"] = "3041-3096 309D-309F 1B001-1B11F 1B132 1B150-1B152 1F200",
         ["Katakana"] =
-        [
-            (0x30A1, 0x30FA),
-            (0x30FD, 0x30FF),
-            (0x31F0, 0x31FF),
-            (0x32D0, 0x32FE),
-            (0x3300, 0x3357),
-            (0xFF66, 0xFF6F),
-            (0xFF71, 0xFF9D),
-            (0x1AFF0, 0x1AFF3),
-            (0x1AFF5, 0x1AFFB),
-            (0x1AFFD, 0x1AFFE),
-            (0x1B000, 0x1B000),
-            (0x1B120, 0x1B122),
-            (0x1B155, 0x1B155),
-            (0x1B164, 0x1B167),
-        ],
+            "30A1-30FA 30FD-30FF 31F0-31FF 32D0-32FE 3300-3357 FF66-FF6F FF71-FF9D 1AFF0-1AFF3 "
+            + "1AFF5-1AFFB 1AFFD-1AFFE 1B000 1B120-1B122 1B155 1B164-1B167",
         ["Hangul"] =
-        [
-            (0x1100, 0x11FF),
-            (0x302E, 0x302F),
-            (0x3131, 0x318E),
-            (0x3200, 0x321E),
-            (0x3260, 0x327E),
-            (0xA960, 0xA97C),
-            (0xAC00, 0xD7A3),
-            (0xD7B0, 0xD7C6),
-            (0xD7CB, 0xD7FB),
-            (0xFFA0, 0xFFBE),
-            (0xFFC2, 0xFFC7),
-            (0xFFCA, 0xFFCF),
-            (0xFFD2, 0xFFD7),
-            (0xFFDA, 0xFFDC),
-        ],
+            "1100-11FF 302E-302F 3131-318E 3200-321E 3260-327E A960-A97C AC00-D7A3 D7B0-D7C6 "
+            + "D7CB-D7FB FFA0-FFBE FFC2-FFC7 FFCA-FFCF FFD2-FFD7 FFDA-FFDC",
     };
 
     /// <summary>Unicode's White_Space.</summary>
@@ -216,7 +161,7 @@ internal static class CharClasses
         if (Categories.TryGetValue(name, out var categories))
             return new CharSet(Bits(categories));
         if (Scripts.TryGetValue(name, out var ranges))
-            return new CharSet(ranges: ranges);
+            return new CharSet(ranges: ranges.Split(' ').Select(Range));
         return Bracket(name);
     }
 
@@ -245,6 +190,14 @@ internal static class CharClasses
             "ascii" => new CharSet(ranges: [(0, 0x7F)]),
             _ => null,
         };
+
+    private static (int From, int To) Range(string range)
+    {
+        var ends = range.Split('-');
+        static int Hex(string digits) =>
+            int.Parse(digits, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture);
+        return (Hex(ends[0]), Hex(ends[^1]));
+    }
 
     private static uint Bits(params UnicodeCategory[] categories) =>
         categories.Aggregate(0u, (bits, category) => bits | (1u << (int)category));
