@@ -86,7 +86,9 @@ public sealed class ChatTemplateGoldenTests
         var encoder = new RowEncoder(tokenizer, own, config);
         var asked = Cases(file)
             .Where(c =>
-                c.GetProperty("messages").GetArrayLength() == 1 && c.GetProperty("add_generation_prompt").GetBoolean()
+                c.GetProperty("add_generation_prompt").GetBoolean()
+                && c.GetProperty("messages").GetArrayLength() == 1
+                && c.GetProperty("messages")[0].GetProperty("role").GetString() == "user"
             )
             .Select(c =>
                 (Content: c.GetProperty("messages")[0].GetProperty("content").GetString()!, Ids: c.GetProperty("ids"))
