@@ -26,8 +26,8 @@ public sealed class ChatTemplateGoldenTests
     {
         var groups = new TheoryData<string, string>();
         foreach (var file in Files(Templates))
-        foreach (var group in Cases(file).Select(c => c.GetProperty("group").GetString()!).Distinct())
-            groups.Add(file, group);
+            foreach (var group in Cases(file).Select(c => c.GetProperty("group").GetString()!).Distinct())
+                groups.Add(file, group);
         return groups;
     }
 
