@@ -100,7 +100,7 @@ internal sealed class BraceFormat(Python python, Arguments given)
                 ? Place(first.Length > 6 ? int.MaxValue : int.Parse(first, CultureInfo.InvariantCulture))
             : given.Names.TryGetValue(first, out var named) ? named
             : throw JinjaFault.Type(PythonText.Quoted(first));
-        for (var at = end; at >= 0 && at < name.Length; )
+        for (var at = end; at >= 0 && at < name.Length;)
         {
             var item = name[at] == '[';
             var stop = item ? name.IndexOf(']', at) : name.IndexOfAny(['.', '['], at + 1);

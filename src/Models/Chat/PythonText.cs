@@ -108,7 +108,7 @@ internal static class PythonText
             while (at < text.Length && IsSpace(text[at]))
                 at++;
         else
-            for (int n; at < text.Length && characters.Contains(text.Substring(at, n = IsPair(text, at) ? 2 : 1)); )
+            for (int n; at < text.Length && characters.Contains(text.Substring(at, n = IsPair(text, at) ? 2 : 1));)
                 at += n;
         return text[at..];
     }

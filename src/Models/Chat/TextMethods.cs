@@ -277,7 +277,7 @@ internal sealed class TextMethods(Python python)
     {
         var parts = new List<string>();
         var at = 0;
-        for (int next; most-- > 0 && (next = text.IndexOf(separator, at, StringComparison.Ordinal)) >= 0; )
+        for (int next; most-- > 0 && (next = text.IndexOf(separator, at, StringComparison.Ordinal)) >= 0;)
         {
             parts.Add(text[at..next]);
             at = next + separator.Length;
@@ -306,7 +306,7 @@ internal sealed class TextMethods(Python python)
     private static List<string> Words(string text, int most, bool fromEnd)
     {
         var runs = new List<(int Start, int End)>();
-        for (var i = 0; i < text.Length; )
+        for (var i = 0; i < text.Length;)
             if (PythonText.IsSpace(text[i]))
                 i++;
             else
@@ -330,7 +330,7 @@ internal sealed class TextMethods(Python python)
     private ListValue Lines(string text, bool ends)
     {
         var lines = new List<object>();
-        for (var i = 0; i < text.Length; )
+        for (var i = 0; i < text.Length;)
         {
             var start = i;
             while (i < text.Length && !PythonText.IsLineEnd(text[i]))

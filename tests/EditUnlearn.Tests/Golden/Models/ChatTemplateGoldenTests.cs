@@ -26,8 +26,8 @@ public sealed class ChatTemplateGoldenTests
     {
         var groups = new TheoryData<string, string>();
         foreach (var file in Files(Templates))
-        foreach (var group in Cases(file).Select(c => c.GetProperty("group").GetString()!).Distinct())
-            groups.Add(file, group);
+            foreach (var group in Cases(file).Select(c => c.GetProperty("group").GetString()!).Distinct())
+                groups.Add(file, group);
         return groups;
     }
 
@@ -86,7 +86,9 @@ public sealed class ChatTemplateGoldenTests
         var encoder = new RowEncoder(tokenizer, own, config);
         var asked = Cases(file)
             .Where(c =>
-                c.GetProperty("messages").GetArrayLength() == 1 && c.GetProperty("add_generation_prompt").GetBoolean()
+                c.GetProperty("add_generation_prompt").GetBoolean()
+                && c.GetProperty("messages").GetArrayLength() == 1
+                && c.GetProperty("messages")[0].GetProperty("role").GetString() == "user"
             )
             .Select(c =>
                 (Content: c.GetProperty("messages")[0].GetProperty("content").GetString()!, Ids: c.GetProperty("ids"))

@@ -42,71 +42,17 @@ public sealed class ChatTemplateMutationTests
             """,
     ];
 
+    // Separated by blanks; a low line is a blank in a word.
     private static readonly string[] Words =
     [
-        "{{",
-        "}}",
-        "{%",
-        "%}",
-        "{%-",
-        "-%}",
-        "{#",
-        "#}",
-        "(",
-        ")",
-        "[",
-        "]",
-        "{",
-        "}",
-        "|",
-        ".",
-        ",",
-        ":",
-        "~",
-        "**",
-        "*",
-        "//",
-        "%",
-        "<",
-        "==",
-        " in ",
-        " is ",
-        " not ",
-        " if ",
-        " else ",
-        " and ",
-        "'",
-        "\"",
-        "\\",
-        "0",
-        "-1",
-        "9999999999",
-        "1e308",
-        "none",
-        "loop",
-        "messages",
-        "range(99999)",
-        "|list",
-        "|tojson",
-        "|sort",
-        "|map('trim')",
-        "caller()",
-        "{% for x in messages %}",
-        "{% endfor %}",
-        "{% if 1 %}",
-        "{% endif %}",
-        "{% set x = x ~ x %}",
-        "\n",
-        "*10**9",
-        "[::-1]",
-        "|join",
-        "\ud800",
-        "é",
-        "\0",
-        "{% break %}",
-        "(*messages)",
-        "(**messages[0])",
-        "|length",
+        .. (
+            "{{ }} {% %} {%- -%} {# #} ( ) [ ] { } | . , : ~ ** * // % < == _in_ _is_ _not_ _if_ _else_ _and_ "
+            + "' \" \\ 0 -1 9999999999 1e308 none loop messages range(99999) |list |tojson |sort |map('trim') "
+            + "caller() *10**9 [::-1] {%_for_x_in_messages_%} {%_endfor_%} {%_if_1_%} {%_endif_%} "
+            + "{%_set_x_=_x_~_x_%} {%_break_%} |join |length (*messages) (**messages[0]) \n \ud800 é \0"
+        )
+            .Split(' ')
+            .Select(w => w.Replace('_', ' ')),
     ];
 
     private static readonly Dictionary<string, JsonElement> Names = new()
