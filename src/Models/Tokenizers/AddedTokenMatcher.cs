@@ -85,12 +85,12 @@ internal sealed class AddedTokenMatcher
         !(
             start > 0
             && Rune.DecodeLastFromUtf16(text.AsSpan(0, start), out var before, out _) == OperationStatus.Done
-            && CharClasses.WordWithJoiners.Holds(before.Value)
+            && CharClasses.BorderWord.Holds(before.Value)
         )
         && !(
             end < text.Length
             && Rune.DecodeFromUtf16(text.AsSpan(end), out var after, out _) == OperationStatus.Done
-            && CharClasses.WordWithJoiners.Holds(after.Value)
+            && CharClasses.BorderWord.Holds(after.Value)
         );
 
     private static bool IsSpace(char c) => CharClasses.Space.Holds(c);

@@ -116,7 +116,7 @@ public sealed class JsonTokenizer : ITokenizer, IReadsSpecial
     private List<TokenSpan> Run(string text, bool special, bool goesOn, out long work)
     {
         ArgumentNullException.ThrowIfNull(text);
-        var output = new Output(this, text.Length);
+        var output = new Output(this, text);
         try
         {
             var whole = AlignedText.Of(text);
@@ -150,19 +150,19 @@ public sealed class JsonTokenizer : ITokenizer, IReadsSpecial
     }
 
     // Collects the tokens of one text.
-    private sealed class Output(JsonTokenizer tokenizer, int length)
+    private sealed class Output(JsonTokenizer tokenizer, string text)
     {
         private readonly MergeQueue _queue = new();
         private long _steps;
 
-        public List<TokenSpan> Spans { get; } = new(length / 3 + 2);
+        public List<TokenSpan> Spans { get; } = new(text.Length / 3 + 2);
 
         public long Work => _steps + _queue.Considered;
 
-        public void Add(AddedToken token, AlignedText text, int start, int size)
+        public void Add(AddedToken token, AlignedText stretch, int start, int size)
         {
             if (size > 0)
-                Add(token.Id, text.Around(start, size), text.Text.Substring(start, size));
+                Add(token.Id, stretch.Around(start, size), stretch.Text.Substring(start, size));
         }
 
         public void Add(AlignedText stretch, bool goesOn)
@@ -185,7 +185,7 @@ public sealed class JsonTokenizer : ITokenizer, IReadsSpecial
         private void Add(int id, Place place, string token)
         {
             var span = new TokenSpan(id, place.From, place.To);
-            Spans.Add(tokenizer._json.Post.Trim(span, token, Spans.Count == 0));
+            Spans.Add(tokenizer._json.Post.Trim(span, token, Spans.Count == 0, text));
         }
     }
 

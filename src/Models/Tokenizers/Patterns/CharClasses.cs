@@ -123,17 +123,19 @@ internal static class CharClasses
     /// <summary>Numbers of any kind.</summary>
     public static CharSet Number { get; } = new(Bits(Categories["N"]));
 
-    /// <summary>Letters, marks, decimal digits, connecting punctuation.</summary>
+    /// <summary>What <c>\w</c> is to these patterns: letters, marks, numbers, connecting punctuation.</summary>
     public static CharSet Word { get; } =
-        new(
-            Bits([.. Categories["L"], .. Categories["M"], LetterNumber, DecimalDigitNumber, ConnectorPunctuation]),
-            OtherAlphabetic
-        );
+        new(Bits([.. Categories["L"], .. Categories["M"], .. Categories["N"], ConnectorPunctuation]), OtherAlphabetic);
 
     /// <summary>
-    /// The same with the two joiners, as the engine counts that looks at the borders of added tokens.
+    /// What it is to the engine that looks at the borders of added tokens: decimal digits and letters that are numbers
+    /// instead of all numbers, and the two joiners.
     /// </summary>
-    public static CharSet WordWithJoiners { get; } = new(ranges: [(0x200C, 0x200D)], parts: [Word]);
+    public static CharSet BorderWord { get; } =
+        new(
+            Bits([.. Categories["L"], .. Categories["M"], LetterNumber, DecimalDigitNumber, ConnectorPunctuation]),
+            [.. OtherAlphabetic, (0x200C, 0x200D)]
+        );
 
     /// <summary>Hexadecimal digits.</summary>
     public static CharSet Hex { get; } = new(ranges: [('0', '9'), ('a', 'f'), ('A', 'F')]);
@@ -177,11 +179,11 @@ internal static class CharClasses
             "upper" or "uppercase" => new CharSet(Bits(UppercaseLetter)),
             "lower" or "lowercase" => new CharSet(Bits(LowercaseLetter)),
             "alpha" or "alphabetic" => new CharSet(
-                Bits([.. Categories["L"], .. Categories["M"], LetterNumber]),
+                Bits([.. Categories["L"], SpacingCombiningMark, LetterNumber]),
                 OtherAlphabetic
             ),
             "alnum" => new CharSet(
-                Bits([.. Categories["L"], .. Categories["M"], LetterNumber, DecimalDigitNumber]),
+                Bits([.. Categories["L"], SpacingCombiningMark, LetterNumber, DecimalDigitNumber]),
                 OtherAlphabetic
             ),
             "punct" => new CharSet(Bits([.. Categories["P"], .. Categories["S"]])),

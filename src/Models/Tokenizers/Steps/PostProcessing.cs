@@ -22,7 +22,8 @@ internal sealed record PostProcessing(
     /// <param name="span">With its white space.</param>
     /// <param name="token">As the vocabulary spells it; an added token as it stands in the text.</param>
     /// <param name="isFirst">Whether it is the first of the text.</param>
-    public TokenSpan Trim(TokenSpan span, string token, bool isFirst)
+    /// <param name="text">The text: places are cut by whole characters.</param>
+    public TokenSpan Trim(TokenSpan span, string token, bool isFirst, string text)
     {
         if (!Trims)
             return span;
@@ -30,11 +31,14 @@ internal sealed record PostProcessing(
         var leading = token.TakeWhile(IsSpace).Count();
         var trailing = token.Reverse().TakeWhile(IsSpace).Count();
         var (start, end) = (span.Start, span.End);
-        if (leading > 0 && KeepsFirstSpace && (isFirst || start == 0))
-            leading--;
-        start = Math.Min(start + leading, end);
-        if (end >= trailing)
-            end = Math.Max(end - trailing, start);
-        return span with { Start = start, End = end };
+        // One space may be the tokenizer's own; of more than one none is.
+        if (leading == 1 && KeepsFirstSpace && (isFirst || start == 0))
+            leading = 0;
+        for (; leading > 0 && start < end; leading--)
+            start += start + 1 < end && char.IsSurrogatePair(text[start], text[start + 1]) ? 2 : 1;
+        var last = end;
+        for (; trailing > 0 && last > 0; trailing--)
+            last -= last > 1 && char.IsSurrogatePair(text[last - 2], text[last - 1]) ? 2 : 1;
+        return span with { Start = start, End = trailing > 0 ? end : Math.Max(last, start) };
     }
 }

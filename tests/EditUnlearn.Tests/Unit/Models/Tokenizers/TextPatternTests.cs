@@ -44,6 +44,8 @@ public sealed class TextPatternTests
     [InlineData("[\U00010400-\U0001044F]+", "a\U00010401b", "\U00010401")]
     [InlineData(@"\s+", "a\u0085\u00A0\u3000b\u200Bc\u001C", "\u0085\u00A0\u3000")]
     [InlineData(@"\w+", "a_1\u0301\u24B6-", "a_1\u0301\u24B6")]
+    [InlineData(@"\w+", "a\u00B2 \u2160\u00BD", "a\u00B2|\u2160\u00BD")]
+    [InlineData(@"[[:alpha:]]+", "q\u0307\u24D0", "q|\u24D0")]
     [InlineData(@"\x41\u0042\x{43}", "ABC", "ABC")]
     [InlineData(@"\h+", "xyzAf09", "Af09")]
     [InlineData(".+", "ab\ncd", "ab|cd")]

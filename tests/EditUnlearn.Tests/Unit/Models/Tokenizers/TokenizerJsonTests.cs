@@ -125,8 +125,8 @@ public sealed class TokenizerJsonTests
             { """{"pre_tokenizer":{"type":7},"model":{}}""", "pre_tokenizer.type is 7, not a text" },
             {
                 """
-                {"post_processor":{"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"x"}}]},"model":{}}
-                """,
+                    {"post_processor":{"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"x"}}]},"model":{}}
+                    """,
                 "names 'x', which 'special_tokens' does not hold"
             },
             { """{"model":{"vocab":{"a":1},"merges":[]}}""", "so text would be lost" },

@@ -206,6 +206,8 @@ public sealed class TokenizerStepTests
     [InlineData("\u0120\u0120ab\u0120", 3, 8, false, true, 5, 7)]
     [InlineData("\u0120ab", 0, 3, true, true, 0, 3)]
     [InlineData("\u0120ab", 0, 3, false, true, 1, 3)]
+    [InlineData("\u0120\u0120", 0, 2, true, true, 2, 2)]
+    [InlineData("\u0120", 0, 1, true, true, 0, 0)]
     [InlineData("\u0120\u0120", 4, 6, false, false, 6, 6)]
     [InlineData("ab", 4, 6, false, false, 4, 6)]
     public void White_space_has_no_place_where_the_file_says_so(
@@ -219,11 +221,16 @@ public sealed class TokenizerStepTests
     )
     {
         var post = PostProcessing.None with { Trims = true, KeepsFirstSpace = keepsFirst };
-        Assert.Equal(new TokenSpan(7, from, to), post.Trim(new TokenSpan(7, start, end), token, isFirst));
-        Assert.Equal(
-            new TokenSpan(7, start, end),
-            PostProcessing.None.Trim(new TokenSpan(7, start, end), token, isFirst)
-        );
+        var (span, text) = (new TokenSpan(7, start, end), new string('x', 10));
+        Assert.Equal(new TokenSpan(7, from, to), post.Trim(span, token, isFirst, text));
+        Assert.Equal(span, PostProcessing.None.Trim(span, token, isFirst, text));
+    }
+
+    [Fact]
+    public void A_character_of_two_units_is_cut_as_one()
+    {
+        var post = PostProcessing.None with { Trims = true, KeepsFirstSpace = true };
+        Assert.Equal(new TokenSpan(7, 0, 0), post.Trim(new TokenSpan(7, 0, 2), "\u0120", isFirst: true, "\U0001D518"));
     }
 
     private static IEnumerable<string> Cut(string text, IPreTokenizer step)
