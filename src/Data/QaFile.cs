@@ -114,24 +114,10 @@ public static class QaFile
         var objects = path.EndsWith(".parquet", StringComparison.OrdinalIgnoreCase)
             ? FromParquet(path)
             : FromText(path, problems);
-        if (objects.Count > 0 && objects[0].Value["format"] is { } format)
-        {
-            if (format is not JsonValue v || !v.TryGetValue<string>(out var f) || f != "qa/1")
-                problems.Add(
-                    new InputProblem(
-                        path,
-                        objects[0].Line,
-                        0,
-                        $"the header's format is {format.ToJsonString()}",
-                        "this program reads qa/1"
-                    )
-                );
-            dataset ??= objects[0].Value["name"] is JsonValue n && n.TryGetValue<string>(out var name) ? name : null;
-            objects.RemoveAt(0);
-        }
+        var named = TakeHeader(path, objects, problems);
         if (objects.Count > MaxRows)
             throw new InputException(path, $"has more than {MaxRows} rows");
-        dataset ??= Path.GetFileNameWithoutExtension(path);
+        dataset ??= named ?? Path.GetFileNameWithoutExtension(path);
         var rows = new List<PlacedQuestion>(objects.Count);
         var questions = new Dictionary<string, int>(StringComparer.Ordinal);
         var ids = new Dictionary<string, int>(StringComparer.Ordinal);
@@ -178,6 +164,30 @@ public static class QaFile
                     .Zip(rows, (kind, read) => read with { Row = kind }),
             ]
             : throw new InputException([.. problems.OrderBy(p => p.Line)]);
+    }
+
+    // The name that a header gives; it is no row.
+    private static string? TakeHeader(
+        string path,
+        List<(int Line, JsonObject Value)> objects,
+        List<InputProblem> problems
+    )
+    {
+        if (objects.Count == 0 || objects[0].Value["format"] is not { } format)
+            return null;
+        var (line, header) = objects[0];
+        if (format is not JsonValue v || !v.TryGetValue<string>(out var f) || f != "qa/1")
+            problems.Add(
+                new InputProblem(
+                    path,
+                    line,
+                    0,
+                    $"the header's format is {format.ToJsonString()}",
+                    "this program reads qa/1"
+                )
+            );
+        objects.RemoveAt(0);
+        return header["name"] is JsonValue n && n.TryGetValue<string>(out var name) ? name : null;
     }
 
     /// <summary>Writes rows in the native format, a header first.</summary>

@@ -117,7 +117,7 @@ public abstract record RopeScaling;
 
 /// <summary>The "linear" rule: every frequency is divided by a factor. Source: Chen et al. (2023).</summary>
 /// <param name="Factor">By how much.</param>
-public sealed record LinearRopeScaling(double Factor) : RopeScaling;
+internal sealed record LinearRopeScaling(double Factor) : RopeScaling;
 
 /// <summary>
 /// The "llama3" rule: slow frequencies are divided by a factor, fast ones kept, those between blended.
@@ -126,7 +126,7 @@ public sealed record LinearRopeScaling(double Factor) : RopeScaling;
 /// <param name="LowFrequencyFactor">Wavelengths above original / this are slow.</param>
 /// <param name="HighFrequencyFactor">Wavelengths below original / this are fast.</param>
 /// <param name="OriginalMaxPositions">Context of the model before it was stretched.</param>
-public sealed record Llama3RopeScaling(
+internal sealed record Llama3RopeScaling(
     double Factor,
     double LowFrequencyFactor,
     double HighFrequencyFactor,

@@ -70,14 +70,14 @@ internal sealed class AskCommand(Stopping stopping)
         var given = (questions ?? []).Concat(file is null ? [] : QaFile.Read(file).Select(q => q.Question)).ToList();
         if (given.Count > 0)
         {
-            Print(given, Answers(checkpoint, change, given, maxNew), json);
+            Print(given, Answers(checkpoint, change, edit, given, maxNew), json);
             return ExitCodes.Done;
         }
         foreach (var question in Typed())
         {
             if (stopping.Token.IsCancellationRequested)
                 break;
-            Print([question], Answers(checkpoint, change, [question], maxNew), json);
+            Print([question], Answers(checkpoint, change, edit, [question], maxNew), json);
         }
         return ExitCodes.Done;
     }
@@ -85,6 +85,7 @@ internal sealed class AskCommand(Stopping stopping)
     private List<(string Before, string? After)> Answers(
         Checkpoint checkpoint,
         ModelPatch? patch,
+        string? patchFolder,
         IReadOnlyList<string> questions,
         int maxNew
     )
@@ -92,7 +93,7 @@ internal sealed class AskCommand(Stopping stopping)
         var before = Said(checkpoint, questions, maxNew, null);
         if (patch is null)
             return [.. before.Select(b => (b, (string?)null))];
-        using var applied = patch.ApplyTo(checkpoint.Model, "the patch");
+        using var applied = patch.ApplyTo(checkpoint.Model, patchFolder!);
         return [.. before.Zip(Said(checkpoint, questions, maxNew, patch.Tap), (b, a) => (b, (string?)a))];
     }
 

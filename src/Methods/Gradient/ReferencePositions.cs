@@ -9,6 +9,9 @@ public enum KlPositions
     /// <summary>Every position that predicts a token of the row, prompt, answer and EOS: a mean per row.</summary>
     AllRealTokens,
 
+    /// <summary>The same but for the position that predicts EOS: a mean per row.</summary>
+    WithoutEnd,
+
     /// <summary>
     /// Eq. 6 to the letter: the sum over the tokens i = 2..|s| of a row without its EOS, divided by |s| and not by
     /// their number.
@@ -58,7 +61,7 @@ public sealed record KlRule(KlPositions Positions, int? PaddedLength, int PadId)
         return Positions switch
         {
             KlPositions.AllRealTokens => Enumerable.Range(0, row.Ids.Count - 1),
-            KlPositions.Equation6 => Enumerable.Range(0, row.LengthWithoutEnd - 1),
+            KlPositions.WithoutEnd or KlPositions.Equation6 => Enumerable.Range(0, row.LengthWithoutEnd - 1),
             KlPositions.AnswerOnly => Enumerable.Range(row.LabelStart - 1, row.LabelCount),
             KlPositions.PaddedCompat => Enumerable.Range(0, width),
             _ => throw new InvalidOperationException($"Unknown positions {Positions}."),
@@ -103,8 +106,9 @@ internal sealed class ReferencePositions : IDisposable
             var row = rows[b];
             for (var t = 0; t < length; t++)
                 ids[b, t] = t < row.Ids.Count ? row.Ids[t] : rule.PadId;
-            // The published trainers leave EOS, which is also their padding, out of the attention mask.
-            for (var t = 0; t < row.LengthWithoutEnd; t++)
+            // The published trainers leave EOS, which is also their padding, out of the attention mask; a row that was
+            // cut has none.
+            for (var t = 0; t < (row.Ids[^1] == rule.PadId ? row.LengthWithoutEnd : row.Ids.Count); t++)
                 mask[b, t] = 1;
             var counted = rule.Of(row, length).ToList();
             var divisor = rule.Positions == KlPositions.Equation6 ? row.LengthWithoutEnd : counted.Count;

@@ -16,7 +16,7 @@ namespace EditUnlearn.Models.Patches;
 /// Source: Hu et al. (2021); the format as peft 0.13 writes it. What would change the computation and is not supported
 /// is refused by name.
 /// </remarks>
-public static partial class PeftAdapter
+internal static partial class PeftAdapter
 {
     /// <summary>Its description.</summary>
     public const string ConfigFile = "adapter_config.json";

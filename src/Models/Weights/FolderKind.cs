@@ -11,17 +11,17 @@ internal static class FolderKind
     {
         var folder = Path.GetDirectoryName(config)!;
         bool Holds(string name) => File.Exists(Path.Combine(folder, name));
-        if (Holds("adapter_config.json"))
-            return new InputException(
-                folder,
-                "is an adapter (LoRA), not a model",
-                $"--model BASE --adapter {folder}; or merge it: model convert --model BASE --adapter {folder} --out DIR"
-            );
         if (Holds("patch.json"))
             return new InputException(
                 folder,
                 "is a patch of this program, not a model",
                 $"--model MODEL --patch {folder}"
+            );
+        if (Holds("adapter_config.json"))
+            return new InputException(
+                folder,
+                "is an adapter (LoRA), not a model",
+                $"--model BASE --adapter {folder}; or merge it: model convert --model BASE --adapter {folder} --out DIR"
             );
         if (Directory.Exists(folder) && Directory.EnumerateDirectories(folder).FirstOrDefault(IsModel) is { } inner)
             return new InputException(

@@ -7,7 +7,7 @@ namespace EditUnlearn.Pipeline;
 /// <param name="Number">Of the file on its disk: a file in its place is another one.</param>
 /// <param name="Modified">When its content changed [ns since 1970].</param>
 /// <param name="Changed">When its content or its entry changed [ns since 1970]; nobody can set it.</param>
-public sealed record FileState(long Bytes, ulong Number, long Modified, long Changed)
+internal sealed record FileState(long Bytes, ulong Number, long Modified, long Changed)
 {
     private const int AtCurrentFolder = -100;
     private const uint Basic = 0x7FF;

@@ -87,6 +87,7 @@ public sealed class ApplyCommandTests : IDisposable
     [Fact]
     public void A_patch_of_other_weights_is_refused_and_its_own_model_takes_it()
     {
+        File.WriteAllText(_tool["rome.yaml"], "layers: [1]\nsecond-moments: false\ncontexts: 0\nvalue: { steps: 2 }\n");
         var (code, _, error) = Apply("rome", "edit", "--patch-only");
         Assert.True(code == 0, error);
         Directory.CreateDirectory(_tool["other"]);
@@ -113,7 +114,7 @@ public sealed class ApplyCommandTests : IDisposable
     public void Blocks_of_published_hyperparameters_stand_at_the_models_own_depth()
     {
         var (code, output, error) = _tool.Run(
-            ["apply", "-n", "--method", "memit", "--model", "tiny", "--forget", "forget.jsonl", "--out", "o"]
+            ["apply", "-n", "--method", "grace", "--model", "tiny", "--forget", "forget.jsonl", "--out", "o"]
         );
         Assert.True(code == 0, error);
         var blocks = WeightFolder.Load(_tool["tiny"], TorchSharp.torch.CPU).Config.Layers;
