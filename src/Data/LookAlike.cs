@@ -43,7 +43,7 @@ internal static class LookAlike
     {
         var folded = new StringBuilder();
         var places = new List<int>();
-        for (var i = 0; i < text.Length; )
+        for (var i = 0; i < text.Length;)
         {
             if (!Rune.TryGetRuneAt(text, i, out var rune))
             {

@@ -37,7 +37,7 @@ internal sealed class AddedTokenMatcher
     public IEnumerable<(int Start, int Length, AddedToken? Token)> Split(string text, bool special)
     {
         var open = 0;
-        for (var at = 0; at < text.Length; )
+        for (var at = 0; at < text.Length;)
         {
             var step = text.AsSpan(at).IndexOfAny(_first);
             if (step < 0)

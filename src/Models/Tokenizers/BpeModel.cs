@@ -114,7 +114,7 @@ internal sealed class BpeModel
             token(new BpeToken(whole, _bytes[whole]));
             return;
         }
-        for (var at = 0; at < piece.Length; )
+        for (var at = 0; at < piece.Length;)
         {
             // Where no merge reaches into a space, words are encoded one by one, and known ones are looked up.
             var end = _cutsAtSpaces ? EndOfWord(piece, at) : piece.Length;

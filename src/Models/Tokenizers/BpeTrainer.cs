@@ -29,11 +29,11 @@ public static class BpeTrainer
         var counts = new Dictionary<string, int>(StringComparer.Ordinal);
         var pattern = new Regex(Pattern, RegexOptions.CultureInvariant);
         foreach (var text in texts)
-        foreach (var piece in pattern.EnumerateMatches(text))
-        {
-            var symbols = ByteSymbols.Of(text.Substring(piece.Index, piece.Length));
-            counts[symbols] = counts.GetValueOrDefault(symbols) + 1;
-        }
+            foreach (var piece in pattern.EnumerateMatches(text))
+            {
+                var symbols = ByteSymbols.Of(text.Substring(piece.Index, piece.Length));
+                counts[symbols] = counts.GetValueOrDefault(symbols) + 1;
+            }
 
         var words = counts
             .OrderBy(p => p.Key, StringComparer.Ordinal)

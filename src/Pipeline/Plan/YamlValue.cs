@@ -126,7 +126,7 @@ internal static class YamlReader
     {
         if (depth > MaxDepth)
             throw Problem(file, parser.Current!.Start, $"is nested deeper than {MaxDepth} levels", null);
-        const string NoAnchors = 
+        const string NoAnchors =
             "write the value out in each place; in a profile it can have a name of its own, and others say $name";
         if (parser.Accept<AnchorAlias>(out var alias))
             throw Problem(file, alias.Start, "anchors and aliases are not supported", NoAnchors);

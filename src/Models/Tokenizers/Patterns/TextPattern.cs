@@ -43,7 +43,7 @@ internal sealed class TextPattern
     {
         var run = new Search(text, _loops);
         var last = -1;
-        for (var at = 0; at <= text.Length; )
+        for (var at = 0; at <= text.Length;)
         {
             var end = run.Match(_first, at);
             if (end > at || (end == at && last != at))

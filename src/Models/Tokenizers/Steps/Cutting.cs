@@ -94,7 +94,7 @@ internal sealed class Cutting(CutBehavior behavior, bool inverted = false)
     /// <summary>Adds each character of a set by itself.</summary>
     public static void FindCharacters(ReadOnlySpan<char> text, CharSet set, List<(int Start, int Length)> found)
     {
-        for (var at = 0; at < text.Length; )
+        for (var at = 0; at < text.Length;)
         {
             var size = at + 1 < text.Length && char.IsSurrogatePair(text[at], text[at + 1]) ? 2 : 1;
             if (set.Holds(size == 2 ? char.ConvertToUtf32(text[at], text[at + 1]) : text[at]))

@@ -73,16 +73,16 @@ public sealed class TokenizerJsonPropertyTests
     {
         var tokenizer = Load(Json(kind));
         foreach (var text in Texts("cover/" + kind))
-        foreach (
-            var spans in (IReadOnlyList<TokenSpan>[])[tokenizer.EncodeWithOffsets(text), tokenizer.ParseSpecial(text)]
-        )
-        {
-            InOrder(spans, text);
-            var covered = new bool[text.Length];
-            foreach (var (_, start, end) in spans)
-                Array.Fill(covered, true, start, end - start);
-            Assert.DoesNotContain(false, covered);
-        }
+            foreach (
+                var spans in (IReadOnlyList<TokenSpan>[])[tokenizer.EncodeWithOffsets(text), tokenizer.ParseSpecial(text)]
+            )
+            {
+                InOrder(spans, text);
+                var covered = new bool[text.Length];
+                foreach (var (_, start, end) in spans)
+                    Array.Fill(covered, true, start, end - start);
+                Assert.DoesNotContain(false, covered);
+            }
     }
 
     [Theory]

@@ -236,12 +236,12 @@ public sealed class TokenizerJsonTests
     public void Work_on_a_run_grows_with_its_length()
     {
         foreach (var json in (JsonObject[])[ByteLevel(), .. Styles().Select(TinyTokenizers.SentencePieceJson)])
-        foreach (var letter in "a \n.")
-        {
-            var tokenizer = Load(json);
-            long Work(int length) => tokenizer.WorkOf(new string(letter, length));
-            Assert.InRange((double)Work(80_000) / Work(40_000), 1.9, 2.1);
-        }
+            foreach (var letter in "a \n.")
+            {
+                var tokenizer = Load(json);
+                long Work(int length) => tokenizer.WorkOf(new string(letter, length));
+                Assert.InRange((double)Work(80_000) / Work(40_000), 1.9, 2.1);
+            }
     }
 
     private static string[] Styles() => ["prepend", "first", "always", "never"];
