@@ -73,9 +73,9 @@ public sealed class TokenizerJsonPropertyTests
     {
         var tokenizer = Load(Json(kind));
         foreach (var text in Texts("cover/" + kind))
-            foreach (
-                var spans in (IReadOnlyList<TokenSpan>[])[tokenizer.EncodeWithOffsets(text), tokenizer.ParseSpecial(text)]
-            )
+        {
+            IReadOnlyList<TokenSpan>[] both = [tokenizer.EncodeWithOffsets(text), tokenizer.ParseSpecial(text)];
+            foreach (var spans in both)
             {
                 InOrder(spans, text);
                 var covered = new bool[text.Length];
@@ -83,6 +83,7 @@ public sealed class TokenizerJsonPropertyTests
                     Array.Fill(covered, true, start, end - start);
                 Assert.DoesNotContain(false, covered);
             }
+        }
     }
 
     [Theory]
