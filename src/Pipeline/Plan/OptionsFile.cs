@@ -4,7 +4,8 @@ using EditUnlearn.Foundation;
 namespace EditUnlearn.Pipeline;
 
 /// <summary>
-/// A YAML file with options of a method, as they stand under <c>methods.NAME.options</c> in a profile.
+/// A YAML file with options of a method, as they stand under <c>methods.NAME.options</c> in a profile; keys may also be
+/// written as reports and manifests show them (<c>learningRate</c>).
 /// </summary>
 /// <param name="Values">Untyped; the method's record types them.</param>
 /// <param name="Places">Where each option stands, by its path: <c>value.steps</c>.</param>
@@ -21,7 +22,7 @@ public sealed record OptionsFile(JsonObject Values, IReadOnlyDictionary<string, 
         var places = new Dictionary<string, SourcePlace>(StringComparer.Ordinal);
         Note(map, "", places);
         var problems = new Problems();
-        var values = (JsonObject)ParameterBinder.InCode(map, problems)!;
+        var values = (JsonObject)ParameterBinder.InCode(map, problems, eitherWay: true)!;
         problems.ThrowIfAny();
         return new OptionsFile(values, places);
     }

@@ -100,7 +100,10 @@ internal static class ParameterBinder
         };
 
     /// <summary>The same, with the keys of its maps as code has them.</summary>
-    internal static JsonNode? InCode(YamlValue value, Problems problems)
+    /// <param name="value">Untyped.</param>
+    /// <param name="problems">Takes what is wrong.</param>
+    /// <param name="eitherWay">Whether keys may be written as code has them too.</param>
+    internal static JsonNode? InCode(YamlValue value, Problems problems, bool eitherWay = false)
     {
         switch (value)
         {
@@ -108,17 +111,20 @@ internal static class ParameterBinder
                 var json = new JsonObject();
                 foreach (var entry in map.Entries)
                 {
-                    if (!KeyNames.IsWritten(entry.Key))
+                    var key = KeyNames.InCode(entry.Key);
+                    if (!eitherWay && !KeyNames.IsWritten(entry.Key))
                         problems.Add(
                             entry.Place,
                             $"'{entry.Key}' is not a key",
                             $"keys are written with hyphens: {KeyNames.Written(entry.Key)}"
                         );
-                    json[KeyNames.InCode(entry.Key)] = InCode(entry.Value, problems);
+                    if (json.ContainsKey(key))
+                        problems.Add(entry.Place, $"'{entry.Key}' stands twice in this map, in two spellings");
+                    json[key] = InCode(entry.Value, problems, eitherWay);
                 }
                 return json;
             case YamlList list:
-                return new JsonArray([.. list.Items.Select(i => InCode(i, problems))]);
+                return new JsonArray([.. list.Items.Select(i => InCode(i, problems, eitherWay))]);
             default:
                 return Untyped(value);
         }

@@ -40,7 +40,7 @@ public sealed class CasesTests : IDisposable
                     [
                         ["dataset", "lint", file],
                         [.. apply, "--forget", file],
-                        ["eval", file, "--model", model, "--max-new", "1"],
+                        ["eval", "--questions", file, "--model", model, "--max-new", "1"],
                     ];
                 foreach (var command in commands)
                     Sentences(command);
