@@ -208,6 +208,12 @@ public static class QaFile
         foreach (var question in questions)
         {
             var row = JsonSerializer.SerializeToNode(question.Row, options)!.AsObject();
+            // Texts that are about nobody have none to write.
+            if (question.Row.Subject.Length == 0)
+            {
+                row.Remove("subject");
+                row.Remove("subjectStart");
+            }
             if (question.Target is not null)
                 row["target"] = question.Target;
             writer.WriteLine(row.ToJsonString(options));

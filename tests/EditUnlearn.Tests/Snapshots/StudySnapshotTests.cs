@@ -95,6 +95,8 @@ public sealed class StudySnapshotTests
                 "Llama2",
                 "Mistral",
                 "Llama31",
+                "Qwen2",
+                "Qwen3",
                 "Family",
             ])
             .ToHashSet(StringComparer.Ordinal);
@@ -109,7 +111,7 @@ public sealed class StudySnapshotTests
             MetricProfile.All.SelectMany(p => p.Columns),
             c => Assert.Contains(MetricCatalog.All, m => m.Name == c.Value)
         );
-        Assert.Equal(["llama2", "mistral", "llama31"], FamilyCatalog.All.Select(f => f.Name));
+        Assert.Equal(["llama2", "mistral", "llama31", "qwen2", "qwen3"], FamilyCatalog.All.Select(f => f.Name));
     }
 
     [Fact]

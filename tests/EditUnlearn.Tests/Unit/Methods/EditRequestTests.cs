@@ -295,7 +295,7 @@ public sealed class EditRequestTests
     {
         using var checkpoint = Load("tokenizer.json");
         using var folder = new TemporaryFolder();
-        File.WriteAllText(folder["l.jsonl"], """{"question":"dd bc?","answer":"ab","subject":"","id":"l"}""" + "\n");
+        File.WriteAllText(folder["l.jsonl"], """{"question":"dd bc?","answer":"ab","id":"l"}""" + "\n");
         QaRow row = new()
         {
             Id = "q",
