@@ -132,10 +132,13 @@ public sealed class CommandTests
     public void Interrupted_it_ends_with_130_and_the_next_run_goes_on()
     {
         using var tool = new Tool();
-        // An interactive shell starts programs with SIGINT at its default; setsid gives the child a session of its own.
+        // An interactive shell starts programs with SIGINT at its default, one in the background may not; setsid gives
+        // the child a session of its own.
         var start = new ProcessStartInfo(
             "setsid",
             [
+                "env",
+                "--default-signal=INT",
                 "dotnet",
                 Path.Combine(AppContext.BaseDirectory, "EditUnlearn.Cli.dll"),
                 "repro",

@@ -145,7 +145,14 @@ public sealed class PullTests : IDisposable
                 : null;
         var start = new ProcessStartInfo(
             "setsid",
-            ["dotnet", Path.Combine(AppContext.BaseDirectory, "EditUnlearn.Cli.dll"), "pull", "org/tiny"]
+            [
+                "env",
+                "--default-signal=INT",
+                "dotnet",
+                Path.Combine(AppContext.BaseDirectory, "EditUnlearn.Cli.dll"),
+                "pull",
+                "org/tiny",
+            ]
         )
         {
             WorkingDirectory = _tool[""],
