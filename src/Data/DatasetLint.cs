@@ -1,6 +1,6 @@
-using System.Text;
 using System.Text.RegularExpressions;
 using EditUnlearn.Artifacts;
+using EditUnlearn.Foundation;
 
 namespace EditUnlearn.Data;
 
@@ -53,7 +53,7 @@ public static partial class DatasetLint
                     Found("double-space", $"two spaces in a row in '{text}'");
             }
             Subject(row, Found);
-            if (!Readable(row.Answer))
+            if (!LatinScript.IsMostOf(row.Answer))
                 Found(
                     "script",
                     $"'{row.Answer}' is in a script that ROUGE does not read: Rouge1 has no value for this row"
@@ -77,14 +77,6 @@ public static partial class DatasetLint
             );
         else if (places == 0 && row.Question.Contains(row.Subject, StringComparison.Ordinal))
             found("subject-in-word", $"'{row.Subject}' stands in '{row.Question}' as part of a word only");
-    }
-
-    // As the metric decides it: most letters are Latin.
-    private static bool Readable(string answer)
-    {
-        var letters = answer.EnumerateRunes().Where(Rune.IsLetter).ToList();
-        var latin = letters.Count(r => r.Value is < 0x250 or (>= 0x1E00 and < 0x1F00));
-        return 2 * latin >= letters.Count;
     }
 
     /// <summary>

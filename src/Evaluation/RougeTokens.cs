@@ -1,4 +1,5 @@
 using System.Text;
+using EditUnlearn.Foundation;
 
 namespace EditUnlearn.Evaluation;
 
@@ -15,9 +16,7 @@ internal static class RougeTokens
     public static bool Read(string text)
     {
         ArgumentNullException.ThrowIfNull(text);
-        var letters = text.EnumerateRunes().Where(Rune.IsLetter).ToList();
-        var latin = letters.Count(r => r.Value is < 0x250 or (>= 0x1E00 and < 0x1F00));
-        return letters.Count == 0 || (2 * latin >= letters.Count && Of(text).Count > 0);
+        return !text.EnumerateRunes().Any(Rune.IsLetter) || (LatinScript.IsMostOf(text) && Of(text).Count > 0);
     }
 
     /// <summary>The tokens of a text.</summary>
