@@ -145,6 +145,7 @@ public static class ParquetTable
         }
         try
         {
+            ParquetStructure.Check(path);
             return read();
         }
         catch (Exception e) when (e is not (DamagedFileException or InputException or OutOfMemoryException))

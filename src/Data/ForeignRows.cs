@@ -111,7 +111,12 @@ public sealed record ForeignRows(
         try
         {
             var array = (JsonArray)
-                JsonTexts.Checked(JsonNode.Parse(text, documentOptions: new JsonDocumentOptions { MaxDepth = 32 }))!;
+                JsonTexts.Checked(
+                    JsonNode.Parse(
+                        text,
+                        documentOptions: new JsonDocumentOptions { MaxDepth = 32, AllowDuplicateProperties = false }
+                    )
+                )!;
             return
             [
                 .. array.Select(

@@ -18,6 +18,30 @@ public static class PromptLimits
         ArgumentNullException.ThrowIfNull(checkpoint);
         ArgumentNullException.ThrowIfNull(questions);
         Check(checkpoint, questions.Select(q => (q.Id, q.Question)));
+        CheckRows(checkpoint, questions.Select(q => (q.Id, q.Question, q.Answer)));
+    }
+
+    /// <summary>Refuses questions that do not fit together with what is, or shall be, answered.</summary>
+    /// <param name="checkpoint">Of the model.</param>
+    /// <param name="rows">What to call each, its question and the answer or target.</param>
+    /// <exception cref="InputException">All that are too long.</exception>
+    public static void CheckRows(Checkpoint checkpoint, IEnumerable<(string Id, string Question, string Answer)> rows)
+    {
+        ArgumentNullException.ThrowIfNull(checkpoint);
+        ArgumentNullException.ThrowIfNull(rows);
+        var most = checkpoint.Model.Config.MaxPositions;
+        var problems = rows.Select(r => (r.Id, Count: checkpoint.Row(r.Question, r.Answer).Ids.Count))
+            .Where(r => r.Count > most)
+            .Select(r => new InputProblem(
+                r.Id,
+                0,
+                0,
+                $"question and answer take {r.Count} tokens, but the model has {most} positions",
+                "a shorter question or answer"
+            ))
+            .ToList();
+        if (problems.Count > 0)
+            throw new InputException(problems);
     }
 
     /// <summary>The same of any texts.</summary>

@@ -38,6 +38,8 @@ public sealed record SourceCatalog(IReadOnlyList<PullSource> Sources)
             document =
                 JsonSerializer.Deserialize<Document>(File.ReadAllBytes(path), Json)
                 ?? throw new JsonException("it is empty");
+            if (document.Sources.Any(s => s is null || s.Files?.Any(f => f is null) == true))
+                throw new JsonException("a source or a file of one is null");
         }
         catch (JsonException e)
         {

@@ -23,6 +23,14 @@ public sealed record Checkout(string Root)
             "EditUnlearn.Cli.dll"
         );
 
+    /// <summary>Why it cannot be built where it lies, or null.</summary>
+    /// <remarks>MSBuild takes a semicolon in a path for the border of two items, whatever quotes it.</remarks>
+    public string? Complaint =>
+        Root.Contains(';', StringComparison.Ordinal)
+            ? $"eu-stage: the checkout lies in '{Root}', and a path with ';' cannot be built\n"
+                + "  hint: move it to a folder without ';' in its name"
+            : null;
+
     /// <summary>Walks up from <paramref name="folder"/>; null when no parent holds the solution.</summary>
     public static Checkout? Around(string folder)
     {

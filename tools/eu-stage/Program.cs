@@ -17,6 +17,12 @@ if (checkout is null)
     return UsageError;
 }
 
+if (checkout.Complaint is { } complaint)
+{
+    Console.Error.WriteLine(complaint);
+    return UsageError;
+}
+
 // EU_LIBTORCH is read by the program itself, which loads those libraries before its own.
 var torch = Environment.GetEnvironmentVariable("EU_TORCH") is { Length: > 0 } chosen ? chosen : "cpu";
 var dotnet =

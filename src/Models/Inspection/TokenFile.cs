@@ -88,11 +88,20 @@ public static class TokenFile
                 ids.Add(id);
             else
             {
-                Complain(
-                    $"holds {items[t]?.ToJsonString() ?? "null"} at {t}, which is not an id from 0 to {vocabulary - 1}"
-                );
+                Complain($"holds {Shown(items[t])} at {t}, which is not an id from 0 to {vocabulary - 1}");
                 break;
             }
         return ids;
     }
+
+    // Texts are not shown: they may be none that can be written.
+    private static string Shown(JsonNode? node) =>
+        node?.GetValueKind() switch
+        {
+            null => "null",
+            JsonValueKind.String => "a text",
+            JsonValueKind.Array => "a list",
+            JsonValueKind.Object => "an object",
+            _ => node.ToJsonString(),
+        };
 }

@@ -234,7 +234,7 @@ public sealed class SideMemoryPatch : ModelPatch
                 var least = (
                     json["leastDistances"] as JsonArray ?? throw new JsonException("there is no 'leastDistances'")
                 )
-                    .Select(d => d!.GetValue<double>())
+                    .Select(d => d?.GetValue<double>() ?? throw new JsonException("a least distance is null"))
                     .ToList();
                 var routing = new Routing
                 {

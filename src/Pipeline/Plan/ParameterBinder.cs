@@ -215,6 +215,9 @@ internal static class ParameterBinder
                 value is YamlScalar w ? Spelling.Nearest(w.Text, names) : null
             );
         }
+        // What stands in quotes is a text, in options too.
+        if (value is YamlScalar { Plain: false } && IsSimple(type))
+            return Wrong(problems, value, path, Name(type) + " without quotes");
         if (value is YamlScalar scalar && IsSimple(type))
             return Simple(type, scalar) ?? Wrong(problems, value, path, Name(type));
         if (IsSimple(type))

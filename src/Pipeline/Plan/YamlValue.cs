@@ -94,9 +94,9 @@ internal static class YamlReader
         ArgumentNullException.ThrowIfNull(text);
         if (text.Length > MaxBytes)
             throw new InputException(file, $"is larger than {MaxBytes} bytes");
+        var parser = new Parser(new StringReader(text));
         try
         {
-            var parser = new Parser(new StringReader(text));
             parser.Consume<StreamStart>();
             if (!parser.TryConsume<DocumentStart>(out _))
                 return new YamlMap([], new SourcePlace(file, 1, 1));
@@ -106,14 +106,16 @@ internal static class YamlReader
                 throw Problem(file, second.Start, "a second document begins", "keep one document in the file");
             return value;
         }
-        catch (YamlException e)
+        // Broken brackets make the parser fail in other ways too, without saying where.
+        catch (Exception e) when (e is YamlException or InvalidOperationException or ArgumentException)
         {
+            var at = (e as YamlException)?.Start ?? parser.Current?.End ?? Mark.Empty;
             throw new InputException(
                 new InputProblem(
                     file,
-                    (int)e.Start.Line,
-                    (int)e.Start.Column,
-                    "not valid YAML: " + e.Message.Split(": ", 2)[^1].TrimEnd('.'),
+                    (int)at.Line,
+                    (int)at.Column,
+                    "not valid YAML" + (e is YamlException ? ": " + e.Message.Split(": ", 2)[^1].TrimEnd('.') : ""),
                     text.Contains("${", StringComparison.Ordinal)
                         ? "write $name, not ${name}"
                         : "check indentation, quotes and brackets just before this place"

@@ -21,6 +21,7 @@ public sealed class ResultStore
     {
         PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
         WriteIndented = true,
+        RespectNullableAnnotations = true,
         Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
     };
     private static readonly JsonSerializerOptions Line = new(Json) { WriteIndented = false };

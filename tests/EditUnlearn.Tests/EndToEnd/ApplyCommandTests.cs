@@ -83,6 +83,34 @@ public sealed class ApplyCommandTests : IDisposable
         Assert.False(Directory.Exists(_tool["out"]));
     }
 
+    // C has no more directions than tokens went into it. The same word for both methods that divide by it.
+    [Theory]
+    [InlineData("memit", 1, true)]
+    [InlineData("alphaedit", 1, true)]
+    [InlineData("memit", 100, false)]
+    [InlineData("alphaedit", 100, false)]
+    public void Second_moments_of_too_little_text_are_told(string method, int lines, bool told)
+    {
+        File.WriteAllLines(_tool["text.txt"], File.ReadLines(_tool["data/refusals-own.txt"]).Take(lines));
+        var (code, _, error) = Apply(method, "out", "--moments-text", "text.txt", "--patch-only");
+        Assert.True(code == 0, error);
+        Assert.Equal(told, error.Contains("fewer than the 56 coordinates of a key", StringComparison.Ordinal));
+    }
+
+    // Question and target fit one by one, and not together.
+    [Fact]
+    public void A_target_beyond_the_window_is_refused_before_the_work()
+    {
+        File.WriteAllText(
+            _tool["forget.jsonl"],
+            $$"""{"id":"a","question":"Who wrote it?","answer":"x","target":"{{new string('z', 400)}}"}"""
+        );
+        var (code, _, error) = Apply("grace", "out");
+        Assert.True(code == 2, error);
+        Assert.Contains("forget.jsonl(1): a takes ", error, StringComparison.Ordinal);
+        Assert.False(Directory.Exists(_tool["out"]));
+    }
+
     // The same shape is not the same model.
     [Fact]
     public void A_patch_of_other_weights_is_refused_and_its_own_model_takes_it()

@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
 using EditUnlearn.Foundation;
 
 namespace EditUnlearn.Tests.Support;
@@ -11,7 +12,7 @@ namespace EditUnlearn.Tests.Support;
 /// </summary>
 /// <param name="seed">Of all draws.</param>
 /// <param name="number">Which damage.</param>
-public sealed class Mutator(Seed seed, int number)
+public sealed partial class Mutator(Seed seed, int number)
 {
     private static readonly string[] Numbers =
     [
@@ -58,6 +59,46 @@ public sealed class Mutator(Seed seed, int number)
         "\"F8_E4M3\"",
         "[0,8]",
         "[1152921504606846976]",
+    ];
+
+    private static readonly string[] Signs =
+    [
+        ",",
+        ";",
+        "\"",
+        "'",
+        ":",
+        ": ",
+        "- ",
+        "  ",
+        "\t",
+        "\r",
+        "[",
+        "]",
+        "{",
+        "}",
+        "&a ",
+        "*a",
+        "!!int ",
+        "|",
+        "#",
+        "%",
+        "{{",
+        "}}",
+        "{%",
+        "%}",
+        "$",
+        "$$",
+        "~",
+        "<<: *a",
+        "---",
+        "=1+1",
+        "\0",
+        "\uFEFF",
+        "\u202E",
+        "\uFFFD",
+        "\U0001F600",
+        "e\u0301",
     ];
 
     private readonly SplitMix64 _draw = seed.Stream($"mutation/{number}");
@@ -113,11 +154,85 @@ public sealed class Mutator(Seed seed, int number)
     /// </summary>
     public byte[] Json(byte[] original)
     {
-        if (Below(5) == 0)
+        if (Below(5) == 0 || Parsed(original) is not { } root)
             return Bytes(original);
-        var root = JsonNode.Parse(original)!;
         var text = Render(root, Places(root));
         return Encoding.UTF8.GetBytes(text);
+    }
+
+    /// <summary>
+    /// Lines of JSON, of which one is damaged, doubled, moved or left out; sometimes the whole as bytes instead.
+    /// </summary>
+    public byte[] JsonLines(byte[] original)
+    {
+        if (Below(5) == 0)
+            return Bytes(original);
+        var lines = Encoding.UTF8.GetString(original).Split('\n').ToList();
+        var at = Below(lines.Count);
+        if (Below(4) > 0)
+            lines[at] = Encoding.UTF8.GetString(Json(Encoding.UTF8.GetBytes(lines[at])));
+        else
+            Rearrange(lines, at);
+        return Encoding.UTF8.GetBytes(string.Join('\n', lines));
+    }
+
+    /// <summary>
+    /// Lines of text, of which words are exchanged, doubled, left out or replaced by values and signs that mean
+    /// something to some format; sometimes the whole as bytes instead.
+    /// </summary>
+    public byte[] Text(byte[] original)
+    {
+        if (Below(6) == 0)
+            return Bytes(original);
+        var lines = Encoding.UTF8.GetString(original).Split('\n').ToList();
+        for (var times = 1 + Below(3); times > 0; times--)
+        {
+            var at = Below(lines.Count);
+            if (Below(4) == 0)
+            {
+                Rearrange(lines, at);
+                continue;
+            }
+            var words = Word().Split(lines[at]).Where(w => w.Length > 0).ToList();
+            if (words.Count == 0)
+                words.Add("");
+            var word = Below(words.Count);
+            switch (Below(5))
+            {
+                case 0:
+                    words.RemoveAt(word);
+                    break;
+                case 1:
+                    words.Insert(Below(words.Count + 1), words[word]);
+                    break;
+                case 2:
+                    words[word] = Value();
+                    break;
+                default:
+                    words.Insert(word, Signs[Below(Signs.Length)]);
+                    break;
+            }
+            lines[at] = string.Concat(words);
+        }
+        return Encoding.UTF8.GetBytes(string.Join('\n', lines));
+    }
+
+    private void Rearrange(List<string> lines, int at)
+    {
+        var other = Below(lines.Count);
+        switch (Below(3))
+        {
+            case 0:
+                lines.Insert(other, lines[at]);
+                break;
+            case 1:
+                (lines[at], lines[other]) = (lines[other], lines[at]);
+                break;
+            default:
+                if (lines.Count > 1)
+                    lines.RemoveAt(at);
+                break;
+        }
     }
 
     /// <summary>
@@ -126,18 +241,18 @@ public sealed class Mutator(Seed seed, int number)
     /// </summary>
     public byte[] Safetensors(byte[] original)
     {
-        var length = (int)BinaryPrimitives.ReadUInt64LittleEndian(original);
-        if (Below(4) == 0)
+        var length = original.Length < 8 ? ulong.MaxValue : BinaryPrimitives.ReadUInt64LittleEndian(original);
+        if (Below(4) == 0 || length > (ulong)(original.Length - 8))
             return Bytes(original);
-        var header = original[8..(8 + length)];
+        var header = original[8..(8 + (int)length)];
         if (Below(6) == 0)
         {
             ulong[] lengths =
             [
                 0,
                 1,
-                (ulong)length - 1,
-                (ulong)length + 1,
+                length - 1,
+                length + 1,
                 (ulong)original.Length,
                 100_000_001,
                 1UL << 40,
@@ -147,7 +262,24 @@ public sealed class Mutator(Seed seed, int number)
             return [.. Prefix(lengths[Below(lengths.Length)]), .. original[8..]];
         }
         header = Json(header);
-        return [.. Prefix((ulong)header.Length), .. header, .. original[(8 + length)..]];
+        return [.. Prefix((ulong)header.Length), .. header, .. original[(8 + (int)length)..]];
+    }
+
+    // Null where it was damaged before.
+    private static JsonNode? Parsed(byte[] text)
+    {
+        try
+        {
+            var root = JsonNode.Parse(text);
+            // Doubled names and halves of surrogates are found when they are looked at.
+            _ = root?.ToJsonString();
+            _ = Places(root);
+            return root;
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException or ArgumentException)
+        {
+            return null;
+        }
     }
 
     private static byte[] Prefix(ulong length)
@@ -207,6 +339,9 @@ public sealed class Mutator(Seed seed, int number)
         Below(2) == 0 ? Numbers[Below(Numbers.Length)]
         : Below(8) == 0 ? "\"" + new string('x', 1 << Below(16)) + "\""
         : Values[Below(Values.Length)];
+
+    [GeneratedRegex(@"(\W)")]
+    private static partial Regex Word();
 
     private string Deep(string inner)
     {

@@ -23,6 +23,17 @@ public sealed class FreshnessTests : IDisposable
     public void The_checkout_is_found_from_any_folder_below() =>
         Assert.Equal(_root, EditUnlearn.Launcher.Checkout.Around(Path.Combine(_root, "src", "Room"))?.Root);
 
+    [Theory]
+    [InlineData("R & D", false)]
+    [InlineData("100% a'b \"c\" (d) [e] {f} #g $h ~i", false)]
+    [InlineData("北京 é", false)]
+    [InlineData("a;b", true)]
+    public void A_place_where_nothing_can_be_built_is_named(string folder, bool refused)
+    {
+        var complaint = new EditUnlearn.Launcher.Checkout(Path.Combine(_root, folder)).Complaint;
+        Assert.Equal(refused, complaint?.Contains($"{folder}', and a path with ';'", StringComparison.Ordinal) ?? false);
+    }
+
     [Fact]
     public void Outside_a_checkout_there_is_none() =>
         Assert.Null(EditUnlearn.Launcher.Checkout.Around(Path.GetPathRoot(_root)!));
