@@ -6,6 +6,30 @@ public sealed record RunOptions
     /// <summary>Threads that may be busy at once.</summary>
     public int Jobs { get; init; } = 1;
 
+    /// <summary>Memory of the machine that cells may need together [bytes]; null for no limit.</summary>
+    public long? HostBytes { get; init; }
+
+    /// <summary>GPUs; none where the run has one device that its name says.</summary>
+    public IReadOnlyList<GpuDevice> Gpus { get; init; } = [];
+
+    /// <summary>Stages on one GPU at a time, as far as its memory goes.</summary>
+    public int StagesPerGpu { get; init; } = 1;
+
+    /// <summary>Estimated memory of a cell on the run's device [bytes]; null where there is no estimate.</summary>
+    public Func<Cell, long?> Planned { get; init; } = _ => null;
+
+    /// <summary>What to change where the memory is not enough for a cell; null where nothing is known.</summary>
+    public Func<Cell, string?> Relief { get; init; } = _ => null;
+
+    internal Budget Budget =>
+        new()
+        {
+            Jobs = Jobs,
+            HostBytes = HostBytes,
+            Gpus = Gpus,
+            StagesPerGpu = StagesPerGpu,
+        };
+
     /// <summary>Run these whatever the store holds.</summary>
     public IReadOnlySet<CellId> Force { get; init; } = new HashSet<CellId>();
 

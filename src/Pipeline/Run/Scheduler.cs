@@ -36,10 +36,14 @@ public sealed class Scheduler(
         if (absent.Count > 0 && !options.KeepGoing)
             throw Failures.NotThere(absent);
         Outside(cells);
-        var work = new Work(cells, new CellRunner(plan, store, keys, runner, observer, id => _keys[id]));
+        var needs = new CellNeeds(plan, store, options.Planned);
+        var work = new Work(
+            cells,
+            new CellRunner((plan, store, keys), runner, observer, id => _keys[id], needs),
+            new Dispatcher(plan, options.Budget, needs.Of)
+        );
         var forecast = new Forecast(plan.Device, store);
-        var chain = forecast.ChainSeconds(cells);
-        var soon = Soon(cells);
+        var urgency = new Urgency(forecast.ChainSeconds(cells), Soon(cells));
         var stopped = false;
 
         observer.Planned(cells.Count);
@@ -49,7 +53,7 @@ public sealed class Scheduler(
             planner ??= clock.Elapsed.TotalMilliseconds;
             stopped |= cancelled.IsCancellationRequested;
             if (!stopped)
-                Start(work, (chain, soon), options, cancelled);
+                Start(work, urgency, options, cancelled);
             if (work.Running.Count == 0)
                 break;
             var settled = _settled.Select(s => s.Cell).ToHashSet();
@@ -76,34 +80,12 @@ public sealed class Scheduler(
         return new RunResult(_settled, planner ?? clock.Elapsed.TotalMilliseconds);
     }
 
-    // Starts what may start, the most urgent first.
-    private void Start(
-        Work work,
-        (IReadOnlyDictionary<CellId, double> Chain, HashSet<CellId> Soon) urgency,
-        RunOptions options,
-        CancellationToken cancelled
-    )
+    private static void Start(Work work, Urgency urgency, RunOptions options, CancellationToken cancelled)
     {
-        var waited = false; // whether a cell that somebody waits for has to wait for threads: others leave them
-        foreach (
-            var next in work
-                .Ready.OrderByDescending(r => urgency.Soon.Contains(r.Cell.Id))
-                .ThenByDescending(r => urgency.Chain[r.Cell.Id])
-                .ToList()
-        )
+        foreach (var (cell, place) in work.Dispatcher.Choose(work.Ready, work.Running.Values, urgency))
         {
-            var isSoon = urgency.Soon.Contains(next.Cell.Id);
-            if (waited && !isSoon)
-                break;
-            if (ThreadsFor(next, work, isSoon, options.Jobs) is > 0 and var threads)
-            {
-                work.Ready.Remove(next);
-                work.Running.Add(work.Runs.RunAsync(next, threads, options, cancelled), (next, threads));
-            }
-            else
-            {
-                waited |= isSoon && next.Cell.Stage.Info.Threads > 1;
-            }
+            work.Ready.Remove(cell);
+            work.Running.Add(work.Runs.RunAsync(cell, place, options, cancelled), (cell, place));
         }
     }
 
@@ -131,16 +113,17 @@ public sealed class Scheduler(
     }
 
     // The cells of one run that are not settled, by what is known of them, and those that have no result.
-    private sealed class Work(IReadOnlyList<Cell> cells, CellRunner runs)
+    private sealed class Work(IReadOnlyList<Cell> cells, CellRunner runs, Dispatcher dispatcher)
     {
         public CellRunner Runs { get; } = runs;
+
+        public Dispatcher Dispatcher { get; } = dispatcher;
 
         public List<Cell> Waiting { get; } = [.. cells];
 
         public List<KeyedCell> Ready { get; } = [];
 
-        public Dictionary<Task<(CellOutcome Outcome, string Key)>, (KeyedCell Keyed, int Threads)> Running { get; } =
-            [];
+        public Dictionary<Task<(CellOutcome Outcome, string Key)>, (KeyedCell Cell, Place Place)> Running { get; } = [];
 
         public HashSet<CellId> Lost { get; } = [];
     }
@@ -171,12 +154,14 @@ public sealed class Scheduler(
                 work.Waiting.RemoveAt(i);
                 if (keys.Missing(cell) is { Count: > 0 } missing)
                 {
-                    Settle(work, new CellOutcome(cell.Id, Outcome.Failed, 0, [], Failures.NotThere(missing)));
+                    Settle(work, Failed(cell, Failures.NotThere(missing)));
                     continue;
                 }
                 var keyed = keys.Of(cell, id => _outputs[id]);
                 if (!options.Force.Contains(cell.Id) && store.Find(keyed.Key) is { } found)
                     Settle(work, Adopt(keyed, found));
+                else if (work.Dispatcher.Refusal(cell) is { } refusal)
+                    Settle(work, Failed(cell, Failures.TooLarge(refusal, options.Relief(cell))));
                 else
                     work.Ready.Add(keyed);
             }
@@ -187,28 +172,7 @@ public sealed class Scheduler(
         }
     }
 
-    // How many threads a cell may start with beside those that run; 0 where it has to wait: for threads, for the
-    // accelerator, which one at a time has, or for the same work under another name. Two cells with a thread each get
-    // more done than one with two (docs/performance.md), so threads are joined only where nothing else can use them, or
-    // where somebody waits for the cell.
-    private int ThreadsFor(KeyedCell keyed, Work work, bool soon, int jobs)
-    {
-        var (info, running) = (keyed.Cell.Stage.Info, work.Running.Values);
-        if (running.Any(r => r.Keyed.Key == keyed.Key))
-            return 0;
-        if (
-            info.Resource == Resource.Accelerator
-            && plan.Device != DeviceNames.Cpu
-            && running.Any(r => r.Keyed.Cell.Stage.Info.Resource == Resource.Accelerator)
-        )
-            return 0;
-        var free = Math.Max(0, jobs - running.Sum(r => r.Threads));
-        var wanted = Math.Min(info.Threads, jobs);
-        if (soon)
-            return running.Count == 0 || free >= wanted ? wanted : 0;
-        var others = work.Ready.Count(r => !ReferenceEquals(r, keyed));
-        return Math.Min(wanted, Math.Max(free - others, Math.Min(free, 1)));
-    }
+    private static CellOutcome Failed(Cell cell, Exception e) => new(cell.Id, Outcome.Failed, 0, [], e);
 
     // What the chosen cells read but are not to run themselves.
     private void Outside(IReadOnlyList<Cell> cells)

@@ -23,8 +23,10 @@ public sealed class WorkerPool(IReadOnlyList<string> program, int threads = 1, s
     /// <inheritdoc/>
     public async Task<StageResult> RunAsync(StageJob job, Action<StageMessage> observe, CancellationToken cancelled)
     {
+        ArgumentNullException.ThrowIfNull(job);
         ArgumentNullException.ThrowIfNull(observe);
-        var worker = Take();
+        var worker = Take(job.Gpu);
+        await using var gpu = job.Gpu is null ? null : new GpuWatch(worker.Id);
         var errors = new Queue<string>();
         void OnError(object _, DataReceivedEventArgs e)
         {
@@ -60,8 +62,9 @@ public sealed class WorkerPool(IReadOnlyList<string> program, int threads = 1, s
                 }
                 if (reply.Result is { } result)
                 {
-                    reusable = result.PeakBytes < RecycleBytes;
-                    return result;
+                    // An idle process would keep its memory of the GPU, and the next peak would hold this one.
+                    reusable = result.PeakBytes < RecycleBytes && gpu is null;
+                    return result with { GpuPeakBytes = gpu?.Peak() };
                 }
             }
             cancelled.ThrowIfCancellationRequested();
@@ -128,10 +131,10 @@ public sealed class WorkerPool(IReadOnlyList<string> program, int threads = 1, s
                 : NoCaches;
     }
 
-    private Process Take()
+    private Process Take(string? gpu)
     {
         lock (_gate)
-            while (_idle.TryPop(out var idle))
+            while (gpu is null && _idle.TryPop(out var idle))
             {
                 if (!idle.HasExited)
                     return idle;
@@ -147,6 +150,8 @@ public sealed class WorkerPool(IReadOnlyList<string> program, int threads = 1, s
         foreach (var argument in program.Skip(1))
             start.ArgumentList.Add(argument);
         Prepare(start, threads);
+        if (gpu is not null)
+            start.Environment["CUDA_VISIBLE_DEVICES"] = gpu;
         if (NumericsNames.IsNative(numerics))
         {
             start.Environment[NumericsNames.Variable] = NumericsNames.Native;
