@@ -50,22 +50,11 @@ public sealed class WorkerPool(IReadOnlyList<string> program, int threads = 1, s
                 .StandardInput.WriteLineAsync(JsonSerializer.Serialize(job, WorkerProtocol.Json))
                 .ConfigureAwait(false);
             await worker.StandardInput.FlushAsync(cancelled).ConfigureAwait(false);
-            while (await worker.StandardOutput.ReadLineAsync(CancellationToken.None).ConfigureAwait(false) is { } line)
+            if (await AnswerAsync(worker, observe).ConfigureAwait(false) is { } result)
             {
-                var reply = JsonSerializer.Deserialize<Worker.Reply>(line, WorkerProtocol.Json)!;
-                if (reply.Message is { } message)
-                    observe(message);
-                if (reply.Failure is { } failure)
-                {
-                    observe(new StageMessage(StageMessageKind.Log, failure.Detail));
-                    throw failure.ToException();
-                }
-                if (reply.Result is { } result)
-                {
-                    // An idle process would keep its memory of the GPU, and the next peak would hold this one.
-                    reusable = result.PeakBytes < RecycleBytes && gpu is null;
-                    return result with { GpuPeakBytes = gpu?.Peak() };
-                }
+                // An idle process would keep its memory of the GPU, and the next peak would hold this one.
+                reusable = result.PeakBytes < RecycleBytes && gpu is null;
+                return result with { GpuPeakBytes = gpu?.Peak() };
             }
             cancelled.ThrowIfCancellationRequested();
             throw Died(worker, errors);
@@ -84,6 +73,25 @@ public sealed class WorkerPool(IReadOnlyList<string> program, int threads = 1, s
             else
                 Retire(worker);
         }
+    }
+
+    // What a worker says until its result; null where it ends before.
+    private static async Task<StageResult?> AnswerAsync(Process worker, Action<StageMessage> observe)
+    {
+        while (await worker.StandardOutput.ReadLineAsync(CancellationToken.None).ConfigureAwait(false) is { } line)
+        {
+            var reply = JsonSerializer.Deserialize<Worker.Reply>(line, WorkerProtocol.Json)!;
+            if (reply.Message is { } message)
+                observe(message);
+            if (reply.Failure is { } failure)
+            {
+                observe(new StageMessage(StageMessageKind.Log, failure.Detail));
+                throw failure.ToException();
+            }
+            if (reply.Result is { } result)
+                return result;
+        }
+        return null;
     }
 
     /// <inheritdoc/>

@@ -122,7 +122,7 @@ internal sealed class SlurmCommands(IReadOnlyList<string> further) : ISlurm
     /// <summary><c>ExitCode=code:signal</c> in what <c>scontrol show job</c> prints; null for none.</summary>
     public static (int Code, int Signal)? ExitIn(string output)
     {
-        var field = output.Split(' ').FirstOrDefault(f => f.StartsWith("ExitCode=", StringComparison.Ordinal));
+        var field = output.Split(' ', '\n').FirstOrDefault(f => f.StartsWith("ExitCode=", StringComparison.Ordinal));
         return
             field?.Split('=', ':') is [_, var code, var signal]
             && int.TryParse(code, NumberStyles.None, CultureInfo.InvariantCulture, out var c)
