@@ -130,4 +130,9 @@ public sealed record AnswerRow
     /// for.
     /// </summary>
     public List<double> DistractorProbabilities { get; set; } = [];
+
+    /// <summary>
+    /// Whether memory ran out and the questions were asked in smaller batches: no number depends on it.
+    /// </summary>
+    public bool FellBack { get; set; }
 }

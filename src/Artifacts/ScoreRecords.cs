@@ -96,6 +96,9 @@ public sealed record CellScore : ScoredRun
     /// Whether the method's training left the finite numbers; the scores are those of the last finite state.
     /// </summary>
     public bool Diverged { get; set; }
+
+    /// <inheritdoc cref="AnswerRow.FellBack"/>
+    public bool FellBack { get; set; }
 }
 
 /// <summary>How a training run ended, as far as a score needs to know; a column of the run's own summary.</summary>
@@ -164,4 +167,7 @@ public sealed record TableCell : ScoredRun
 
     /// <inheritdoc cref="CellScore.Diverged"/>
     public bool Diverged { get; set; }
+
+    /// <inheritdoc cref="AnswerRow.FellBack"/>
+    public bool FellBack { get; set; }
 }

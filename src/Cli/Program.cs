@@ -10,6 +10,9 @@ using Microsoft.Extensions.Hosting;
 if (args is [WorkerCommand.Verb, ..])
     return WorkerCommand.Run();
 
+if (args is [SlurmJobCommand.Verb, var job])
+    return SlurmJobCommand.Run(job);
+
 if (args is [NativeNumerics.Verb, ..])
     return NativeNumerics.Probe();
 

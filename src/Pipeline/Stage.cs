@@ -138,6 +138,12 @@ public sealed record StageInfo(string Name, int Version, string Summary)
 
     /// <summary>.NET threads it works with at most; the scheduler counts them against <c>-j</c>.</summary>
     public int Threads { get; init; } = 1;
+
+    /// <summary>
+    /// What the stage does once when memory ran out (<see cref="StageIo.FellBack"/>), in words for manifest and log; it
+    /// must not change any number. Null: such a failure is final.
+    /// </summary>
+    public string? OnOutOfMemory { get; init; }
 }
 
 /// <summary>One input of a stage.</summary>

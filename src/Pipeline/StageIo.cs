@@ -18,6 +18,12 @@ public abstract class StageIo
     /// <summary>Threads that the stage may keep busy, at most those it declares; no result may depend on it.</summary>
     public virtual int Threads => 1;
 
+    /// <summary>
+    /// Whether memory ran out in an earlier attempt, and the stage does what it declares for that
+    /// (<see cref="StageInfo.OnOutOfMemory"/>).
+    /// </summary>
+    public virtual bool FellBack => false;
+
     /// <summary>Set when the run is being stopped; long loops look at it.</summary>
     public abstract CancellationToken Cancelled { get; }
 

@@ -44,6 +44,7 @@ internal static class SeedMean
             Seeds = known.Count,
             Sigma = sigma,
             Diverged = runs.Any(s => s.Diverged),
+            FellBack = runs.Any(s => s.FellBack),
         };
     }
 }

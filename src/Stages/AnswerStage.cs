@@ -45,6 +45,7 @@ internal sealed class AnswerStage : Stage<AnswerStage.Params>
             ],
             Outputs = ["answers.parquet"],
             Resource = Resource.Accelerator,
+            OnOutOfMemory = AskedTogether.Fallback,
         };
 
     /// <inheritdoc/>
@@ -101,12 +102,14 @@ internal sealed class AnswerStage : Stage<AnswerStage.Params>
             questions,
             (parameters.Model, parameters.Set, parameters.Method),
             parameters.MaxNewTokens,
-            64,
+            AskedTogether.Rows(io),
             tap,
             done => io.Progress(done, 2 * questions.Count),
             parameters.PaperLength,
             io.Cancelled
         );
+        foreach (var row in rows)
+            row.FellBack = io.FellBack;
         ParquetTable.Write(io.Output("answers.parquet"), [.. rows]);
         if (patch is not null)
             TellRoutes(

@@ -13,8 +13,6 @@ namespace EditUnlearn.Stages;
 /// </summary>
 internal sealed class KnownStage : Stage<KnownStage.Params>
 {
-    private const int BatchRows = 64;
-
     /// <summary>Parameters.</summary>
     /// <param name="MaxNewTokens">Limit of an answer.</param>
     /// <param name="Bound">Rouge1 recall from which on an answer counts as known: 1 asks for every word, 0 for
@@ -28,6 +26,7 @@ internal sealed class KnownStage : Stage<KnownStage.Params>
             Inputs = [new("model"), new("data")],
             Outputs = ["known.parquet"],
             Resource = Resource.Accelerator,
+            OnOutOfMemory = AskedTogether.Fallback,
             Threads = 2,
         };
 
@@ -54,7 +53,7 @@ internal sealed class KnownStage : Stage<KnownStage.Params>
             new GreedyDecoder.Options
             {
                 MaxNewTokens = parameters.MaxNewTokens,
-                BatchRows = BatchRows,
+                BatchRows = AskedTogether.Rows(io),
                 StopIds = checkpoint.StopIds,
                 Threads = io.Threads,
             },

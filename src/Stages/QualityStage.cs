@@ -33,6 +33,7 @@ internal sealed class QualityStage : Stage<QualityStage.Params>
             Inputs = [new("model"), new("facts"), new("taught", InputCount.Optional), new("refusals"), new("prompt")],
             Outputs = ["answers.parquet", "means.parquet"],
             Resource = Resource.Accelerator,
+            OnOutOfMemory = AskedTogether.Fallback,
         };
 
     /// <inheritdoc/>
@@ -62,7 +63,7 @@ internal sealed class QualityStage : Stage<QualityStage.Params>
             questions,
             ("", "quality", MethodNames.Untouched),
             parameters.MaxNewTokens,
-            64,
+            AskedTogether.Rows(io),
             done => io.Progress(done, questions.Count),
             io.Cancelled
         );

@@ -70,6 +70,9 @@ internal sealed class ScoreStage : Stage<ScoreStage.Params>
         );
         var scores = Scores.Of(answers, run);
         var means = Scores.Means(scores, new Seed(parameters.Seed), diverged);
+        var fellBack = answers.Any(a => a.FellBack);
+        foreach (var mean in means)
+            mean.FellBack = fellBack;
         ParquetTable.Write(io.Output("scores.parquet"), [.. scores]);
         ParquetTable.Write(io.Output("means.parquet"), [.. means]);
         File.WriteAllText(io.Output("rows.csv"), RowsCsv.Of(answers, scores));

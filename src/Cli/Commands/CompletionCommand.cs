@@ -99,6 +99,8 @@ internal sealed class CompletionCommand
                 return Starting(planOf(null).Profiles);
             case "--format":
                 return Starting(["text", "mermaid", "dot"]);
+            case "--executor":
+                return Starting([ReproCommand.Local, ReproCommand.Slurm]);
             case "--set":
                 return current.Contains('=', StringComparison.Ordinal)
                     ? []

@@ -10,6 +10,10 @@ namespace EditUnlearn.Cli.Commands;
 /// <summary><c>repro</c>: brings the study up to date.</summary>
 internal sealed class ReproCommand(Stopping stopping)
 {
+    /// <summary>Names of <c>--executor</c>.</summary>
+    internal const string Local = "local",
+        Slurm = "slurm";
+
     /// <summary>Runs what is stale.</summary>
     [Command("repro", Description = "Run what is stale, and nothing else")]
     public async Task<int> Repro(
@@ -20,6 +24,22 @@ internal sealed class ReproCommand(Stopping stopping)
         [Option("numerics", Description = "portable (the same bytes on every machine) or native (fastest here)")]
             string? numerics = null,
         [Option('j', Description = "Threads that may be busy at once; 0 for one a core")] int jobs = 0,
+        [Option("memory", Description = "Memory that stages may need together, such as 64GB")] string? memory = null,
+        [Option("gpus", Description = "How many GPUs to use, such as 2, or which: id=0,3; all that are seen")]
+            string? gpus = null,
+        [Option("gpu-memory", Description = "Memory of each GPU that stages may need, such as 40GB")]
+            string? gpuMemory = null,
+        [Option("stages-per-gpu", Description = "Stages on one GPU at a time, as far as its memory goes")]
+            int stagesPerGpu = 1,
+        [Option("executor", Description = "local, or slurm: a job for every stale cell (docs/slurm.md)")]
+            string executor = Local,
+        [Option("slurm-args", Description = "Further arguments of sbatch, such as '--partition=gpu --account=x'")]
+            string? slurmArgs = null,
+        [Option("slurm-gres", Description = "What accelerator stages ask for: gpu:1 where the device is a GPU")]
+            string? slurmGres = null,
+        [Option("slurm-queue", Description = "Jobs in the queue at once")] int slurmQueue = 200,
+        [Option("slurm-env", Description = "A variable that jobs see too; never one with a secret")]
+            string[]? slurmEnv = null,
         [Option('n', Description = "Say what would run, and run nothing")] bool dryRun = false,
         [Option('f', Description = "Run the named cells whatever the store holds; all when none is named")]
             bool force = false,
@@ -30,39 +50,67 @@ internal sealed class ReproCommand(Stopping stopping)
         [Option("json", Description = "Print one JSON object on stdout")] bool json = false
     )
     {
-        if (jobs < 0)
-            throw new InputException("-j", $"must be at least 0, not {jobs}");
-        var study = Study.Open(profile, numerics is null ? set : [.. set ?? [], $"numerics={numerics}"]);
+        if (executor is not (Local or Slurm))
+            throw new InputException("--executor", $"'{executor}' is not one", $"known: {Local}, {Slurm}");
+        string[] sets = numerics is null ? set ?? [] : [.. set ?? [], $"numerics={numerics}"];
+        var study = Study.Open(profile, sets);
         var named = Targets.Named(study.Plan, targets ?? []);
         var wanted = downstream ? Targets.WithDownstream(study.Plan, named) : named;
         var cells = only ? wanted : Targets.WithUpstream(study.Plan, wanted);
+        var request = new RunRequest
+        {
+            Jobs = jobs,
+            Memory = memory,
+            GpusWanted = executor == Slurm ? null : gpus,
+            GpuMemory = gpuMemory,
+            StagesPerGpu = stagesPerGpu,
+        };
         if (dryRun || frozen)
             return Look(study, cells, frozen, json);
-
+        var options = request.Options(study) with
+        {
+            Force = force ? (targets is { Length: > 0 } ? named : cells).Select(c => c.Id).ToHashSet() : [],
+            KeepGoing = keepGoing,
+        };
+        if (executor == Slurm)
+        {
+            var slurm = RunRequest.Slurm(study, sets, slurmArgs, slurmGres, slurmQueue, slurmEnv ?? []);
+            return Report(study, await OnSlurmAsync(study, cells, options, slurm, json).ConfigureAwait(false), json);
+        }
         RunResult result;
-        await using (
-            var runner = new WorkerPool(
-                [Environment.ProcessPath!, .. OwnAssembly(), WorkerCommand.Verb],
-                Environment.ProcessorCount,
-                study.Plan.Numerics
-            )
-        )
+        await using (var runner = RunRequest.Workers(study))
         await using (var reporter = new RunReporter(quiet: json))
             result = await new Scheduler(study.Plan, study.Store, study.Keys, runner, reporter)
-                .RunAsync(
-                    cells,
-                    new RunOptions
-                    {
-                        Jobs = jobs == 0 ? Environment.ProcessorCount : jobs,
-                        Force = force ? (targets is { Length: > 0 } ? named : cells).Select(c => c.Id).ToHashSet() : [],
-                        KeepGoing = keepGoing,
-                        Versions = Study.Versions,
-                    },
-                    stopping.Token
-                )
+                .RunAsync(cells, options, stopping.Token)
                 .ConfigureAwait(false);
         study.Files.Save();
         return Report(study, result, json);
+    }
+
+    private async Task<RunResult> OnSlurmAsync(
+        Study study,
+        IReadOnlyList<Cell> cells,
+        RunOptions options,
+        SlurmOptions slurm,
+        bool json
+    )
+    {
+        await using var reporter = new RunReporter(quiet: json);
+        var run = new SlurmRun(study.Plan, study.Store, study.Keys, reporter, slurm) { Note = reporter.Line };
+        var result = await run.RunAsync(cells, options, stopping.Token).ConfigureAwait(false);
+        study.Files.Save();
+        if (run.Submitted > 0)
+            reporter.Line(
+                FormattableString.Invariant(
+                    $"{run.Submitted} jobs submitted, {run.SubmitTime.TotalMilliseconds / run.Submitted:0.0} ms each"
+                )
+            );
+        if (run.Left.Count > 0)
+            reporter.Line(
+                $"{run.Left.Count} jobs stay in Slurm; the same command finds them again\n  to end them: scancel "
+                    + string.Join(' ', run.Left)
+            );
+        return result;
     }
 
     // Run through the muxer, the program's own assembly is its first argument; run as an apphost it is not.

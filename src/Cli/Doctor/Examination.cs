@@ -2,9 +2,7 @@ using System.Security.Cryptography;
 using EditUnlearn.Cli.Terminal;
 using EditUnlearn.Foundation;
 using EditUnlearn.Hub;
-using EditUnlearn.Methods;
 using EditUnlearn.Models;
-using EditUnlearn.Models.Estimates;
 using EditUnlearn.Models.Weights;
 using EditUnlearn.Pipeline;
 using EditUnlearn.Stages;
@@ -21,7 +19,7 @@ internal sealed class Examination(Plan plan, MachineFacts machine, SourceCatalog
 {
     private readonly List<Advice> _advice = [];
 
-    private int TypeBytes => plan.DType == "float32" ? 4 : 2;
+    private int TypeBytes => ModelShapes.TypeBytes(plan);
 
     /// <summary>Looks at everything.</summary>
     public Diagnosis Run()
@@ -59,13 +57,13 @@ internal sealed class Examination(Plan plan, MachineFacts machine, SourceCatalog
         var name = cell.Id.Axis("model")!;
         if (cell.Parameters is PretrainStage.Params pretrain)
         {
-            shapes[name] = ShapeOf(pretrain);
+            shapes[name] = ModelShapes.Of(pretrain);
             return new ModelLine(name, "made by pretrain", null, null, Loaded(shapes[name]), Verdict.Ok, null);
         }
         var input = cell.Inputs.OfType<FileInput>().Single();
         var folder = Path.Combine(plan.Root, input.Path);
         if (sources.Find(name)?.Shape is { } published)
-            shapes[name] = ShapeOf(name, published);
+            shapes[name] = ModelShapes.Of(name, published);
         if (!Directory.Exists(folder))
         {
             Advise($"{input.Path} is not there", input.Obtain ?? $"dotnet eu-stage pull {name} --to {input.Path}");
@@ -166,7 +164,7 @@ internal sealed class Examination(Plan plan, MachineFacts machine, SourceCatalog
                 Advise(
                     $"{group.Key.Stage} of {group.Key.Model} needs {Format.Bytes(estimate.Bytes)}, "
                         + $"there are {Format.Bytes(total)}",
-                    Relief(cell, estimate)
+                    StageRelief.For(plan, cell, estimate)
                 );
         }
         AdviseOnSpace(lines, free);
@@ -202,23 +200,6 @@ internal sealed class Examination(Plan plan, MachineFacts machine, SourceCatalog
             );
     }
 
-    // What takes the largest part away.
-    private string Relief(Cell cell, MemoryEstimate estimate)
-    {
-        var repro = $"dotnet eu-stage repro --profile {plan.Profile} --set ";
-        return estimate.Largest.Name switch
-        {
-            "training state" => repro + $"methods.{cell.Id.Axis("method")}.options.trainable=lora",
-            "activations" when cell.Id.Axis("method") is { } method && cell.Parameters is ApplyStage.Params apply =>
-                MethodCatalog.Find(apply.Method) is not { IsEditing: true }
-                    ? repro + $"methods.{method}.options.gradient-checkpointing=true"
-                : (int?)apply.Options?["batchSize"] > 1 ? repro + $"methods.{method}.options.batch-size=1"
-                : repro + $"methods.{method}.options.contexts=0",
-            _ when plan.DType == "float32" => repro + "dtype=bfloat16",
-            _ => "run it on a machine with more memory",
-        };
-    }
-
     // Memory of the device that the tensors live on; nothing is known of a GPU without its driver's tool.
     private (long Total, long Free) Room() =>
         plan.Device == "cpu" ? (machine.TotalBytes, machine.FreeBytes)
@@ -226,34 +207,6 @@ internal sealed class Examination(Plan plan, MachineFacts machine, SourceCatalog
         : (0, 0);
 
     private long Loaded(ModelConfig shape) => shape.ParameterCount() * TypeBytes;
-
-    private static ModelConfig ShapeOf(PretrainStage.Params p) =>
-        new()
-        {
-            Family = p.Family,
-            VocabSize = p.Size.Vocabulary,
-            HiddenSize = p.Size.Width,
-            IntermediateSize = p.Size.MlpWidth,
-            Layers = p.Size.Layers,
-            Heads = p.Size.Heads,
-            KvHeads = p.KvHeads,
-            HeadDim = p.Size.Width / p.Size.Heads,
-            TieWordEmbeddings = true,
-        };
-
-    private static ModelConfig ShapeOf(string family, PublishedShape s) =>
-        new()
-        {
-            Family = family,
-            VocabSize = s.Vocabulary,
-            HiddenSize = s.Width,
-            IntermediateSize = s.MlpWidth,
-            Layers = s.Layers,
-            Heads = s.Heads,
-            KvHeads = s.KvHeads,
-            HeadDim = s.Width / s.Heads,
-            TieWordEmbeddings = s.Tied,
-        };
 
     private void Advise(string problem, string command) => _advice.Add(new Advice(problem, command));
 }

@@ -80,8 +80,8 @@ internal sealed class RunReporter : IRunObserver, IAsyncDisposable
             await _notes.DisposeAsync().ConfigureAwait(false);
     }
 
-    // Above a moving board the console has to make room itself.
-    private void Line(string text)
+    /// <summary>A line for people; above a moving board the console has to make room itself.</summary>
+    public void Line(string text)
     {
         if (_live is not null)
             Screen.Err.WriteLine(text);

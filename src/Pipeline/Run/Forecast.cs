@@ -53,5 +53,6 @@ internal sealed class Forecast(string device, ResultStore store)
         return TimeSpan.FromSeconds(Math.Max(left / jobs, longest));
     }
 
-    private double? Expected(Cell cell) => store.ExpectedSeconds(cell.Id, cell.Stage.Info.Name, device);
+    /// <summary>Expected seconds of a cell alone; null while unknown.</summary>
+    public double? Expected(Cell cell) => store.ExpectedSeconds(cell.Id, cell.Stage.Info.Name, device);
 }

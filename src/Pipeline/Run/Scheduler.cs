@@ -1,90 +1,7 @@
 using System.Diagnostics;
-using System.Globalization;
 using EditUnlearn.Foundation;
 
 namespace EditUnlearn.Pipeline;
-
-/// <summary>How a run is to go.</summary>
-public sealed record RunOptions
-{
-    /// <summary>Threads that may be busy at once.</summary>
-    public int Jobs { get; init; } = 1;
-
-    /// <summary>Run these whatever the store holds.</summary>
-    public IReadOnlySet<CellId> Force { get; init; } = new HashSet<CellId>();
-
-    /// <summary>Go on with what does not depend on a failure.</summary>
-    public bool KeepGoing { get; init; }
-
-    /// <summary>Of runtime and libraries, for manifests.</summary>
-    public IReadOnlyDictionary<string, string> Versions { get; init; } = new Dictionary<string, string>();
-}
-
-/// <summary>What became of a cell.</summary>
-public enum Outcome
-{
-    /// <summary>Its result was there.</summary>
-    UpToDate,
-
-    /// <summary>An earlier result of the same key was put back in force: nothing ran.</summary>
-    Restored,
-
-    /// <summary>It ran.</summary>
-    Executed,
-
-    /// <summary>It ran and failed.</summary>
-    Failed,
-
-    /// <summary>Not run: something it reads failed, or the run was stopped.</summary>
-    NotRun,
-}
-
-/// <summary>What became of a cell, and how.</summary>
-/// <param name="Cell">The cell.</param>
-/// <param name="Outcome">What became of it.</param>
-/// <param name="Seconds">Wall time of its run; 0 if none.</param>
-/// <param name="Reasons">Why it ran.</param>
-/// <param name="Error">Why it failed.</param>
-/// <param name="Nondeterministic">Whether an earlier result of the same key holds other bytes.</param>
-public sealed record CellOutcome(
-    CellId Cell,
-    Outcome Outcome,
-    double Seconds,
-    IReadOnlyList<string> Reasons,
-    Exception? Error = null,
-    bool Nondeterministic = false
-);
-
-/// <summary>What became of a run.</summary>
-/// <param name="Cells">In order of completion.</param>
-/// <param name="PlannerMilliseconds">From the plan to the first cell that must run, or to the end.</param>
-public sealed record RunResult(IReadOnlyList<CellOutcome> Cells, double PlannerMilliseconds)
-{
-    /// <summary>Number of cells with an outcome.</summary>
-    public int Count(Outcome outcome) => Cells.Count(c => c.Outcome == outcome);
-}
-
-/// <summary>Told what happens, on the scheduler's thread or, for progress, on any.</summary>
-public interface IRunObserver
-{
-    /// <summary>The number of cells that may have to run.</summary>
-    void Planned(int cells);
-
-    /// <summary>A cell starts.</summary>
-    void Started(CellId cell, IReadOnlyList<string> reasons);
-
-    /// <summary>A running cell tells something.</summary>
-    void Told(CellId cell, StageMessage message);
-
-    /// <summary>A cell is settled.</summary>
-    void Finished(CellOutcome outcome);
-
-    /// <summary>The estimate of the time left; null while unknown.</summary>
-    void Estimated(TimeSpan? left);
-
-    /// <summary>Somebody else works on the same key.</summary>
-    void Waiting(CellId cell, string holder);
-}
 
 /// <summary>Runs what is stale: in order of dependence, several cells side by side, the longest chains first.</summary>
 /// <remarks>
@@ -101,10 +18,7 @@ public sealed class Scheduler(
 {
     private readonly Dictionary<CellId, IReadOnlyDictionary<string, string>> _outputs = [];
     private readonly Dictionary<CellId, string> _keys = [];
-    private readonly Dictionary<CellId, (long Start, double Share)> _running = [];
     private readonly List<CellOutcome> _settled = [];
-    private readonly Lock _gate = new();
-    private (string? Commit, bool? Dirty)? _git;
 
     /// <summary>Runs the given cells; what they read outside the list must be there.</summary>
     /// <param name="cells">In plan order.</param>
@@ -122,10 +36,14 @@ public sealed class Scheduler(
         if (absent.Count > 0 && !options.KeepGoing)
             throw Failures.NotThere(absent);
         Outside(cells);
-        var work = new Work(cells);
+        var needs = new CellNeeds(plan, store, options.Planned);
+        var work = new Work(
+            cells,
+            new CellRunner((plan, store, keys), runner, observer, id => _keys[id], needs),
+            new Dispatcher(plan, options.Budget, needs.Of)
+        );
         var forecast = new Forecast(plan.Device, store);
-        var chain = forecast.ChainSeconds(cells);
-        var soon = Soon(cells);
+        var urgency = new Urgency(forecast.ChainSeconds(cells), Soon(cells));
         var stopped = false;
 
         observer.Planned(cells.Count);
@@ -135,12 +53,12 @@ public sealed class Scheduler(
             planner ??= clock.Elapsed.TotalMilliseconds;
             stopped |= cancelled.IsCancellationRequested;
             if (!stopped)
-                Start(work, (chain, soon), options, cancelled);
+                Start(work, urgency, options, cancelled);
             if (work.Running.Count == 0)
                 break;
             var settled = _settled.Select(s => s.Cell).ToHashSet();
-            lock (_gate)
-                observer.Estimated(forecast.Left(cells.Where(c => !settled.Contains(c.Id)), _running, options.Jobs));
+            var left = cells.Where(c => !settled.Contains(c.Id)).ToList();
+            work.Runs.Look(running => observer.Estimated(forecast.Left(left, running, options.Jobs)));
             var tick = Task.Delay(1000, CancellationToken.None);
             if (await Task.WhenAny(work.Running.Keys.Append<Task>(tick)).ConfigureAwait(false) == tick)
                 continue;
@@ -162,34 +80,12 @@ public sealed class Scheduler(
         return new RunResult(_settled, planner ?? clock.Elapsed.TotalMilliseconds);
     }
 
-    // Starts what may start, the most urgent first.
-    private void Start(
-        Work work,
-        (IReadOnlyDictionary<CellId, double> Chain, HashSet<CellId> Soon) urgency,
-        RunOptions options,
-        CancellationToken cancelled
-    )
+    private static void Start(Work work, Urgency urgency, RunOptions options, CancellationToken cancelled)
     {
-        var waited = false; // whether a cell that somebody waits for has to wait for threads: others leave them
-        foreach (
-            var next in work
-                .Ready.OrderByDescending(r => urgency.Soon.Contains(r.Cell.Id))
-                .ThenByDescending(r => urgency.Chain[r.Cell.Id])
-                .ToList()
-        )
+        foreach (var (cell, place) in work.Dispatcher.Choose(work.Ready, work.Running.Values, urgency))
         {
-            var isSoon = urgency.Soon.Contains(next.Cell.Id);
-            if (waited && !isSoon)
-                break;
-            if (ThreadsFor(next, work, isSoon, options.Jobs) is > 0 and var threads)
-            {
-                work.Ready.Remove(next);
-                work.Running.Add(RunCellAsync(next, threads, options, cancelled), (next, threads));
-            }
-            else
-            {
-                waited |= isSoon && next.Cell.Stage.Info.Threads > 1;
-            }
+            work.Ready.Remove(cell);
+            work.Running.Add(work.Runs.RunAsync(cell, place, options, cancelled), (cell, place));
         }
     }
 
@@ -217,14 +113,17 @@ public sealed class Scheduler(
     }
 
     // The cells of one run that are not settled, by what is known of them, and those that have no result.
-    private sealed class Work(IReadOnlyList<Cell> cells)
+    private sealed class Work(IReadOnlyList<Cell> cells, CellRunner runs, Dispatcher dispatcher)
     {
+        public CellRunner Runs { get; } = runs;
+
+        public Dispatcher Dispatcher { get; } = dispatcher;
+
         public List<Cell> Waiting { get; } = [.. cells];
 
         public List<KeyedCell> Ready { get; } = [];
 
-        public Dictionary<Task<(CellOutcome Outcome, string Key)>, (KeyedCell Keyed, int Threads)> Running { get; } =
-            [];
+        public Dictionary<Task<(CellOutcome Outcome, string Key)>, (KeyedCell Cell, Place Place)> Running { get; } = [];
 
         public HashSet<CellId> Lost { get; } = [];
     }
@@ -255,12 +154,14 @@ public sealed class Scheduler(
                 work.Waiting.RemoveAt(i);
                 if (keys.Missing(cell) is { Count: > 0 } missing)
                 {
-                    Settle(work, new CellOutcome(cell.Id, Outcome.Failed, 0, [], Failures.NotThere(missing)));
+                    Settle(work, Failed(cell, Failures.NotThere(missing)));
                     continue;
                 }
                 var keyed = keys.Of(cell, id => _outputs[id]);
                 if (!options.Force.Contains(cell.Id) && store.Find(keyed.Key) is { } found)
                     Settle(work, Adopt(keyed, found));
+                else if (work.Dispatcher.Refusal(cell) is { } refusal)
+                    Settle(work, Failed(cell, Failures.TooLarge(refusal, options.Relief(cell))));
                 else
                     work.Ready.Add(keyed);
             }
@@ -271,28 +172,7 @@ public sealed class Scheduler(
         }
     }
 
-    // How many threads a cell may start with beside those that run; 0 where it has to wait: for threads, for the
-    // accelerator, which one at a time has, or for the same work under another name. Two cells with a thread each get
-    // more done than one with two (docs/performance.md), so threads are joined only where nothing else can use them, or
-    // where somebody waits for the cell.
-    private int ThreadsFor(KeyedCell keyed, Work work, bool soon, int jobs)
-    {
-        var (info, running) = (keyed.Cell.Stage.Info, work.Running.Values);
-        if (running.Any(r => r.Keyed.Key == keyed.Key))
-            return 0;
-        if (
-            info.Resource == Resource.Accelerator
-            && plan.Device != DeviceNames.Cpu
-            && running.Any(r => r.Keyed.Cell.Stage.Info.Resource == Resource.Accelerator)
-        )
-            return 0;
-        var free = Math.Max(0, jobs - running.Sum(r => r.Threads));
-        var wanted = Math.Min(info.Threads, jobs);
-        if (soon)
-            return running.Count == 0 || free >= wanted ? wanted : 0;
-        var others = work.Ready.Count(r => !ReferenceEquals(r, keyed));
-        return Math.Min(wanted, Math.Max(free - others, Math.Min(free, 1)));
-    }
+    private static CellOutcome Failed(Cell cell, Exception e) => new(cell.Id, Outcome.Failed, 0, [], e);
 
     // What the chosen cells read but are not to run themselves.
     private void Outside(IReadOnlyList<Cell> cells)
@@ -347,226 +227,5 @@ public sealed class Scheduler(
         _outputs[id] = outputs;
         _keys[id] = key;
         store.Show(id, key);
-    }
-
-    private async Task<(CellOutcome Outcome, string Key)> RunCellAsync(
-        KeyedCell keyed,
-        int threads,
-        RunOptions options,
-        CancellationToken cancelled
-    )
-    {
-        var (cell, id) = (keyed.Cell, keyed.Cell.Id);
-        var started = DateTime.UtcNow;
-        var clock = Stopwatch.StartNew();
-        IReadOnlyList<string> reasons = options.Force.Contains(id) ? ["forced"] : Status.Reasons(plan, store, keyed);
-        try
-        {
-            var scratch = store.ScratchFolder(keyed.Key);
-            var staging = Path.Combine(store.Folder, "scratch", $"{keyed.Key}.{Environment.ProcessId}.out");
-            // Before the first await: reads what the loop writes.
-            var job = Job(keyed, staging, scratch) with
-            {
-                Threads = threads,
-            };
-            using var held = await store
-                .LockAsync(keyed.Key, holder => observer.Waiting(id, holder), cancelled)
-                .ConfigureAwait(false);
-            // Another run may have made it while this one waited for the lock.
-            if (!options.Force.Contains(id) && store.Find(keyed.Key) is not null)
-                return (new CellOutcome(id, Outcome.Restored, 0, ["made by another run meanwhile"]), keyed.Key);
-            lock (_gate)
-                _running[id] = (Stopwatch.GetTimestamp(), 0);
-            observer.Started(id, reasons);
-            await using var log = new StreamWriter(store.LogFile(id), append: false) { AutoFlush = true };
-            ClearAttempts(keyed.Key);
-            await log.WriteLineAsync($"# {id} {started:yyyy-MM-ddTHH:mm:ssZ} key {keyed.Key}").ConfigureAwait(false);
-            foreach (var reason in reasons)
-                await log.WriteLineAsync($"# {reason}").ConfigureAwait(false);
-            var result = await runner.RunAsync(job, m => Tell(id, log, m), cancelled).ConfigureAwait(false);
-            clock.Stop();
-            var manifest = Manifest((keyed, threads), started, clock.Elapsed.TotalSeconds, result, options);
-            var differs = store.Publish(staging, manifest);
-            Files.DeleteFolder(scratch);
-            return (
-                new CellOutcome(id, Outcome.Executed, clock.Elapsed.TotalSeconds, reasons, Nondeterministic: differs),
-                keyed.Key
-            );
-        }
-        catch (OperationCanceledException)
-        {
-            return (
-                new CellOutcome(id, Outcome.NotRun, clock.Elapsed.TotalSeconds, ["the run was stopped"]),
-                keyed.Key
-            );
-        }
-        catch (Exception e) when (IsFailure(e))
-        {
-            return (new CellOutcome(id, Outcome.Failed, clock.Elapsed.TotalSeconds, reasons, e), keyed.Key);
-        }
-        finally
-        {
-            lock (_gate)
-                _running.Remove(id);
-        }
-    }
-
-    private static bool IsFailure(Exception e) =>
-        e
-            is StageFailedException
-                or InputException
-                or DamagedFileException
-                or IOException
-                or ResourceUnavailableException;
-
-    // Left behind by attempts that were killed; the lock says that none of them is alive.
-    private void ClearAttempts(string key)
-    {
-        foreach (var old in Directory.EnumerateDirectories(Path.Combine(store.Folder, "scratch"), $"{key}.*.out"))
-            Files.DeleteFolder(old);
-    }
-
-    private void Tell(CellId id, StreamWriter log, StageMessage message)
-    {
-        lock (_gate)
-        {
-            if (message.Kind == StageMessageKind.Progress)
-                _running[id] = (_running[id].Start, message.Total > 0 ? message.Done / message.Total : 0);
-            else
-                log.WriteLine(message.Kind == StageMessageKind.Warning ? "warning: " + message.Text : message.Text);
-        }
-        observer.Told(id, message);
-    }
-
-    private StageJob Job(KeyedCell keyed, string staging, string scratch)
-    {
-        var inputs = new List<JobInput>();
-        foreach (var input in keyed.Cell.Inputs)
-            if (input is CellOutputInput c)
-            {
-                var key = _keys[c.Cell];
-                store.CheckSizes(key);
-                inputs.Add(
-                    new JobInput(
-                        c.Name,
-                        c.Cell.Stage,
-                        c.Cell.Axes,
-                        StandIn(c, key) ?? Path.Combine(store.ResultFolder(key), c.Output)
-                    )
-                );
-            }
-            else if (input is FileInput f)
-            {
-                inputs.Add(new JobInput(f.Name, null, [], Path.GetFullPath(f.Path, plan.Root)));
-            }
-        return new StageJob(
-            keyed.Cell.Stage.Info.Name,
-            keyed.Cell.Id.Stage,
-            keyed.Cell.Id.Axes,
-            keyed.Cell.ParametersJson,
-            inputs,
-            staging,
-            scratch,
-            plan.Device,
-            plan.DType
-        );
-    }
-
-    // The user's folder in place of an output that only names its content. It must still be the one that was looked at.
-    private string? StandIn(CellOutputInput input, string key)
-    {
-        var producer = plan.Cells.First(c => c.Id.Equals(input.Cell));
-        if (producer.Stage.Info is not { StandsFor: { } name } info || input.Output != info.Outputs[0])
-            return null;
-        var file = producer.Inputs.OfType<FileInput>().Single(i => i.Name == name);
-        if (keys.Missing(producer).Count > 0)
-            throw Failures.NotThere([file]);
-        if (keys.ContentOf(file) != store.ReadManifest(key)!.Inputs.Single(i => i.Name == name).Hash)
-            throw new StageFailedException(
-                $"{file.Path} has changed since {producer.Id} looked at it\n  hint: run the same command again"
-            );
-        return Path.GetFullPath(file.Path, plan.Root);
-    }
-
-    private Manifest Manifest(
-        (KeyedCell Keyed, int Threads) ran,
-        DateTime started,
-        double seconds,
-        StageResult result,
-        RunOptions options
-    )
-    {
-        var (keyed, threads) = ran;
-        var info = keyed.Cell.Stage.Info;
-        var onDevice = info.Resource == Resource.Accelerator;
-        (string? Commit, bool? Dirty) git;
-        lock (_gate)
-            git = _git ??= Git.Describe(plan.Root);
-        return new Manifest
-        {
-            Cell = keyed.Cell.Id.Text,
-            Stage = info.Name,
-            Key = keyed.Key,
-            Code = keyed.Code,
-            Parameters = keyed.Cell.ParametersJson,
-            Inputs = keyed.Inputs,
-            Outputs = result.Outputs,
-            Started = started.ToString("yyyy-MM-ddTHH:mm:ssZ", CultureInfo.InvariantCulture),
-            Seconds = Math.Round(seconds, 3),
-            CpuSeconds = Math.Round(result.CpuSeconds, 3),
-            PeakBytes = result.PeakBytes,
-            Device = onDevice ? plan.Device : null,
-            DType = onDevice ? plan.DType : null,
-            Numerics = onDevice ? plan.Numerics : null,
-            Threads = threads,
-            Seed =
-                keyed.Cell.ParametersJson["seed"] is { } seed
-                && ulong.TryParse(seed.ToString(), CultureInfo.InvariantCulture, out var s)
-                    ? s
-                    : null,
-            Versions = options.Versions,
-            Commit = git.Commit,
-            Dirty = git.Dirty,
-            Metrics = result.Metrics,
-            Warnings = result.Warnings,
-        };
-    }
-}
-
-/// <summary>Asks git about the checkout.</summary>
-internal static class Git
-{
-    public static (string? Commit, bool? Dirty) Describe(string root)
-    {
-        var commit = Ask(root, "rev-parse", "HEAD");
-        return commit is null
-            ? (null, null)
-            : (commit.Trim(), Ask(root, "status", "--porcelain", "--untracked-files=no") is { Length: > 0 });
-    }
-
-    private static string? Ask(string root, params string[] arguments)
-    {
-        try
-        {
-            var start = new ProcessStartInfo("git")
-            {
-                WorkingDirectory = root,
-                RedirectStandardOutput = true,
-                RedirectStandardError = true,
-                UseShellExecute = false,
-            };
-            foreach (var a in arguments)
-                start.ArgumentList.Add(a);
-            using var git = Process.Start(start);
-            if (git is null)
-                return null;
-            var answer = git.StandardOutput.ReadToEnd();
-            git.WaitForExit();
-            return git.ExitCode == 0 ? answer : null;
-        }
-        catch (System.ComponentModel.Win32Exception)
-        {
-            return null; // git is not installed
-        }
     }
 }

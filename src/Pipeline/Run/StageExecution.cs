@@ -45,6 +45,8 @@ internal static class StageExecution
 
         public override int Threads => job.Threads;
 
+        public override bool FellBack => job.FellBack;
+
         public override CancellationToken Cancelled => cancelled;
 
         public override string Scratch => job.Scratch;

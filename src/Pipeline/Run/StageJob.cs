@@ -13,6 +13,8 @@ namespace EditUnlearn.Pipeline;
 /// <param name="Device">For tensors.</param>
 /// <param name="DType">For weights.</param>
 /// <param name="Threads">That the stage may keep busy; no result depends on it.</param>
+/// <param name="Gpu">The one GPU that its process sees; null leaves that to the environment.</param>
+/// <param name="FellBack">Whether memory ran out before and the stage's fallback is in force.</param>
 public sealed record StageJob(
     string Stage,
     string Cell,
@@ -23,7 +25,9 @@ public sealed record StageJob(
     string Scratch,
     string Device,
     string DType,
-    int Threads = 1
+    int Threads = 1,
+    string? Gpu = null,
+    bool FellBack = false
 );
 
 /// <summary>One artifact behind an input.</summary>
@@ -44,12 +48,14 @@ public sealed record JobInput(
 /// <param name="PeakBytes">Highest resident memory.</param>
 /// <param name="Metrics">Numbers reported.</param>
 /// <param name="Warnings">What the user should know.</param>
+/// <param name="GpuPeakBytes">Highest memory held on a GPU; null where nobody could tell.</param>
 public sealed record StageResult(
     IReadOnlyList<StoredOutput> Outputs,
     double CpuSeconds,
     long PeakBytes,
     IReadOnlyDictionary<string, double> Metrics,
-    IReadOnlyList<string> Warnings
+    IReadOnlyList<string> Warnings,
+    long? GpuPeakBytes = null
 );
 
 /// <summary>Runs attempts: in this process or in others.</summary>

@@ -84,11 +84,18 @@ public static class Worker
 }
 
 /// <summary>A failure on its way from a worker: its kind decides the exit code.</summary>
-/// <param name="Kind">input, damaged, unavailable or failed.</param>
+/// <param name="Kind">input, damaged, unavailable, memory or failed.</param>
 /// <param name="Message">For the user.</param>
 /// <param name="Detail">With the stack, for the log.</param>
 /// <param name="Problems">Of an input.</param>
-internal sealed record WorkerFailure(string Kind, string Message, string Detail, IReadOnlyList<InputProblem>? Problems)
+/// <param name="Shortage">Of memory.</param>
+internal sealed record WorkerFailure(
+    string Kind,
+    string Message,
+    string Detail,
+    IReadOnlyList<InputProblem>? Problems,
+    MemoryShortage? Shortage = null
+)
 {
     public static WorkerFailure Of(Exception e) =>
         e switch
@@ -101,6 +108,7 @@ internal sealed record WorkerFailure(string Kind, string Message, string Detail,
                 [new InputProblem(d.File, 0, 0, d.Problem, d.Hint)]
             ),
             ResourceUnavailableException => new("unavailable", e.Message, e.ToString(), null),
+            _ when MemoryShortage.Of(e) is { } shortage => new("memory", e.Message, e.ToString(), null, shortage),
             _ => new("failed", e.Message, e.ToString(), null),
         };
 
@@ -110,6 +118,7 @@ internal sealed record WorkerFailure(string Kind, string Message, string Detail,
             "input" => new InputException(Problems!),
             "damaged" => new DamagedFileException(Problems![0].File, Problems[0].Message, Problems[0].Hint),
             "unavailable" => new ResourceUnavailableException(Message),
+            "memory" => new MemoryShortageException(Shortage!),
             _ => new StageFailedException(Message),
         };
 }

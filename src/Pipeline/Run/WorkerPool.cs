@@ -23,8 +23,10 @@ public sealed class WorkerPool(IReadOnlyList<string> program, int threads = 1, s
     /// <inheritdoc/>
     public async Task<StageResult> RunAsync(StageJob job, Action<StageMessage> observe, CancellationToken cancelled)
     {
+        ArgumentNullException.ThrowIfNull(job);
         ArgumentNullException.ThrowIfNull(observe);
-        var worker = Take();
+        var worker = Take(job.Gpu);
+        await using var gpu = job.Gpu is null ? null : new GpuWatch(worker.Id);
         var errors = new Queue<string>();
         void OnError(object _, DataReceivedEventArgs e)
         {
@@ -48,21 +50,11 @@ public sealed class WorkerPool(IReadOnlyList<string> program, int threads = 1, s
                 .StandardInput.WriteLineAsync(JsonSerializer.Serialize(job, WorkerProtocol.Json))
                 .ConfigureAwait(false);
             await worker.StandardInput.FlushAsync(cancelled).ConfigureAwait(false);
-            while (await worker.StandardOutput.ReadLineAsync(CancellationToken.None).ConfigureAwait(false) is { } line)
+            if (await AnswerAsync(worker, observe).ConfigureAwait(false) is { } result)
             {
-                var reply = JsonSerializer.Deserialize<Worker.Reply>(line, WorkerProtocol.Json)!;
-                if (reply.Message is { } message)
-                    observe(message);
-                if (reply.Failure is { } failure)
-                {
-                    observe(new StageMessage(StageMessageKind.Log, failure.Detail));
-                    throw failure.ToException();
-                }
-                if (reply.Result is { } result)
-                {
-                    reusable = result.PeakBytes < RecycleBytes;
-                    return result;
-                }
+                // An idle process would keep its memory of the GPU, and the next peak would hold this one.
+                reusable = result.PeakBytes < RecycleBytes && gpu is null;
+                return result with { GpuPeakBytes = gpu?.Peak() };
             }
             cancelled.ThrowIfCancellationRequested();
             throw Died(worker, errors);
@@ -81,6 +73,25 @@ public sealed class WorkerPool(IReadOnlyList<string> program, int threads = 1, s
             else
                 Retire(worker);
         }
+    }
+
+    // What a worker says until its result; null where it ends before.
+    private static async Task<StageResult?> AnswerAsync(Process worker, Action<StageMessage> observe)
+    {
+        while (await worker.StandardOutput.ReadLineAsync(CancellationToken.None).ConfigureAwait(false) is { } line)
+        {
+            var reply = JsonSerializer.Deserialize<Worker.Reply>(line, WorkerProtocol.Json)!;
+            if (reply.Message is { } message)
+                observe(message);
+            if (reply.Failure is { } failure)
+            {
+                observe(new StageMessage(StageMessageKind.Log, failure.Detail));
+                throw failure.ToException();
+            }
+            if (reply.Result is { } result)
+                return result;
+        }
+        return null;
     }
 
     /// <inheritdoc/>
@@ -128,10 +139,10 @@ public sealed class WorkerPool(IReadOnlyList<string> program, int threads = 1, s
                 : NoCaches;
     }
 
-    private Process Take()
+    private Process Take(string? gpu)
     {
         lock (_gate)
-            while (_idle.TryPop(out var idle))
+            while (gpu is null && _idle.TryPop(out var idle))
             {
                 if (!idle.HasExited)
                     return idle;
@@ -147,6 +158,8 @@ public sealed class WorkerPool(IReadOnlyList<string> program, int threads = 1, s
         foreach (var argument in program.Skip(1))
             start.ArgumentList.Add(argument);
         Prepare(start, threads);
+        if (gpu is not null)
+            start.Environment["CUDA_VISIBLE_DEVICES"] = gpu;
         if (NumericsNames.IsNative(numerics))
         {
             start.Environment[NumericsNames.Variable] = NumericsNames.Native;

@@ -41,6 +41,12 @@ public sealed record Manifest
     /// <summary>Highest resident memory of the worker while it ran.</summary>
     public long PeakBytes { get; init; }
 
+    /// <summary>Highest memory held on the GPU; null without one, or where the driver did not tell.</summary>
+    public long? GpuPeakBytes { get; init; }
+
+    /// <summary>What the stage did when memory ran out, and what was said then; null where it was enough.</summary>
+    public string? Fallback { get; init; }
+
     /// <summary>Null for stages without tensors.</summary>
     public string? Device { get; init; }
 

@@ -68,6 +68,8 @@ public static class Captions
             sentences.Add("*: not in the paper, left out of bold and underline.");
         if (table.Cells.Any(c => c.Diverged))
             sentences.Add("†: training diverged; the numbers are those of the last finite state.");
+        if (table.Cells.Any(c => c.FellBack))
+            sentences.Add("‡: memory ran out and smaller batches were asked, which changes no number.");
         if (table.Cells.Any(c => c.Value is null))
             sentences.Add("—: not run.");
         return string.Join(' ', sentences);

@@ -43,6 +43,9 @@ public static class CellFile
     // What only cells over several seeds have.
     private static readonly string[] SeedColumns = ["seeds", "sigma"];
 
+    // What only cells have whose stage ran out of memory.
+    private const string FellBackColumn = "fell_back";
+
     private static readonly string[] Required =
     [
         "table",
@@ -58,15 +61,20 @@ public static class CellFile
     ];
 
     /// <summary>
-    /// Every cell on a line of its own, not rounded; with the columns of seeds where a cell has several.
+    /// Every cell on a line of its own, not rounded; with columns of seeds and of fallbacks where a cell has
+    /// any.
     /// </summary>
     public static string Write(IEnumerable<TableCell> cells)
     {
         var all = cells.ToList();
-        var seeds = all.Any(c => c.Seeds > 1);
-        var csv = new StringBuilder().AppendJoin(',', seeds ? [.. Columns, .. SeedColumns] : Columns).Append('\n');
+        var (seeds, fellBack) = (all.Any(c => c.Seeds > 1), all.Any(c => c.FellBack));
+        IEnumerable<string> More(IEnumerable<string> ofSeeds, string ofMemory) =>
+            [.. seeds ? ofSeeds : [], .. fellBack ? [ofMemory] : Array.Empty<string>()];
+        var csv = new StringBuilder()
+            .AppendJoin(',', Columns.Concat(More(SeedColumns, FellBackColumn)))
+            .Append('\n');
         foreach (var c in all)
-            csv.AppendJoin(',', seeds ? [.. Fields(c), Text(c.Seeds), Text(c.Sigma)] : Fields(c)).Append('\n');
+            csv.AppendJoin(',', Fields(c).Concat(More([Text(c.Seeds), Text(c.Sigma)], Flag(c.FellBack)))).Append('\n');
         return csv.ToString();
     }
 
@@ -160,6 +168,7 @@ public static class CellFile
             Underlined = line.Flag("underlined"),
             Grey = line.Flag("grey"),
             Diverged = line.Flag("diverged"),
+            FellBack = line.Flag(FellBackColumn),
         };
         if (cell.Name.Length > 0)
             return cell;

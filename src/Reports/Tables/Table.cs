@@ -120,6 +120,7 @@ public sealed class Table
             Seeds = score?.Seeds ?? 1,
             Sigma = score?.Sigma,
             Diverged = score?.Diverged ?? false,
+            FellBack = score?.FellBack ?? false,
             Printed = score?.Mean is { } mean ? Print(mean, Layout.Decimals) : Dash,
         };
         cell.Name = CellName.Of(cell, key.Method == ScoreBook.Untouched ? "before" : scope.MethodLabel(key.Method));

@@ -120,7 +120,7 @@ public static class TableRenderer
                         cell.Printed
                         + (cell.Sigma is null ? "" : $" ± {table.PrintedSigma(cell)}")
                         + (cell.Rise.Length > 0 ? $" ({cell.Rise}↑)" : "")
-                        + (cell.Diverged && cell.Metric == ColumnNames.Rouge1 ? "†" : "");
+                        + string.Concat(Daggers(cell).Select(d => d.Plain));
                     text.Append(' ')
                         .Append(
                             cell.Grey
@@ -185,6 +185,17 @@ public static class TableRenderer
         };
     }
 
+    // One column of a row carries what is to be said of the whole row.
+    private static IEnumerable<(string Plain, string Latex)> Daggers(TableCell cell)
+    {
+        if (cell.Metric != ColumnNames.Rouge1)
+            yield break;
+        if (cell.Diverged)
+            yield return ("†", @"\dag");
+        if (cell.FellBack)
+            yield return ("‡", @"\ddag");
+    }
+
     private static string Heading(string metric, LayoutColumns columns)
     {
         if (ScoreColumn.Get(metric) is not { Direction: Direction.Refusal } refusals)
@@ -212,8 +223,8 @@ public static class TableRenderer
             text +=
                 $@"\,{{{(wide ? @"\tiny" : @"\scriptsize")}$\pm$"
                 + $"{(sigma.StartsWith("0.", StringComparison.Ordinal) ? sigma[1..] : sigma)}}}";
-        if (cell.Diverged && cell.Metric == ColumnNames.Rouge1)
-            text += @"\textsuperscript{\dag}";
+        foreach (var (_, latex) in Daggers(cell))
+            text += $@"\textsuperscript{{{latex}}}";
         return cell.Grey ? $@"\textcolor{{gray}}{{{text}}}" : text;
     }
 }

@@ -10,6 +10,9 @@ internal sealed class FakeStages
 
     public Dictionary<string, Action<StageIo>> Before { get; } = [];
 
+    /// <summary>What the stage on the accelerator does when memory runs out; null for nothing.</summary>
+    public string? OnOutOfMemory { get; set; }
+
     public StageCatalog Catalog => new([new Source(this), new Join(this), new Train(this)]);
 
     private void Note(StageIo io)
@@ -96,12 +99,13 @@ internal sealed class FakeStages
             Adam,
         }
 
-        public override StageInfo Info { get; } =
+        public override StageInfo Info =>
             new("train", 1, "a model")
             {
                 Inputs = [new("data")],
                 Outputs = ["model.txt"],
                 Resource = Resource.Accelerator,
+                OnOutOfMemory = fakes.OnOutOfMemory,
             };
 
         protected override void Run(Params parameters, StageIo io)

@@ -49,6 +49,29 @@ public sealed class TableTests
     }
 
     [Fact]
+    public void A_run_whose_memory_ran_out_has_a_double_dagger_and_a_column_of_its_own()
+    {
+        var table = All(MetricProfile.Paper)[1];
+        Assert.DoesNotContain("fell_back", CellFile.Write(table.Cells), StringComparison.Ordinal);
+        var caption = Captions.Of(table, SyntheticScores.Scope);
+        Assert.DoesNotContain("‡", TableRenderer.Markdown(table, caption), StringComparison.Ordinal);
+        foreach (var cell in table.Cells.Where(c => c.Method == "kl"))
+            cell.FellBack = true;
+        caption = Captions.Of(table, SyntheticScores.Scope);
+        Assert.Contains("‡: memory ran out", caption, StringComparison.Ordinal);
+        // KL diverged too: both are to be seen.
+        Assert.Contains("†‡ |", TableRenderer.Markdown(table, caption), StringComparison.Ordinal);
+        var latex = TableRenderer.Latex(table, caption);
+        Assert.Contains(@"\textsuperscript{\dag}\textsuperscript{\ddag}", latex, StringComparison.Ordinal);
+        Assert.Contains(@"\ddag{}: memory ran out", latex, StringComparison.Ordinal);
+        var csv = CellFile.Write(table.Cells);
+        Assert.Equal(
+            table.Cells.Select(c => c.FellBack),
+            CellFile.Parse(csv, "table2.csv").Select(c => c.FellBack)
+        );
+    }
+
+    [Fact]
     public void A_table_for_a_terminal_has_all_numbers_in_narrow_lines_and_none_of_them_empty()
     {
         foreach (var table in All())

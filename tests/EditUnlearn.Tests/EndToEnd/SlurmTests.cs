@@ -1,0 +1,150 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Text.RegularExpressions;
+using EditUnlearn.Tests.Support;
+
+namespace EditUnlearn.Tests.EndToEnd;
+
+/// <summary>The smoke study on a real Slurm of one node, with what goes wrong there.</summary>
+[Trait("Category", "Slurm")]
+public sealed partial class SlurmTests : IDisposable
+{
+    private const double MostSubmitMilliseconds = 25;
+    private static readonly string[] Study = ["repro", "--profile", "smoke", "tables"];
+    private static readonly string[] OnSlurm = [.. Study, "--executor", "slurm", "--slurm-gres", "gpu:1"];
+
+    // What people have in their environment and must not find in anybody's files.
+    private static readonly Dictionary<string, string> Secrets =
+        new()
+        {
+            ["HF_TOKEN"] = "canary-hf-5d1c77",
+            ["HUGGING_FACE_HUB_TOKEN"] = "canary-hub-5d1c77",
+            ["AWS_SECRET_ACCESS_KEY"] = "canary-aws-5d1c77",
+            ["GITHUB_TOKEN"] = "canary-git-5d1c77",
+            ["WANDB_API_KEY"] = "canary-wandb-5d1c77",
+            ["OPENAI_API_KEY"] = "canary-openai-5d1c77",
+        };
+
+    private readonly SingleNodeSlurm _slurm = new();
+    private readonly Tool _cluster = new();
+
+    public SlurmTests()
+    {
+        foreach (var (name, value) in Secrets.Concat(_slurm.Variables))
+            _cluster.Variables[name] = value;
+        _cluster.Variables["EU_SLURM_HEARTBEAT"] = "1.5";
+    }
+
+    public void Dispose()
+    {
+        _slurm.Dispose();
+        _cluster.Dispose();
+    }
+
+    [SlurmFact]
+    public async Task The_smoke_study_survives_what_a_cluster_does_and_is_the_local_one_byte_for_byte()
+    {
+        // As it was before any job: the controller will come back from here and give the same numbers again.
+        _slurm.Output("cp", "-a", _slurm["state"], _slurm["older-state"]);
+        var clock = Stopwatch.StartNew();
+        using var run = _cluster.Start(OnSlurm);
+        var said = run.StandardError.ReadToEndAsync();
+        _ = run.StandardOutput.ReadToEndAsync();
+
+        WaitUntil(() => Running("eus:pretrain"), run);
+        RestartFromOlderState();
+        WaitUntil(() => Running("eus:apply") || Running("eus:answer"), run);
+        KillStepDaemonOf("eus:a");
+        await run.WaitForExitAsync();
+        var text = await said;
+        Assert.True(run.ExitCode == 0, text);
+        Assert.Contains("sent again as attempt 2", text, StringComparison.Ordinal);
+        var submitted = Submitted().Match(text);
+        Assert.True(submitted.Success, text);
+        var milliseconds = double.Parse(submitted.Groups[2].Value, CultureInfo.InvariantCulture);
+        Assert.InRange(milliseconds, 0, MostSubmitMilliseconds);
+
+        using var local = new Tool();
+        Assert.Equal(0, local.Run(Study).ExitCode);
+        Assert.Equal(Keys(local), Keys(_cluster));
+        foreach (var file in Directory.EnumerateFiles(local["artifacts/tables"]))
+            if (Path.GetFileName(file) != "manifest.json")
+                Assert.Equal(
+                    File.ReadAllBytes(file),
+                    File.ReadAllBytes(_cluster[$"artifacts/tables/{Path.GetFileName(file)}"])
+                );
+        Assert.Equal(0, _cluster.Run([.. Study, "--frozen"]).ExitCode);
+        Assert.Equal(0, _cluster.Run("cache", "verify").ExitCode);
+        Assert.Empty(SingleNodeSlurm.Holding(_slurm["."], [.. Secrets.Values]));
+        Assert.Empty(SingleNodeSlurm.Holding(_cluster["artifacts"], [.. Secrets.Values]));
+        Assert.True(clock.Elapsed < TimeSpan.FromMinutes(10));
+    }
+
+    private static string[] Keys(Tool tool) =>
+        [
+            .. Directory
+                .EnumerateDirectories(tool["artifacts/.store/results"])
+                .Select(f => Path.GetFileName(f)!)
+                .Order(StringComparer.Ordinal),
+        ];
+
+    private bool Running(string name) =>
+        _slurm
+            .Output("squeue", "--noheader", "--states=RUNNING", "--format=%j")
+            .Split('\n')
+            .Any(n => n.StartsWith(name, StringComparison.Ordinal));
+
+    private static void WaitUntil(Func<bool> seen, Process run)
+    {
+        while (!seen())
+        {
+            Assert.False(run.HasExited, "the run ended before its jobs were seen");
+            Thread.Sleep(200);
+        }
+    }
+
+    // Jobs are lost or go on unknown; their numbers go to jobs of others.
+    private void RestartFromOlderState()
+    {
+        using (var controller = Process.GetProcessById(_slurm.ProcessOf("slurmctld")))
+        {
+            controller.Kill();
+            controller.WaitForExit();
+        }
+        Directory.Delete(_slurm["state"], recursive: true);
+        Directory.Move(_slurm["older-state"], _slurm["state"]);
+        _slurm.StartController();
+        for (var i = 0; i < 3; i++)
+            _slurm.Output("sbatch", "--output=/dev/null", "--mem=50", "--export=NONE", "--wrap", "sleep 1");
+        // A node with jobs that the controller does not know is taken out of service.
+        _slurm.Output("scontrol", "update", $"nodename={Environment.MachineName.Split('.')[0]}", "state=resume");
+    }
+
+    private void KillStepDaemonOf(string name)
+    {
+        var id = _slurm
+            .Output("squeue", "--noheader", "--states=RUNNING", "--format=%A|%j")
+            .Split('\n')
+            .Select(l => l.Split('|'))
+            .First(f => f.Length == 2 && f[1].StartsWith(name, StringComparison.Ordinal))[0];
+        foreach (var process in Process.GetProcessesByName("slurmstepd"))
+            using (process)
+                if (CommandOf(process.Id).Contains($"[{id}.", StringComparison.Ordinal))
+                    process.Kill();
+    }
+
+    private static string CommandOf(int process)
+    {
+        try
+        {
+            return File.ReadAllText($"/proc/{process}/cmdline");
+        }
+        catch (IOException)
+        {
+            return "";
+        }
+    }
+
+    [GeneratedRegex(@"(\d+) jobs submitted, ([\d.]+) ms each")]
+    private static partial Regex Submitted();
+}
