@@ -22,7 +22,12 @@ internal sealed class Study
         };
         Files = new FileHashes(Path.Combine(Store.Folder, "files.json"));
         Code = new CodeIdentity(AppContext.BaseDirectory, Path.Combine(Store.Folder, "code.json"));
-        Keys = new KeyResolver(plan, Code, Files);
+        Keys = new KeyResolver(
+            plan,
+            Code,
+            Files,
+            new Surroundings(Path.Combine(Store.Folder, "surroundings.json"))
+        );
     }
 
     public string Root { get; }

@@ -23,6 +23,12 @@ internal sealed class ReproCommand(Stopping stopping)
         [Option('n', Description = "Say what would run, and run nothing")] bool dryRun = false,
         [Option('f', Description = "Run the named cells whatever the store holds; all when none is named")]
             bool force = false,
+        [Option(
+            "accept-new",
+            Description = "With --force: take the bytes that a cell gives now where they differ; the earlier result "
+                + "is put aside"
+        )]
+            bool acceptNew = false,
         [Option('k', Description = "Go on with what does not depend on a failure")] bool keepGoing = false,
         [Option("only", Description = "Leave out what the targets read; it must be there")] bool only = false,
         [Option("downstream", Description = "Also bring up to date what reads the targets")] bool downstream = false,
@@ -32,6 +38,8 @@ internal sealed class ReproCommand(Stopping stopping)
     {
         if (jobs < 0)
             throw new InputException("-j", $"must be at least 0, not {jobs}");
+        if (acceptNew && !force)
+            throw new InputException("--accept-new", "goes with --force", "name the cells that shall run again");
         var study = Study.Open(profile, numerics is null ? set : [.. set ?? [], $"numerics={numerics}"]);
         var named = Targets.Named(study.Plan, targets ?? []);
         var wanted = downstream ? Targets.WithDownstream(study.Plan, named) : named;
@@ -55,6 +63,7 @@ internal sealed class ReproCommand(Stopping stopping)
                     {
                         Jobs = jobs == 0 ? Environment.ProcessorCount : jobs,
                         Force = force ? (targets is { Length: > 0 } ? named : cells).Select(c => c.Id).ToHashSet() : [],
+                        AcceptNew = acceptNew,
                         KeepGoing = keepGoing,
                         Versions = Study.Versions,
                     },
@@ -116,6 +125,9 @@ internal sealed class ReproCommand(Stopping stopping)
                                 ["seconds"] = Math.Round(c.Seconds, 3),
                                 ["reasons"] = new JsonArray([.. c.Reasons.Select(r => (JsonNode)r)]),
                                 ["error"] = c.Error?.Message,
+                                ["publication"] = c.Publication is { } became
+                                    ? JsonNamingPolicy.CamelCase.ConvertName(became.ToString())
+                                    : null,
                             }),
                     ]),
                 }

@@ -13,6 +13,12 @@ public sealed record RunOptions
     /// <summary>Run these whatever the store holds.</summary>
     public IReadOnlySet<CellId> Force { get; init; } = new HashSet<CellId>();
 
+    /// <summary>
+    /// Take the bytes of a forced cell where they differ from those of its key: the earlier result is put aside. The
+    /// run waits until it has the store for itself.
+    /// </summary>
+    public bool AcceptNew { get; init; }
+
     /// <summary>Go on with what does not depend on a failure.</summary>
     public bool KeepGoing { get; init; }
 
@@ -45,15 +51,19 @@ public enum Outcome
 /// <param name="Seconds">Wall time of its run; 0 if none.</param>
 /// <param name="Reasons">Why it ran.</param>
 /// <param name="Error">Why it failed.</param>
-/// <param name="Nondeterministic">Whether an earlier result of the same key holds other bytes.</param>
+/// <param name="Publication">What became of the result; null where nothing ran to its end.</param>
 public sealed record CellOutcome(
     CellId Cell,
     Outcome Outcome,
     double Seconds,
     IReadOnlyList<string> Reasons,
     Exception? Error = null,
-    bool Nondeterministic = false
-);
+    Publication? Publication = null
+)
+{
+    /// <summary>Whether an earlier result of the same key holds other bytes.</summary>
+    public bool Nondeterministic => Publication is Pipeline.Publication.FirstStays or Pipeline.Publication.Replaced;
+}
 
 /// <summary>What became of a run.</summary>
 /// <param name="Cells">In order of completion.</param>
@@ -114,7 +124,7 @@ public sealed class Scheduler(
     {
         ArgumentNullException.ThrowIfNull(cells);
         ArgumentNullException.ThrowIfNull(options);
-        using var use = await StoreUse.ShareAsync(store, cancelled).ConfigureAwait(false);
+        using var use = await UseAsync(cells, options, cancelled).ConfigureAwait(false);
         var clock = Stopwatch.StartNew();
         double? planner = null;
         // Nobody wants to learn after a night of work that a file was never there.
@@ -161,6 +171,11 @@ public sealed class Scheduler(
             Settle(work, new CellOutcome(cell.Id, Outcome.NotRun, 0, ["the run was stopped"]));
         return new RunResult(_settled, planner ?? clock.Elapsed.TotalMilliseconds);
     }
+
+    private Task<IDisposable> UseAsync(IReadOnlyList<Cell> cells, RunOptions options, CancellationToken cancelled) =>
+        options.AcceptNew && cells.Count > 0
+            ? StoreUse.AloneAsync(store, holder => observer.Waiting(cells[0].Id, holder), cancelled)
+            : StoreUse.ShareAsync(store, cancelled);
 
     // Starts what may start, the most urgent first.
     private void Start(
@@ -386,10 +401,10 @@ public sealed class Scheduler(
             var result = await runner.RunAsync(job, m => Tell(id, log, m), cancelled).ConfigureAwait(false);
             clock.Stop();
             var manifest = Manifest((keyed, threads), started, clock.Elapsed.TotalSeconds, result, options);
-            var differs = store.Publish(staging, manifest);
+            var became = store.Publish(staging, manifest, options.AcceptNew && options.Force.Contains(id));
             Files.DeleteFolder(scratch);
             return (
-                new CellOutcome(id, Outcome.Executed, clock.Elapsed.TotalSeconds, reasons, Nondeterministic: differs),
+                new CellOutcome(id, Outcome.Executed, clock.Elapsed.TotalSeconds, reasons, Publication: became),
                 keyed.Key
             );
         }
@@ -446,6 +461,11 @@ public sealed class Scheduler(
             {
                 var key = _keys[c.Cell];
                 store.CheckSizes(key);
+                // The key says what was read; --accept-new of another cell with the same key can have changed it.
+                if (store.Find(key)?.GetValueOrDefault(c.Output) != _outputs[c.Cell][c.Output])
+                    throw new StageFailedException(
+                        $"{c.Cell} holds other bytes than it did\n  hint: run the same command again"
+                    );
                 inputs.Add(
                     new JobInput(
                         c.Name,
@@ -518,6 +538,7 @@ public sealed class Scheduler(
             Device = onDevice ? plan.Device : null,
             DType = onDevice ? plan.DType : null,
             Numerics = onDevice ? plan.Numerics : null,
+            Surroundings = keyed.Surroundings,
             Threads = threads,
             Seed =
                 keyed.Cell.ParametersJson["seed"] is { } seed
