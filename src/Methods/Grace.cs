@@ -186,9 +186,22 @@ internal sealed class Grace(Grace.Options options) : IMethod
         var places = Places(builder, edits, keys);
         var health = new JsonObject?[edits.Count];
         var values = zeros(builder.Count, model.Config.HiddenSize, device: model.Device); // V [N, D]
+        var checkpoint = new EditCheckpoint(inputs.Store);
+        var resumed = checkpoint.Resume<JsonObject?[]>(
+            (state, earlier) =>
+            {
+                values.copy_(state.Read("values"));
+                earlier.CopyTo(health, 0);
+            }
+        );
         var done = 0;
         foreach (var batch in Waves([.. places.Select(p => p.Admitted.Entry)]).SelectMany(w => w.Chunk(SideBySide)))
         {
+            if (done < resumed)
+            {
+                done += batch.Length; // whole batches were kept
+                continue;
+            }
             inputs.Cancelled.ThrowIfCancellationRequested();
             Train(model, inputs, seed, batch, places, values, health);
             done += batch.Length;
@@ -199,6 +212,7 @@ internal sealed class Grace(Grace.Options options) : IMethod
                     string.Create(CultureInfo.InvariantCulture, $"{builder.Count} entries")
                 )
             );
+            checkpoint.Keep<JsonObject?[]>(done, () => ([new("values", values)], health));
         }
         foreach (var i in Enumerable.Range(0, edits.Count).Where(i => places[i].Admitted.Entry < 0))
         {

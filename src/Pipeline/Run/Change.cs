@@ -146,10 +146,11 @@ internal static class Changes
                 )
             );
         foreach (var name in last.Surroundings.Keys.Union(keyed.Surroundings.Keys))
-            if (last.Surroundings.GetValueOrDefault(name) is var old && old != keyed.Surroundings.GetValueOrDefault(name))
-                changes.Add(
-                    new Change(ChangeCause.Surrounding, name, old, keyed.Surroundings.GetValueOrDefault(name))
-                );
+        {
+            var (old, now) = (last.Surroundings.GetValueOrDefault(name), keyed.Surroundings.GetValueOrDefault(name));
+            if (old != now)
+                changes.Add(new Change(ChangeCause.Surrounding, name, old, now));
+        }
         return changes;
     }
 

@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using EditUnlearn.Pipeline;
 using EditUnlearn.Reports;
 using EditUnlearn.Stages;
@@ -209,8 +210,8 @@ public sealed class SurroundingTests : IDisposable
         );
         // Whatever the template loads is looked for.
         var template = File.ReadAllText(Path.Combine(Checkout.Root, "src", "Reports", "Templates", "report.tex"));
-        var loaded = System
-            .Text.RegularExpressions.Regex.Matches(template, @"\\(usepackage|documentclass)(\[[^\]]*\])?\{(?<n>[^}]*)\}")
+        var loaded = Regex
+            .Matches(template, @"\\(usepackage|documentclass)(\[[^\]]*\])?\{(?<n>[^}]*)\}")
             .Select(m => m.Groups["n"].Value + (m.Groups[1].Value == "usepackage" ? ".sty" : ".cls"))
             .Distinct();
         Assert.Empty(loaded.Except(ReportDocument.Packages));
