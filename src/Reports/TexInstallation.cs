@@ -1,5 +1,6 @@
 using System.ComponentModel;
 using System.Diagnostics;
+using EditUnlearn.Foundation;
 
 namespace EditUnlearn.Reports;
 
@@ -12,8 +13,8 @@ public static class TexInstallation
     private const string Lookup = "kpsewhich";
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(20);
 
-    /// <summary>Path of the compiler, the first on PATH; null where none is installed.</summary>
-    public static string? Find() => OnPath(Name);
+    /// <summary>Whether there is a compiler.</summary>
+    public static bool IsThere => SearchPath.Find(Name) is not null;
 
     /// <summary>Version of a compiler and which of some files its TeX lacks.</summary>
     /// <param name="compiler">Its path.</param>
@@ -25,7 +26,7 @@ public static class TexInstallation
         ArgumentNullException.ThrowIfNull(needed);
         var version = Ask(compiler, "--version")?.Split('\n')[0].Trim() is { Length: > 0 } line ? line : "unknown";
         var program = File.ResolveLinkTarget(compiler, returnFinalTarget: true)?.FullName ?? compiler;
-        if (OnPath(Lookup) is not { } lookup || Ask(lookup, [.. needed]) is not { } answer)
+        if (SearchPath.Find(Lookup) is not { } lookup || Ask(lookup, [.. needed]) is not { } answer)
             return ($"{version}, packages unknown", []);
         var found = answer.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
         var lacking = needed.Except(found.Select(f => Path.GetFileName(f)!), StringComparer.Ordinal).ToList();
@@ -34,13 +35,6 @@ public static class TexInstallation
             ? ($"{version} without {string.Join(", ", lacking)}", [])
             : (version, [program, .. found]);
     }
-
-    private static string? OnPath(string program) =>
-        (Environment.GetEnvironmentVariable("PATH") ?? "")
-            .Split(Path.PathSeparator)
-            .Where(f => f.Length > 0)
-            .Select(f => Path.Combine(f, program))
-            .FirstOrDefault(File.Exists);
 
     // Output of a program; null where it cannot be had.
     private static string? Ask(string program, params string[] arguments)

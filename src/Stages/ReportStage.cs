@@ -41,7 +41,7 @@ internal sealed class ReportStage : Stage<ReportStage.Params>
                 .. FigureCatalog.Names.Select(n => new StageInput(n)),
             ],
             Outputs = [Document, "pdf"],
-            Surroundings = [new(TexInstallation.Name, TexInstallation.Find, Tex)],
+            Surroundings = [new(TexInstallation.Name, Tex)],
         };
 
     private static SurroundingReading Tex(string compiler)
@@ -86,7 +86,7 @@ internal sealed class ReportStage : Stage<ReportStage.Params>
         );
         File.WriteAllText(io.Output(Document), source);
         Directory.CreateDirectory(io.Output("pdf"));
-        if (TexInstallation.Find() is null)
+        if (!TexInstallation.IsThere)
         {
             io.Warn(
                 "no TeX is installed, so there is no report.pdf; once there is a pdflatex (Debian: "

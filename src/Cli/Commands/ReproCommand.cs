@@ -40,6 +40,7 @@ internal sealed class ReproCommand(Stopping stopping)
             throw new InputException("-j", $"must be at least 0, not {jobs}");
         if (acceptNew && !force)
             throw new InputException("--accept-new", "goes with --force", "name the cells that shall run again");
+        var before = NoOpStamp.Sources.Before(Study.FindRoot(), AppContext.BaseDirectory);
         var study = Study.Open(profile, numerics is null ? set : [.. set ?? [], $"numerics={numerics}"]);
         var named = Targets.Named(study.Plan, targets ?? []);
         var wanted = downstream ? Targets.WithDownstream(study.Plan, named) : named;
@@ -47,6 +48,7 @@ internal sealed class ReproCommand(Stopping stopping)
         if (dryRun || frozen)
             return Look(study, cells, frozen, json);
 
+        before.Add(study.Plan, study.Store);
         RunResult result;
         await using (
             var runner = new WorkerPool(
@@ -71,6 +73,8 @@ internal sealed class ReproCommand(Stopping stopping)
                 )
                 .ConfigureAwait(false);
         study.Files.Save();
+        if (!force && !only && !downstream && numerics is null)
+            NoOpStamp.Write(NoOp.Request(profile, set, targets), study.Plan, study.Store, result, before);
         return Report(study, result, json);
     }
 
@@ -100,37 +104,18 @@ internal sealed class ReproCommand(Stopping stopping)
         var failed = result.Cells.Where(c => c.Outcome == Outcome.Failed).ToList();
         if (json)
             InspectCommands.PrintJson(
-                new JsonObject
-                {
-                    ["profile"] = study.Plan.Profile,
-                    ["executed"] = result.Count(Outcome.Executed),
-                    ["restored"] = result.Count(Outcome.Restored),
-                    ["upToDate"] = result.Count(Outcome.UpToDate),
-                    ["failed"] = failed.Count,
-                    ["notRun"] = result.Count(Outcome.NotRun),
-                    ["timings"] = new JsonObject
-                    {
-                        ["plannerMilliseconds"] = Math.Round(result.PlannerMilliseconds, 1),
-                        ["processMilliseconds"] = Math.Round(
-                            (DateTime.Now - System.Diagnostics.Process.GetCurrentProcess().StartTime).TotalMilliseconds
-                        ),
-                    },
-                    ["cells"] = new JsonArray([
-                        .. result
-                            .Cells.Where(c => c.Outcome != Outcome.UpToDate)
-                            .Select(c => new JsonObject
-                            {
-                                ["cell"] = c.Cell.Text,
-                                ["outcome"] = JsonNamingPolicy.CamelCase.ConvertName(c.Outcome.ToString()),
-                                ["seconds"] = Math.Round(c.Seconds, 3),
-                                ["reasons"] = new JsonArray([.. c.Reasons.Select(r => (JsonNode)r)]),
-                                ["error"] = c.Error?.Message,
-                                ["publication"] = c.Publication is { } became
-                                    ? JsonNamingPolicy.CamelCase.ConvertName(became.ToString())
-                                    : null,
-                            }),
-                    ]),
-                }
+                Json(
+                    study.Plan.Profile,
+                    new Counts(
+                        result.Count(Outcome.UpToDate),
+                        result.Count(Outcome.Executed),
+                        result.Count(Outcome.Restored),
+                        failed.Count,
+                        result.Count(Outcome.NotRun)
+                    ),
+                    result.PlannerMilliseconds,
+                    [.. result.Cells.Where(c => c.Outcome != Outcome.UpToDate).Select(Json)]
+                )
             );
         foreach (var cell in failed)
             Screen.Error(
@@ -145,6 +130,51 @@ internal sealed class ReproCommand(Stopping stopping)
             .Max();
     }
 
+    /// <summary>How many cells came out how.</summary>
+    internal sealed record Counts(
+        int UpToDate,
+        int Executed = 0,
+        int Restored = 0,
+        int Failed = 0,
+        int NotRun = 0
+    );
+
+    /// <summary>What <c>--json</c> prints.</summary>
+    internal static JsonObject Json(string profile, Counts counts, double planner, JsonNode[] cells) =>
+        new()
+        {
+            ["profile"] = profile,
+            ["executed"] = counts.Executed,
+            ["restored"] = counts.Restored,
+            ["upToDate"] = counts.UpToDate,
+            ["failed"] = counts.Failed,
+            ["notRun"] = counts.NotRun,
+            ["timings"] = new JsonObject
+            {
+                ["plannerMilliseconds"] = Math.Round(planner, 1),
+                ["processMilliseconds"] = Math.Round(
+                    (DateTime.Now - System.Diagnostics.Process.GetCurrentProcess().StartTime).TotalMilliseconds
+                ),
+            },
+            ["cells"] = new JsonArray(cells),
+        };
+
+    private static JsonObject Json(CellOutcome c) =>
+        new()
+        {
+            ["cell"] = c.Cell.Text,
+            ["outcome"] = JsonNamingPolicy.CamelCase.ConvertName(c.Outcome.ToString()),
+            ["seconds"] = Math.Round(c.Seconds, 3),
+            ["reasons"] = new JsonArray([.. c.Reasons.Select(r => (JsonNode)r)]),
+            ["error"] = c.Error?.Message,
+            ["publication"] = c.Publication is { } became
+                ? JsonNamingPolicy.CamelCase.ConvertName(became.ToString())
+                : null,
+        };
+
+    /// <summary>What a run without work says.</summary>
+    internal static string NothingToDo(int upToDate) => $"Nothing to do: {upToDate} stages are up to date.";
+
     private static string Summary(RunResult result, string artifacts)
     {
         var ran = result.Count(Outcome.Executed);
@@ -152,7 +182,7 @@ internal sealed class ReproCommand(Stopping stopping)
         var failed = result.Count(Outcome.Failed);
         var notRun = result.Count(Outcome.NotRun);
         if (ran == 0 && failed == 0 && notRun == 0)
-            return $"Nothing to do: {upToDate} stages are up to date.";
+            return NothingToDo(upToDate);
         var text = $"{ran} stages run, {upToDate} up to date";
         if (failed > 0)
             text += $", {failed} failed";

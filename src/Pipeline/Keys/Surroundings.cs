@@ -5,10 +5,17 @@ namespace EditUnlearn.Pipeline;
 
 /// <summary>A program of the machine that decides what a stage writes; it enters the key of the stage.</summary>
 /// <param name="Name">As in <c>explain</c>: <c>pdflatex</c>.</param>
-/// <param name="Find">Its path; null where it is not installed. Asked in every command, so it must be quick.</param>
 /// <param name="Read">What of the program at this path counts; may take its time.</param>
-public sealed record Surrounding(string Name, Func<string?> Find, Func<string, SurroundingReading> Read)
+public sealed record Surrounding(string Name, Func<string, SurroundingReading> Read)
 {
+    /// <summary>
+    /// Its path; null where it is not installed. The first program of this name on PATH unless something else is said.
+    /// </summary>
+    public Func<string?>? Find { get; init; }
+
+    /// <summary>Whether it is looked for on PATH.</summary>
+    internal bool IsOnPath => Find is null;
+
     /// <summary>The value where there is none.</summary>
     public const string Absent = "absent";
 }
@@ -50,7 +57,7 @@ public sealed class Surroundings(string? cacheFile = null)
     {
         if (_values.TryGetValue(surrounding.Name, out var known))
             return known;
-        var path = surrounding.Find();
+        var path = surrounding.Find is { } find ? find() : SearchPath.Find(surrounding.Name);
         return _values[surrounding.Name] = path is null ? Surrounding.Absent : Remembered(surrounding, path);
     }
 

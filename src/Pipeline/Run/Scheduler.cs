@@ -70,6 +70,9 @@ public sealed record CellOutcome(
 /// <param name="PlannerMilliseconds">From the plan to the first cell that must run, or to the end.</param>
 public sealed record RunResult(IReadOnlyList<CellOutcome> Cells, double PlannerMilliseconds)
 {
+    /// <summary>Keys in force of the cells that have a result, in plan order.</summary>
+    public IReadOnlyList<string> Keys { get; init; } = [];
+
     /// <summary>Number of cells with an outcome.</summary>
     public int Count(Outcome outcome) => Cells.Count(c => c.Outcome == outcome);
 }
@@ -134,8 +137,10 @@ public sealed class Scheduler(
         Outside(cells);
         var work = new Work(cells);
         var forecast = new Forecast(plan.Device, store);
-        var chain = forecast.ChainSeconds(cells);
-        var soon = Soon(cells);
+        // A run that has nothing to do asks for neither.
+        var urgency = new Lazy<(IReadOnlyDictionary<CellId, double> Chain, HashSet<CellId> Soon)>(() =>
+            (forecast.ChainSeconds(cells), Soon(cells))
+        );
         var stopped = false;
 
         observer.Planned(cells.Count);
@@ -145,7 +150,7 @@ public sealed class Scheduler(
             planner ??= clock.Elapsed.TotalMilliseconds;
             stopped |= cancelled.IsCancellationRequested;
             if (!stopped)
-                Start(work, (chain, soon), options, cancelled);
+                Start(work, urgency.Value, options, cancelled);
             if (work.Running.Count == 0)
                 break;
             var settled = _settled.Select(s => s.Cell).ToHashSet();
@@ -169,7 +174,10 @@ public sealed class Scheduler(
         }
         foreach (var cell in work.Ready.Select(r => r.Cell).Concat(work.Waiting))
             Settle(work, new CellOutcome(cell.Id, Outcome.NotRun, 0, ["the run was stopped"]));
-        return new RunResult(_settled, planner ?? clock.Elapsed.TotalMilliseconds);
+        return new RunResult(_settled, planner ?? clock.Elapsed.TotalMilliseconds)
+        {
+            Keys = [.. cells.Select(c => _keys.GetValueOrDefault(c.Id)).OfType<string>()],
+        };
     }
 
     private Task<IDisposable> UseAsync(IReadOnlyList<Cell> cells, RunOptions options, CancellationToken cancelled) =>
@@ -255,19 +263,19 @@ public sealed class Scheduler(
     // Until nothing more becomes known: what is there, what must run, what cannot.
     private void Sift(Work work, RunOptions options)
     {
-        for (var i = 0; i < work.Waiting.Count;)
+        // Those that go on waiting are written down anew: taking single ones out of a long list takes its square.
+        var waiting = work.Waiting.ToList();
+        work.Waiting.Clear();
+        foreach (var cell in waiting)
         {
-            var cell = work.Waiting[i];
             var sources = cell.Inputs.OfType<CellOutputInput>().Select(s => s.Cell).ToList();
             if (sources.Any(work.Lost.Contains))
             {
-                work.Waiting.RemoveAt(i);
                 var reason = $"{sources.First(work.Lost.Contains)} has no result";
                 Settle(work, new CellOutcome(cell.Id, Outcome.NotRun, 0, [reason]));
             }
             else if (sources.All(_outputs.ContainsKey))
             {
-                work.Waiting.RemoveAt(i);
                 if (keys.Missing(cell) is { Count: > 0 } missing)
                 {
                     Settle(work, new CellOutcome(cell.Id, Outcome.Failed, 0, [], Failures.NotThere(missing)));
@@ -281,7 +289,7 @@ public sealed class Scheduler(
             }
             else
             {
-                i++;
+                work.Waiting.Add(cell);
             }
         }
     }

@@ -5,8 +5,19 @@ namespace EditUnlearn.Pipeline;
 /// <summary>Everything about one result. Written last: where it stands, the result is complete.</summary>
 public sealed record Manifest
 {
+    /// <summary>The form without a <see cref="Seal"/>.</summary>
+    internal const string Unsealed = "manifest/1";
+
+    /// <summary>The form of today.</summary>
+    internal const string Sealed = "manifest/2";
+
     /// <summary>Of this form.</summary>
-    public string Format { get; init; } = "manifest/1";
+    public string Format { get; init; } = Sealed;
+
+    /// <summary>
+    /// SHA-256 of the file with this field empty: a manifest that was changed is told from one that was written.
+    /// </summary>
+    public string Seal { get; init; } = "";
 
     /// <summary>The cell that was run first under this key.</summary>
     public required string Cell { get; init; }

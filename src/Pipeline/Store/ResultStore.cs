@@ -40,7 +40,7 @@ public sealed class ResultStore
         Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
     };
     private static readonly JsonSerializerOptions Line = new(Json) { WriteIndented = false };
-    private const string ManifestName = "manifest.json";
+    internal const string ManifestName = "manifest.json";
 
     private readonly Dictionary<string, IndexEntry> _byKey = new(StringComparer.Ordinal);
     private readonly Dictionary<string, IndexEntry> _byCell = new(StringComparer.Ordinal);
@@ -203,6 +203,33 @@ public sealed class ResultStore
         }
     }
 
+    // Of the file with the seal left empty, put where it was left out.
+    private static byte[] SealedBytes(Manifest manifest)
+    {
+        var open = JsonSerializer.Serialize(manifest with { Format = Pipeline.Manifest.Sealed, Seal = "" }, Json);
+        return Encoding.UTF8.GetBytes(Replaced(open, "", CodeIdentity.Sha256(open)));
+    }
+
+    private static string Replaced(string text, string seal, string by)
+    {
+        static string Field(string value) => $"\"seal\": \"{value}\"";
+        var at = text.IndexOf(Field(seal), StringComparison.Ordinal);
+        return at < 0 ? text : text[..at] + Field(by) + text[(at + Field(seal).Length)..];
+    }
+
+    /// <summary>What is wrong with a manifest beside its form: null for one that is as it was written.</summary>
+    internal string? SealProblem(Manifest manifest)
+    {
+        if (manifest.Format == Pipeline.Manifest.Unsealed)
+            return null;
+        if (manifest.Format != Pipeline.Manifest.Sealed)
+            return $"is in a form that is not known: {manifest.Format}";
+        var text = File.ReadAllText(Path.Combine(ResultFolder(manifest.Key), ManifestName));
+        return CodeIdentity.Sha256(Replaced(text, manifest.Seal, "")) == manifest.Seal
+            ? null
+            : "holds other bytes than were written";
+    }
+
     /// <summary>A result's manifest; null where there is none.</summary>
     /// <exception cref="DamagedFileException">It is not a manifest.</exception>
     public Manifest? ReadManifest(string key)
@@ -289,7 +316,7 @@ public sealed class ResultStore
         foreach (var output in manifest.Outputs)
             foreach (var file in output.Files)
                 Adopt(Path.Combine(staging, output.Name, file.Path).TrimEnd('/'), file);
-        AtomicFile.Write(Path.Combine(staging, ManifestName), JsonSerializer.SerializeToUtf8Bytes(manifest, Json));
+        AtomicFile.Write(Path.Combine(staging, ManifestName), SealedBytes(manifest));
         Files.FlushFolder(staging);
         Files.DeleteFolder(target); // only ever a damaged one
         Directory.Move(staging, target);

@@ -141,47 +141,55 @@ internal static class MethodContract
         };
         using (var whole = method.Edit(model, inputs, new Seed(11)))
             whole.Save(folder["whole"]);
-        var steps = 0;
-        for (var stopAt = 1; ; stopAt++)
+        var stops = 0;
+        while (Stopped(method, model, inputs, folder, stops + 1))
+            stops++;
+        Assert.True(stops > 0, "nothing was stopped");
+    }
+
+    // Stops an attempt after so many edits or updates; false where it ended before.
+    private static bool Stopped(
+        IMethod method,
+        CausalLm model,
+        MethodInputs inputs,
+        TemporaryFolder folder,
+        int stopAt
+    )
+    {
+        var notes = new List<string>();
+        using var stop = new CancellationTokenSource();
+        TrainingStore Store(string identity) =>
+            new(folder["state"], identity, new TrainingStore.Interval(1, 0), notes.Add);
+        var stopped = inputs with
         {
-            var notes = new List<string>();
-            using var stop = new CancellationTokenSource();
-            TrainingStore Store(string identity) =>
-                new(folder["state"], identity, new TrainingStore.Interval(1, 0), notes.Add);
-            var stopped = inputs with
+            Store = Store("run"),
+            Cancelled = stop.Token,
+            Progress = p =>
             {
-                Store = Store("run"),
-                Cancelled = stop.Token,
-                Progress = p =>
-                {
-                    if (p.Done >= stopAt)
-                        stop.Cancel();
-                },
-            };
-            var cut = false;
-            try
-            {
-                method.Edit(model, stopped, new Seed(11)).Dispose();
-            }
-            catch (OperationCanceledException)
-            {
-                cut = true;
-            }
-            notes.Clear();
-            using var patch = method.Edit(model, inputs with { Store = Store("run") }, new Seed(11));
-            patch.Save(folder[$"after-{stopAt}"]);
-            Assert.Equal(Files(folder["whole"]), Files(folder[$"after-{stopAt}"]));
-            if (cut)
-                Assert.Contains(notes, n => n.StartsWith("going on after ", StringComparison.Ordinal));
-            notes.Clear();
-            method.Edit(model, inputs with { Store = Store("another") }, new Seed(11)).Dispose();
-            Assert.Contains(notes, n => n.Contains("it belongs to another run", StringComparison.Ordinal));
-            Directory.Delete(folder["state"], recursive: true);
-            steps += cut ? 1 : 0;
-            if (!cut)
-                break;
+                if (p.Done >= stopAt)
+                    stop.Cancel();
+            },
+        };
+        var cut = false;
+        try
+        {
+            method.Edit(model, stopped, new Seed(11)).Dispose();
         }
-        Assert.True(steps > 0, "nothing was stopped");
+        catch (OperationCanceledException)
+        {
+            cut = true;
+        }
+        notes.Clear();
+        using var patch = method.Edit(model, inputs with { Store = Store("run") }, new Seed(11));
+        patch.Save(folder[$"after-{stopAt}"]);
+        Assert.Equal(Files(folder["whole"]), Files(folder[$"after-{stopAt}"]));
+        if (cut)
+            Assert.Contains(notes, n => n.StartsWith("going on after ", StringComparison.Ordinal));
+        notes.Clear();
+        method.Edit(model, inputs with { Store = Store("another") }, new Seed(11)).Dispose();
+        Assert.Contains(notes, n => n.Contains("it belongs to another run", StringComparison.Ordinal));
+        Directory.Delete(folder["state"], recursive: true);
+        return cut;
     }
 
     /// <summary>No tensor outlives the edit but those of the patch.</summary>

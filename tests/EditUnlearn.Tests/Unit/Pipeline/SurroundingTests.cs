@@ -34,7 +34,7 @@ public sealed class SurroundingTests : IDisposable
             new("print", 1, "a page")
             {
                 Outputs = ["page.txt"],
-                Surroundings = [new("press", () => test._program, test.Read)],
+                Surroundings = [new("press", test.Read) { Find = () => test._program }],
             };
 
         protected override void Run(Params parameters, StageIo io)
