@@ -1,5 +1,3 @@
-using EditUnlearn.Foundation;
-
 namespace EditUnlearn.Torture;
 
 /// <summary>kill -9 of the tool, of a worker, of both, at random instants (G12).</summary>
