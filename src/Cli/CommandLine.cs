@@ -45,6 +45,7 @@ internal static class CommandLine
                     app.AddCommands<PullCommand>();
                     app.AddCommands<DoctorCommand>();
                     app.AddCommands<ExplainCommand>();
+                    app.AddCommands<LockCommand>();
                     app.AddCommands<CompletionCommand>();
                     app.AddSubCommand("study", x => x.AddCommands<StudyCommand>())
                         .WithDescription("The human study: write blind sheets, evaluate what comes back");

@@ -114,7 +114,7 @@ internal sealed class ReproCommand(Stopping stopping)
                         result.Count(Outcome.NotRun)
                     ),
                     result.PlannerMilliseconds,
-                    [.. result.Cells.Where(c => c.Outcome != Outcome.UpToDate).Select(Json)]
+                    [.. result.Cells.Where(c => c.Outcome != Outcome.UpToDate).Select(CellJson)]
                 )
             );
         foreach (var cell in failed)
@@ -159,7 +159,7 @@ internal sealed class ReproCommand(Stopping stopping)
             ["cells"] = new JsonArray(cells),
         };
 
-    private static JsonObject Json(CellOutcome c) =>
+    private static JsonObject CellJson(CellOutcome c) =>
         new()
         {
             ["cell"] = c.Cell.Text,

@@ -33,7 +33,7 @@ public enum Publication
 /// </remarks>
 public sealed class ResultStore
 {
-    private static readonly JsonSerializerOptions Json = new()
+    internal static readonly JsonSerializerOptions Json = new()
     {
         PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
         WriteIndented = true,
@@ -218,13 +218,16 @@ public sealed class ResultStore
     }
 
     /// <summary>What is wrong with a manifest beside its form: null for one that is as it was written.</summary>
-    internal string? SealProblem(Manifest manifest)
+    internal string? SealProblem(Manifest manifest) =>
+        SealProblem(manifest, File.ReadAllText(Path.Combine(ResultFolder(manifest.Key), ManifestName)));
+
+    /// <inheritdoc cref="SealProblem(Manifest)"/>
+    internal static string? SealProblem(Manifest manifest, string text)
     {
         if (manifest.Format == Pipeline.Manifest.Unsealed)
             return null;
         if (manifest.Format != Pipeline.Manifest.Sealed)
             return $"is in a form that is not known: {manifest.Format}";
-        var text = File.ReadAllText(Path.Combine(ResultFolder(manifest.Key), ManifestName));
         return CodeIdentity.Sha256(Replaced(text, manifest.Seal, "")) == manifest.Seal
             ? null
             : "holds other bytes than were written";
