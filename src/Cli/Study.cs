@@ -22,7 +22,12 @@ internal sealed class Study
         };
         Files = new FileHashes(Path.Combine(Store.Folder, "files.json"));
         Code = new CodeIdentity(AppContext.BaseDirectory, Path.Combine(Store.Folder, "code.json"));
-        Keys = new KeyResolver(plan, Code, Files);
+        Keys = new KeyResolver(
+            plan,
+            Code,
+            Files,
+            new Surroundings(Path.Combine(Store.Folder, "surroundings.json"))
+        );
     }
 
     public string Root { get; }
@@ -77,9 +82,21 @@ internal sealed class Study
             ["dotnet"] = Environment.Version.ToString(),
             ["os"] = RuntimeInformation.OSDescription,
             ["architecture"] = RuntimeInformation.ProcessArchitecture.ToString(),
+            ["processor"] = Processor(),
+            ["cores"] = Environment.ProcessorCount.ToString(System.Globalization.CultureInfo.InvariantCulture),
             ["torchsharp"] = VersionOf("TorchSharp"),
             ["parquet"] = VersionOf("Parquet"),
         };
+
+    // The class of machine, not which one.
+    private static string Processor()
+    {
+        const string Info = "/proc/cpuinfo";
+        var model = File.Exists(Info)
+            ? File.ReadLines(Info).FirstOrDefault(l => l.StartsWith("model name", StringComparison.Ordinal))
+            : null;
+        return model?.Split(':')[^1].Trim() ?? "unknown";
+    }
 
     // Read from the file, so that the native library is not loaded for a command that needs none.
     private static string VersionOf(string assembly)

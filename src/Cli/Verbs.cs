@@ -14,6 +14,7 @@ internal static class Verbs
         "explain",
         "show",
         "log",
+        "lock",
         "check",
         "claims",
         "diff",

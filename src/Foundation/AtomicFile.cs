@@ -17,7 +17,7 @@ public static class AtomicFile
             using (var file = new FileStream(temporary, FileMode.Create, FileAccess.Write, FileShare.None))
             {
                 file.Write(content);
-                file.Flush(flushToDisk: true);
+                DiskFlush.File(file);
             }
             File.Move(temporary, path, overwrite: true);
         }

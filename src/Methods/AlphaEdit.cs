@@ -4,6 +4,7 @@ using EditUnlearn.Foundation;
 using EditUnlearn.Methods.Shared;
 using EditUnlearn.Models;
 using EditUnlearn.Models.Patches;
+using EditUnlearn.Models.Weights;
 using static TorchSharp.torch;
 
 namespace EditUnlearn.Methods;
@@ -184,6 +185,21 @@ internal sealed class AlphaEdit(AlphaEdit.Options options) : IMethod
                 _earlier[layer] = (earlier is null ? projected : cat([earlier, projected], 1)).DetachFromDisposeScope();
                 earlier?.Dispose();
             }
+        }
+
+        /// <inheritdoc/>
+        protected override IEnumerable<KeyValuePair<string, Tensor>> State() =>
+            base.State().Concat(_earlier.Select(e => KeyValuePair.Create($"earlier/{e.Key}", e.Value)));
+
+        /// <inheritdoc/>
+        protected override void Restore(SafetensorsFile state, IReadOnlyList<EditHealth> health)
+        {
+            base.Restore(state, health);
+            foreach (var layer in Layers.Where(l => state.Entries.ContainsKey($"earlier/{l}")))
+                _earlier[layer] = state
+                    .Read($"earlier/{layer}")
+                    .to(Unedited(layer).device)
+                    .DetachFromDisposeScope();
         }
 
         /// <inheritdoc/>

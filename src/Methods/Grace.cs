@@ -186,20 +186,7 @@ internal sealed class Grace(Grace.Options options) : IMethod
         var places = Places(builder, edits, keys);
         var health = new JsonObject?[edits.Count];
         var values = zeros(builder.Count, model.Config.HiddenSize, device: model.Device); // V [N, D]
-        var done = 0;
-        foreach (var batch in Waves([.. places.Select(p => p.Admitted.Entry)]).SelectMany(w => w.Chunk(SideBySide)))
-        {
-            inputs.Cancelled.ThrowIfCancellationRequested();
-            Train(model, inputs, seed, batch, places, values, health);
-            done += batch.Length;
-            inputs.Progress?.Invoke(
-                new MethodProgress(
-                    done,
-                    edits.Count,
-                    string.Create(CultureInfo.InvariantCulture, $"{builder.Count} entries")
-                )
-            );
-        }
+        var done = TrainAll(model, inputs, seed, places, values, health);
         foreach (var i in Enumerable.Range(0, edits.Count).Where(i => places[i].Admitted.Entry < 0))
         {
             health[i] = Told(
@@ -304,6 +291,47 @@ internal sealed class Grace(Grace.Options options) : IMethod
             .GroupBy(e => e.Turn)
             .OrderBy(g => g.Key)
             .Select(g => g.Select(e => e.Index).ToArray());
+    }
+
+    // Returns the number of edits trained.
+    private int TrainAll(
+        CausalLm model,
+        MethodInputs inputs,
+        Seed seed,
+        List<(Admitted Admitted, IReadOnlyList<float> Radii)> places,
+        Tensor values,
+        JsonObject?[] health
+    )
+    {
+        var checkpoint = new EditCheckpoint(inputs.Store);
+        var resumed = checkpoint.Resume<JsonObject?[]>(
+            (state, earlier) =>
+            {
+                values.copy_(state.Read("values"));
+                earlier.CopyTo(health, 0);
+            }
+        );
+        var done = 0;
+        foreach (var batch in Waves([.. places.Select(p => p.Admitted.Entry)]).SelectMany(w => w.Chunk(SideBySide)))
+        {
+            if (done < resumed)
+            {
+                done += batch.Length; // whole batches were kept
+                continue;
+            }
+            inputs.Cancelled.ThrowIfCancellationRequested();
+            Train(model, inputs, seed, batch, places, values, health);
+            done += batch.Length;
+            inputs.Progress?.Invoke(
+                new MethodProgress(
+                    done,
+                    inputs.Edits.Count,
+                    string.Create(CultureInfo.InvariantCulture, $"{values.shape[0]} entries")
+                )
+            );
+            checkpoint.Keep<JsonObject?[]>(done, () => ([new("values", values)], health));
+        }
+        return done;
     }
 
     private void Train(

@@ -101,7 +101,10 @@ public sealed record MethodInputs
     /// </summary>
     public Func<CausalLm>? OpenReference { get; init; }
 
-    /// <summary>Where a training run keeps the state of a killed attempt; null to start anew.</summary>
+    /// <summary>
+    /// Where the method keeps its state, between updates or between edits, so that a killed attempt goes on; null to
+    /// start anew.
+    /// </summary>
     public TrainingStore? Store { get; init; }
 
     /// <summary>Told how a training run went, diverged or not.</summary>

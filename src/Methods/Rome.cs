@@ -126,7 +126,7 @@ internal sealed class Rome(Rome.Options options) : IMethod
         ArgumentNullException.ThrowIfNull(inputs);
         using var scope = NewDisposeScope();
         using var session = new EditSession(model, inputs, options.Layers);
-        for (var i = 0; i < inputs.Edits.Count; i++)
+        for (var i = session.Resume(); i < inputs.Edits.Count; i++)
         {
             inputs.Cancelled.ThrowIfCancellationRequested();
             var health = Edit(session, inputs.Edits[i]);
@@ -143,6 +143,7 @@ internal sealed class Rome(Rome.Options options) : IMethod
                     )
                 )
             );
+            session.Keep(i + 1);
         }
         session.Health.Tell(inputs);
         return session.ToPatch();

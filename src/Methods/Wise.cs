@@ -263,10 +263,18 @@ internal sealed class Wise(Wise.Options options) : IMethod
         var margins = Scaled(model, inputs);
         var mask = empty(0);
         var health = new List<JsonNode?>();
-        for (var i = 0; i < inputs.Edits.Count; i++)
+        var checkpoint = new EditCheckpoint(inputs.Store);
+        var resumed = checkpoint.Resume<Progress>(
+            (state, progress) =>
+            {
+                store.Restore(state, progress.Memories);
+                health.AddRange(progress.Health);
+            }
+        );
+        for (var i = resumed; i < inputs.Edits.Count; i++)
         {
             inputs.Cancelled.ThrowIfCancellationRequested();
-            if (i % options.SaveFrequency == 0)
+            if (i == resumed || i % options.SaveFrequency == 0)
             {
                 mask.Dispose();
                 mask = Mask(inputs, store.Main, seed, i / options.SaveFrequency);
@@ -276,10 +284,14 @@ internal sealed class Wise(Wise.Options options) : IMethod
             Observer?.Invoke(edited);
             health.Add(Health(edited));
             inputs.Progress?.Invoke(new MethodProgress(i + 1, inputs.Edits.Count, Line(edited)));
+            checkpoint.Keep(i + 1, () => (store.Tensors(), new Progress(store.State, health)));
         }
         TellMeans(inputs, health);
         return options.Retrieve ? Retrieving(store, health) : Merged(inputs, store, health);
     }
+
+    // What a killed attempt needs beside the memories' values.
+    private sealed record Progress(MemoryStore.Numbers Memories, IReadOnlyList<JsonNode?> Health);
 
     private static string Line(Edited edited) =>
         string.Create(

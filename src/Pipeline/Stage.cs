@@ -133,6 +133,12 @@ public sealed record StageInfo(string Name, int Version, string Summary)
     /// </summary>
     public string? StandsFor { get; init; }
 
+    /// <summary>
+    /// What of the machine decides its output beside its code: a program that makes it where it is installed. Each
+    /// value enters the key.
+    /// </summary>
+    public IReadOnlyList<Surrounding> Surroundings { get; init; } = [];
+
     /// <summary>What it occupies while it runs.</summary>
     public Resource Resource { get; init; } = Resource.Cpu;
 

@@ -5,7 +5,7 @@ namespace EditUnlearn.Reports;
 /// <summary>All tables and figures in one document.</summary>
 public static class ReportDocument
 {
-    private const string Compiler = "pdflatex";
+    private const string Compiler = TexInstallation.Name;
     private static readonly TimeSpan Limit = TimeSpan.FromMinutes(2);
 
     /// <summary>A figure with its caption.</summary>
@@ -43,11 +43,20 @@ public static class ReportDocument
             }
         );
 
-    /// <summary>Whether a TeX is installed.</summary>
-    public static bool CanCompile =>
-        (Environment.GetEnvironmentVariable("PATH") ?? "")
-            .Split(Path.PathSeparator)
-            .Any(f => f.Length > 0 && File.Exists(Path.Combine(f, Compiler)));
+    /// <summary>Files that the template loads where they are there; they decide the pages.</summary>
+    public static IReadOnlyList<string> Packages { get; } =
+    [
+        "article.cls",
+        "inputenc.sty",
+        "fontenc.sty",
+        "lmodern.sty",
+        "geometry.sty",
+        "array.sty",
+        "longtable.sty",
+        "booktabs.sty",
+        "xcolor.sty",
+        "graphicx.sty",
+    ];
 
     /// <summary>Compiles a document. The same source and pictures give the same bytes with one TeX.</summary>
     /// <param name="folder">Where the source lies and the PDF will.</param>

@@ -41,7 +41,14 @@ internal sealed class ReportStage : Stage<ReportStage.Params>
                 .. FigureCatalog.Names.Select(n => new StageInput(n)),
             ],
             Outputs = [Document, "pdf"],
+            Surroundings = [new(TexInstallation.Name, Tex)],
         };
+
+    private static SurroundingReading Tex(string compiler)
+    {
+        var (value, files) = TexInstallation.Describe(compiler, ReportDocument.Packages);
+        return new SurroundingReading(value, files);
+    }
 
     /// <inheritdoc/>
     protected override void Run(Params parameters, StageIo io)
@@ -79,11 +86,11 @@ internal sealed class ReportStage : Stage<ReportStage.Params>
         );
         File.WriteAllText(io.Output(Document), source);
         Directory.CreateDirectory(io.Output("pdf"));
-        if (!ReportDocument.CanCompile)
+        if (!TexInstallation.IsThere)
         {
             io.Warn(
-                "no TeX is installed, so there is no report.pdf; with pdflatex (Debian: texlive-latex-recommended) "
-                    + "eu-stage repro --force report makes it"
+                "no TeX is installed, so there is no report.pdf; once there is a pdflatex (Debian: "
+                    + "texlive-latex-recommended) the same command makes it"
             );
             return;
         }

@@ -8,7 +8,7 @@ using Status = EditUnlearn.Pipeline.Status;
 
 namespace EditUnlearn.Cli.Commands;
 
-/// <summary>The store of results: <c>cache ls</c>, <c>cache verify</c>, <c>cache gc</c>.</summary>
+/// <summary>The store of results: <c>cache ls</c>, <c>verify</c>, <c>gc</c>, <c>push</c>, <c>pull</c>.</summary>
 internal sealed class CacheCommands(Stopping stopping)
 {
     private const int KeyShown = 12;
@@ -178,6 +178,84 @@ internal sealed class CacheCommands(Stopping stopping)
             );
         }
         return ExitCodes.Done;
+    }
+
+    /// <summary>Sends results to a folder.</summary>
+    [Command(
+        "push",
+        Description = "Copy results to a folder, for other machines: what is there is not sent again"
+    )]
+    public async Task<int> Push(
+        [Argument(Description = "A folder, of a file server for example; made if need be")] string remote,
+        [Option("targets", Description = "Stages or cells; what the profile has in force when none is named")]
+            string[]? targets = null,
+        [Option("profile", Description = "A profile: a file of profiles/")] string? profile = null,
+        [Option("all", Description = "Every result of the store, in force or not")] bool all = false,
+        [Option("json", Description = "Print one JSON object on stdout")] bool json = false
+    )
+    {
+        var study = Study.Open(profile, null);
+        using var use = await StoreUse.ShareAsync(study.Store, stopping.Token).ConfigureAwait(false);
+        var chosen = Targets.Named(study.Plan, targets ?? []).Select(c => c.Id).ToHashSet();
+        var keys = all
+            ? study.Store.Keys()
+            :
+            [
+                .. Status
+                    .Of(study.Plan, study.Store, study.Keys)
+                    .Where(s => s.State == CellState.UpToDate && chosen.Contains(s.Cell.Id))
+                    .Select(s => s.Key!)
+                    .Distinct(),
+            ];
+        study.Files.Save();
+        return Told("sent", StoreExchange.Push(study.Store, remote, keys, null, stopping.Token), json);
+    }
+
+    /// <summary>Fetches results from a folder.</summary>
+    [Command(
+        "pull",
+        Description = "Copy results from a folder that was pushed to; every byte is checked on arrival. Exit 5 when "
+            + "some are damaged there"
+    )]
+    public async Task<int> Pull(
+        [Argument(Description = "The folder")] string remote,
+        [Option("targets", Description = "Stages or cells by their names; all when none is named")]
+            string[]? targets = null,
+        [Option("json", Description = "Print one JSON object on stdout")] bool json = false
+    )
+    {
+        CommandOutcome.Reached = true;
+        var store = Store();
+        using var use = await StoreUse.ShareAsync(store, stopping.Token).ConfigureAwait(false);
+        var (manifests, damage) = StoreExchange.Look(remote);
+        var wanted = targets is not { Length: > 0 }
+            ? manifests
+            : [.. manifests.Where(m => targets.Any(t => m.Cell == t || m.Cell.Split('[')[0] == t))];
+        var exchange = StoreExchange.Pull(store, remote, wanted, null, stopping.Token);
+        return Told("fetched", exchange with { Damage = [.. damage, .. exchange.Damage] }, json);
+    }
+
+    private static int Told(string verb, Exchange exchange, bool json)
+    {
+        if (json)
+            InspectCommands.PrintJson(
+                new JsonObject
+                {
+                    [verb] = exchange.Results,
+                    ["present"] = exchange.Present,
+                    ["bytes"] = exchange.Bytes,
+                    ["damage"] = new JsonArray([.. exchange.Damage.Select(d => (JsonNode)d)]),
+                }
+            );
+        else
+            Console.Out.WriteLine(
+                $"{exchange.Results} results {verb}, {Format.Bytes(exchange.Bytes)} copied; {exchange.Present} were "
+                    + "there already."
+            );
+        if (!json)
+            foreach (var problem in exchange.Damage)
+                Screen.Error(problem);
+        return exchange.Damage.Count == 0 ? ExitCodes.Done : ExitCodes.Damaged;
     }
 
     private async Task<IDisposable> AloneAsync(ResultStore store, bool noWait)

@@ -94,9 +94,13 @@ internal sealed class InspectCommands
     }
 
     /// <summary>A result: its manifest, the rows of a table, a text file.</summary>
-    [Command("show", Description = "A cell's manifest, or with a file name its rows or text: show tables/table1.csv")]
+    [Command(
+        "show",
+        Description = "A cell's manifest, or with a file name its rows or text: show tables/table1.csv; of a number of "
+            + "a table, table1[...], all that made it"
+    )]
     public int Show(
-        [Argument(Description = "A cell, or a cell and one of its files")] string target,
+        [Argument(Description = "A cell, a cell and one of its files, or a number of a table")] string target,
         [Option("rows", Description = "Rows of a table to print")] int rows = 20,
         [Option("origin", Description = "Every parameter and option of the cell, and where its value comes from")]
             bool origin = false,
@@ -106,6 +110,11 @@ internal sealed class InspectCommands
     )
     {
         var study = Study.Open(profile, set);
+        if (ProvenanceView.IsNumber(target))
+        {
+            ProvenanceView.Print(study, target, json);
+            return ExitCodes.Done;
+        }
         var cut = target.LastIndexOf('/');
         var isFile = cut > 0 && !target.EndsWith(']') && study.Plan.Cells.All(c => c.Id.Folder != target);
         var cells = Targets.Named(study.Plan, [isFile ? target[..cut] : target]);

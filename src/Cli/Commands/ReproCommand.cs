@@ -43,6 +43,12 @@ internal sealed class ReproCommand(Stopping stopping)
         [Option('n', Description = "Say what would run, and run nothing")] bool dryRun = false,
         [Option('f', Description = "Run the named cells whatever the store holds; all when none is named")]
             bool force = false,
+        [Option(
+            "accept-new",
+            Description = "With --force: take the bytes that a cell gives now where they differ; the earlier result "
+                + "is put aside"
+        )]
+            bool acceptNew = false,
         [Option('k', Description = "Go on with what does not depend on a failure")] bool keepGoing = false,
         [Option("only", Description = "Leave out what the targets read; it must be there")] bool only = false,
         [Option("downstream", Description = "Also bring up to date what reads the targets")] bool downstream = false,
@@ -52,6 +58,11 @@ internal sealed class ReproCommand(Stopping stopping)
     {
         if (executor is not (Local or Slurm))
             throw new InputException("--executor", $"'{executor}' is not one", $"known: {Local}, {Slurm}");
+        if (acceptNew && !force)
+            throw new InputException("--accept-new", "goes with --force", "name the cells that shall run again");
+        if (acceptNew && executor == Slurm)
+            throw new InputException("--accept-new", "needs the store for itself, and jobs share it", "run it locally");
+        var before = NoOpStamp.Sources.Before(Study.FindRoot(), AppContext.BaseDirectory);
         string[] sets = numerics is null ? set ?? [] : [.. set ?? [], $"numerics={numerics}"];
         var study = Study.Open(profile, sets);
         var named = Targets.Named(study.Plan, targets ?? []);
@@ -70,6 +81,7 @@ internal sealed class ReproCommand(Stopping stopping)
         var options = request.Options(study) with
         {
             Force = force ? (targets is { Length: > 0 } ? named : cells).Select(c => c.Id).ToHashSet() : [],
+            AcceptNew = acceptNew,
             KeepGoing = keepGoing,
         };
         if (executor == Slurm)
@@ -77,6 +89,7 @@ internal sealed class ReproCommand(Stopping stopping)
             var slurm = RunRequest.Slurm(study, sets, slurmArgs, slurmGres, slurmQueue, slurmEnv ?? []);
             return Report(study, await OnSlurmAsync(study, cells, options, slurm, json).ConfigureAwait(false), json);
         }
+        before.Add(study.Plan, study.Store);
         RunResult result;
         await using (var runner = RunRequest.Workers(study))
         await using (var reporter = new RunReporter(quiet: json))
@@ -84,6 +97,8 @@ internal sealed class ReproCommand(Stopping stopping)
                 .RunAsync(cells, options, stopping.Token)
                 .ConfigureAwait(false);
         study.Files.Save();
+        if (!force && !only && !downstream && numerics is null)
+            NoOpStamp.Write(NoOp.Request(profile, set, targets), study.Plan, study.Store, result, before);
         return Report(study, result, json);
     }
 
@@ -139,34 +154,18 @@ internal sealed class ReproCommand(Stopping stopping)
         var failed = result.Cells.Where(c => c.Outcome == Outcome.Failed).ToList();
         if (json)
             InspectCommands.PrintJson(
-                new JsonObject
-                {
-                    ["profile"] = study.Plan.Profile,
-                    ["executed"] = result.Count(Outcome.Executed),
-                    ["restored"] = result.Count(Outcome.Restored),
-                    ["upToDate"] = result.Count(Outcome.UpToDate),
-                    ["failed"] = failed.Count,
-                    ["notRun"] = result.Count(Outcome.NotRun),
-                    ["timings"] = new JsonObject
-                    {
-                        ["plannerMilliseconds"] = Math.Round(result.PlannerMilliseconds, 1),
-                        ["processMilliseconds"] = Math.Round(
-                            (DateTime.Now - System.Diagnostics.Process.GetCurrentProcess().StartTime).TotalMilliseconds
-                        ),
-                    },
-                    ["cells"] = new JsonArray([
-                        .. result
-                            .Cells.Where(c => c.Outcome != Outcome.UpToDate)
-                            .Select(c => new JsonObject
-                            {
-                                ["cell"] = c.Cell.Text,
-                                ["outcome"] = JsonNamingPolicy.CamelCase.ConvertName(c.Outcome.ToString()),
-                                ["seconds"] = Math.Round(c.Seconds, 3),
-                                ["reasons"] = new JsonArray([.. c.Reasons.Select(r => (JsonNode)r)]),
-                                ["error"] = c.Error?.Message,
-                            }),
-                    ]),
-                }
+                Json(
+                    study.Plan.Profile,
+                    new Counts(
+                        result.Count(Outcome.UpToDate),
+                        result.Count(Outcome.Executed),
+                        result.Count(Outcome.Restored),
+                        failed.Count,
+                        result.Count(Outcome.NotRun)
+                    ),
+                    result.PlannerMilliseconds,
+                    [.. result.Cells.Where(c => c.Outcome != Outcome.UpToDate).Select(CellJson)]
+                )
             );
         foreach (var cell in failed)
             Screen.Error(
@@ -181,6 +180,51 @@ internal sealed class ReproCommand(Stopping stopping)
             .Max();
     }
 
+    /// <summary>How many cells came out how.</summary>
+    internal sealed record Counts(
+        int UpToDate,
+        int Executed = 0,
+        int Restored = 0,
+        int Failed = 0,
+        int NotRun = 0
+    );
+
+    /// <summary>What <c>--json</c> prints.</summary>
+    internal static JsonObject Json(string profile, Counts counts, double planner, JsonNode[] cells) =>
+        new()
+        {
+            ["profile"] = profile,
+            ["executed"] = counts.Executed,
+            ["restored"] = counts.Restored,
+            ["upToDate"] = counts.UpToDate,
+            ["failed"] = counts.Failed,
+            ["notRun"] = counts.NotRun,
+            ["timings"] = new JsonObject
+            {
+                ["plannerMilliseconds"] = Math.Round(planner, 1),
+                ["processMilliseconds"] = Math.Round(
+                    (DateTime.Now - System.Diagnostics.Process.GetCurrentProcess().StartTime).TotalMilliseconds
+                ),
+            },
+            ["cells"] = new JsonArray(cells),
+        };
+
+    private static JsonObject CellJson(CellOutcome c) =>
+        new()
+        {
+            ["cell"] = c.Cell.Text,
+            ["outcome"] = JsonNamingPolicy.CamelCase.ConvertName(c.Outcome.ToString()),
+            ["seconds"] = Math.Round(c.Seconds, 3),
+            ["reasons"] = new JsonArray([.. c.Reasons.Select(r => (JsonNode)r)]),
+            ["error"] = c.Error?.Message,
+            ["publication"] = c.Publication is { } became
+                ? JsonNamingPolicy.CamelCase.ConvertName(became.ToString())
+                : null,
+        };
+
+    /// <summary>What a run without work says.</summary>
+    internal static string NothingToDo(int upToDate) => $"Nothing to do: {upToDate} stages are up to date.";
+
     private static string Summary(RunResult result, string artifacts)
     {
         var ran = result.Count(Outcome.Executed);
@@ -188,7 +232,7 @@ internal sealed class ReproCommand(Stopping stopping)
         var failed = result.Count(Outcome.Failed);
         var notRun = result.Count(Outcome.NotRun);
         if (ran == 0 && failed == 0 && notRun == 0)
-            return $"Nothing to do: {upToDate} stages are up to date.";
+            return NothingToDo(upToDate);
         var text = $"{ran} stages run, {upToDate} up to date";
         if (failed > 0)
             text += $", {failed} failed";

@@ -27,7 +27,8 @@ internal static class OriginView
         }
     }
 
-    private static List<OptionOrigin> Of(Cell cell)
+    /// <summary>All of them.</summary>
+    public static List<OptionOrigin> Of(Cell cell)
     {
         ValueOrigin? OriginOf(string path) => cell.Origins.GetValueOrDefault(path);
         var options = cell.Stage.Origins(cell.Written, OriginOf);
@@ -55,7 +56,8 @@ internal static class OriginView
                 return p.Value is JsonObject { Count: > 0 } map ? Leaves(map, inner, []) : [(inner, p.Value)];
             });
 
-    private static JsonArray ToJson(List<OptionOrigin> rows) =>
+    /// <summary>As JSON.</summary>
+    public static JsonArray ToJson(List<OptionOrigin> rows) =>
         new([
             .. rows.Select(r => new JsonObject
             {

@@ -60,10 +60,16 @@ internal sealed class RunReporter : IRunObserver, IAsyncDisposable
                 Line($"{outcome.Cell}: an earlier result is back in force");
                 break;
         }
-        if (outcome.Nondeterministic)
+        if (outcome.Publication == Publication.FirstStays)
             Line(
-                $"{outcome.Cell}: warning: the same key gave other bytes than before; the first result stays, and "
-                    + "this stage is not deterministic"
+                $"{outcome.Cell}: warning: the same key gave other bytes than before: this stage is not "
+                    + "deterministic. The first result stays; repro --force --accept-new "
+                    + $"'{outcome.Cell}' takes the new one"
+            );
+        if (outcome.Publication == Publication.Replaced)
+            Line(
+                $"{outcome.Cell}: the same key gave other bytes than before; the new ones are in force, the earlier "
+                    + "result is put aside (see replaced in its manifest)"
             );
     }
 

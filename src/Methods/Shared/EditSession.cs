@@ -1,6 +1,7 @@
 using EditUnlearn.Models;
 using EditUnlearn.Models.Patches;
 using EditUnlearn.Models.Training;
+using EditUnlearn.Models.Weights;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -103,6 +104,49 @@ internal class EditSession : IDisposable
                 .Score(Model, [.. requests.Select(r => new TokenRow([.. r.PromptIds, .. r.Answer], r.PromptIds.Count))])
                 .Select(s => Math.Exp(s.LogProbabilities.Average())),
         ];
+
+    /// <summary>Goes on where a killed attempt was.</summary>
+    /// <returns>Edits that need not be made again.</returns>
+    public int Resume() => Checkpoint.Resume<IReadOnlyList<EditHealth>>(Restore);
+
+    /// <summary>Keeps the state for a killed attempt, where it is time to.</summary>
+    /// <param name="done">Edits made.</param>
+    public void Keep(int done) => Checkpoint.Keep(done, () => (State(), Health.Edits));
+
+    /// <summary>What edits leave behind for later ones.</summary>
+    protected virtual IEnumerable<KeyValuePair<string, Tensor>> State()
+    {
+        foreach (var (name, master) in _masters)
+            yield return new("weight/" + name, master);
+        foreach (var (layer, updates) in _updates.Where(u => u.Value.Count > 0))
+        {
+            yield return new($"left/{layer}", cat([.. updates.Select(u => u.Left)], 1));
+            yield return new($"right/{layer}", cat([.. updates.Select(u => u.Right)], 1));
+        }
+    }
+
+    /// <summary>Puts a state in force.</summary>
+    /// <param name="state">As <see cref="State"/> gave it.</param>
+    /// <param name="health">Of the edits made.</param>
+    protected virtual void Restore(SafetensorsFile state, IReadOnlyList<EditHealth> health)
+    {
+        ArgumentNullException.ThrowIfNull(state);
+        ArgumentNullException.ThrowIfNull(health);
+        foreach (var (name, master) in _masters)
+        {
+            master.copy_(state.Read("weight/" + name));
+            Model.Changed(name);
+        }
+        foreach (var (layer, updates) in _updates.Where(u => state.Entries.ContainsKey($"left/{u.Key}")))
+        {
+            Tensor Kept(string name) => state.Read(name).to(Unedited(layer).device).DetachFromDisposeScope();
+            updates.Add((Kept($"left/{layer}"), Kept($"right/{layer}")));
+        }
+        foreach (var edit in health)
+            Health.Add(edit);
+    }
+
+    private EditCheckpoint Checkpoint => new(Inputs.Store);
 
     /// <summary>All edits so far as one patch: for each layer one pair of factors, however many edits.</summary>
     public WeightPatch ToPatch()

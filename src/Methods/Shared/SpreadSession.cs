@@ -35,8 +35,8 @@ internal abstract class SpreadSession(CausalLm model, MethodInputs inputs, ISpre
     /// <summary>Makes all edits of the inputs, batch after batch.</summary>
     public void EditAll()
     {
-        var done = 0;
-        foreach (var batch in Inputs.Edits.Chunk(Math.Max(1, options.BatchSize)))
+        var done = Resume();
+        foreach (var batch in Inputs.Edits.Skip(done).Chunk(Math.Max(1, options.BatchSize)))
         {
             Inputs.Cancelled.ThrowIfCancellationRequested();
             Edit(batch);
@@ -53,6 +53,7 @@ internal abstract class SpreadSession(CausalLm model, MethodInputs inputs, ISpre
                     )
                 )
             );
+            Keep(done);
         }
         Health.Tell(Inputs);
     }

@@ -1,4 +1,5 @@
 using EditUnlearn.Models.Patches;
+using EditUnlearn.Models.Weights;
 using static TorchSharp.torch;
 
 namespace EditUnlearn.Methods.SideMemories;
@@ -96,6 +97,39 @@ internal sealed class MemoryStore : IDisposable
         _mainMerged = true;
         Forget(_stored.Count);
         return Main;
+    }
+
+    /// <summary>What of a run is no tensor.</summary>
+    /// <param name="SideLeast">See <see cref="MemoryStore.SideLeast"/>.</param>
+    /// <param name="StoredLeast">Of the stored memories, in order.</param>
+    /// <param name="Edits">Finished ones.</param>
+    /// <param name="MainMerged">Whether something was merged into the main memory.</param>
+    public sealed record Numbers(double SideLeast, IReadOnlyList<double> StoredLeast, int Edits, bool MainMerged);
+
+    /// <summary>See <see cref="Numbers"/>.</summary>
+    public Numbers State => new(SideLeast, [.. _stored.Select(m => m.LeastDistance)], Edits, _mainMerged);
+
+    /// <summary>The memories by name; W itself is the model's.</summary>
+    public IEnumerable<KeyValuePair<string, Tensor>> Tensors() =>
+        [
+            new("main", Main),
+            new("side", Side),
+            .. _stored.Select((m, i) => KeyValuePair.Create($"stored/{i}", m.Weight)),
+        ];
+
+    /// <summary>Goes back to where an earlier attempt was.</summary>
+    /// <param name="tensors">As <see cref="Tensors"/> gave them.</param>
+    /// <param name="numbers">As <see cref="State"/> gave them.</param>
+    public void Restore(SafetensorsFile tensors, Numbers numbers)
+    {
+        ArgumentNullException.ThrowIfNull(tensors);
+        ArgumentNullException.ThrowIfNull(numbers);
+        Main.copy_(tensors.Read("main"));
+        Side.copy_(tensors.Read("side"));
+        Forget(_stored.Count);
+        foreach (var (i, least) in numbers.StoredLeast.Index())
+            _stored.Add(new SideMemory(Copy(tensors.Read($"stored/{i}").to(Main.device)), least));
+        (SideLeast, Edits, _mainMerged) = (numbers.SideLeast, numbers.Edits, numbers.MainMerged);
     }
 
     /// <inheritdoc/>

@@ -144,13 +144,17 @@ public sealed class TrainingStore
     /// <returns>Always null.</returns>
     public (int Step, SafetensorsFile Tensors)? Aside(string reason)
     {
-        _note?.Invoke($"a stored training state was left aside: {reason}; training starts from the beginning");
+        _note?.Invoke($"a stored state was left aside: {reason}; the work starts from the beginning");
         return null;
     }
 
     /// <summary>Tells that a state is used.</summary>
-    public void Used(int step) =>
-        _note?.Invoke(string.Create(CultureInfo.InvariantCulture, $"going on after step {step} of an earlier attempt"));
+    /// <param name="step">Updates taken.</param>
+    /// <param name="unit">What they are called.</param>
+    public void Used(int step, string unit = "step") =>
+        _note?.Invoke(
+            string.Create(CultureInfo.InvariantCulture, $"going on after {unit} {step} of an earlier attempt")
+        );
 
     private static string HashOf(string path)
     {

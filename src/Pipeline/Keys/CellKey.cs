@@ -19,13 +19,15 @@ internal static class CellKey
     /// <param name="device">Counts for accelerator stages only.</param>
     /// <param name="dtype">Counts for accelerator stages only.</param>
     /// <param name="numerics">Counts for accelerator stages only.</param>
+    /// <param name="surroundings">What the stage declares of its machine; null for nothing.</param>
     public static string Of(
         Cell cell,
         string code,
         IReadOnlyList<KeyedInput> inputs,
         string device,
         string dtype,
-        string numerics = NumericsNames.Portable
+        string numerics = NumericsNames.Portable,
+        IReadOnlyDictionary<string, string>? surroundings = null
     )
     {
         ArgumentNullException.ThrowIfNull(cell);
@@ -54,6 +56,8 @@ internal static class CellKey
             Part("dtype", dtype);
             Part("numerics", numerics);
         }
+        foreach (var (name, value) in surroundings ?? new Dictionary<string, string>())
+            Part("surrounding", $"{name}\n{value}");
         return CodeIdentity.Hex(hash.GetHashAndReset());
     }
 

@@ -1,8 +1,15 @@
 namespace EditUnlearn.Pipeline;
 
 /// <summary>Works out a cell's key once the hashes of what it reads are known.</summary>
-public sealed class KeyResolver(Plan plan, CodeIdentity code, FileHashes files)
+public sealed class KeyResolver(
+    Plan plan,
+    CodeIdentity code,
+    FileHashes files,
+    Surroundings? surroundings = null
+)
 {
+    private readonly Surroundings _surroundings = surroundings ?? new Surroundings();
+
     /// <summary>Files and folders that a cell reads and that are not there.</summary>
     public IReadOnlyList<FileInput> Missing(Cell cell)
     {
@@ -42,8 +49,9 @@ public sealed class KeyResolver(Plan plan, CodeIdentity code, FileHashes files)
         var identity = code.Of(
             cell.Stage.CodeOf(cell.Parameters).Prepend(cell.Stage.GetType()).Append(cell.Stage.ParametersType)
         );
-        var key = CellKey.Of(cell, identity, inputs, plan.Device, plan.DType, plan.Numerics);
-        return new KeyedCell(cell, key, identity, inputs);
+        var around = _surroundings.Of(cell.Stage.Info);
+        var key = CellKey.Of(cell, identity, inputs, plan.Device, plan.DType, plan.Numerics, around);
+        return new KeyedCell(cell, key, identity, inputs) { Surroundings = around };
     }
 }
 
@@ -52,4 +60,8 @@ public sealed class KeyResolver(Plan plan, CodeIdentity code, FileHashes files)
 /// <param name="Key">Its key.</param>
 /// <param name="Code">Code identity of its stage.</param>
 /// <param name="Inputs">As they entered the key.</param>
-public sealed record KeyedCell(Cell Cell, string Key, string Code, IReadOnlyList<KeyedInput> Inputs);
+public sealed record KeyedCell(Cell Cell, string Key, string Code, IReadOnlyList<KeyedInput> Inputs)
+{
+    /// <summary>What the stage declares of its machine, by name.</summary>
+    public IReadOnlyDictionary<string, string> Surroundings { get; init; } = new Dictionary<string, string>();
+}

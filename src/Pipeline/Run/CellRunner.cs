@@ -8,13 +8,16 @@ namespace EditUnlearn.Pipeline;
 /// <param name="study">The plan of the cells, where results go, and who looks at the user's files again.</param>
 /// <param name="runner">Runs the attempts.</param>
 /// <param name="observer">Told what happens.</param>
-/// <param name="keyOf">The key in force of a cell that others read; asked before the first await of a run only.</param>
+/// <param name="inForce">
+/// The key in force of a cell that others read, and the hashes of its outputs; asked before the first await of a run
+/// only.
+/// </param>
 /// <param name="needs">What cells need, for messages.</param>
 internal sealed class CellRunner(
     (Plan Plan, ResultStore Store, KeyResolver Keys) study,
     IStageRunner runner,
     IRunObserver observer,
-    Func<CellId, string> keyOf,
+    Func<CellId, (string Key, IReadOnlyDictionary<string, string> Outputs)> inForce,
     CellNeeds needs
 )
 {
@@ -75,10 +78,10 @@ internal sealed class CellRunner(
             {
                 Fallback = fallback,
             };
-            var differs = _store.Publish(staging, manifest);
+            var became = _store.Publish(staging, manifest, options.AcceptNew && options.Force.Contains(id));
             Files.DeleteFolder(scratch);
             return (
-                new CellOutcome(id, Outcome.Executed, clock.Elapsed.TotalSeconds, reasons, Nondeterministic: differs),
+                new CellOutcome(id, Outcome.Executed, clock.Elapsed.TotalSeconds, reasons, Publication: became),
                 keyed.Key
             );
         }
@@ -164,8 +167,13 @@ internal sealed class CellRunner(
         foreach (var input in keyed.Cell.Inputs)
             if (input is CellOutputInput c)
             {
-                var key = keyOf(c.Cell);
+                var (key, outputs) = inForce(c.Cell);
                 _store.CheckSizes(key);
+                // The key says what was read; --accept-new of another cell with the same key can have changed it.
+                if (_store.Find(key)?.GetValueOrDefault(c.Output) != outputs[c.Output])
+                    throw new StageFailedException(
+                        $"{c.Cell} holds other bytes than it did\n  hint: run the same command again"
+                    );
                 inputs.Add(
                     new JobInput(
                         c.Name,
@@ -239,6 +247,7 @@ internal sealed class CellRunner(
             Device = onDevice ? _plan.Device : null,
             DType = onDevice ? _plan.DType : null,
             Numerics = onDevice ? _plan.Numerics : null,
+            Surroundings = keyed.Surroundings,
             Threads = threads,
             Seed =
                 keyed.Cell.ParametersJson["seed"] is { } seed

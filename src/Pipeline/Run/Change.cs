@@ -34,6 +34,9 @@ public enum ChangeCause
 
     /// <summary>Device or element type.</summary>
     Device,
+
+    /// <summary>What is installed on the machine.</summary>
+    Surrounding,
 }
 
 /// <summary>One difference between a cell's last result and what it would be now.</summary>
@@ -67,6 +70,7 @@ public sealed record Change(
             ChangeCause.InputRemoved => $"input {Name}: {Source} is no longer read",
             ChangeCause.Code => $"the code of '{Name}' changed, {Short(Old)} -> {Short(New)}",
             ChangeCause.Device => $"device {Old} -> {New}",
+            ChangeCause.Surrounding => $"{Name} of this machine {Old ?? "not looked at"} -> {New ?? "not looked at"}",
             _ => $"{Name} {Old ?? "null"} -> {New ?? "null"}{place}",
         };
     }
@@ -141,6 +145,12 @@ internal static class Changes
                     plan.Settings.FirstOrDefault(s => s.Path == "device")?.Place
                 )
             );
+        foreach (var name in last.Surroundings.Keys.Union(keyed.Surroundings.Keys))
+        {
+            var (old, now) = (last.Surroundings.GetValueOrDefault(name), keyed.Surroundings.GetValueOrDefault(name));
+            if (old != now)
+                changes.Add(new Change(ChangeCause.Surrounding, name, old, now));
+        }
         return changes;
     }
 

@@ -54,6 +54,7 @@ public sealed record Reason(
             ChangeCause.InputRemoved => $"input {c.Name} {Change.Short(c.Old)} -> nothing, {c.Source}{place}",
             ChangeCause.Code => $"code of '{c.Name}' {Change.Short(c.Old)} -> {Change.Short(c.New)}{Types()}",
             ChangeCause.Device => $"device {c.Old} -> {c.New}{place}",
+            ChangeCause.Surrounding => c.ToString(),
             _ => $"parameter {c.Name} {c.Old ?? "null"} -> {c.New ?? "null"}{place}",
         };
     }

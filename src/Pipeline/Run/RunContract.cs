@@ -33,6 +33,12 @@ public sealed record RunOptions
     /// <summary>Run these whatever the store holds.</summary>
     public IReadOnlySet<CellId> Force { get; init; } = new HashSet<CellId>();
 
+    /// <summary>
+    /// Take the bytes of a forced cell where they differ from those of its key: the earlier result is put aside. The
+    /// run waits until it has the store for itself.
+    /// </summary>
+    public bool AcceptNew { get; init; }
+
     /// <summary>Go on with what does not depend on a failure.</summary>
     public bool KeepGoing { get; init; }
 
@@ -65,21 +71,28 @@ public enum Outcome
 /// <param name="Seconds">Wall time of its run; 0 if none.</param>
 /// <param name="Reasons">Why it ran.</param>
 /// <param name="Error">Why it failed.</param>
-/// <param name="Nondeterministic">Whether an earlier result of the same key holds other bytes.</param>
+/// <param name="Publication">What became of the result; null where nothing ran to its end.</param>
 public sealed record CellOutcome(
     CellId Cell,
     Outcome Outcome,
     double Seconds,
     IReadOnlyList<string> Reasons,
     Exception? Error = null,
-    bool Nondeterministic = false
-);
+    Publication? Publication = null
+)
+{
+    /// <summary>Whether an earlier result of the same key holds other bytes.</summary>
+    public bool Nondeterministic => Publication is Pipeline.Publication.FirstStays or Pipeline.Publication.Replaced;
+}
 
 /// <summary>What became of a run.</summary>
 /// <param name="Cells">In order of completion.</param>
 /// <param name="PlannerMilliseconds">From the plan to the first cell that must run, or to the end.</param>
 public sealed record RunResult(IReadOnlyList<CellOutcome> Cells, double PlannerMilliseconds)
 {
+    /// <summary>Keys in force of the cells that have a result, in plan order.</summary>
+    public IReadOnlyList<string> Keys { get; init; } = [];
+
     /// <summary>Number of cells with an outcome.</summary>
     public int Count(Outcome outcome) => Cells.Count(c => c.Outcome == outcome);
 }

@@ -28,7 +28,7 @@ public sealed class Scheduler(
     {
         ArgumentNullException.ThrowIfNull(cells);
         ArgumentNullException.ThrowIfNull(options);
-        using var use = await StoreUse.ShareAsync(store, cancelled).ConfigureAwait(false);
+        using var use = await UseAsync(cells, options, cancelled).ConfigureAwait(false);
         var clock = Stopwatch.StartNew();
         double? planner = null;
         // Nobody wants to learn after a night of work that a file was never there.
@@ -39,11 +39,12 @@ public sealed class Scheduler(
         var needs = new CellNeeds(plan, store, options.Planned);
         var work = new Work(
             cells,
-            new CellRunner((plan, store, keys), runner, observer, id => _keys[id], needs),
+            new CellRunner((plan, store, keys), runner, observer, id => (_keys[id], _outputs[id]), needs),
             new Dispatcher(plan, options.Budget, needs.Of)
         );
         var forecast = new Forecast(plan.Device, store);
-        var urgency = new Urgency(forecast.ChainSeconds(cells), Soon(cells));
+        // A run that has nothing to do does not ask.
+        var urgency = new Lazy<Urgency>(() => new Urgency(forecast.ChainSeconds(cells), Soon(cells)));
         var stopped = false;
 
         observer.Planned(cells.Count);
@@ -53,7 +54,7 @@ public sealed class Scheduler(
             planner ??= clock.Elapsed.TotalMilliseconds;
             stopped |= cancelled.IsCancellationRequested;
             if (!stopped)
-                Start(work, urgency, options, cancelled);
+                Start(work, urgency.Value, options, cancelled);
             if (work.Running.Count == 0)
                 break;
             var settled = _settled.Select(s => s.Cell).ToHashSet();
@@ -77,8 +78,16 @@ public sealed class Scheduler(
         }
         foreach (var cell in work.Ready.Select(r => r.Cell).Concat(work.Waiting))
             Settle(work, new CellOutcome(cell.Id, Outcome.NotRun, 0, ["the run was stopped"]));
-        return new RunResult(_settled, planner ?? clock.Elapsed.TotalMilliseconds);
+        return new RunResult(_settled, planner ?? clock.Elapsed.TotalMilliseconds)
+        {
+            Keys = [.. cells.Select(c => _keys.GetValueOrDefault(c.Id)).OfType<string>()],
+        };
     }
+
+    private Task<IDisposable> UseAsync(IReadOnlyList<Cell> cells, RunOptions options, CancellationToken cancelled) =>
+        options.AcceptNew && cells.Count > 0
+            ? StoreUse.AloneAsync(store, holder => observer.Waiting(cells[0].Id, holder), cancelled)
+            : StoreUse.ShareAsync(store, cancelled);
 
     private static void Start(Work work, Urgency urgency, RunOptions options, CancellationToken cancelled)
     {
@@ -139,19 +148,19 @@ public sealed class Scheduler(
     // Until nothing more becomes known: what is there, what must run, what cannot.
     private void Sift(Work work, RunOptions options)
     {
-        for (var i = 0; i < work.Waiting.Count;)
+        // Those that go on waiting are written down anew: taking single ones out of a long list takes its square.
+        var waiting = work.Waiting.ToList();
+        work.Waiting.Clear();
+        foreach (var cell in waiting)
         {
-            var cell = work.Waiting[i];
             var sources = cell.Inputs.OfType<CellOutputInput>().Select(s => s.Cell).ToList();
             if (sources.Any(work.Lost.Contains))
             {
-                work.Waiting.RemoveAt(i);
                 var reason = $"{sources.First(work.Lost.Contains)} has no result";
                 Settle(work, new CellOutcome(cell.Id, Outcome.NotRun, 0, [reason]));
             }
             else if (sources.All(_outputs.ContainsKey))
             {
-                work.Waiting.RemoveAt(i);
                 if (keys.Missing(cell) is { Count: > 0 } missing)
                 {
                     Settle(work, Failed(cell, Failures.NotThere(missing)));
@@ -167,7 +176,7 @@ public sealed class Scheduler(
             }
             else
             {
-                i++;
+                work.Waiting.Add(cell);
             }
         }
     }

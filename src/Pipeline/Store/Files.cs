@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
+using EditUnlearn.Foundation;
 
 namespace EditUnlearn.Pipeline;
 
@@ -19,7 +20,7 @@ internal static partial class Files
         );
         var hash = CodeIdentity.Hex(SHA256.HashData(file));
         if (flush)
-            file.Flush(flushToDisk: true);
+            DiskFlush.File(file);
         return hash;
     }
 
@@ -31,8 +32,14 @@ internal static partial class Files
         var handle = open(path, 0);
         if (handle < 0)
             return;
-        _ = fsync(handle);
-        _ = close(handle);
+        try
+        {
+            DiskFlush.Handle(handle, path);
+        }
+        finally
+        {
+            _ = close(handle);
+        }
     }
 
     /// <summary>Gives a file a second name; a copy where the file system has no hard links.</summary>
@@ -89,9 +96,6 @@ internal static partial class Files
 
     [LibraryImport("libc", StringMarshalling = StringMarshalling.Utf8)]
     private static partial int open(string path, int flags);
-
-    [LibraryImport("libc")]
-    private static partial int fsync(int handle);
 
     [LibraryImport("libc")]
     private static partial int close(int handle);

@@ -5,8 +5,19 @@ namespace EditUnlearn.Pipeline;
 /// <summary>Everything about one result. Written last: where it stands, the result is complete.</summary>
 public sealed record Manifest
 {
+    /// <summary>The form without a <see cref="Seal"/>.</summary>
+    internal const string Unsealed = "manifest/1";
+
+    /// <summary>The form of today.</summary>
+    internal const string Sealed = "manifest/2";
+
     /// <summary>Of this form.</summary>
-    public string Format { get; init; } = "manifest/1";
+    public string Format { get; init; } = Sealed;
+
+    /// <summary>
+    /// SHA-256 of the file with this field empty: a manifest that was changed is told from one that was written.
+    /// </summary>
+    public string Seal { get; init; } = "";
 
     /// <summary>The cell that was run first under this key.</summary>
     public required string Cell { get; init; }
@@ -56,6 +67,12 @@ public sealed record Manifest
     /// <summary>Null for stages without tensors; see <see cref="Plan.Numerics"/>.</summary>
     public string? Numerics { get; init; }
 
+    /// <summary>What of the machine decided the output, as it entered the key.</summary>
+    public IReadOnlyDictionary<string, string> Surroundings { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>The earlier result of the same key whose place this one took; null for none.</summary>
+    public ReplacedResult? Replaced { get; init; }
+
     /// <summary>.NET threads the stage worked with at most.</summary>
     public int Threads { get; init; } = 1;
 
@@ -77,6 +94,12 @@ public sealed record Manifest
     /// <summary>What the user should know.</summary>
     public IReadOnlyList<string> Warnings { get; init; } = [];
 }
+
+/// <summary>A result that had to make room for other bytes of the same key (<c>--accept-new</c>).</summary>
+/// <param name="Started">When it was made, UTC, ISO 8601.</param>
+/// <param name="Outputs">Hashes of its outputs by name.</param>
+/// <param name="Folder">Where it lies now, below the store.</param>
+public sealed record ReplacedResult(string Started, IReadOnlyDictionary<string, string> Outputs, string Folder);
 
 /// <summary>An input as it entered the key.</summary>
 /// <param name="Name">Under <c>in:</c>.</param>

@@ -5,6 +5,22 @@ using EditUnlearn.Foundation;
 
 namespace EditUnlearn.Pipeline;
 
+/// <summary>What became of an attempt that was handed to the store.</summary>
+public enum Publication
+{
+    /// <summary>It is the first whole result of its key.</summary>
+    New,
+
+    /// <summary>A result with the same bytes was there.</summary>
+    Same,
+
+    /// <summary>A result with other bytes was there and stays.</summary>
+    FirstStays,
+
+    /// <summary>A result with other bytes was there and was put aside.</summary>
+    Replaced,
+}
+
 /// <summary>
 /// Where results live: content-addressed files, one folder a result, and a readable view by cell. Nothing in it is ever
 /// half there.
@@ -17,7 +33,7 @@ namespace EditUnlearn.Pipeline;
 /// </remarks>
 public sealed class ResultStore
 {
-    private static readonly JsonSerializerOptions Json = new()
+    internal static readonly JsonSerializerOptions Json = new()
     {
         PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
         WriteIndented = true,
@@ -25,7 +41,7 @@ public sealed class ResultStore
         Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
     };
     private static readonly JsonSerializerOptions Line = new(Json) { WriteIndented = false };
-    private const string ManifestName = "manifest.json";
+    internal const string ManifestName = "manifest.json";
 
     private readonly Dictionary<string, IndexEntry> _byKey = new(StringComparer.Ordinal);
     private readonly Dictionary<string, IndexEntry> _byCell = new(StringComparer.Ordinal);
@@ -188,6 +204,36 @@ public sealed class ResultStore
         }
     }
 
+    // Of the file with the seal left empty, put where it was left out.
+    private static byte[] SealedBytes(Manifest manifest)
+    {
+        var open = JsonSerializer.Serialize(manifest with { Format = Pipeline.Manifest.Sealed, Seal = "" }, Json);
+        return Encoding.UTF8.GetBytes(Replaced(open, "", CodeIdentity.Sha256(open)));
+    }
+
+    private static string Replaced(string text, string seal, string by)
+    {
+        static string Field(string value) => $"\"seal\": \"{value}\"";
+        var at = text.IndexOf(Field(seal), StringComparison.Ordinal);
+        return at < 0 ? text : text[..at] + Field(by) + text[(at + Field(seal).Length)..];
+    }
+
+    /// <summary>What is wrong with a manifest beside its form: null for one that is as it was written.</summary>
+    internal string? SealProblem(Manifest manifest) =>
+        SealProblem(manifest, File.ReadAllText(Path.Combine(ResultFolder(manifest.Key), ManifestName)));
+
+    /// <inheritdoc cref="SealProblem(Manifest)"/>
+    internal static string? SealProblem(Manifest manifest, string text)
+    {
+        if (manifest.Format == Pipeline.Manifest.Unsealed)
+            return null;
+        if (manifest.Format != Pipeline.Manifest.Sealed)
+            return $"is in a form that is not known: {manifest.Format}";
+        return CodeIdentity.Sha256(Replaced(text, manifest.Seal, "")) == manifest.Seal
+            ? null
+            : "holds other bytes than were written";
+    }
+
     /// <summary>A result's manifest; null where there is none.</summary>
     /// <exception cref="DamagedFileException">It is not a manifest.</exception>
     public Manifest? ReadManifest(string key)
@@ -250,29 +296,54 @@ public sealed class ResultStore
     /// <summary>Moves a finished attempt into the store. The first result of a key stays in force.</summary>
     /// <param name="staging">Folder with the outputs; is used up.</param>
     /// <param name="manifest">What to write last.</param>
-    /// <returns>Whether an earlier result of the key holds other bytes: the stage is not deterministic.</returns>
-    public bool Publish(string staging, Manifest manifest)
+    /// <param name="acceptNew">
+    /// Puts an earlier result with other bytes aside and takes this one. The caller has the store for itself: nobody
+    /// may be reading what is put aside.
+    /// </param>
+    /// <returns>What became of it; other bytes under one key mean that the stage is not deterministic.</returns>
+    public Publication Publish(string staging, Manifest manifest, bool acceptNew = false)
     {
         ArgumentNullException.ThrowIfNull(manifest);
         var target = ResultFolder(manifest.Key);
+        var became = Publication.New;
         if (ReadManifestOrNull(manifest.Key) is { } first && IsWhole(first))
         {
-            Files.DeleteFolder(staging);
-            Remember(Entry(first) with { Cell = manifest.Cell, Profile = Profile }, write: true);
-            return !first
-                .Outputs.Select(o => (o.Name, o.Hash))
-                .SequenceEqual(manifest.Outputs.Select(o => (o.Name, o.Hash)));
+            var isSame = HashesOf(first).SequenceEqual(HashesOf(manifest));
+            if (isSame || !acceptNew)
+            {
+                Files.DeleteFolder(staging);
+                Remember(Entry(first) with { Cell = manifest.Cell, Profile = Profile }, write: true);
+                return isSame ? Publication.Same : Publication.FirstStays;
+            }
+            (manifest, became) = (manifest with { Replaced = PutAside(first) }, Publication.Replaced);
         }
         foreach (var output in manifest.Outputs)
             foreach (var file in output.Files)
                 Adopt(Path.Combine(staging, output.Name, file.Path).TrimEnd('/'), file);
-        AtomicFile.Write(Path.Combine(staging, ManifestName), JsonSerializer.SerializeToUtf8Bytes(manifest, Json));
+        AtomicFile.Write(Path.Combine(staging, ManifestName), SealedBytes(manifest));
         Files.FlushFolder(staging);
         Files.DeleteFolder(target); // only ever a damaged one
         Directory.Move(staging, target);
         Files.FlushFolder(Path.GetDirectoryName(target)!);
         Remember(Entry(manifest) with { Profile = Profile }, write: true);
-        return false;
+        return became;
+    }
+
+    private static IEnumerable<(string Name, string Hash)> HashesOf(Manifest manifest) =>
+        manifest.Outputs.Select(o => (o.Name, o.Hash));
+
+    // Under a name that says what it holds, so that the same bytes are kept once.
+    private ReplacedResult PutAside(Manifest first)
+    {
+        var content = CodeIdentity.Sha256(string.Concat(HashesOf(first).Select(o => $"{o.Hash} {o.Name}\n")));
+        var folder = Path.Combine("quarantine", "results", $"{first.Key}.{content[..16]}");
+        var path = Path.Combine(Folder, folder);
+        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+        Files.DeleteFolder(path);
+        Directory.Move(ResultFolder(first.Key), path);
+        // The cleaner counts its age from now: somebody may want to compare the two.
+        Directory.SetLastWriteTimeUtc(path, DateTime.UtcNow);
+        return new ReplacedResult(first.Started, HashesOf(first).ToDictionary(o => o.Name, o => o.Hash), folder);
     }
 
     /// <summary>Points the readable view of a cell to a result, unless it does so already.</summary>

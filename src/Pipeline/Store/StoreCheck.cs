@@ -108,6 +108,11 @@ public static class StoreCheck
                     "holds no manifest",
                     "cache verify puts it aside"
                 );
+            var path = Path.Combine(store.ResultFolder(key), "manifest.json");
+            if (manifest.Key != key)
+                throw new DamagedFileException(path, "speaks of another result", "cache verify puts it aside");
+            if (store.SealProblem(manifest) is { } problem)
+                throw new DamagedFileException(path, problem, "cache verify puts it aside");
             return (key, manifest, null);
         }
         catch (DamagedFileException e)

@@ -26,6 +26,27 @@ public static class StoreUse
         }
     }
 
+    /// <summary>For a run that may take results away: waits until no other run is under way.</summary>
+    /// <param name="store">The store.</param>
+    /// <param name="waiting">Told once who uses it.</param>
+    /// <param name="cancelled">Ends the wait.</param>
+    public static async Task<IDisposable> AloneAsync(
+        ResultStore store,
+        Action<string> waiting,
+        CancellationToken cancelled
+    )
+    {
+        ArgumentNullException.ThrowIfNull(waiting);
+        for (var told = false; ; told = true)
+        {
+            if (TryExclusive(store) is { } alone)
+                return alone;
+            if (!told)
+                waiting(Runs(store) is { Count: > 0 } runs ? string.Join(", ", runs) : "another process");
+            await Task.Delay(100, cancelled).ConfigureAwait(false);
+        }
+    }
+
     /// <summary>To remove results; null while a run is under way.</summary>
     public static IDisposable? TryExclusive(ResultStore store)
     {

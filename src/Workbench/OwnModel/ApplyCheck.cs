@@ -211,7 +211,7 @@ internal sealed class ApplyCheck(ApplyRequest request)
             );
         if (request.TokenRequests is null || tokens is not null)
             _problems.AddRange(
-                new OwnStatistics(request, entry, options, "").Problems(
+                new OwnStatistics(request, entry, options).Problems(
                     Needed(entry, options, tokens),
                     request.TokenRequests is not null
                 )

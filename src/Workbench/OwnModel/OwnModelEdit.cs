@@ -36,18 +36,12 @@ public sealed class OwnModelEdit
     private readonly TokenRequests? _tokens;
     private readonly OwnStatistics _statistics;
     private readonly IReadOnlyList<string> _needed;
-    private readonly string _scratch;
 
     private OwnModelEdit(ApplyRequest request, CheckedRequest read)
     {
         _request = request;
         (_entry, _options, _family, _config, _rows, _heldOut, _tokens) = read;
-        var output = Path.TrimEndingDirectorySeparator(Path.GetFullPath(request.Out));
-        _scratch = Path.Combine(
-            Path.GetDirectoryName(output)!,
-            string.Create(CultureInfo.InvariantCulture, $".{Path.GetFileName(output)}.work-{Environment.ProcessId}")
-        );
-        _statistics = new OwnStatistics(request, _entry, _options, _scratch);
+        _statistics = new OwnStatistics(request, _entry, _options);
         _needed = ApplyCheck.Needed(_entry, _options, _tokens);
     }
 
@@ -113,8 +107,11 @@ public sealed class OwnModelEdit
     public ApplyReport Run(Checkpoint checkpoint, ApplyListener listener)
     {
         ArgumentNullException.ThrowIfNull(checkpoint);
-        using var scope = NewDisposeScope();
-        using var work = new Work(this, checkpoint.Model, checkpoint, listener);
+        return Finish(InWork(checkpoint.Model, checkpoint, listener, work => RunOn(checkpoint, listener, work)));
+    }
+
+    private ApplyReport RunOn(Checkpoint checkpoint, ApplyListener listener, Work work)
+    {
         // Whatever can be refused is refused before the first answer.
         var inputs = work.Complete(MethodMaterial.Rows(_entry, _options, checkpoint, _rows, work.Ready));
         var questions = Asked();
@@ -122,14 +119,16 @@ public sealed class OwnModelEdit
         var before = work.Timed(
             "answers before",
             () =>
-                OwnQuestions.Ask(
-                    checkpoint,
-                    questions,
-                    MethodNames.Untouched,
-                    _request.MaxNewTokens,
-                    null,
-                    work.Asking("before"),
-                    listener.Cancelled
+                work.Before(() =>
+                    OwnQuestions.Ask(
+                        checkpoint,
+                        questions,
+                        MethodNames.Untouched,
+                        _request.MaxNewTokens,
+                        null,
+                        work.Asking("before"),
+                        listener.Cancelled
+                    )
                 )
         );
         using var patch = work.Edit(inputs);
@@ -151,20 +150,18 @@ public sealed class OwnModelEdit
                     )
             );
         var routes = patch.Routes(checkpoint.Model, prompts, [.. questions.Select(q => q.Split)], tap);
-        return Finish(
-            work.Report(patch) with
-            {
-                Before = before,
-                After = after,
-                MeansBefore = OwnQuestions.Means(before, new Seed(_request.Seed)),
-                MeansAfter = OwnQuestions.Means(after, new Seed(_request.Seed)),
-                Routed = routes
-                    .Zip(questions)
-                    .GroupBy(r => r.Second.Split)
-                    .ToDictionary(g => g.Key, g => g.Average(r => r.First.Routed ? 1.0 : 0)),
-                Targets = _rows.Targets,
-            }
-        );
+        return work.Report(patch) with
+        {
+            Before = before,
+            After = after,
+            MeansBefore = OwnQuestions.Means(before, new Seed(_request.Seed)),
+            MeansAfter = OwnQuestions.Means(after, new Seed(_request.Seed)),
+            Routed = routes
+                .Zip(questions)
+                .GroupBy(r => r.Second.Split)
+                .ToDictionary(g => g.Key, g => g.Average(r => r.First.Routed ? 1.0 : 0)),
+            Targets = _rows.Targets,
+        };
     }
 
     /// <summary>Does it, on token ids.</summary>
@@ -172,8 +169,34 @@ public sealed class OwnModelEdit
     public ApplyReport Run(CausalLm model, ApplyListener listener)
     {
         ArgumentNullException.ThrowIfNull(model);
+        return Finish(InWork(model, null, listener, work => RunOnTokens(model, listener, work)));
+    }
+
+    // What the same run can only meet again is not worth keeping a state for.
+    private ApplyReport InWork(
+        CausalLm model,
+        Checkpoint? checkpoint,
+        ApplyListener listener,
+        Func<Work, ApplyReport> run
+    )
+    {
         using var scope = NewDisposeScope();
-        using var work = new Work(this, model, null, listener);
+        using var work = new Work(this, model, checkpoint, listener);
+        try
+        {
+            var report = run(work);
+            work.Done();
+            return report;
+        }
+        catch (Exception e) when (e is InputException or MethodFailedException)
+        {
+            work.Done();
+            throw;
+        }
+    }
+
+    private ApplyReport RunOnTokens(CausalLm model, ApplyListener listener, Work work)
+    {
         var edits = _tokens!.Edits;
         var inputs = new MethodInputs
         {
@@ -210,24 +233,22 @@ public sealed class OwnModelEdit
         IReadOnlyList<(double Probability, IReadOnlyList<int> Ids)> after;
         using (patch.ApplyTo(model))
             after = work.Timed("answers after", () => Look(model, edits, patch.Tap, listener.Cancelled));
-        return Finish(
-            work.Report(patch) with
-            {
-                Requests =
-                [
-                    .. edits.Select(
-                        (e, i) =>
-                            new TokenOutcome(
-                                e.Id,
-                                before[i].Probability,
-                                after[i].Probability,
-                                before[i].Ids,
-                                after[i].Ids
-                            )
-                    ),
-                ],
-            }
-        );
+        return work.Report(patch) with
+        {
+            Requests =
+            [
+                .. edits.Select(
+                    (e, i) =>
+                        new TokenOutcome(
+                            e.Id,
+                            before[i].Probability,
+                            after[i].Probability,
+                            before[i].Ids,
+                            after[i].Ids
+                        )
+                ),
+            ],
+        };
     }
 
     // What the answers do not say.
@@ -349,20 +370,61 @@ public sealed class OwnModelEdit
 
     private bool TrainsOnRetain => _entry.Needs(_options).HasFlag(Needs.RetainSet);
 
-    // One run: who is told, what was noted, how long it took. Removes its scratch folder.
-    private sealed class Work(OwnModelEdit edit, CausalLm model, Checkpoint? checkpoint, ApplyListener listener)
-        : IDisposable
+    // One run: who is told, what was noted, how long it took, where a killed one goes on.
+    private sealed class Work : IDisposable
     {
+        private readonly OwnModelEdit _edit;
+        private readonly CausalLm _model;
+        private readonly Checkpoint? _checkpoint;
+        private readonly ApplyListener _listener;
+        private readonly JsonObject _manifest;
+        private readonly WorkFolder _folder;
+        private readonly List<string> _statistics = [];
         private readonly Dictionary<string, double> _seconds = [];
         private readonly Dictionary<string, double> _metrics = [];
         private readonly List<string> _warnings = [];
         private MethodInputs? _owned;
 
-        public string Ready(string name) =>
-            edit._statistics.Ready(name, model, checkpoint, listener with { Warn = Warn });
+        public Work(OwnModelEdit edit, CausalLm model, Checkpoint? checkpoint, ApplyListener listener)
+        {
+            (_edit, _model, _checkpoint, _listener) = (edit, model, checkpoint, listener);
+            _manifest = Manifest();
+            var prompts = checkpoint is null ? [] : edit.Asked().Select(q => checkpoint.Prompt(q.Question));
+            _folder = WorkFolder.Open(
+                edit._request.Out,
+                WorkFolder.Identity(edit._request, _manifest, prompts),
+                listener.Note
+            );
+            edit._statistics.Scratch = _folder.Path;
+        }
+
+        public string Ready(string name)
+        {
+            var file = _edit._statistics.Ready(name, _model, _checkpoint, _listener with { Warn = Warn });
+            if (!_statistics.Contains(file))
+                _statistics.Add(file);
+            return file;
+        }
+
+        // The answers of the untouched model, once for all attempts.
+        public IReadOnlyList<AnswerRow> Before(Func<IReadOnlyList<AnswerRow>> ask)
+        {
+            if (File.Exists(_folder.Before))
+                try
+                {
+                    return ParquetTable.Read<AnswerRow>(_folder.Before);
+                }
+                catch (DamagedFileException)
+                {
+                    // Asked again.
+                }
+            var rows = ask();
+            AtomicFile.Write(_folder.Before, path => ParquetTable.Write(path, rows));
+            return rows;
+        }
 
         public Action<int, int> Asking(string when) =>
-            (done, total) => listener.Progress?.Invoke("answers " + when, done, total);
+            (done, total) => _listener.Progress?.Invoke("answers " + when, done, total);
 
         public T Timed<T>(string part, Func<T> what)
         {
@@ -379,33 +441,39 @@ public sealed class OwnModelEdit
 
         public MethodInputs Complete(MethodInputs tokens)
         {
-            var request = edit._request;
-            return _owned = Timed("statistics", () => Measured(tokens)) with
+            var request = _edit._request;
+            var measured = Timed("statistics", () => Measured(tokens));
+            return _owned = measured with
             {
+                Store = new TrainingStore(
+                    _folder.EditState,
+                    WorkFolder.Identity(measured, _statistics),
+                    note: _listener.Note
+                ),
                 OpenReference = request.Reference is { } folder
                     ? () => WeightFolder.Load(folder, request.Compute.Device, request.Compute.DType)
                     : null,
-                Progress = p => listener.Progress?.Invoke($"{edit._entry.Label} ({p.What})", p.Done, p.Total),
+                Progress = p => _listener.Progress?.Invoke($"{_edit._entry.Label} ({p.What})", p.Done, p.Total),
                 Trained = Trained,
                 Warn = Warn,
                 Metric = (name, value) => _metrics[name] = value,
-                Cancelled = listener.Cancelled,
+                Cancelled = _listener.Cancelled,
             };
         }
 
         private MethodInputs Measured(MethodInputs tokens)
         {
-            var (needed, options) = (edit._needed, edit._options);
-            var samples = edit._request.Mom2Samples;
-            var inputs = MethodMaterial.Statistics(tokens, needed, options, model, Ready, samples);
+            var (needed, options) = (_edit._needed, _edit._options);
+            var samples = _edit._request.Mom2Samples;
+            var inputs = MethodMaterial.Statistics(tokens, needed, options, _model, Ready, samples);
             foreach (var (name, value) in MethodMaterial.MeasuredOn(needed, options, Ready))
             {
                 _metrics[name] = value;
                 // C has no more directions than tokens went into it: what it says nothing of may be changed at will.
                 var isTokens = name.EndsWith(MethodMaterial.TokensSuffix, StringComparison.Ordinal);
-                if (isTokens && value < edit._config.IntermediateSize)
+                if (isTokens && value < _edit._config.IntermediateSize)
                     Warn(
-                        $"the second moments come from {value} tokens, fewer than the {edit._config.IntermediateSize} "
+                        $"the second moments come from {value} tokens, fewer than the {_edit._config.IntermediateSize} "
                             + "coordinates of a key: most directions count as free, and nothing is kept along them; "
                             + "more text gives more directions"
                     );
@@ -414,28 +482,39 @@ public sealed class OwnModelEdit
         }
 
         public ModelPatch Edit(MethodInputs inputs) =>
-            Timed("edit", () => edit._entry.Create(edit._options).Edit(model, inputs, new Seed(edit._request.Seed)));
+            Timed(
+                "edit",
+                () => _edit._entry.Create(_edit._options).Edit(_model, inputs, new Seed(_edit._request.Seed))
+            );
 
         public ApplyReport Report(ModelPatch patch)
         {
-            var request = edit._request;
-            var manifest = Manifest();
+            var request = _edit._request;
             var options = new ExportOptions
             {
                 ShardBytes = request.ShardBytes,
                 Overwrite = request.Overwrite,
-                Cancelled = listener.Cancelled,
+                Cancelled = _listener.Cancelled,
                 Progress = p =>
-                    listener.Progress?.Invoke("writing [MB]", (int)(p.BytesDone >> 20), (int)(p.BytesTotal >> 20)),
+                    _listener.Progress?.Invoke("writing [MB]", (int)(p.BytesDone >> 20), (int)(p.BytesTotal >> 20)),
             };
             var written = Timed(
                 "write",
-                () => PatchExport.Write(request.Model, model, patch, request.Out, options, request.PatchOnly, manifest)
+                () =>
+                    PatchExport.Write(
+                        request.Model,
+                        _model,
+                        patch,
+                        request.Out,
+                        options,
+                        request.PatchOnly,
+                        _manifest
+                    )
             );
             return new ApplyReport
             {
-                Manifest = manifest,
-                Label = edit._entry.Label,
+                Manifest = _manifest,
+                Label = _edit._entry.Label,
                 Written = written,
                 Edits = patch.Health,
                 Metrics = _metrics,
@@ -449,14 +528,19 @@ public sealed class OwnModelEdit
         {
             if (_owned is not null)
                 MethodMaterial.Free(_owned);
-            if (Directory.Exists(edit._scratch))
-                Directory.Delete(edit._scratch, recursive: true);
+            if (_folder.HoldsState)
+                _listener.Note?.Invoke(
+                    $"what was done is kept in {_folder.Path}; the same command goes on from there"
+                );
+            _folder.Dispose();
         }
+
+        public void Done() => _folder.Done();
 
         public void Warn(string line)
         {
             _warnings.Add(line);
-            listener.Warn?.Invoke(line);
+            _listener.Warn?.Invoke(line);
         }
 
         private void Trained(TrainingRecord record)
@@ -469,7 +553,7 @@ public sealed class OwnModelEdit
             _metrics["training.diverged-step"] = diverged.Step;
             // What is left is the state of a few updates: neither what was asked for, nor the model as it was.
             throw new MethodFailedException(
-                edit._entry.Label,
+                _edit._entry.Label,
                 $"update {diverged.Step} of {record.PlannedSteps}",
                 string.Create(
                     CultureInfo.InvariantCulture,
@@ -482,22 +566,22 @@ public sealed class OwnModelEdit
         // Without dates and places: the same patch has the same manifest.
         private JsonObject Manifest()
         {
-            var (request, compute) = (edit._request, edit._request.Compute);
+            var (request, compute) = (_edit._request, _edit._request.Compute);
             return new JsonObject
             {
                 ["format"] = "apply/1",
-                ["method"] = edit._entry.Name,
+                ["method"] = _edit._entry.Name,
                 ["preset"] = request.Preset,
-                ["family"] = edit._family,
-                ["options"] = MethodCatalog.ToJson(edit._options),
+                ["family"] = _edit._family,
+                ["options"] = MethodCatalog.ToJson(_edit._options),
                 ["seed"] = request.Seed,
                 ["compute"] = compute.ToString(),
-                ["model"] = WeightFingerprint.Of(model),
+                ["model"] = WeightFingerprint.Of(_model),
                 ["requests"] = new JsonObject
                 {
                     ["file"] = Path.GetFileName(request.Asked),
                     ["sha256"] = Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(request.Asked))),
-                    ["rows"] = edit._tokens?.Edits.Count ?? edit._rows.Requests.Count,
+                    ["rows"] = _edit._tokens?.Edits.Count ?? _edit._rows.Requests.Count,
                 },
             };
         }

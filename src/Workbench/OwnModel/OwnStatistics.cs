@@ -12,9 +12,11 @@ namespace EditUnlearn.Workbench.OwnModel;
 /// <param name="request">Names the files.</param>
 /// <param name="entry">The method.</param>
 /// <param name="options">Its options record.</param>
-/// <param name="scratch">For files that nobody wants to keep; made when it is needed.</param>
-internal sealed class OwnStatistics(ApplyRequest request, MethodEntry entry, object options, string scratch)
+internal sealed class OwnStatistics(ApplyRequest request, MethodEntry entry, object options)
 {
+    /// <summary>For files that nobody wants to keep; null while there is no run.</summary>
+    public string? Scratch { get; set; }
+
     /// <summary>
     /// As in the reference's runs but for Llama-3.1, whose whole window does not fit any memory (defect S14).
     /// </summary>
@@ -190,7 +192,7 @@ internal sealed class OwnStatistics(ApplyRequest request, MethodEntry entry, obj
             _ => ModelStatistics.ProjectorFile,
         };
         if (Given.GetValueOrDefault(name) is not { } given)
-            return Path.Combine(scratch, file);
+            return Path.Combine(Scratch ?? Path.Combine(request.Out, "no-run-yet"), file);
         return name != MethodMaterial.Locality && (Directory.Exists(given) || !Path.HasExtension(given))
             ? Path.Combine(given, file)
             : given;

@@ -33,7 +33,7 @@ internal sealed record JobBeat(long Count, double Done, double Total, string? Wh
 /// <param name="Seconds">Of the stage.</param>
 /// <param name="Reasons">Why it ran, or why not.</param>
 /// <param name="Failure">Why it failed.</param>
-/// <param name="Nondeterministic">See <see cref="CellOutcome"/>.</param>
+/// <param name="Publication">See <see cref="CellOutcome"/>.</param>
 /// <param name="Outputs">Hashes by name.</param>
 /// <param name="PeakBytes">Highest resident memory of the stage: Slurm's own limits need cgroups.</param>
 /// <param name="Host">Where it ran.</param>
@@ -44,7 +44,7 @@ internal sealed record JobResult(
     double Seconds,
     IReadOnlyList<string> Reasons,
     WorkerFailure? Failure,
-    bool Nondeterministic,
+    Publication? Publication,
     IReadOnlyDictionary<string, string> Outputs,
     long PeakBytes,
     string Host

@@ -89,7 +89,7 @@ public static class SlurmJob
             0,
             [],
             null,
-            false,
+            null,
             new Dictionary<string, string>(),
             0,
             Environment.MachineName
@@ -117,7 +117,7 @@ public static class SlurmJob
                 Seconds = outcome.Seconds,
                 Reasons = outcome.Reasons,
                 Failure = outcome.Error is { } error ? WorkerFailure.Of(error) : null,
-                Nondeterministic = outcome.Nondeterministic,
+                Publication = outcome.Publication,
                 Outputs = store.Find(status.Key!) ?? empty.Outputs,
                 PeakBytes = store.ReadManifest(status.Key!)?.PeakBytes ?? 0,
             };

@@ -245,7 +245,7 @@ public sealed class SlurmRun
                 result.Seconds,
                 result.Reasons,
                 result.Failure?.ToException(),
-                result.Nondeterministic
+                result.Publication
             )
         );
     }

@@ -4,6 +4,7 @@ using EditUnlearn.Methods;
 using EditUnlearn.Methods.Shared;
 using EditUnlearn.Models;
 using EditUnlearn.Models.Patches;
+using EditUnlearn.Models.Training;
 using EditUnlearn.Tests.Support;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -109,6 +110,86 @@ internal static class MethodContract
         Assert.Equal(patch.GetType(), loaded.GetType());
         using var quiet = no_grad();
         Assert.True(Tensors.SameBits(Answer(model, patch), Answer(model, loaded)));
+    }
+
+    /// <summary>
+    /// Stopped after any edit or update, the next attempt goes on behind it and ends with the same bytes; a state of
+    /// other inputs is not used.
+    /// </summary>
+    /// <param name="method">Keeps a state.</param>
+    /// <param name="edits">So many, with different prompts.</param>
+    public static void GoesOn(IMethod method, int edits = 5)
+    {
+        using var scope = NewDisposeScope();
+        using var model = TinyModels.Llama();
+        using var folder = new TemporaryFolder();
+        var inputs = Inputs(model, method.Needs) with
+        {
+            Edits =
+            [
+                .. Enumerable
+                    .Range(0, edits)
+                    .Select(i => new EditRequest(
+                        $"e{i}",
+                        [1, 10 + i, 20, 30, 40],
+                        3,
+                        [50 + i % 3, 60],
+                        [1, 10 + i, 20, 7, 8],
+                        2
+                    )),
+            ],
+        };
+        using (var whole = method.Edit(model, inputs, new Seed(11)))
+            whole.Save(folder["whole"]);
+        var stops = 0;
+        while (Stopped(method, model, inputs, folder, stops + 1))
+            stops++;
+        Assert.True(stops > 0, "nothing was stopped");
+    }
+
+    // Stops an attempt after so many edits or updates; false where it ended before.
+    private static bool Stopped(
+        IMethod method,
+        CausalLm model,
+        MethodInputs inputs,
+        TemporaryFolder folder,
+        int stopAt
+    )
+    {
+        var notes = new List<string>();
+        using var stop = new CancellationTokenSource();
+        TrainingStore Store(string identity) =>
+            new(folder["state"], identity, new TrainingStore.Interval(1, 0), notes.Add);
+        var stopped = inputs with
+        {
+            Store = Store("run"),
+            Cancelled = stop.Token,
+            Progress = p =>
+            {
+                if (p.Done >= stopAt)
+                    stop.Cancel();
+            },
+        };
+        var cut = false;
+        try
+        {
+            method.Edit(model, stopped, new Seed(11)).Dispose();
+        }
+        catch (OperationCanceledException)
+        {
+            cut = true;
+        }
+        notes.Clear();
+        using var patch = method.Edit(model, inputs with { Store = Store("run") }, new Seed(11));
+        patch.Save(folder[$"after-{stopAt}"]);
+        Assert.Equal(Files(folder["whole"]), Files(folder[$"after-{stopAt}"]));
+        if (cut)
+            Assert.Contains(notes, n => n.StartsWith("going on after ", StringComparison.Ordinal));
+        notes.Clear();
+        method.Edit(model, inputs with { Store = Store("another") }, new Seed(11)).Dispose();
+        Assert.Contains(notes, n => n.Contains("it belongs to another run", StringComparison.Ordinal));
+        Directory.Delete(folder["state"], recursive: true);
+        return cut;
     }
 
     /// <summary>No tensor outlives the edit but those of the patch.</summary>

@@ -54,6 +54,27 @@ public sealed class MethodContractTests
     }
 
     [Theory]
+    [MemberData(nameof(Resumed))]
+    public void Stopped_anywhere_it_goes_on_and_ends_with_the_same_bytes(string name) =>
+        // GRACE trains 32 edits at once.
+        MethodContract.GoesOn(Case(name).Method, edits: name == "grace" ? 40 : 5);
+
+    // One of each kind that keeps a state of its own.
+    public static TheoryData<string> Resumed =>
+        [
+            "ga",
+            "ga: lora",
+            "rome",
+            "rome: second moments, two layers",
+            "memit: two layers",
+            "alphaedit: two layers",
+            "alphaedit: without key cache, in batches",
+            "wise",
+            "wise: merged",
+            "grace",
+        ];
+
+    [Theory]
     [MemberData(nameof(Methods))]
     public void No_tensor_outlives_the_edit_but_those_of_the_patch(string name) =>
         MethodContract.LeavesNoTensor(Case(name).Method);

@@ -211,7 +211,8 @@ public sealed class EngineTests : IDisposable
         var manifest = store.ReadManifest(key)!;
         Directory.CreateDirectory(_folder["other"]);
         File.WriteAllText(_folder["other/joined.txt"], "other bytes");
-        Assert.True(
+        Assert.Equal(
+            Publication.FirstStays,
             store.Publish(
                 _folder["other"],
                 manifest with
