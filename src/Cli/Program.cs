@@ -45,6 +45,7 @@ await new HostBuilder()
             app.AddCommands<InspectCommands>();
             app.AddCommands<CheckCommand>();
             app.AddCommands<ClaimsCommand>();
+            app.AddCommands<ReportCommand>();
             app.AddCommands<DiffCommand>();
             app.AddCommands<ApplyCommand>();
             app.AddCommands<AskCommand>();

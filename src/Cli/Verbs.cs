@@ -16,6 +16,7 @@ internal static class Verbs
         "log",
         "check",
         "claims",
+        "report",
         "diff",
         "apply",
         "ask",
