@@ -148,14 +148,14 @@ public sealed class Chromium : IDisposable
         return browser;
     }
 
-    /// <summary>The value of a script, as text.</summary>
+    /// <summary>The value of an expression, as text; a promise is waited for.</summary>
     public async Task<string> EvaluateAsync(string script)
     {
         var answer = await SendAsync(
             "Runtime.evaluate",
             new JsonObject
             {
-                ["expression"] = $"String({script})",
+                ["expression"] = $"(async () => String(await ({script})))()",
                 ["returnByValue"] = true,
                 ["awaitPromise"] = true,
             }

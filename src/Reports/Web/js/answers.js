@@ -5,9 +5,12 @@ const pageSize = 20;
 function addAnswers(data, names, timings) {
     const groups = data.answers.groups;
     if (groups.length === 0) return;
+    // Where most methods can be compared.
+    const most = Math.max(...groups.map((g) => g.methods.length));
+    const start = groups.findIndex((g) => g.methods.length === most);
     const browser = new AnswerBrowser(data.answers, names, timings);
-    part("answers", "Answers", browser.element());
-    browser.choose(0);
+    part("answers", "Answers", browser.element(start));
+    browser.choose(start);
 }
 
 class AnswerBrowser {
@@ -17,12 +20,12 @@ class AnswerBrowser {
         this.page = 0;
     }
 
-    element() {
+    element(start) {
         const group = choice(
             "Model and forget set",
             this.groups.map((g, i) => [String(i), `${this.names.model(g.model)}: ${this.names.set(g.set)}`]),
             (i) => this.choose(Number(i)),
-            "0",
+            String(start),
         );
         this.search = el("input", {
             type: "search",

@@ -19,7 +19,8 @@ function addCurves(data, names) {
     }
     const view = new CurveView(names);
     const keys = [...groups.keys()];
-    const start = keys.find((k) => k !== "the models themselves") ?? keys[0];
+    // Where most methods can be compared.
+    const start = keys.reduce((most, k) => (groups.get(k).length > groups.get(most).length ? k : most));
     part(
         "curves",
         "Curves",

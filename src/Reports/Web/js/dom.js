@@ -91,9 +91,9 @@ function tableCell(content, column, numeric) {
 function say(text, button) {
     document.getElementById("said").textContent = text;
     if (!button) return;
-    const before = button.textContent;
-    button.textContent = text;
-    setTimeout(() => (button.textContent = before), 1500);
+    const before = [...button.childNodes];
+    button.replaceChildren(text);
+    setTimeout(() => button.replaceChildren(...before), 1500);
 }
 
 /** Puts a text on the clipboard. A page from a file may not be allowed to: then by way of a selection. */

@@ -14,7 +14,9 @@ function addFigures(data) {
 }
 
 function figureOf(figure, withNumbers = false) {
-    const address = "data:image/svg+xml;base64," + base64(figure.svg);
+    // Panels are cleared in black before they get their white ground: scaled, the black shows as a frame around them.
+    const drawing = figure.svg.replaceAll(/<rect width="\d+" height="\d+"\/>/g, "");
+    const address = "data:image/svg+xml;base64," + base64(drawing);
     const rows = withNumbers ? parseCsv(figure.csv) : [];
     return el(
         "figure",

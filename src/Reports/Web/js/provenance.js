@@ -186,7 +186,8 @@ function flat(value, path = "") {
 function hash(text, more = "") {
     const button = el(
         "button",
-        { type: "button", class: "hash", title: text, "aria-label": "Copy " + text },
+        { type: "button", class: "hash", title: text },
+        el("span", { class: "hide" }, "Copy "),
         text.slice(0, 12) + "\u2026" + more,
     );
     button.addEventListener("click", () => copy(text, button));

@@ -146,7 +146,7 @@ public sealed class WebReportBrowserTests
         string[] expected =
         [
             "95 % interval",
-            "score[llama2,facts-40,ga] stale 12 s, 1.70 GB",
+            "score[llama2,facts-40,ga] stale 13 s, 1.70 GB",
             "with.seed 17 -> 18",
             "aaaaaaaaaaaa",
             "cccccccccccc",
@@ -175,7 +175,7 @@ public sealed class WebReportBrowserTests
         foreach (var width in (int[])[320, 400, 800, 1280])
         {
             await page.ResizeAsync(width, 900);
-            await page.EvaluateAsync("new Promise(r => requestAnimationFrame(() => requestAnimationFrame(r)))");
+            await Drawn(page);
             Assert.Equal(
                 $"{width} ",
                 await page.EvaluateAsync(
@@ -192,14 +192,14 @@ public sealed class WebReportBrowserTests
     {
         using var study = new SyntheticPage(40);
         using var page = await Open(study.Write());
-        await page.EvaluateAsync(
-            File.ReadAllText(Path.Combine(Checkout.Root, "tests", "Fixtures", "axe", "axe.min.js")) + ";1"
-        );
+        var axe = File.ReadAllText(Path.Combine(Checkout.Root, "tests", "Fixtures", "axe", "axe.min.js"));
+        await page.EvaluateAsync($"(() => {{ {axe}\n}})()");
         foreach (var scheme in (string[])["light", "dark"])
             foreach (var width in (int[])[1280, 400])
             {
                 await page.EmulateAsync(scheme: scheme);
                 await page.ResizeAsync(width, 900);
+                await Drawn(page);
                 Assert.Equal(scheme, await page.EvaluateAsync("document.documentElement.dataset.theme"));
                 // All that can be opened, opened; and once more with the dialog before it.
                 await page.EvaluateAsync("document.querySelectorAll('main details').forEach(d => d.open = true)");
@@ -218,8 +218,10 @@ public sealed class WebReportBrowserTests
         using var page = await Open(study.Write());
         const string Ground = "getComputedStyle(document.body).backgroundColor";
         await page.EmulateAsync(scheme: "light");
+        await Drawn(page);
         Assert.Equal("rgb(255, 255, 255)", await page.EvaluateAsync(Ground));
         await page.EmulateAsync(scheme: "dark");
+        await Drawn(page);
         Assert.Equal("rgb(20, 23, 28)", await page.EvaluateAsync(Ground));
         await page.EvaluateAsync("document.getElementById('theme').click()");
         Assert.Equal("rgb(255, 255, 255)", await page.EvaluateAsync(Ground));
@@ -251,7 +253,8 @@ public sealed class WebReportBrowserTests
         // The clipboard itself belongs to the machine.
         var lines = (
             await page.EvaluateAsync(
-                "new Promise(r => { navigator.clipboard.writeText = async t => r(t); "
+                "new Promise(r => { Object.defineProperty(navigator, 'clipboard', "
+                    + "{ value: { writeText: async t => r(t) } }); "
                     + "document.querySelector('#table2 .table-head button').click(); })"
             )
         ).Split('\n');
@@ -265,6 +268,10 @@ public sealed class WebReportBrowserTests
         [.. JsonNode.Parse(json)!.AsArray().Select(b => b!.AsArray().Select(v => (string)v!).ToList())];
 
     private static double Number(string text) => double.Parse(text, CultureInfo.InvariantCulture);
+
+    // What the page is told of its surroundings reaches it with the next picture.
+    private static Task<string> Drawn(Chromium page) =>
+        page.EvaluateAsync("new Promise(r => requestAnimationFrame(() => requestAnimationFrame(r)))");
 
     private static Task<string> Text(Chromium page, string selector) =>
         page.EvaluateAsync($"document.querySelector('{selector}').textContent");
