@@ -1,7 +1,6 @@
 using System.Text.Json.Nodes;
 using EditUnlearn.Artifacts;
 using EditUnlearn.Evaluation.Metrics;
-using EditUnlearn.Models.Families;
 using EditUnlearn.Pipeline;
 using EditUnlearn.Reports;
 using EditUnlearn.Reports.Figures;
@@ -43,11 +42,11 @@ public static class StudyPage
         }
         var page = new JsonObject { ["title"] = p.Title, ["warning"] = Captions.Warning(p.Kind) };
         var rated = inputs("rated").Select(i => RatedStudy.Parse(File.ReadAllText(i.Path))).FirstOrDefault();
-        // A report of nothing but what others made has no part of its own in the study.
+        // Without the parts of the study there are no tables to place numbers in.
         if (p.Report is { } report)
         {
             var scope = ReportInputs.Scope(report, scores);
-            page["names"] = Names(scope, report, scores);
+            page["names"] = Names(scope, scores);
             page["tables"] = Tables(scope, report, scores, inputs, runs.Places);
             page["figures"] = Figures(scope, report, scores, inputs, rated);
             page["ratings"] = rated?.Page(scope);
@@ -61,7 +60,7 @@ public static class StudyPage
         return page;
     }
 
-    private static JsonObject Names(StudyScope scope, ReportParams p, List<CellScore> scores)
+    private static JsonObject Names(StudyScope scope, List<CellScore> scores)
     {
         static JsonObject Map(IEnumerable<KeyValuePair<string, string>> names) =>
             new(names.Select(n => KeyValuePair.Create(n.Key, (JsonNode?)n.Value)));
@@ -79,8 +78,6 @@ public static class StudyPage
                 KeyValuePair.Create(MethodNames.Untouched, "untouched"),
                 .. scope.Methods.Where(m => run.Contains(m.Name)).Select(m => KeyValuePair.Create(m.Name, m.Heading)),
             ]),
-            ["repeats"] = new JsonArray([.. (p.Repeats ?? []).Select(r => (JsonNode)r)]),
-            ["families"] = Map(FamilyCatalog.All.Select(f => KeyValuePair.Create(f.Name, f.Label))),
         };
     }
 

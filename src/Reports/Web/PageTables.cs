@@ -74,6 +74,7 @@ public static class PageTables
                     {
                         ["group"] = g.Label,
                         ["split"] = c.Label,
+                        ["asked"] = c.Split,
                         ["metric"] = ScoreColumn.Get(m).Heading,
                         ["up"] = ScoreColumn.HigherIsBetter(ScoreColumn.Get(m).Direction, c.Split),
                     })
@@ -94,10 +95,12 @@ public static class PageTables
         {
             json["value"] = value;
             json["n"] = cell.Count;
-            json["se"] = cell.StandardError;
+            // JSON has no NaN.
+            if (double.IsFinite(cell.StandardError))
+                json["se"] = cell.StandardError;
+            if (cell is { CiLow: { } low, CiHigh: { } high } && double.IsFinite(low) && double.IsFinite(high))
+                json["ci"] = new JsonArray(low, high);
         }
-        if (cell is { CiLow: { } low, CiHigh: { } high })
-            json["ci"] = new JsonArray(low, high);
         if (paper is { Value: { } theirs })
             json["paper"] = new JsonArray(theirs, paper.Printed);
         if (runs.TryGetValue((cell.Model, cell.Set, cell.Method), out var run))

@@ -11,7 +11,11 @@ function addAnswers(data, names, timings) {
     const browser = new AnswerBrowser(data.answers, names, timings);
     part("answers", "Answers", browser.element(start));
     browser.choose(start);
+    answersOf = (run, split) => browser.jump(run, split);
 }
+
+/** Leads to the answers of a run; null where the page has none. */
+let answersOf = () => null;
 
 class AnswerBrowser {
     constructor(answers, names, timings) {
@@ -21,7 +25,7 @@ class AnswerBrowser {
     }
 
     element(start) {
-        const group = choice(
+        this.groupChoice = choice(
             "Model and forget set",
             this.groups.map((g, i) => [String(i), `${this.names.model(g.model)}: ${this.names.set(g.set)}`]),
             (i) => this.choose(Number(i)),
@@ -69,7 +73,7 @@ class AnswerBrowser {
             el(
                 "div",
                 { class: "controls" },
-                group,
+                this.groupChoice,
                 el("label", { class: "field grow" }, el("span", null, "Search"), this.search),
                 this.splits,
                 this.methods,
@@ -138,6 +142,22 @@ class AnswerBrowser {
         );
         this.chosen = -1;
         this.set({});
+    }
+
+    /** A button that shows the answers of a run; null where the page has none. */
+    jump(run, split) {
+        const index = this.groups.findIndex((g) => g.model === run.model && g.set === run.set);
+        if (index < 0 || !this.groups[index].methods.some((m) => m.name === run.method)) return null;
+        const show = () => {
+            document.getElementById("origin").close();
+            this.groupChoice.querySelector("select").value = String(index);
+            this.search.value = "";
+            Object.assign(this.filter, { text: "", split, method: run.method });
+            this.choose(index);
+            document.getElementById("answers").scrollIntoView();
+            this.list.querySelector("button")?.focus({ preventScroll: true });
+        };
+        return el("button", { type: "button", onclick: show }, "Show the answers behind it");
     }
 
     /** What a method said to a question; null where it was not asked. */

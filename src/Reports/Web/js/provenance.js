@@ -13,8 +13,8 @@ const stateWords = {
     missing: "a file is missing",
 };
 
-/** Opens the dialog. */
-function showOrigin(title, facts, cells) {
+/** Opens the dialog: facts of a number, the cells behind it, and what else leads on from it. */
+function showOrigin(title, facts, cells, more = null) {
     const dialog = document.getElementById("origin");
     document.getElementById("origin-title").textContent = title;
     const chain = chainOf(cells).map((cell, i) => cellDetails(cell, i === 0));
@@ -27,7 +27,7 @@ function showOrigin(title, facts, cells) {
     document
         .getElementById("origin-body")
         .replaceChildren(
-            el("div", null, facts.length > 0 ? factList(facts) : null, el("h3", null, "Made by"), made),
+            el("div", null, facts.length > 0 ? factList(facts) : null, more, el("h3", null, "Made by"), made),
         );
     dialog.showModal();
     document.getElementById("origin-body").scrollTop = 0;

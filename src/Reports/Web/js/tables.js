@@ -131,13 +131,13 @@ function bodiesOf(block, table, runs) {
             "tr",
             null,
             el("th", { class: "first", scope: "row", "data-sort": row.label }, row.label),
-            row.cells.map((cell) => numberCell(cell, table, runs)),
+            row.cells.map((cell, i) => numberCell(cell, table.columns[i], table, runs)),
         ),
     );
     return [heading, el("tbody", null, rows)];
 }
 
-function numberCell(cell, table, runs) {
+function numberCell(cell, column, table, runs) {
     const marks = cell.marks ?? "";
     const classes = [...marks].map((m) => "mark-" + m).join(" ");
     const td = el(
@@ -153,7 +153,7 @@ function numberCell(cell, table, runs) {
         ),
         besideOf(cell, table.decimals),
     );
-    td.origin = () => openCell(cell, table, runs);
+    td.origin = () => openCell(cell, column, table, runs);
     return td;
 }
 
@@ -177,7 +177,7 @@ function signed(x, decimals) {
     return (x < 0 ? "\u2212" : "+") + text;
 }
 
-function openCell(cell, table, runs) {
+function openCell(cell, column, table, runs) {
     const run = cell.run === undefined ? null : runs[cell.run];
     const marks = {
         b: "best of its family",
@@ -207,6 +207,7 @@ function openCell(cell, table, runs) {
             ["marks", [...(cell.marks ?? "")].map((m) => marks[m]).join("; ")],
         ],
         run ? run.cells : [],
+        run ? answersOf(run, column.asked) : null,
     );
 }
 

@@ -164,7 +164,11 @@ public sealed class WebReportBrowserTests
                 "(document.activeElement.click(), document.getElementById('origin-title').textContent)"
             )
         );
-        await page.PressAsync("Escape");
+        // From there to the answers that it is the mean of.
+        await page.EvaluateAsync("document.querySelector('#origin-body .facts + button').click()");
+        Assert.Equal("false", await page.EvaluateAsync("document.getElementById('origin').open"));
+        Assert.Equal("1 to 2 of 2 (of 4 in all) questions.", await Count(page));
+        Assert.Contains("GA: ", await Text(page, "#answers .questions"), StringComparison.Ordinal);
     }
 
     [ChromiumFact]
