@@ -17,15 +17,18 @@ function figureOf(figure, withNumbers = false) {
     // Panels are cleared in black before they get their white ground: scaled, the black shows as a frame around them.
     const drawing = figure.svg.replaceAll(/<rect width="\d+" height="\d+"\/>/g, "");
     const address = "data:image/svg+xml;base64," + base64(drawing);
+    // Panels side by side are too small to read on a narrow screen: there the figure scrolls.
+    const isWide = Number(/<svg[^>]* width="(\d+)/.exec(drawing)?.[1]) > 600;
+    const picture = el("img", {
+        src: address,
+        alt: figure.caption + " The numbers stand below it under Figures.",
+        class: isWide ? "drawing wide" : "drawing",
+    });
     const rows = withNumbers ? parseCsv(figure.csv) : [];
     return el(
         "figure",
         null,
-        el("img", {
-            src: address,
-            alt: figure.caption + " The numbers stand below it under Figures.",
-            class: "drawing",
-        }),
+        isWide ? scroller(figure.caption, picture) : picture,
         el(
             "figcaption",
             null,
