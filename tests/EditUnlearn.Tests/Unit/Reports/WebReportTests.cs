@@ -23,6 +23,22 @@ public sealed class WebReportTests
         Assert.Equal(SyntheticPage.Hostile, (string?)WebReport.DataOf(html)["title"]);
     }
 
+    [Theory]
+    [InlineData("innerHTML")]
+    [InlineData("outerHTML")]
+    [InlineData("insertAdjacentHTML")]
+    [InlineData("document.write")]
+    [InlineData("DOMParser")]
+    [InlineData("eval(")]
+    public void No_part_of_the_page_makes_markup_or_code_of_a_text(string way)
+    {
+        var web = Path.Combine(Checkout.Root, "src", "Reports", "Web");
+        Assert.All(
+            Directory.EnumerateFiles(web, "*.js", SearchOption.AllDirectories),
+            file => Assert.DoesNotContain(way, File.ReadAllText(file), StringComparison.Ordinal)
+        );
+    }
+
     [Fact]
     public void Nothing_is_loaded_from_anywhere_and_only_the_pages_own_scripts_run()
     {
