@@ -36,6 +36,7 @@ internal static class CommandLine
                     app.AddCommands<InspectCommands>();
                     app.AddCommands<CheckCommand>();
                     app.AddCommands<ClaimsCommand>();
+                    app.AddCommands<ReportCommand>();
                     app.AddCommands<DiffCommand>();
                     app.AddCommands<ApplyCommand>();
                     app.AddCommands<AskCommand>();

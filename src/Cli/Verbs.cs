@@ -17,6 +17,7 @@ internal static class Verbs
         "lock",
         "check",
         "claims",
+        "report",
         "diff",
         "apply",
         "ask",

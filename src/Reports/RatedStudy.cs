@@ -1,4 +1,6 @@
 using System.Globalization;
+using System.Text.Json;
+using System.Text.Json.Nodes;
 using EditUnlearn.Artifacts;
 using EditUnlearn.Reports.Figures;
 using EditUnlearn.Reports.Tables;
@@ -19,6 +21,8 @@ public sealed record RatedStudy(
     public const string Unflagged = "unflagged";
 
     private const string None = "n/a";
+
+    private static readonly JsonSerializerOptions Form = new(JsonSerializerDefaults.Web) { WriteIndented = true };
 
     private static readonly (string Measure, string Title)[] Measures =
     [
@@ -47,6 +51,14 @@ public sealed record RatedStudy(
             ? ""
             : $"# What people said\n\n{Caption(scope)}\n\n{Lines(MeanRows(scope))}\n{Lines(AgreementRows())}";
 
+    /// <summary>For programs; <see cref="Parse"/> reads it.</summary>
+    public string Json() => JsonSerializer.Serialize(this, Form) + "\n";
+
+    /// <summary>Reads what <see cref="Json"/> wrote.</summary>
+    /// <exception cref="JsonException">It is something else.</exception>
+    public static RatedStudy Parse(string json) =>
+        JsonSerializer.Deserialize<RatedStudy>(json, Form) ?? throw new JsonException("It holds nothing.");
+
     private string Caption(StudyScope scope)
     {
         ArgumentNullException.ThrowIfNull(scope);
@@ -63,6 +75,21 @@ public sealed record RatedStudy(
         if (Agreement.Count > 0)
             sentences.Add("Below: how far raters agree (Krippendorff's alpha).");
         return string.Join(' ', [.. sentences, .. Notes]);
+    }
+
+    /// <summary>The rows of both tables for the page; null where nobody was asked.</summary>
+    public JsonObject? Page(StudyScope scope)
+    {
+        static JsonArray Rows(List<string[]> rows) =>
+            new([.. rows.Select(r => new JsonArray([.. r.Select(c => (JsonNode)c)]))]);
+        return Means.Count == 0
+            ? null
+            : new JsonObject
+            {
+                ["caption"] = Caption(scope),
+                ["means"] = Rows(MeanRows(scope)),
+                ["agreement"] = Agreement.Count > 0 ? Rows(AgreementRows()) : null,
+            };
     }
 
     private string Raters => Means.Any(m => m.Raters == Unflagged) ? Unflagged : "all";

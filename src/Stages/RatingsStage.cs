@@ -30,7 +30,7 @@ internal sealed class RatingsStage : Stage<ReportParams>
         new("ratings", 1, "what people said of the answers")
         {
             Inputs = [new("study", InputCount.Optional), new("answers", InputCount.Many)],
-            Outputs = ["ratings.parquet", "ratings.tex", "ratings.md"],
+            Outputs = ["ratings.parquet", "ratings.tex", "ratings.md", "ratings.json"],
         };
 
     /// <inheritdoc/>
@@ -46,6 +46,7 @@ internal sealed class RatingsStage : Stage<ReportParams>
         ParquetTable.Write(io.Output("ratings.parquet"), [.. study.Means]);
         File.WriteAllText(io.Output("ratings.tex"), study.Latex(scope));
         File.WriteAllText(io.Output("ratings.md"), study.Markdown(scope));
+        File.WriteAllText(io.Output("ratings.json"), study.Json());
         io.Metric("rated", study.Means.Count);
         foreach (var note in study.Notes)
             io.Warn(note);

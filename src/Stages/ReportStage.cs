@@ -1,22 +1,59 @@
+using System.Text.Json.Nodes;
 using EditUnlearn.Pipeline;
 using EditUnlearn.Reports;
 using EditUnlearn.Reports.Figures;
 using EditUnlearn.Reports.Tables;
+using EditUnlearn.Reports.Web;
 
 namespace EditUnlearn.Stages;
 
-/// <summary>Binds tables, figures, cases and claims into one document; a PDF where a TeX is installed.</summary>
+/// <summary>
+/// Binds tables, figures, cases and claims into one document, a PDF where a TeX is installed, and everything that was
+/// run into one page for a browser.
+/// </summary>
+/// <remarks>
+/// The page holds nothing that differs between two runs of one key: no time, no state. <c>eu-stage report</c> writes
+/// the same page with them.
+/// </remarks>
 internal sealed class ReportStage : Stage<ReportStage.Params>
 {
     /// <summary>Parameters.</summary>
     /// <param name="Title">Of the document.</param>
     /// <param name="Kind">What the models are.</param>
-    public sealed record Params(string Title, ModelKind Kind);
+    /// <param name="Study">The parts, for the page; null for a page without tables.</param>
+    /// <param name="Sets">All forget sets of the profile, as it describes them.</param>
+    /// <param name="Repeats">Models that others repeat with other seeds.</param>
+    /// <param name="Methods">The method of the catalogue behind each entry of the profile's map of methods.</param>
+    /// <param name="Labels">What each entry is called in print.</param>
+    public sealed record Params(
+        string Title,
+        ModelKind Kind,
+        StudyParams? Study = null,
+        IReadOnlyDictionary<string, JsonObject>? Sets = null,
+        IReadOnlyList<string>? Repeats = null,
+        IReadOnlyDictionary<string, string>? Methods = null,
+        IReadOnlyDictionary<string, string>? Labels = null
+    )
+    {
+        /// <summary>What the other report stages are told; null where there are no parts.</summary>
+        internal ReportParams? Report =>
+            Study is null
+                ? null
+                : new ReportParams(
+                    Study,
+                    Sets ?? new Dictionary<string, JsonObject>(),
+                    Kind,
+                    Repeats: Repeats,
+                    Methods: Methods,
+                    Labels: Labels
+                );
+    }
 
-    private const string Document = "report.tex";
+    private const string Document = "report.tex",
+        Page = "report.html";
 
     // Captions say what the picture's own title does not.
-    private static readonly Dictionary<string, (string Caption, double Width)> Pictures = new(StringComparer.Ordinal)
+    internal static readonly Dictionary<string, (string Caption, double Width)> Pictures = new(StringComparer.Ordinal)
     {
         ["figure3"] = ("Forget sets of different size (the paper's Figure 3).", 0.9),
         ["figure4-left"] = ("Scores of all methods (the paper's Figure 4, left).", 0.95),
@@ -39,8 +76,17 @@ internal sealed class ReportStage : Stage<ReportStage.Params>
                 new("known", InputCount.Optional),
                 new("ratings", InputCount.Optional),
                 .. FigureCatalog.Names.Select(n => new StageInput(n)),
+                .. FigureCatalog.Names.Select(n => new StageInput(StudyPage.Vector(n), InputCount.Optional)),
+                new("paper", InputCount.Optional),
+                new("verdicts", InputCount.Optional),
+                new("rated", InputCount.Optional),
+                new("scores", InputCount.Many),
+                new("answers", InputCount.Many),
+                new("pretraining", InputCount.Many),
+                new("finetuning", InputCount.Many),
+                new("curves", InputCount.Many),
             ],
-            Outputs = [Document, "pdf"],
+            Outputs = [Document, "pdf", Page],
             Surroundings = [new(TexInstallation.Name, Tex)],
         };
 
@@ -48,6 +94,13 @@ internal sealed class ReportStage : Stage<ReportStage.Params>
     {
         var (value, files) = TexInstallation.Describe(compiler, ReportDocument.Packages);
         return new SurroundingReading(value, files);
+    }
+
+    /// <inheritdoc/>
+    protected override IEnumerable<ParameterProblem> Check(Params parameters)
+    {
+        ArgumentNullException.ThrowIfNull(parameters);
+        return parameters.Report is { } report ? ReportInputs.Check(report) : [];
     }
 
     /// <inheritdoc/>
@@ -85,6 +138,12 @@ internal sealed class ReportStage : Stage<ReportStage.Params>
             ]
         );
         File.WriteAllText(io.Output(Document), source);
+        Compile(source, io);
+        File.WriteAllText(io.Output(Page), WebReport.Html(StudyPage.Of(parameters, io.Inputs)));
+    }
+
+    private static void Compile(string source, StageIo io)
+    {
         Directory.CreateDirectory(io.Output("pdf"));
         if (!TexInstallation.IsThere)
         {

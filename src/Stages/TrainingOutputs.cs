@@ -17,6 +17,9 @@ internal static class TrainingOutputs
     /// <summary>The folder output.</summary>
     public const string Folder = "curve";
 
+    /// <summary>The file in it with a row for every update.</summary>
+    public const string Steps = "steps.parquet";
+
     /// <summary>The file in it that says how training ended; no row where nothing was trained.</summary>
     public const string Summary = "summary.parquet";
 
@@ -38,7 +41,7 @@ internal static class TrainingOutputs
         var folder = io.Output(Folder);
         Directory.CreateDirectory(folder);
         var rows = Rows(record?.Curve ?? []);
-        ParquetTable.Write(Path.Combine(folder, "steps.parquet"), rows);
+        ParquetTable.Write(Path.Combine(folder, Steps), rows);
         TrainingSummaryRow[] summary = record is null
             ? []
             :

@@ -106,6 +106,7 @@ public static class ClaimRenderer
                             ["source"] = s.Statement.Source,
                             ["note"] = s.Statement.Note.Length > 0 ? s.Statement.Note : null,
                             ["numbers"] = s.Finding.Numbers,
+                            ["interval"] = s.Finding.Interval,
                             ["comparisons"] = new JsonArray([.. s.Finding.Judgement.Parts.Select(Json)]),
                         }),
                     ]),

@@ -140,7 +140,7 @@ public static class TableRenderer
         return text.ToString();
     }
 
-    private static IEnumerable<TableCell> Row(Table table, LayoutBlock block, LayoutRow row) =>
+    internal static IEnumerable<TableCell> Row(Table table, LayoutBlock block, LayoutRow row) =>
         table.Layout.Groups.SelectMany(g =>
             g.Columns.SelectMany(c => c.Metrics.Select(m => table[block, row, g, c, m]))
         );

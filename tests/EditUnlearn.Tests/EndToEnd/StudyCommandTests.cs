@@ -148,7 +148,7 @@ public sealed class StudyCommandTests
 
     [Theory]
     [InlineData("", "")]
-    [InlineData("repro", "rep")]
+    [InlineData("repro", "repr")]
     [InlineData("splits", "repro", "spl")]
     [InlineData("splits,splits[", "repro", "splits")]
     [InlineData("data[facts]", "repro", "--profile", "smoke", "data[f")]

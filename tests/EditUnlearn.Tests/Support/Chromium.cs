@@ -25,6 +25,7 @@ public sealed class Chromium : IDisposable
     private readonly TemporaryFolder _profile = new();
     private readonly Process _process;
     private readonly ClientWebSocket _socket = new();
+    private readonly List<string> _complaints = [];
     private int _id;
 
     private Chromium(string page)
@@ -61,6 +62,44 @@ public sealed class Chromium : IDisposable
 
     /// <summary>The browser's path; null where there is none.</summary>
     public static string? Program => Found.Value;
+
+    /// <summary>
+    /// Errors and warnings of the page's console so far, failed loads and scripts that were not let run among them.
+    /// </summary>
+    public async Task<IReadOnlyList<string>> ComplaintsAsync()
+    {
+        // Both tell what came before they were asked.
+        await SendAsync("Runtime.enable", []);
+        await SendAsync("Log.enable", []);
+        await EvaluateAsync("1");
+        return _complaints;
+    }
+
+    /// <summary>Shows the page as a medium or with a preference would: <c>print</c>, <c>dark</c>.</summary>
+    public Task EmulateAsync(string media = "", string scheme = "light") =>
+        SendAsync(
+            "Emulation.setEmulatedMedia",
+            new JsonObject
+            {
+                ["media"] = media,
+                ["features"] = new JsonArray(
+                    new JsonObject { ["name"] = "prefers-color-scheme", ["value"] = scheme }
+                ),
+            }
+        );
+
+    /// <summary>Gives the page's window a size.</summary>
+    public Task ResizeAsync(int width, int height) =>
+        SendAsync(
+            "Emulation.setDeviceMetricsOverride",
+            new JsonObject
+            {
+                ["width"] = width,
+                ["height"] = height,
+                ["deviceScaleFactor"] = 1,
+                ["mobile"] = false,
+            }
+        );
 
     /// <summary>Opens a page from a file and waits until it is there.</summary>
     public static async Task<Chromium> OpenAsync(string page)
@@ -109,14 +148,14 @@ public sealed class Chromium : IDisposable
         return browser;
     }
 
-    /// <summary>The value of a script, as text.</summary>
+    /// <summary>The value of an expression, as text; a promise is waited for.</summary>
     public async Task<string> EvaluateAsync(string script)
     {
         var answer = await SendAsync(
             "Runtime.evaluate",
             new JsonObject
             {
-                ["expression"] = $"String({script})",
+                ["expression"] = $"(async () => String(await ({script})))()",
                 ["returnByValue"] = true,
                 ["awaitPromise"] = true,
             }
@@ -165,16 +204,7 @@ public sealed class Chromium : IDisposable
     /// <summary>A picture of the page at a width.</summary>
     public async Task<byte[]> PictureAsync(int width, int height)
     {
-        await SendAsync(
-            "Emulation.setDeviceMetricsOverride",
-            new JsonObject
-            {
-                ["width"] = width,
-                ["height"] = height,
-                ["deviceScaleFactor"] = 1,
-                ["mobile"] = false,
-            }
-        );
+        await ResizeAsync(width, height);
         return Convert.FromBase64String((string)(await SendAsync("Page.captureScreenshot", []))["data"]!);
     }
 
@@ -208,11 +238,28 @@ public sealed class Chromium : IDisposable
             } while (!part.EndOfMessage);
             var answer = JsonNode.Parse(message.ToArray())!.AsObject();
             if ((int?)answer["id"] != id)
-                continue; // an event
+            {
+                Hear(answer);
+                continue;
+            }
             if (answer["error"] is { } error)
                 throw new InvalidOperationException($"{method}: {error.ToJsonString()}");
             return answer["result"]!.AsObject();
         }
+    }
+
+    private void Hear(JsonObject happened)
+    {
+        var told = happened["params"];
+        var complaint = (string?)happened["method"] switch
+        {
+            "Runtime.exceptionThrown" => told,
+            "Runtime.consoleAPICalled" when (string?)told!["type"] is "error" or "warning" or "assert" => told,
+            "Log.entryAdded" when (string?)told!["entry"]!["level"] is "error" or "warning" => told,
+            _ => null,
+        };
+        if (complaint is not null)
+            _complaints.Add(complaint.ToJsonString());
     }
 
     /// <inheritdoc/>

@@ -6,6 +6,7 @@ using EditUnlearn.Foundation;
 using EditUnlearn.HumanStudy;
 using EditUnlearn.Pipeline;
 using EditUnlearn.Reports.Figures;
+using EditUnlearn.Reports.Web;
 using EditUnlearn.Stages;
 using EditUnlearn.Tests.Support;
 using EditUnlearn.Tests.Unit.HumanStudy;
@@ -183,14 +184,18 @@ public sealed class RatingsStageTests : IDisposable
         await Run("figures", Parameters(), ("scores", "scores.parquet"), ("ratings", "ratings/ratings.parquet"));
         await Run("claims", Parameters(), ("scores", "scores.parquet"), ("ratings", "ratings/ratings.parquet"));
         File.WriteAllText(_folder["empty.tex"], "% nothing\n");
+        var parameters = Parameters();
+        parameters["title"] = "A study";
         await Run(
             "report",
-            new JsonObject { ["title"] = "A study", ["kind"] = "miniature" },
+            parameters,
             [
                 ("tables", "empty.tex"),
                 ("cases", "empty.tex"),
                 ("claims", "claims/claims.tex"),
                 ("ratings", "ratings/ratings.tex"),
+                ("rated", "ratings/ratings.json"),
+                ("scores", "scores.parquet"),
                 .. FigureCatalog.Names.Select(n => (n, $"figures/{n}.png")),
             ]
         );
@@ -218,6 +223,7 @@ public sealed class RatingsStageTests : IDisposable
             )
         );
         Assert.Contains("stand-in", without.Figure, StringComparison.Ordinal);
+        Assert.Null(WebReport.DataOf(File.ReadAllText(_folder["report/report.html"]))["ratings"]);
         Assert.DoesNotContain("tab:ratings", without.Report, StringComparison.Ordinal);
         Assert.Contains(
             "no human ratings",
@@ -250,6 +256,9 @@ public sealed class RatingsStageTests : IDisposable
 
         // Means with interval and gate counts, and agreement.
         Assert.Contains("tab:ratings", with.Report, StringComparison.Ordinal);
+        var page = WebReport.DataOf(File.ReadAllText(_folder["report/report.html"]))["ratings"]!;
+        Assert.Contains("1.00 [1.00, 1.00] (32 of 32)", page["means"]!.ToJsonString(), StringComparison.Ordinal);
+        Assert.Contains("forgetQuality", page["agreement"]!.ToJsonString(), StringComparison.Ordinal);
         var table = File.ReadAllText(_folder["ratings/ratings.md"]);
         Assert.Contains(
             "| WISE | self-improved | 1.00 [1.00, 1.00] (32 of 32) | 5.00 [5.00, 5.00] (32 of 32) | ",
