@@ -84,7 +84,7 @@ internal sealed class InspectCommands
         Console.Out.Write(
             format switch
             {
-                "text" => Dag.Text(plan, full),
+                "text" => Dag.Text(plan, full, Screen.Out.Profile.Width),
                 "mermaid" => Dag.Mermaid(plan, full),
                 "dot" => Dag.Dot(plan, full),
                 _ => throw new InputException("--format", $"'{format}' is not a format", "known: text, mermaid, dot"),
@@ -94,9 +94,13 @@ internal sealed class InspectCommands
     }
 
     /// <summary>A result: its manifest, the rows of a table, a text file.</summary>
-    [Command("show", Description = "A cell's manifest, or with a file name its rows or text: show tables/table1.csv")]
+    [Command(
+        "show",
+        Description = "A table with its marks: show table1; a cell's manifest, or with a file name its rows or text: "
+            + "show tables/table1.csv"
+    )]
     public int Show(
-        [Argument(Description = "A cell, or a cell and one of its files")] string target,
+        [Argument(Description = "A table, a cell, or a cell and one of its files")] string target,
         [Option("rows", Description = "Rows of a table to print")] int rows = 20,
         [Option("origin", Description = "Every parameter and option of the cell, and where its value comes from")]
             bool origin = false,
@@ -106,6 +110,14 @@ internal sealed class InspectCommands
     )
     {
         var study = Study.Open(profile, set);
+        if (!origin && TableShown.Find(study, target) is { } table)
+        {
+            if (json)
+                PrintJson(TableShown.Json(table.Table, table.Caption));
+            else
+                TableView.Write(Screen.Out, table.Table, table.Caption);
+            return ExitCodes.Done;
+        }
         var cut = target.LastIndexOf('/');
         var isFile = cut > 0 && !target.EndsWith(']') && study.Plan.Cells.All(c => c.Id.Folder != target);
         var cells = Targets.Named(study.Plan, [isFile ? target[..cut] : target]);

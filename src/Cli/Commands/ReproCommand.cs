@@ -39,6 +39,7 @@ internal sealed class ReproCommand(Stopping stopping)
         if (dryRun || frozen)
             return Look(study, cells, frozen, json);
 
+        var threads = jobs == 0 ? Environment.ProcessorCount : jobs;
         RunResult result;
         await using (
             var runner = new WorkerPool(
@@ -47,13 +48,13 @@ internal sealed class ReproCommand(Stopping stopping)
                 study.Plan.Numerics
             )
         )
-        await using (var reporter = new RunReporter(quiet: json))
+        await using (var reporter = new RunReporter(quiet: json, Where(study.Plan, threads), runner.Memory))
             result = await new Scheduler(study.Plan, study.Store, study.Keys, runner, reporter)
                 .RunAsync(
                     cells,
                     new RunOptions
                     {
-                        Jobs = jobs == 0 ? Environment.ProcessorCount : jobs,
+                        Jobs = threads,
                         Force = force ? (targets is { Length: > 0 } ? named : cells).Select(c => c.Id).ToHashSet() : [],
                         KeepGoing = keepGoing,
                         Versions = Study.Versions,
@@ -70,6 +71,9 @@ internal sealed class ReproCommand(Stopping stopping)
         Path.GetFileNameWithoutExtension(Environment.ProcessPath) == "dotnet"
             ? [Path.Combine(AppContext.BaseDirectory, typeof(ReproCommand).Assembly.GetName().Name + ".dll")]
             : [];
+
+    private static string Where(Plan plan, int threads) =>
+        $"{plan.Profile} on {plan.Device}, {plan.DType}, {threads} {(threads == 1 ? "thread" : "threads")}";
 
     private static int Look(Study study, IReadOnlyList<Cell> cells, bool frozen, bool json)
     {
