@@ -55,11 +55,11 @@ internal sealed class ReportStage : Stage<ReportStage.Params>
     // Captions say what the picture's own title does not.
     internal static readonly Dictionary<string, (string Caption, double Width)> Pictures = new(StringComparer.Ordinal)
     {
-        ["figure3"] = ("Forget sets of different size (the paper's Figure 3).", 0.9),
-        ["figure4-left"] = ("Scores of all methods (the paper's Figure 4, left).", 0.95),
-        ["figure4-right"] = ("Forgetting, forgetting when rephrased, keeping (the paper's Figure 4, right).", 0.5),
-        ["figure6-left"] = ("Before and after self-improvement (the paper's Figure 6, left).", 1),
-        ["figure6-right"] = ("Merging queries (the paper's Figure 6, right).", 0.5),
+        ["figure3"] = ("Different numbers of forget samples (the paper's Figure 3).", 0.9),
+        ["figure4-left"] = ("Comprehensive score of all methods (the paper's Figure 4, left).", 0.95),
+        ["figure4-right"] = ("Forget, rephrase and retain (the paper's Figure 4, right).", 0.5),
+        ["figure6-left"] = ("Before and after the self-improvement pipeline (the paper's Figure 6, left).", 1),
+        ["figure6-right"] = ("Query merging (the paper's Figure 6, right).", 0.5),
     };
 
     /// <inheritdoc/>

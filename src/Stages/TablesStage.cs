@@ -11,13 +11,14 @@ namespace EditUnlearn.Stages;
 /// </summary>
 internal sealed class TablesStage : Stage<ReportParams>
 {
-    private static readonly string[] Tables = [.. Enumerable.Range(1, 7).Select(n => $"table{n}")];
+    /// <summary>Names of all tables.</summary>
+    internal static readonly string[] Tables = [.. Enumerable.Range(1, 7).Select(n => $"table{n}")];
 
     /// <inheritdoc/>
     public override StageInfo Info { get; } =
-        new("tables", 2, "the study's tables")
+        new(StudyTables.Kind, 2, "the study's tables")
         {
-            Inputs = [new("scores", InputCount.Many)],
+            Inputs = [new(StudyTables.Scores, InputCount.Many)],
             Outputs =
             [
                 "tables.tex",

@@ -84,7 +84,7 @@ internal sealed class InspectCommands
         Console.Out.Write(
             format switch
             {
-                "text" => Dag.Text(plan, full),
+                "text" => Dag.Text(plan, full, Screen.Out.Profile.Width),
                 "mermaid" => Dag.Mermaid(plan, full),
                 "dot" => Dag.Dot(plan, full),
                 _ => throw new InputException("--format", $"'{format}' is not a format", "known: text, mermaid, dot"),
@@ -96,11 +96,11 @@ internal sealed class InspectCommands
     /// <summary>A result: its manifest, the rows of a table, a text file.</summary>
     [Command(
         "show",
-        Description = "A cell's manifest, or with a file name its rows or text: show tables/table1.csv; of a number of "
-            + "a table, table1[...], all that made it"
+        Description = "A table with its marks: show table1; of a number of a table, table1[...], all that made it; a "
+            + "cell's manifest, or with a file name its rows or text: show tables/table1.csv"
     )]
     public int Show(
-        [Argument(Description = "A cell, a cell and one of its files, or a number of a table")] string target,
+        [Argument(Description = "A table, a number of one, a cell, or a cell and one of its files")] string target,
         [Option("rows", Description = "Rows of a table to print")] int rows = 20,
         [Option("origin", Description = "Every parameter and option of the cell, and where its value comes from")]
             bool origin = false,
@@ -113,6 +113,14 @@ internal sealed class InspectCommands
         if (ProvenanceView.IsNumber(target))
         {
             ProvenanceView.Print(study, target, json);
+            return ExitCodes.Done;
+        }
+        if (!origin && TableShown.Find(study, target) is { } table)
+        {
+            if (json)
+                PrintJson(TableShown.Json(table.Table, table.Caption));
+            else
+                TableView.Write(Screen.Out, table.Table, table.Caption);
             return ExitCodes.Done;
         }
         var cut = target.LastIndexOf('/');

@@ -92,7 +92,7 @@ internal sealed class ReproCommand(Stopping stopping)
         before.Add(study.Plan, study.Store);
         RunResult result;
         await using (var runner = RunRequest.Workers(study))
-        await using (var reporter = new RunReporter(quiet: json))
+        await using (var reporter = new RunReporter(quiet: json, Where(study.Plan, options.Jobs), runner.Memory))
             result = await new Scheduler(study.Plan, study.Store, study.Keys, runner, reporter)
                 .RunAsync(cells, options, stopping.Token)
                 .ConfigureAwait(false);
@@ -133,6 +133,9 @@ internal sealed class ReproCommand(Stopping stopping)
         Path.GetFileNameWithoutExtension(Environment.ProcessPath) == "dotnet"
             ? [Path.Combine(AppContext.BaseDirectory, typeof(ReproCommand).Assembly.GetName().Name + ".dll")]
             : [];
+
+    private static string Where(Plan plan, int threads) =>
+        $"{plan.Profile} on {plan.Device}, {plan.DType}, {threads} {(threads == 1 ? "thread" : "threads")}";
 
     private static int Look(Study study, IReadOnlyList<Cell> cells, bool frozen, bool json)
     {

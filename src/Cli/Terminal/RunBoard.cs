@@ -5,7 +5,14 @@ namespace EditUnlearn.Cli.Terminal;
 /// <summary>
 /// What a run looks like at this moment: how much is done, who works on what. Thread-safe; both displays read it.
 /// </summary>
-internal sealed class RunBoard(TimeProvider clock)
+/// <param name="clock">For what has passed.</param>
+/// <param name="on">What the run is of and where it runs, one line.</param>
+/// <param name="memory">Resident bytes of what each running cell has to itself; null where nobody knows.</param>
+internal sealed class RunBoard(
+    TimeProvider clock,
+    string on = "",
+    Func<IReadOnlyDictionary<CellId, long>>? memory = null
+)
 {
     private readonly Lock _gate = new();
     private readonly List<Line> _running = [];
@@ -28,7 +35,14 @@ internal sealed class RunBoard(TimeProvider clock)
         TimeSpan Elapsed,
         TimeSpan? Left,
         IReadOnlyList<(CellId Cell, double? Share, string? What, TimeSpan Elapsed)> Running
-    );
+    )
+    {
+        /// <summary>What the run is of and where it runs.</summary>
+        public string On { get; init; } = "";
+
+        /// <summary>Resident bytes by cell.</summary>
+        public IReadOnlyDictionary<CellId, long> Memory { get; init; } = new Dictionary<CellId, long>();
+    }
 
     public void Planned(int total)
     {
@@ -74,6 +88,7 @@ internal sealed class RunBoard(TimeProvider clock)
 
     public Picture Look()
     {
+        var bytes = memory?.Invoke() ?? new Dictionary<CellId, long>();
         lock (_gate)
             return new Picture(
                 _done,
@@ -81,6 +96,10 @@ internal sealed class RunBoard(TimeProvider clock)
                 clock.GetElapsedTime(_start),
                 _secondsLeft is { } s ? TimeSpan.FromSeconds(s) : null,
                 [.. _running.Select(l => (l.Cell, l.Share, l.What, clock.GetElapsedTime(l.Elapsed)))]
-            );
+            )
+            {
+                On = on,
+                Memory = bytes,
+            };
     }
 }

@@ -9,14 +9,17 @@ namespace EditUnlearn.Cli.Terminal;
 /// </summary>
 internal sealed class RunReporter : IRunObserver, IAsyncDisposable
 {
-    private readonly RunBoard _board = new(TimeProvider.System);
+    private readonly RunBoard _board;
     private readonly LiveDisplay? _live;
     private readonly ProgressNotes? _notes;
     private readonly bool _plain;
 
     /// <param name="quiet">Under <c>--json</c>: progress only where a person watches.</param>
-    public RunReporter(bool quiet)
+    /// <param name="on">See <see cref="RunBoard"/>.</param>
+    /// <param name="memory">See <see cref="RunBoard"/>.</param>
+    public RunReporter(bool quiet, string on = "", Func<IReadOnlyDictionary<CellId, long>>? memory = null)
     {
+        _board = new RunBoard(TimeProvider.System, on, memory);
         if (Screen.IsInteractive)
             _live = new LiveDisplay(Screen.Err, _board);
         _plain = _live is null && !quiet;

@@ -37,17 +37,16 @@ internal static class Screen
 
     private static IAnsiConsole Make(TextWriter writer, bool redirected)
     {
-        var noColour =
-            Environment.GetEnvironmentVariable("NO_COLOR") is { Length: > 0 }
-            || Environment.GetEnvironmentVariable("TERM") == "dumb";
-        var forced = Environment.GetEnvironmentVariable("FORCE_COLOR") is { Length: > 0 };
-        var ansi = !noColour && (forced || !redirected);
+        // NO_COLOR is about colour: bold, underlined and moving lines stay where a person watches.
+        var noColour = Environment.GetEnvironmentVariable("NO_COLOR") is { Length: > 0 };
+        var forced = !noColour && Environment.GetEnvironmentVariable("FORCE_COLOR") is { Length: > 0 };
+        var ansi = Environment.GetEnvironmentVariable("TERM") != "dumb" && (forced || !redirected);
         var console = AnsiConsole.Create(
             new AnsiConsoleSettings
             {
                 Out = new AnsiConsoleOutput(writer),
                 Ansi = ansi ? AnsiSupport.Yes : AnsiSupport.No,
-                ColorSystem = ansi ? ColorSystemSupport.Detect : ColorSystemSupport.NoColors,
+                ColorSystem = ansi && !noColour ? ColorSystemSupport.Detect : ColorSystemSupport.NoColors,
                 Interactive = redirected ? InteractionSupport.No : InteractionSupport.Detect,
             }
         );

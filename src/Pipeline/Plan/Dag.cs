@@ -5,8 +5,13 @@ namespace EditUnlearn.Pipeline;
 /// <summary>Draws a plan: one node a stage, or one a cell.</summary>
 public static class Dag
 {
+    private const string Arrow = "  <- ";
+
     /// <summary>One line a node: its name, how many cells, what it reads.</summary>
-    public static string Text(Plan plan, bool full)
+    /// <param name="plan">The plan.</param>
+    /// <param name="full">A node a cell instead of a node a stage.</param>
+    /// <param name="columns">Width of the terminal: what is read goes on below itself; none for a file.</param>
+    public static string Text(Plan plan, bool full, int columns = int.MaxValue)
     {
         var (nodes, edges) = Of(plan, full);
         var width = nodes.Max(n => n.Label.Length);
@@ -14,9 +19,29 @@ public static class Dag
         foreach (var (name, label) in nodes)
         {
             var reads = edges.Where(e => e.To == name).Select(e => e.From).ToList();
-            text.AppendLine(reads.Count > 0 ? $"{label.PadRight(width)}  <- {string.Join(", ", reads)}" : label);
+            if (reads.Count == 0)
+                text.AppendLine(label);
+            foreach (var (i, line) in Lines(reads, columns - width - Arrow.Length).Index())
+                text.Append((i == 0 ? label : "").PadRight(width))
+                    .Append(i == 0 ? Arrow : new string(' ', Arrow.Length))
+                    .AppendLine(line);
         }
         return text.ToString();
+    }
+
+    // Names behind each other as far as they go; at least one a line.
+    private static List<string> Lines(List<string> names, int columns)
+    {
+        List<string> lines = [];
+        foreach (var (i, name) in names.Index())
+        {
+            var part = i < names.Count - 1 ? name + "," : name;
+            if (lines.Count > 0 && lines[^1].Length + 1 + part.Length <= columns)
+                lines[^1] += " " + part;
+            else
+                lines.Add(part);
+        }
+        return lines;
     }
 
     /// <summary>For pages that render Mermaid.</summary>

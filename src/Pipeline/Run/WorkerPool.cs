@@ -18,14 +18,25 @@ public sealed class WorkerPool(IReadOnlyList<string> program, int threads = 1, s
     // A worker is replaced above this: libtorch keeps what it once had.
     private const long RecycleBytes = 6L << 30;
     private readonly Stack<Process> _idle = [];
+    private readonly Dictionary<CellId, int> _working = [];
     private readonly Lock _gate = new();
+
+    /// <summary>Resident bytes of every worker that has a cell now.</summary>
+    public IReadOnlyDictionary<CellId, long> Memory()
+    {
+        KeyValuePair<CellId, int>[] working;
+        lock (_gate)
+            working = [.. _working];
+        return working.ToDictionary(w => w.Key, w => ResidentBytes(w.Value));
+    }
 
     /// <inheritdoc/>
     public async Task<StageResult> RunAsync(StageJob job, Action<StageMessage> observe, CancellationToken cancelled)
     {
         ArgumentNullException.ThrowIfNull(job);
         ArgumentNullException.ThrowIfNull(observe);
-        var worker = Take(job.Gpu);
+        var cell = new CellId(job.Cell, job.Axes);
+        var worker = Take(cell, job.Gpu);
         await using var gpu = job.Gpu is null ? null : new GpuWatch(worker.Id);
         var errors = new Queue<string>();
         void OnError(object _, DataReceivedEventArgs e)
@@ -67,11 +78,7 @@ public sealed class WorkerPool(IReadOnlyList<string> program, int threads = 1, s
         finally
         {
             worker.ErrorDataReceived -= OnError;
-            if (reusable)
-                lock (_gate)
-                    _idle.Push(worker);
-            else
-                Retire(worker);
+            Leave(cell, worker, reusable);
         }
     }
 
@@ -139,6 +146,26 @@ public sealed class WorkerPool(IReadOnlyList<string> program, int threads = 1, s
                 : NoCaches;
     }
 
+    private Process Take(CellId cell, string? gpu)
+    {
+        var worker = Take(gpu);
+        lock (_gate)
+            _working[cell] = worker.Id;
+        return worker;
+    }
+
+    private void Leave(CellId cell, Process worker, bool reusable)
+    {
+        lock (_gate)
+        {
+            _working.Remove(cell);
+            if (reusable)
+                _idle.Push(worker);
+        }
+        if (!reusable)
+            Retire(worker);
+    }
+
     private Process Take(string? gpu)
     {
         lock (_gate)
@@ -173,6 +200,19 @@ public sealed class WorkerPool(IReadOnlyList<string> program, int threads = 1, s
             Process.Start(start) ?? throw new ResourceUnavailableException($"cannot start a worker: {program[0]}");
         worker.BeginErrorReadLine();
         return worker;
+    }
+
+    private static long ResidentBytes(int id)
+    {
+        try
+        {
+            using var process = Process.GetProcessById(id);
+            return process.WorkingSet64;
+        }
+        catch (Exception e) when (e is ArgumentException or InvalidOperationException)
+        {
+            return 0; // It has ended since.
+        }
     }
 
     private static StageFailedException Died(Process worker, Queue<string> errors)

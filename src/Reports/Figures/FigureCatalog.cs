@@ -52,7 +52,25 @@ public static class FigureCatalog
 
     private sealed class Draw(IScoreBook book, StudyScope scope)
     {
-        private string Note => Captions.Warning(scope.Kind);
+        // What the models are comes first, then what is drawn.
+        private string Note(params IEnumerable<string> sentences) =>
+            string.Join(' ', sentences.Prepend(Captions.Warning(scope.Kind)).Where(s => s.Length > 0));
+
+        // Silent where no interval is drawn.
+        private string Intervals(IReadOnlyList<Panel> panels, string table, string model, IEnumerable<string> sets)
+        {
+            if (panels.SelectMany(p => p.Series).SelectMany(s => s.Values).All(v => v is null or { Low: null }))
+                return "";
+            var seeds = sets.SelectMany(s =>
+                    scope.Drawn.Select(m => book.Find(table, Key(model, s, m.Name))?.Seeds ?? 1)
+                )
+                .Max();
+            return "Thin vertical lines: 95% intervals over questions"
+                + (seeds > 1 ? $", means over {seeds} seeds." : ", one seed.");
+        }
+
+        private string Unseen(IEnumerable<string> sets) =>
+            sets.All(s => scope.SetOf(s).Unseen > 0) ? "Retain: questions that no method has trained on." : "";
 
         private static ScoreKey Key(string model, string set, string method) =>
             new(model, set, method, SplitNames.Forget, ColumnNames.Rouge1);
@@ -81,7 +99,7 @@ public static class FigureCatalog
                 new(
                     PanelKind.Lines,
                     title,
-                    "questions to be forgotten",
+                    "forget samples",
                     [.. scope.Sizes.Select(Size)],
                     0,
                     1,
@@ -93,14 +111,16 @@ public static class FigureCatalog
                     ],
                     []
                 );
+            Panel[] panels =
+            [
+                Of("forget set: 1 − Rouge1 (higher is better)", SplitNames.Forget, true),
+                Of("retain set: Rouge1 (higher is better)", SplitNames.Retain, false),
+            ];
             return new Figure(
                 "figure3",
-                $"Forget sets of different size: {scope.DataOf(scope.Sizes)}, {scope.LabelOf(scope.Main)}",
-                Note,
-                [
-                    Of("forgotten: 1 − Rouge1 on the forget set", SplitNames.Forget, true),
-                    Of("kept: Rouge1 on the retain set", SplitNames.Retain, false),
-                ]
+                $"Different numbers of forget samples: {scope.DataOf(scope.Sizes)}, {scope.LabelOf(scope.Main)}",
+                Note(Unseen(scope.Sizes), Intervals(panels, "table5", scope.Main, scope.Sizes)),
+                panels
             );
         }
 
@@ -132,32 +152,40 @@ public static class FigureCatalog
                 );
             PlottedValue?[] Family(string model, string set, bool editing) =>
                 [.. scope.Drawn.Select(m => m.IsEditing == editing ? Score("table1", Key(model, set, m.Name)) : null)];
+            Panel[] panels =
+            [
+                Of($"{Words(scope.Facts)} (pretrained), {scope.LabelOf(scope.Main)}", scope.Main, scope.Facts),
+                Of(
+                    $"{Words(scope.Contracts)} (finetuned), {scope.LabelOf(scope.Second)}",
+                    scope.Second,
+                    scope.Contracts
+                ),
+            ];
             return new Figure(
                 "figure4-left",
-                "Score: 1 − Rouge1 forget + Rouge1 retain (2 ideal, 1 useless)",
-                scope.Drawn.Any(m => !m.InPaper) ? $"{Note} *: not in the paper.".Trim() : Note,
-                [
-                    Of($"{Words(scope.Facts)} (pretrained), {scope.LabelOf(scope.Main)}", scope.Main, scope.Facts),
-                    Of(
-                        $"{Words(scope.Contracts)} (finetuned), {scope.LabelOf(scope.Second)}",
-                        scope.Second,
-                        scope.Contracts
-                    ),
-                ]
+                "Comprehensive score: 1 − Rouge1@Forget + Rouge1@Retain",
+                Note(
+                    "2: all of the forget set is gone and the retain set is whole. 1, dotted: nothing is forgotten, or "
+                        + "the model is useless.",
+                    Unseen([scope.Facts, scope.Contracts]),
+                    Intervals(panels, "table1", scope.Main, [scope.Facts]),
+                    scope.Drawn.Any(m => !m.InPaper) ? "*: not in the paper." : ""
+                ),
+                panels
             );
         }
 
         public Figure Radar() =>
             new(
                 "figure4-right",
-                $"Three sides of forgetting: {Words(scope.Facts)}, {scope.LabelOf(scope.Main)}",
-                Note,
+                $"Forget, rephrase, retain: {Words(scope.Facts)}, {scope.LabelOf(scope.Main)}",
+                Note("Forget and rephrase: 1 − Rouge1; retain: Rouge1. Further out is better.", Unseen([scope.Facts])),
                 [
                     new Panel(
                         PanelKind.Radar,
                         "",
                         "",
-                        ["forgotten", SplitNames.Rephrased, "kept"],
+                        ["forget", "rephrase", "retain"],
                         0,
                         1,
                         [
@@ -178,21 +206,18 @@ public static class FigureCatalog
         public Figure Improvement(IReadOnlyList<RatedMean> ratings)
         {
             var rephrased = Halves(
-                "1 − Rouge1, rephrased",
+                "rephrase: 1 − Rouge1",
                 0,
                 1,
                 (m, after) => Half(m, after, SplitNames.Rephrased, ColumnNames.Rouge1, true)
             );
-            var note =
+            var source =
                 ratings.Count > 0
                     ? "Means of human ratings, counted where the rater marked the answer as forgotten."
                         + OtherRuns(ratings)
                     : "No human ratings: the two panels on the right are automatic stand-ins for the form of an "
                         + "answer, not judgements of people.";
-            return new Figure(
-                "figure6-left",
-                $"Before and after self-improvement: {Words(scope.BeforeImprovement)}, {scope.LabelOf(scope.Main)}",
-                string.Join(' ', ((string[])[Note, note]).Where(n => n.Length > 0)),
+            Panel[] panels =
                 ratings.Count > 0
                     ?
                     [
@@ -216,9 +241,25 @@ public static class FigureCatalog
                             1,
                             (m, after) => Half(m, after, SplitNames.Forget, "entityMention", false)
                         ),
-                    ]
+                    ];
+            return new Figure(
+                "figure6-left",
+                $"Before and after the self-improvement pipeline: {Words(scope.BeforeImprovement)}, "
+                    + scope.LabelOf(scope.Main),
+                Note(
+                    source,
+                    "GD and DPO are not run towards self-improved refusals.",
+                    Intervals(panels, "table6", scope.Main, [scope.BeforeImprovement, scope.AfterImprovement]),
+                    panels.Any(HasGaps) ? "—: not run." : ""
+                ),
+                panels
             );
         }
+
+        // A panel that has values, and a method without any.
+        private static bool HasGaps(Panel panel) =>
+            panel.Series.Any(s => s.Values.Any(v => v is not null))
+            && panel.Categories.Index().Any(c => panel.Series.All(s => s.Values[c.Index] is null));
 
         // After self-improvement only what edits towards the new refusals has a value.
         private Panel Halves(string title, double low, double high, Func<string, bool, PlottedValue?> value) =>
@@ -287,27 +328,26 @@ public static class FigureCatalog
                     .Where(r => r.Value is not null)
                     .Select(r => new ReferenceLine(r.Label + ", not merged", r.Value!.Value)),
             ];
+            var panel = new Panel(
+                PanelKind.Lines,
+                "score: 1 − Rouge1@Forget + Rouge1@Retain",
+                "queries merged into one",
+                [.. places.Select(p => p.Merge.ToString(CultureInfo.InvariantCulture))],
+                0.8,
+                2,
+                [
+                    .. ((string[])["rome", "memit"]).Select(m => new Series(
+                        scope.MethodLabel(m),
+                        [.. places.Select(p => Score(p.Table, Key(scope.Main, p.Set, m)))]
+                    )),
+                ],
+                references
+            );
             return new Figure(
                 "figure6-right",
-                $"Merging queries: {Words(scope.Unmerged)}, {scope.LabelOf(scope.Main)}",
-                Note,
-                [
-                    new Panel(
-                        PanelKind.Lines,
-                        "score: 1 − Rouge1 forget + Rouge1 retain",
-                        "questions merged into one",
-                        [.. places.Select(p => p.Merge.ToString(CultureInfo.InvariantCulture))],
-                        0.8,
-                        2,
-                        [
-                            .. ((string[])["rome", "memit"]).Select(m => new Series(
-                                scope.MethodLabel(m),
-                                [.. places.Select(p => Score(p.Table, Key(scope.Main, p.Set, m)))]
-                            )),
-                        ],
-                        references
-                    ),
-                ]
+                $"Query merging: {Words(scope.Unmerged)}, {scope.LabelOf(scope.Main)}",
+                Note(Unseen([scope.Unmerged]), Intervals([panel], "table5", scope.Main, [scope.Unmerged])),
+                [panel]
             );
         }
     }

@@ -16,10 +16,32 @@ internal sealed class FigureFont : IFontResolver
     private static bool _registered;
 
     /// <summary>Regular.</summary>
-    public static SKTypeface Regular { get; } = Load("FigureSans-Regular.ttf");
+    public static SKTypeface Regular { get; } = Load(bold: false);
 
     /// <summary>Bold.</summary>
-    public static SKTypeface Bold { get; } = Load("FigureSans-Bold.ttf");
+    public static SKTypeface Bold { get; } = Load(bold: true);
+
+    /// <summary>
+    /// The font at a size, with its letters where its design puts them: hinting fits letters to points, and the rounded
+    /// widths show as uneven gaps in small text.
+    /// </summary>
+    public static SKFont At(float size, bool bold = false) =>
+        new(bold ? Bold : Regular, size)
+        {
+            Hinting = SKFontHinting.None,
+            Subpixel = true,
+            LinearMetrics = true,
+            Edging = SKFontEdging.Antialias,
+        };
+
+    /// <summary>The file of a weight, as it is shipped.</summary>
+    public static byte[] File(bool bold)
+    {
+        using var stream = Open(NameOf(bold));
+        using var bytes = new MemoryStream();
+        stream.CopyTo(bytes);
+        return bytes.ToArray();
+    }
 
     /// <summary>Makes it the default of every plot.</summary>
     public static void Register()
@@ -36,23 +58,24 @@ internal sealed class FigureFont : IFontResolver
 
     /// <inheritdoc/>
     public SKTypeface? CreateTypeface(string fontName, FontWeight weight, FontSlant slant, FontSpacing spacing) =>
-        fontName == Name
-            ? weight >= FontWeight.SemiBold
-                ? Load("FigureSans-Bold.ttf")
-                : Load("FigureSans-Regular.ttf")
-            : null;
+        fontName == Name ? Load(weight >= FontWeight.SemiBold) : null;
 
     /// <inheritdoc/>
-    public SKTypeface? CreateTypeface(string fontName, bool bold, bool italic) =>
-        fontName == Name ? Load(bold ? "FigureSans-Bold.ttf" : "FigureSans-Regular.ttf") : null;
+    public SKTypeface? CreateTypeface(string fontName, bool bold, bool italic) => fontName == Name ? Load(bold) : null;
 
-    private static SKTypeface Load(string file)
+    private static SKTypeface Load(bool bold)
     {
-        var resource = $"{typeof(Templating).Namespace}.Fonts.{file}";
-        using var stream =
-            Assembly.GetExecutingAssembly().GetManifestResourceStream(resource)
-            ?? throw new InvalidOperationException($"There is no font {resource}.");
+        using var stream = Open(NameOf(bold));
         using var data = SKData.Create(stream);
         return SKTypeface.FromData(data);
+    }
+
+    private static string NameOf(bool bold) => bold ? "FigureSans-Bold.ttf" : "FigureSans-Regular.ttf";
+
+    private static Stream Open(string file)
+    {
+        var resource = $"{typeof(Templating).Namespace}.Fonts.{file}";
+        return Assembly.GetExecutingAssembly().GetManifestResourceStream(resource)
+            ?? throw new InvalidOperationException($"There is no font {resource}.");
     }
 }

@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text;
 using ScottPlot;
 using SkiaSharp;
 
@@ -14,82 +13,103 @@ public static class FigureRenderer
         PanelHeight = 330,
         Margin = 14,
         HeadHeight = 34,
+        TitleLine = 18,
         LegendHeight = 28,
-        NoteHeight = 20,
-        Scale = 2;
+        NoteLine = 16;
 
     /// <summary>A picture of points, two to a unit of length.</summary>
     public static byte[] Png(Figure figure)
     {
-        ArgumentNullException.ThrowIfNull(figure);
-        var (width, height) = Size(figure);
-        using var surface = SKSurface.Create(new SKImageInfo(width * Scale, height * Scale));
-        surface.Canvas.Clear(SKColors.White);
-        surface.Canvas.Scale(Scale);
-        Draw(figure, surface.Canvas, width);
-        using var image = surface.Snapshot();
-        using var data = image.Encode(SKEncodedImageFormat.Png, 100);
-        return data.ToArray();
+        var page = Laid(figure);
+        return Picture.Png(page.Width, page.Height, canvas => Draw(page, canvas));
     }
 
-    /// <summary>A picture of lines and text.</summary>
+    /// <summary>A picture of lines and text that holds its font.</summary>
     public static string Svg(Figure figure)
     {
-        ArgumentNullException.ThrowIfNull(figure);
-        var (width, height) = Size(figure);
-        using var stream = new MemoryStream();
-        using (var canvas = SKSvgCanvas.Create(SKRect.Create(width, height), stream))
-        {
-            using var white = new SKPaint { Color = SKColors.White };
-            canvas.DrawRect(SKRect.Create(width, height), white);
-            Draw(figure, canvas, width);
-        }
-        // A viewer does not have the font; these look alike.
-        var svg = Encoding
-            .UTF8.GetString(stream.ToArray())
-            .Replace(
-                $"font-family=\"{FigureFont.Name}\"",
-                "font-family=\"DejaVu Sans, Verdana, Arial, sans-serif\"",
-                StringComparison.Ordinal
-            );
-        return SvgIds.Renumber(svg);
+        var page = Laid(figure);
+        return Picture.Svg(page.Width, page.Height, canvas => Draw(page, canvas));
     }
 
-    private static (int Width, int Height) Size(Figure figure) =>
-        (
-            Math.Max(figure.Panels.Count, 1) * PanelWidth + 2 * Margin,
-            HeadHeight + PanelHeight + LegendHeight + (figure.Note.Length > 0 ? NoteHeight : 0) + Margin
-        );
+    private sealed record Page(
+        Figure Figure,
+        int Width,
+        int Height,
+        int Top,
+        IReadOnlyList<string> Title,
+        IReadOnlyList<string> Note
+    );
 
-    private static void Draw(Figure figure, SKCanvas canvas, int width)
+    // Title and note take the lines that they need.
+    private static Page Laid(Figure figure)
+    {
+        ArgumentNullException.ThrowIfNull(figure);
+        using var title = FigureFont.At(FigureStyle.TitleSize, bold: true);
+        using var small = FigureFont.At(FigureStyle.NoteSize);
+        var width = Math.Max(figure.Panels.Count, 1) * PanelWidth + 2 * Margin;
+        var (titles, notes) = (
+            Lines(figure.Title, title, width - 2 * Margin),
+            Lines(figure.Note, small, width - 2 * Margin)
+        );
+        var top = HeadHeight + (titles.Count - 1) * TitleLine;
+        return new Page(
+            figure,
+            width,
+            top + PanelHeight + LegendHeight + notes.Count * NoteLine + Margin,
+            top,
+            titles,
+            notes
+        );
+    }
+
+    // As few as the width asks for, of about the same length: no word stands alone on the last one.
+    private static List<string> Lines(string text, SKFont font, float width)
+    {
+        var lines = Filled(text, font, width);
+        for (
+            var narrower = width - NoteLine;
+            lines.Count > 1 && Filled(text, font, narrower) is var other && other.Count == lines.Count;
+            narrower -= NoteLine
+        )
+            lines = other;
+        return lines;
+    }
+
+    private static List<string> Filled(string text, SKFont font, float width)
+    {
+        List<string> lines = [];
+        foreach (var word in text.Split(' ', StringSplitOptions.RemoveEmptyEntries))
+            if (lines.Count > 0 && font.MeasureText($"{lines[^1]} {word}") <= width)
+                lines[^1] += " " + word;
+            else
+                lines.Add(word);
+        return lines;
+    }
+
+    private static void Draw(Page page, SKCanvas canvas)
     {
         FigureFont.Register();
         using var ink = new SKPaint { Color = SKColor.Parse(FigureStyle.Ink.ToHex()), IsAntialias = true };
-        using var title = new SKFont(FigureFont.Bold, FigureStyle.TitleSize) { Subpixel = true };
-        using var text = new SKFont(FigureFont.Regular, FigureStyle.TextSize) { Subpixel = true };
-        using var small = new SKFont(FigureFont.Regular, FigureStyle.NoteSize) { Subpixel = true };
-        foreach (var (i, panel) in figure.Panels.Index())
+        using var title = FigureFont.At(FigureStyle.TitleSize, bold: true);
+        using var text = FigureFont.At(FigureStyle.TextSize);
+        using var small = FigureFont.At(FigureStyle.NoteSize);
+        foreach (var (i, panel) in page.Figure.Panels.Index())
         {
             using var plot = new Plot();
             PanelPlot.Fill(plot, panel);
             var left = Margin + i * PanelWidth;
             // The library clears all it may draw on.
             canvas.Save();
-            canvas.ClipRect(SKRect.Create(left, HeadHeight, PanelWidth, PanelHeight));
-            plot.Render(canvas, new PixelRect(left, left + PanelWidth, HeadHeight + PanelHeight, HeadHeight));
+            canvas.ClipRect(SKRect.Create(left, page.Top, PanelWidth, PanelHeight));
+            plot.Render(canvas, new PixelRect(left, left + PanelWidth, page.Top + PanelHeight, page.Top));
             canvas.Restore();
         }
-        canvas.DrawText(figure.Title, width / 2f, 22, SKTextAlign.Center, title, ink);
-        Legend(figure, canvas, text, ink, width, HeadHeight + PanelHeight + 18);
-        if (figure.Note.Length > 0)
-            canvas.DrawText(
-                figure.Note,
-                width / 2f,
-                HeadHeight + PanelHeight + LegendHeight + 12,
-                SKTextAlign.Center,
-                small,
-                ink
-            );
+        foreach (var (i, line) in page.Title.Index())
+            canvas.DrawText(line, page.Width / 2f, 22 + i * TitleLine, SKTextAlign.Center, title, ink);
+        Legend(page.Figure, canvas, text, ink, page.Width, page.Top + PanelHeight + 18);
+        var below = page.Top + PanelHeight + LegendHeight + 12;
+        foreach (var (i, line) in page.Note.Index())
+            canvas.DrawText(line, page.Width / 2f, below + i * NoteLine, SKTextAlign.Center, small, ink);
     }
 
     // One legend for all panels, in a line below them.

@@ -70,6 +70,7 @@ internal static class PanelPlot
             // Side by side the names would run into each other.
             plot.Axes.Bottom.TickLabelStyle.Rotation = 45;
             plot.Axes.Bottom.TickLabelStyle.Alignment = Alignment.MiddleLeft;
+            plot.Axes.Bottom.TickLabelStyle.OffsetY = 6;
             plot.Axes.Bottom.MinimumSize = 56;
         }
         plot.Axes.Left.TickLabelStyle.FontSize = 12;
@@ -83,34 +84,42 @@ internal static class PanelPlot
             Numbers(plot, panel);
         plot.Axes.SetLimits(
             positions[0] - Pad(positions),
-            positions[^1] + Pad(positions),
+            positions[^1] + Pad(positions) + RoomForNames(panel, positions),
             panel.Low,
             panel.High + headroom
         );
     }
+
+    // To the right of the last place, where no line of a series runs through them.
+    private static double RoomForNames(Panel panel, double[] positions) =>
+        panel is { Kind: PanelKind.Lines, References.Count: > 0 }
+            ? 0.22 * (positions[^1] - positions[0] + 2 * Pad(positions))
+            : 0;
 
     // A panel without a value has no lines either.
     private static void References(Plot plot, Panel panel, double[] positions)
     {
         if (panel.Series.All(s => s.Values.All(v => v is null)))
             return;
-        foreach (var (i, line) in panel.References.Index())
+        var below = double.NegativeInfinity;
+        foreach (var line in panel.References.OrderBy(r => r.Value))
         {
             var rule = plot.Add.HorizontalLine(line.Value, 1.2f, FigureStyle.Ink, LinePattern.Dotted);
             rule.EnableAutoscale = false;
-            // Bars leave no room for a name: the figure's title has it. Names of neighbouring lines stand at different
-            // ends, on different sides.
+            // Bars leave no room for a name: the figure's note has it.
             if (panel.Kind == PanelKind.Bars)
                 continue;
-            var right = i % 2 == 0;
-            Text(
+            // Names of neighbouring lines must not touch each other.
+            below = Math.Max(line.Value, below + (panel.High - panel.Low) * 0.11);
+            var name = Text(
                 plot,
-                line.Name,
-                right ? positions[^1] + Pad(positions) * 0.9 : positions[0] - Pad(positions) * 0.9,
-                line.Value,
+                line.Name.Replace(", ", ",\n", StringComparison.Ordinal),
+                positions[^1] + Pad(positions) + RoomForNames(panel, positions),
+                below,
                 10,
-                right ? Alignment.LowerRight : Alignment.UpperLeft
+                Alignment.MiddleRight
             );
+            name.LabelBackgroundColor = Colors.White;
         }
     }
 
@@ -193,18 +202,18 @@ internal static class PanelPlot
         var shared = panel.Categories.Index().All(c => panel.Series.Count(s => s.Values[c.Index] is not null) <= 1);
         var width = shared ? 0.72 : 0.8 / panel.Series.Count;
         foreach (var (s, series) in panel.Series.Index())
-            foreach (var (i, value) in series.Values.Index())
-            {
-                if (value is null)
-                    continue;
-                var alone = shared || panel.Series.Count(other => other.Values[i] is not null) == 1;
-                yield return (
-                    FigureStyle.Of(series.Name).Colour,
-                    alone ? i : i + (s - (panel.Series.Count - 1) / 2.0) * width,
-                    width,
-                    value
-                );
-            }
+        foreach (var (i, value) in series.Values.Index())
+        {
+            if (value is null)
+                continue;
+            var alone = shared || panel.Series.Count(other => other.Values[i] is not null) == 1;
+            yield return (
+                FigureStyle.Of(series.Name).Colour,
+                alone ? i : i + (s - (panel.Series.Count - 1) / 2.0) * width,
+                width,
+                value
+            );
+        }
     }
 
     private static void Whisker(Plot plot, double x, PlottedValue value, Color colour)

@@ -62,10 +62,16 @@ public static class TinyCheckpoints
     /// <summary>
     /// Writes a folder with lively random float32 weights and a tokenizer of its own, so that questions can be asked.
     /// </summary>
-    public static void WriteAskable(string folder, IEnumerable<string> texts, ulong seed = 1)
+    public static void WriteAskable(
+        string folder,
+        IEnumerable<string> texts,
+        ulong seed = 1,
+        int words = 320,
+        int layers = 3
+    )
     {
-        var tokenizer = BpeTrainer.Train(texts, 320);
-        using var checkpoint = new Checkpoint(TinyModels.Lively(seed, words: tokenizer.VocabSize), tokenizer);
+        var tokenizer = BpeTrainer.Train(texts, words);
+        using var checkpoint = new Checkpoint(TinyModels.Lively(seed, layers, words: tokenizer.VocabSize), tokenizer);
         checkpoint.Save(folder);
         File.WriteAllText(
             Path.Combine(folder, "generation_config.json"),

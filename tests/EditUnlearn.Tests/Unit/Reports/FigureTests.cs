@@ -1,3 +1,7 @@
+using System.Buffers.Binary;
+using System.Globalization;
+using System.Text.RegularExpressions;
+using System.Xml.Linq;
 using EditUnlearn.Artifacts;
 using EditUnlearn.Reports;
 using EditUnlearn.Reports.Figures;
@@ -32,7 +36,7 @@ public sealed class FigureTests
     {
         foreach (var figure in All())
         {
-            var svg = System.Xml.Linq.XDocument.Parse(FigureRenderer.Svg(figure));
+            var svg = XDocument.Parse(FigureRenderer.Svg(figure));
             Assert.Contains(
                 "Miniature models",
                 string.Concat(svg.Descendants().Where(e => e.Name.LocalName == "text").Select(e => e.Value)),
@@ -41,6 +45,99 @@ public sealed class FigureTests
             Assert.Equal([0x89, (byte)'P', (byte)'N', (byte)'G'], FigureRenderer.Png(figure)[..4]);
         }
     }
+
+    // Hinting rounds widths to whole points, and small letters then stand apart unevenly.
+    [Fact]
+    public void Letters_stand_where_the_design_of_the_font_puts_them()
+    {
+        using var design = FigureFont.At(FigureFont.Regular.UnitsPerEm);
+        using var bold = FigureFont.At(FigureFont.Bold.UnitsPerEm, bold: true);
+        var seen = 0;
+        foreach (var text in Texts(FigureRenderer.Svg(All().First(f => f.Name == "figure6-left"))))
+        {
+            double Number(string name) => double.Parse((string)text.Attribute(name)!, CultureInfo.InvariantCulture);
+            double[] x =
+            [
+                .. ((string)text.Attribute("x")!)
+                    .Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
+                    .Select(n => double.Parse(n, CultureInfo.InvariantCulture)),
+            ];
+            var font = text.Attribute("font-weight") is null ? design : bold;
+            foreach (var (i, (from, to)) in x.Zip(x.Skip(1)).Index())
+            {
+                var width = font.MeasureText(text.Value.Trim()[i].ToString()) / font.Size * Number("font-size");
+                Assert.True(
+                    Math.Abs(to - from - width) < 0.02,
+                    $"'{text.Value}', letter {i}: {to - from}, not {width}"
+                );
+                seen++;
+            }
+        }
+        Assert.True(seen > 200, $"only {seen} letters were seen");
+    }
+
+    [Fact]
+    public void A_picture_of_lines_holds_the_font_that_it_names()
+    {
+        foreach (var figure in All())
+        {
+            var svg = FigureRenderer.Svg(figure);
+            var style = XDocument.Parse(svg).Root!.Elements().First(e => e.Name.LocalName == "style").Value;
+            Assert.Equal(
+                ["400", "600"],
+                Regex
+                    .Matches(style, $"font-family:\"{FigureFont.Name}\";font-weight:(\\d+);")
+                    .Select(m => m.Groups[1].Value)
+            );
+            foreach (var (bold, font) in Regex.Matches(style, "base64,([^)]+)").Select(m => m.Groups[1].Value).Index())
+                Assert.Equal(FigureFont.File(bold == 1), Convert.FromBase64String(font));
+            Assert.All(
+                Texts(svg),
+                t =>
+                    Assert.StartsWith(
+                        FigureFont.Name + ",",
+                        (string)t.Attribute("font-family")!,
+                        StringComparison.Ordinal
+                    )
+            );
+        }
+    }
+
+    [Fact]
+    public void A_picture_of_points_has_two_to_a_unit_of_length()
+    {
+        foreach (var figure in All())
+        {
+            var (svg, png) = (XDocument.Parse(FigureRenderer.Svg(figure)).Root!, FigureRenderer.Png(figure));
+            Assert.Equal(2 * (int)svg.Attribute("width")!, BinaryPrimitives.ReadInt32BigEndian(png.AsSpan(16)));
+            Assert.Equal(2 * (int)svg.Attribute("height")!, BinaryPrimitives.ReadInt32BigEndian(png.AsSpan(20)));
+        }
+    }
+
+    [Fact]
+    public void Every_line_of_text_stays_within_the_picture()
+    {
+        foreach (var figure in All())
+        {
+            var svg = FigureRenderer.Svg(figure);
+            var root = XDocument.Parse(svg).Root!;
+            var lines = Texts(svg).Where(t => (string)t.Attribute("font-size")! == "11").ToList();
+            Assert.NotEmpty(lines);
+            Assert.Equal(
+                figure.Note.Split(' ', StringSplitOptions.RemoveEmptyEntries),
+                string.Join(' ', lines.Select(t => t.Value.Trim())).Split(' ', StringSplitOptions.RemoveEmptyEntries)
+            );
+            foreach (var line in lines)
+                Assert.InRange(
+                    double.Parse(((string)line.Attribute("x")!).Split(',')[0], CultureInfo.InvariantCulture),
+                    0,
+                    (double)root.Attribute("width")! / 2
+                );
+        }
+    }
+
+    private static IEnumerable<XElement> Texts(string svg) =>
+        XDocument.Parse(svg).Descendants().Where(e => e.Name.LocalName == "text");
 
     [Fact]
     public void Without_ratings_left_figure_6_shows_stand_ins_and_says_so()
