@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Text.RegularExpressions;
 using EditUnlearn.Tests.Support;
+using Xunit.Abstractions;
 
 namespace EditUnlearn.Tests.EndToEnd;
 
@@ -27,9 +28,11 @@ public sealed partial class SlurmTests : IDisposable
 
     private readonly SingleNodeSlurm _slurm = new();
     private readonly Tool _cluster = new();
+    private readonly ITestOutputHelper _output;
 
-    public SlurmTests()
+    public SlurmTests(ITestOutputHelper output)
     {
+        _output = output;
         foreach (var (name, value) in Secrets.Concat(_slurm.Variables))
             _cluster.Variables[name] = value;
         _cluster.Variables["EU_SLURM_HEARTBEAT"] = "1.5";
@@ -54,11 +57,13 @@ public sealed partial class SlurmTests : IDisposable
         WaitUntil(() => Running("eus:pretrain"), run);
         RestartFromOlderState();
         WaitUntil(() => Running("eus:apply") || Running("eus:answer"), run);
-        KillStepDaemonOf("eus:a");
+        var killed = KillStepDaemonOf("eus:a");
         await run.WaitForExitAsync();
         var text = await said;
+        _output.WriteLine(text);
         Assert.True(run.ExitCode == 0, text);
-        Assert.Contains("sent again as attempt 2", text, StringComparison.Ordinal);
+        Assert.Contains("Slurm has lost the job, and it says nothing; sent again", text, StringComparison.Ordinal);
+        Assert.Matches(Regex.Escape(killed) + ": .*; sent again as attempt", text);
         var submitted = Submitted().Match(text);
         Assert.True(submitted.Success, text);
         var milliseconds = double.Parse(submitted.Groups[2].Value, CultureInfo.InvariantCulture);
@@ -106,6 +111,10 @@ public sealed partial class SlurmTests : IDisposable
     // Jobs are lost or go on unknown; their numbers go to jobs of others.
     private void RestartFromOlderState()
     {
+        var last = _slurm
+            .Output("squeue", "--noheader", "--format=%A")
+            .Split('\n', StringSplitOptions.RemoveEmptyEntries)
+            .Max(id => int.Parse(id, CultureInfo.InvariantCulture));
         using (var controller = Process.GetProcessById(_slurm.ProcessOf("slurmctld")))
         {
             controller.Kill();
@@ -114,24 +123,44 @@ public sealed partial class SlurmTests : IDisposable
         Directory.Delete(_slurm["state"], recursive: true);
         Directory.Move(_slurm["older-state"], _slurm["state"]);
         _slurm.StartController();
-        for (var i = 0; i < 3; i++)
-            _slurm.Output("sbatch", "--output=/dev/null", "--mem=50", "--export=NONE", "--wrap", "sleep 1");
+        string[] foreign = ["--parsable", "--output=/dev/null", "--mem=50", "--export=NONE", "--wrap", "true"];
+        var again = int.Parse(_slurm.Output("sbatch", foreign), CultureInfo.InvariantCulture);
+        Assert.InRange(again, 1, last);
         // A node with jobs that the controller does not know is taken out of service.
         _slurm.Output("scontrol", "update", $"nodename={Environment.MachineName.Split('.')[0]}", "state=resume");
     }
 
-    private void KillStepDaemonOf(string name)
+    // Says whose cell it was.
+    private string KillStepDaemonOf(string name)
     {
-        var id = _slurm
+        var job = _slurm
             .Output("squeue", "--noheader", "--states=RUNNING", "--format=%A|%j")
             .Split('\n')
             .Select(l => l.Split('|'))
-            .First(f => f.Length == 2 && f[1].StartsWith(name, StringComparison.Ordinal))[0];
+            .First(f => f.Length == 2 && f[1].StartsWith(name, StringComparison.Ordinal));
         foreach (var process in Process.GetProcessesByName("slurmstepd"))
             using (process)
-                if (CommandOf(process.Id).Contains($"[{id}.", StringComparison.Ordinal))
+                if (CommandOf(process.Id).Contains($"[{job[0]}.", StringComparison.Ordinal))
+                {
+                    var below = Below(process.Id).ToList();
+                    Assert.NotEmpty(below);
                     process.Kill();
+                    // Nobody else would end them: without cgroups they would go on as orphans.
+                    var patience = Stopwatch.StartNew();
+                    while (below.Any(p => CommandOf(p).Length > 0) && patience.Elapsed < TimeSpan.FromSeconds(40))
+                        Thread.Sleep(200);
+                    Assert.Empty(below.Where(p => CommandOf(p).Length > 0));
+                }
+        return job[1].Split(':')[1];
     }
+
+    // Processes that a process has started, and those that these have.
+    private IEnumerable<int> Below(int process) =>
+        _slurm
+            .Output("ps", "-o", "pid=", "--ppid", process.ToString(CultureInfo.InvariantCulture))
+            .Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)
+            .Select(p => int.Parse(p, CultureInfo.InvariantCulture))
+            .SelectMany(p => (int[])[p, .. Below(p)]);
 
     private static string CommandOf(int process)
     {

@@ -163,6 +163,8 @@ public sealed class StudyCommandTests
     [InlineData("--exclude-flagged", "study", "import", "--exc")]
     [InlineData("bash,fish,pwsh,zsh", "completion", "")]
     [InlineData("pretrain.steps=", "repro", "--set", "pretrain.st")]
+    [InlineData("local,slurm", "repro", "--executor", "")]
+    [InlineData("--slurm-args,--slurm-env,--slurm-gres,--slurm-queue", "repro", "--slurm")]
     [InlineData("", "nonsense", "x")]
     [InlineData("", "dataset", "lint", "da")]
     public void Completion_asks_the_engine(string expected, params string[] words)

@@ -1,10 +1,11 @@
 using System.Globalization;
 using EditUnlearn.Pipeline;
+using Xunit.Abstractions;
 
 namespace EditUnlearn.Tests.Unit.Pipeline;
 
 /// <summary>Which cells start when, and on what: simulated durations, no clock.</summary>
-public sealed class DispatcherTests
+public sealed class DispatcherTests(ITestOutputHelper output)
 {
     private static readonly FakeStages Fakes = new();
     private static readonly FakeStages.Train Gpu = new(Fakes);
@@ -106,10 +107,13 @@ public sealed class DispatcherTests
             var runs = Simulate(pieces, new Budget { Jobs = 2, Gpus = Two });
             shares.Add(Best(seconds) / Makespan(runs));
         }
-        Assert.True(
-            shares.Min() >= 0.9,
-            string.Create(CultureInfo.InvariantCulture, $"at worst {shares.Min():0.000} of the best makespan")
+        output.WriteLine(
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"of the best makespan: {shares.Min():0.000} at worst, {shares.Average():0.000} on average"
+            )
         );
+        Assert.InRange(shares.Min(), 0.9, 1);
     }
 
     [Fact]
