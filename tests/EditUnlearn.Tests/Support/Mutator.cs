@@ -241,8 +241,10 @@ public sealed partial class Mutator(Seed seed, int number)
     /// </summary>
     public byte[] Safetensors(byte[] original)
     {
-        var length = original.Length < 8 ? ulong.MaxValue : BinaryPrimitives.ReadUInt64LittleEndian(original);
-        if (Below(4) == 0 || length > (ulong)(original.Length - 8))
+        if (original.Length < 8 || Below(4) == 0)
+            return Bytes(original);
+        var length = BinaryPrimitives.ReadUInt64LittleEndian(original);
+        if (length > (ulong)(original.Length - 8))
             return Bytes(original);
         var header = original[8..(8 + (int)length)];
         if (Below(6) == 0)
