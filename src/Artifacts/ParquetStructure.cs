@@ -59,9 +59,9 @@ internal sealed class ParquetStructure
         if (footer.Number(Rows) is < 0 or > MaxValues)
             throw TooMany(footer.Number(Rows) ?? 0);
         foreach (var group in footer.List(RowGroups))
-            foreach (var column in group.List(Columns))
-                if (column.Field(ColumnMeta) is { } meta)
-                    CheckPages(meta, start);
+        foreach (var column in group.List(Columns))
+            if (column.Field(ColumnMeta) is { } meta)
+                CheckPages(meta, start);
     }
 
     private void CheckPages(ThriftNode meta, long end)

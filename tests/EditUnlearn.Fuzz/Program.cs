@@ -50,7 +50,8 @@ foreach (var target in chosen)
 Console.WriteLine(
     string.Create(
         CultureInfo.InvariantCulture,
-        $"\n{tried} inputs in {clock.Elapsed.TotalMinutes:0} minutes, {faults} faults: {(faults == 0 ? "PASS" : "FAIL")}"
+        $"\n{tried} inputs in {clock.Elapsed.TotalMinutes:0} minutes, {faults} faults: "
+            + (faults == 0 ? "PASS" : "FAIL")
     )
 );
 return faults == 0 ? 0 : 1;

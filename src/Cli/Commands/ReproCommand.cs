@@ -184,13 +184,7 @@ internal sealed class ReproCommand(Stopping stopping)
     }
 
     /// <summary>How many cells came out how.</summary>
-    internal sealed record Counts(
-        int UpToDate,
-        int Executed = 0,
-        int Restored = 0,
-        int Failed = 0,
-        int NotRun = 0
-    );
+    internal sealed record Counts(int UpToDate, int Executed = 0, int Restored = 0, int Failed = 0, int NotRun = 0);
 
     /// <summary>What <c>--json</c> prints.</summary>
     internal static JsonObject Json(string profile, Counts counts, double planner, JsonNode[] cells) =>

@@ -82,15 +82,7 @@ public sealed partial class FuzzLoop(FuzzTarget target, Seed seed, IFuzzCoverage
             // Results are read-only where the store keeps them, so a file is put back by writing, not by linking.
             File.WriteAllBytes(folder[from.Name], target.Files.First(f => f.Name == from.Name).Content);
         }
-        return new FuzzOutcome(
-            tried,
-            _read,
-            _refused,
-            kept.Count - target.Files.Count,
-            _slowest,
-            _mostBytes,
-            _faults
-        );
+        return new FuzzOutcome(tried, _read, _refused, kept.Count - target.Files.Count, _slowest, _mostBytes, _faults);
     }
 
     // Whether the input went a new way.

@@ -153,11 +153,7 @@ public static partial class FuzzTargets
         );
 
     private static FuzzTarget Codebooks() =>
-        new(
-            "codebook",
-            Written(f => Save(f, new Grace(new Grace.Options { Layer = 1, Steps = 2 }))),
-            Patched
-        );
+        new("codebook", Written(f => Save(f, new Grace(new Grace.Options { Layer = 1, Steps = 2 }))), Patched);
 
     private static FuzzTarget SideMemories() =>
         new(

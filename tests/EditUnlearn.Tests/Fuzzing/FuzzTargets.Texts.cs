@@ -25,12 +25,7 @@ public static partial class FuzzTargets
         """;
 
     private static FuzzTarget Questions() =>
-        new(
-            "questions",
-            [Lines("q.jsonl", Rows)],
-            f => DatasetLint.Of(QaFile.Read(f["q.jsonl"])),
-            Weight: 2
-        );
+        new("questions", [Lines("q.jsonl", Rows)], f => DatasetLint.Of(QaFile.Read(f["q.jsonl"])), Weight: 2);
 
     private static FuzzTarget QuestionArray() =>
         new(
@@ -47,8 +42,19 @@ public static partial class FuzzTargets
                     f["q.parquet"],
                     new[]
                     {
-                        new TableRow { Id = "1", Question = "Who is Jane Roe?", Answer = "a" },
-                        new TableRow { Id = "2", Question = "What is it?", Answer = "b", Rephrasings = ["Is it?"] },
+                        new TableRow
+                        {
+                            Id = "1",
+                            Question = "Who is Jane Roe?",
+                            Answer = "a",
+                        },
+                        new TableRow
+                        {
+                            Id = "2",
+                            Question = "What is it?",
+                            Answer = "b",
+                            Rephrasings = ["Is it?"],
+                        },
                     }
                 )
             ),
@@ -129,7 +135,7 @@ public static partial class FuzzTargets
                 Lines(
                     "a.jsonl",
                     """
-                    {"id": "1", "question": "Who?", "answer": "a", "generated": "b", "method": "rome", "split": "forget"}
+                    {"id": "1", "question": "Who?", "answer": "a", "generated": "b", "method": "ga", "split": "forget"}
                     {"id": "2", "question": "What?", "answer": "c", "generated": "c", "method": "ga", "model": "x"}
                     """
                 ),

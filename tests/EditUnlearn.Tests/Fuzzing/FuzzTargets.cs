@@ -11,55 +11,58 @@ public static partial class FuzzTargets
 
     // Made when first asked for: what they begin with stands in the other parts of this class.
     private static readonly Lazy<IReadOnlyList<FuzzTarget>> Readers = new(() =>
-    [
-        Weights(),
-        Tokenizer("tokenizer.json of bytes", "tokenizer.json", FuzzedForm.Json, AllSteps()),
-        Tokenizer(
-            "tokenizer.json of pieces",
-            "tokenizer.json",
-            FuzzedForm.Json,
-            TinyTokenizers.Bytes(TinyTokenizers.SentencePieceJson("first"))
-        ),
-        Tokenizer(
-            "tokenizer.model",
-            "tokenizer.model",
-            FuzzedForm.Bytes,
-            TinyTokenizers.Model(TinyTokenizers.Pieces(TinyTokenizers.Words()))
-        ),
-        TokenizerSettings(),
-        ChatTemplateText(),
-        ChatTemplateFile(),
-        WeightPatches(),
-        Codebooks(),
-        SideMemories(),
-        Adapters(),
-        Moments(),
-        Projectors(),
-        Contexts(),
-        Questions(),
-        QuestionArray(),
-        QuestionTable(),
-        ForeignQuestions(),
-        Rephrasings(),
-        Answers(),
-        Refusals(),
-        TokenRequestLines(),
-        TokenIds(),
-        StudyFile(),
-        MethodOptions(),
-        Results(),
-        ResultManifest(),
-        Cells(),
-        ToleranceList(),
-        SourceList(),
-        PulledList(),
-        Sheets(),
-        StudyKeys(),
-    ]);
+        [
+            Weights(),
+            Tokenizer("tokenizer.json of bytes", "tokenizer.json", FuzzedForm.Json, AllSteps()),
+            Tokenizer(
+                "tokenizer.json of pieces",
+                "tokenizer.json",
+                FuzzedForm.Json,
+                TinyTokenizers.Bytes(TinyTokenizers.SentencePieceJson("first"))
+            ),
+            Tokenizer(
+                "tokenizer.model",
+                "tokenizer.model",
+                FuzzedForm.Bytes,
+                TinyTokenizers.Model(TinyTokenizers.Pieces(TinyTokenizers.Words()))
+            ),
+            TokenizerSettings(),
+            ChatTemplateText(),
+            ChatTemplateFile(),
+            WeightPatches(),
+            Codebooks(),
+            SideMemories(),
+            Adapters(),
+            Moments(),
+            Projectors(),
+            Contexts(),
+            Questions(),
+            QuestionArray(),
+            QuestionTable(),
+            ForeignQuestions(),
+            Rephrasings(),
+            Answers(),
+            Refusals(),
+            TokenRequestLines(),
+            TokenIds(),
+            StudyFile(),
+            MethodOptions(),
+            Results(),
+            ResultManifest(),
+            Cells(),
+            ToleranceList(),
+            SourceList(),
+            PulledList(),
+            Sheets(),
+            StudyKeys(),
+        ]
+    );
 
-    private static FuzzedFile Text(string name, string text) => new(name, FuzzedForm.Text, Encoding.UTF8.GetBytes(text));
+    private static FuzzedFile Text(string name, string text) =>
+        new(name, FuzzedForm.Text, Encoding.UTF8.GetBytes(text));
 
-    private static FuzzedFile Json(string name, string text) => new(name, FuzzedForm.Json, Encoding.UTF8.GetBytes(text));
+    private static FuzzedFile Json(string name, string text) =>
+        new(name, FuzzedForm.Json, Encoding.UTF8.GetBytes(text));
 
     private static FuzzedFile Lines(string name, string text) =>
         new(name, FuzzedForm.JsonLines, Encoding.UTF8.GetBytes(text));

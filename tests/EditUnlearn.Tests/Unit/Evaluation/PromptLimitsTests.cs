@@ -5,7 +5,7 @@ using EditUnlearn.Tests.Support;
 
 namespace EditUnlearn.Tests.Unit.Evaluation;
 
-/// <summary>Input beyond the window of a model: refused with its length and the limit, whatever makes it long.</summary>
+/// <summary>Input beyond a model's window: refused with its length and the limit, whatever makes it long.</summary>
 public sealed class PromptLimitsTests : IDisposable
 {
     private readonly TemporaryFolder _folder = new();

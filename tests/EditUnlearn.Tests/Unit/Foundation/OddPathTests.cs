@@ -97,7 +97,11 @@ public sealed class OddPathTests
         {
             var path = root[$"a{part.Replace('/', '_')}.jsonl"];
             File.WriteAllText(path, """{"question": ""}""");
-            Assert.Contains(path, Assert.Throws<InputException>(() => QaFile.Read(path)).Message, StringComparison.Ordinal);
+            Assert.Contains(
+                path,
+                Assert.Throws<InputException>(() => QaFile.Read(path)).Message,
+                StringComparison.Ordinal
+            );
         }
     }
 }

@@ -21,16 +21,14 @@ public sealed class YamlKindsTests
     {
         TheoryData<string, bool?> words = [];
         foreach (var word in (string[])["true", "false", "yes", "no", "on", "off", "y", "n", "1", "0", "t", "f"])
-            foreach (
-                var spelled in (string[])[word, word.ToUpperInvariant(), char.ToUpperInvariant(word[0]) + word[1..]]
-            )
-                if (!words.Any(w => (string)w[0] == spelled))
-                    words.Add(
-                        spelled,
-                        True.Contains(spelled) ? true
-                            : False.Contains(spelled) ? false
-                            : null
-                    );
+        foreach (var spelled in (string[])[word, word.ToUpperInvariant(), char.ToUpperInvariant(word[0]) + word[1..]])
+            if (!words.Any(w => (string)w[0] == spelled))
+                words.Add(
+                    spelled,
+                    True.Contains(spelled) ? true
+                        : False.Contains(spelled) ? false
+                        : null
+                );
         words.Add("'true'", null);
         words.Add("\"false\"", null);
         words.Add("tRUE", null);
@@ -68,9 +66,7 @@ public sealed class YamlKindsTests
     {
         using var folder = new TemporaryFolder();
         File.WriteAllText(folder["o.yaml"], text);
-        var problem = Assert.Single(
-            Assert.Throws<InputException>(() => OptionsFile.Read(folder["o.yaml"])).Problems
-        );
+        var problem = Assert.Single(Assert.Throws<InputException>(() => OptionsFile.Read(folder["o.yaml"])).Problems);
         Assert.Equal("anchors and aliases are not supported", problem.Message);
         Assert.True(problem.Line > 0 && problem.Column > 0);
         Assert.Contains("write the value out", problem.Hint, StringComparison.Ordinal);
@@ -117,11 +113,10 @@ public sealed class YamlKindsTests
         );
         var bound = stack.Bind(out var problems);
         said = string.Join('\n', problems.Select(p => p.Message));
-        return bound is null
-            ? null
+        return bound is null ? null
             : MethodCatalog.ToJson(bound)["secondMoments"] is JsonValue v
-                && v.GetValueKind() is JsonValueKind.True or JsonValueKind.False
-            ? (bool?)v
+            && v.GetValueKind() is JsonValueKind.True or JsonValueKind.False
+                ? (bool?)v
             : null;
     }
 }
