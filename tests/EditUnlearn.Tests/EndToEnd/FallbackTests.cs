@@ -6,7 +6,9 @@ using EditUnlearn.Tests.Unit.Pipeline;
 
 namespace EditUnlearn.Tests.EndToEnd;
 
-/// <summary>Memory that runs out while a model is asked: smaller batches, the same answers, a mark in the tables.</summary>
+/// <summary>
+/// Memory that runs out while a model is asked: smaller batches, the same answers, a mark in the tables.
+/// </summary>
 [Trait("Category", "EndToEnd")]
 public sealed class FallbackTests
 {

@@ -10,7 +10,8 @@ namespace EditUnlearn.Tests.EndToEnd;
 [Trait("Category", "Slurm")]
 public sealed partial class SlurmTests : IDisposable
 {
-    private const double MostSubmitMilliseconds = 25;
+    // 6 to 9 where nothing else runs (docs/slurm.md); other tests run beside this one.
+    private const double MostSubmitMilliseconds = 100;
     private static readonly string[] Study = ["repro", "--profile", "smoke", "tables"];
     private static readonly string[] OnSlurm = [.. Study, "--executor", "slurm", "--slurm-gres", "gpu:1"];
 

@@ -29,6 +29,7 @@ public sealed class SlurmRun
     private readonly Dictionary<CellId, JobResources> _resources = [];
     private readonly Dictionary<CellId, int> _attempts = []; // number of the last one, earlier runs included
     private readonly Dictionary<CellId, int> _tries = []; // of this run
+    private readonly List<TimeSpan> _submitted = [];
     private readonly HashSet<CellId> _held = []; // to be sent only when all they read is there
 
     /// <summary>Prepares a run.</summary>
@@ -56,11 +57,8 @@ public sealed class SlurmRun
         public long Beat { get; set; }
     }
 
-    /// <summary>Jobs that were submitted.</summary>
-    public int Submitted { get; private set; }
-
-    /// <summary>Time that submitting them took, all together.</summary>
-    public TimeSpan SubmitTime { get; private set; }
+    /// <summary>How long submitting each job took.</summary>
+    public IReadOnlyList<TimeSpan> Submitted => _submitted;
 
     /// <summary>Told of what a person should know: lost jobs, jobs found again.</summary>
     public Action<string> Note { get; init; } = _ => { };
@@ -375,9 +373,8 @@ public sealed class SlurmRun
             _held.Add(cell.Id);
             return;
         }
-        SubmitTime += _clock.Elapsed - start;
+        _submitted.Add(_clock.Elapsed - start);
         _tries[cell.Id] = _tries.GetValueOrDefault(cell.Id) + 1;
-        Submitted++;
         _held.Remove(cell.Id);
         _live[cell.Id] = new Live(cell, id, folder, new JobWatch(_slurm, _commands.ExitOf));
     }
