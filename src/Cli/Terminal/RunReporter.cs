@@ -89,12 +89,21 @@ internal sealed class RunReporter : IRunObserver, IAsyncDisposable
             await _notes.DisposeAsync().ConfigureAwait(false);
     }
 
-    /// <summary>A line for people; above a moving board the console has to make room itself.</summary>
+    /// <summary>
+    /// A line for people; above a moving board the console makes room itself, and takes nothing away of the line that
+    /// stood there.
+    /// </summary>
     public void Line(string text)
     {
         if (_live is not null)
-            Screen.Err.WriteLine(text);
+            Screen.Err.WriteLine(Covering(text, Screen.Err.Profile.Width));
         else if (_plain)
             Screen.Note(text);
     }
+
+    /// <summary>Every line of a text as wide as the terminal: nothing of an older one stays behind it.</summary>
+    internal static string Covering(string text, int width) =>
+        string.Join('\n', text.Split('\n').Select(l => l.PadRight(Rows(l, width) * width - 1)));
+
+    private static int Rows(string line, int width) => Math.Max(1, (line.Length + width - 1) / width);
 }

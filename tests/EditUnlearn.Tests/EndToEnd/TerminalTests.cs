@@ -134,8 +134,7 @@ public sealed partial class TerminalTests(SmokeStudy study)
         public void End()
         {
             Tmux("send-keys", "C-c");
-            // The moving view clears itself away.
-            _ = Until(s => !s.Contains("memory ", StringComparison.Ordinal));
+            _ = Until(s => s.Contains(Done, StringComparison.Ordinal));
         }
 
         public void Dispose() => Tmux("kill-server");

@@ -64,8 +64,9 @@ public sealed partial class TutorialTests
         + "else command dotnet \"$@\"; fi; }\n";
 
     // One line of two pages; the same comparison is made by WrittenWeightsTests.
-    private static readonly string WithoutPython =
-        Programs.Find("python3") is null ? "python3() { echo 'there is no python3 here'; }\n" : "";
+    private static readonly string WithoutPython = Programs.Find("python3") is null
+        ? "python3() { echo 'there is no python3 here'; }\n"
+        : "";
 
     private readonly SmokeStudy _study;
 

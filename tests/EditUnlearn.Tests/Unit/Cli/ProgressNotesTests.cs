@@ -32,6 +32,15 @@ public sealed class ProgressNotesTests
         );
     }
 
+    [Theory]
+    [InlineData("", "    ")]
+    [InlineData("ab", "ab  ")]
+    [InlineData("abcde", "abcde")]
+    [InlineData("abcdef", "abcdef   ")]
+    [InlineData("ab\nc", "ab  \nc   ")]
+    public void A_line_above_a_moving_board_covers_what_stood_there(string text, string written) =>
+        Assert.Equal(written, RunReporter.Covering(text, 5));
+
     [Fact]
     public async Task A_line_is_told_at_every_tick_and_none_after_the_end()
     {
