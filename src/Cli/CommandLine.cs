@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using Cocona;
 using Cocona.Application;
+using Cocona.Builder;
 using EditUnlearn.Cli.Commands;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
@@ -29,31 +30,7 @@ internal static class CommandLine
             })
             .ConfigureCocona(
                 args,
-                configureApplication: app =>
-                {
-                    app.UseFilter(new ErrorFilter());
-                    app.AddCommands<ReproCommand>();
-                    app.AddCommands<InspectCommands>();
-                    app.AddCommands<CheckCommand>();
-                    app.AddCommands<ClaimsCommand>();
-                    app.AddCommands<DiffCommand>();
-                    app.AddCommands<ApplyCommand>();
-                    app.AddCommands<AskCommand>();
-                    app.AddCommands<EvalCommand>();
-                    app.AddSubCommand("model", x => x.AddCommands<ModelCommands>())
-                        .WithDescription("Look into a checkpoint: logits, generate, info, convert");
-                    app.AddCommands<PullCommand>();
-                    app.AddCommands<DoctorCommand>();
-                    app.AddCommands<ExplainCommand>();
-                    app.AddCommands<LockCommand>();
-                    app.AddCommands<CompletionCommand>();
-                    app.AddSubCommand("study", x => x.AddCommands<StudyCommand>())
-                        .WithDescription("The human study: write blind sheets, evaluate what comes back");
-                    app.AddSubCommand("cache", x => x.AddCommands<CacheCommands>())
-                        .WithDescription("What the store of results holds; check it, clean it up");
-                    app.AddSubCommand("dataset", x => x.AddCommands<DatasetCommands>())
-                        .WithDescription("Check a data set, let a model rephrase it, or generate contracts");
-                }
+                configureApplication: Add
             )
             .RunConsoleAsync(o => o.SuppressStatusMessages = true)
             .ConfigureAwait(false);
@@ -76,5 +53,31 @@ internal static class CommandLine
             context.Cancel = true;
             stopping.Cancel();
         }
+    }
+
+    private static void Add(ICoconaCommandsBuilder app)
+    {
+        app.UseFilter(new ErrorFilter());
+        app.AddCommands<ReproCommand>();
+        app.AddCommands<InspectCommands>();
+        app.AddCommands<CheckCommand>();
+        app.AddCommands<ClaimsCommand>();
+        app.AddCommands<DiffCommand>();
+        app.AddCommands<ApplyCommand>();
+        app.AddCommands<AskCommand>();
+        app.AddCommands<EvalCommand>();
+        app.AddSubCommand("model", x => x.AddCommands<ModelCommands>())
+            .WithDescription("Look into a checkpoint: logits, generate, info, convert");
+        app.AddCommands<PullCommand>();
+        app.AddCommands<DoctorCommand>();
+        app.AddCommands<ExplainCommand>();
+        app.AddCommands<LockCommand>();
+        app.AddCommands<CompletionCommand>();
+        app.AddSubCommand("study", x => x.AddCommands<StudyCommand>())
+            .WithDescription("The human study: write blind sheets, evaluate what comes back");
+        app.AddSubCommand("cache", x => x.AddCommands<CacheCommands>())
+            .WithDescription("What the store of results holds; check it, clean it up");
+        app.AddSubCommand("dataset", x => x.AddCommands<DatasetCommands>())
+            .WithDescription("Check a data set, let a model rephrase it, or generate contracts");
     }
 }

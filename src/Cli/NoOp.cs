@@ -1,8 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
-using System.Text.Json.Nodes;
 using EditUnlearn.Cli.Commands;
-using EditUnlearn.Cli.Terminal;
 using EditUnlearn.Pipeline;
 
 namespace EditUnlearn.Cli;

@@ -1,6 +1,5 @@
 using System.Text.Json.Nodes;
 using Cocona;
-using EditUnlearn.Cli.Terminal;
 using EditUnlearn.Foundation;
 using EditUnlearn.Pipeline;
 using Status = EditUnlearn.Pipeline.Status;

@@ -12,7 +12,7 @@ public sealed class TortureTests
     [InlineData("together")]
     [InlineData("flip")]
     [InlineData("gc")]
-    public void Nothing_is_torn_lost_or_left_behind(string row)
+    public async Task Nothing_is_torn_lost_or_left_behind(string row)
     {
         var start = new ProcessStartInfo(
             "dotnet",
@@ -24,9 +24,9 @@ public sealed class TortureTests
         };
         using var torture = Process.Start(start)!;
         var error = torture.StandardError.ReadToEndAsync();
-        var report = torture.StandardOutput.ReadToEnd();
-        torture.WaitForExit();
-        Assert.True(torture.ExitCode == 0, report + error.Result);
+        var report = await torture.StandardOutput.ReadToEndAsync();
+        await torture.WaitForExitAsync();
+        Assert.True(torture.ExitCode == 0, report + await error);
         Assert.StartsWith("PASS  " + row, report, StringComparison.Ordinal);
         Assert.EndsWith("all rows PASS\n", report, StringComparison.Ordinal);
     }
