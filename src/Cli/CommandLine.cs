@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using Cocona;
 using Cocona.Application;
+using Cocona.Builder;
 using EditUnlearn.Cli.Commands;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
@@ -19,7 +20,8 @@ internal static class CommandLine
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, c => Stop(c, ExitCodes.Terminated));
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, c => Stop(c, ExitCodes.Interrupted));
 
-        // The default builder would watch the current folder recursively and read its appsettings.json; the bare one does not.
+        // The default builder would watch the current folder recursively and read its appsettings.json; the bare one
+        // does not.
         await new HostBuilder()
             .ConfigureServices(services =>
             {
@@ -29,32 +31,7 @@ internal static class CommandLine
             })
             .ConfigureCocona(
                 args,
-                configureApplication: app =>
-                {
-                    app.UseFilter(new ErrorFilter());
-                    app.AddCommands<ReproCommand>();
-                    app.AddCommands<InspectCommands>();
-                    app.AddCommands<CheckCommand>();
-                    app.AddCommands<ClaimsCommand>();
-                    app.AddCommands<ReportCommand>();
-                    app.AddCommands<DiffCommand>();
-                    app.AddCommands<ApplyCommand>();
-                    app.AddCommands<AskCommand>();
-                    app.AddCommands<EvalCommand>();
-                    app.AddSubCommand("model", x => x.AddCommands<ModelCommands>())
-                        .WithDescription("Look into a checkpoint: logits, generate, info, convert");
-                    app.AddCommands<PullCommand>();
-                    app.AddCommands<DoctorCommand>();
-                    app.AddCommands<ExplainCommand>();
-                    app.AddCommands<LockCommand>();
-                    app.AddCommands<CompletionCommand>();
-                    app.AddSubCommand("study", x => x.AddCommands<StudyCommand>())
-                        .WithDescription("The human study: write blind sheets, evaluate what comes back");
-                    app.AddSubCommand("cache", x => x.AddCommands<CacheCommands>())
-                        .WithDescription("What the store of results holds; check it, clean it up");
-                    app.AddSubCommand("dataset", x => x.AddCommands<DatasetCommands>())
-                        .WithDescription("Check a data set, let a model rephrase it, or generate contracts");
-                }
+                configureApplication: Add
             )
             .RunConsoleAsync(o => o.SuppressStatusMessages = true)
             .ConfigureAwait(false);
@@ -77,5 +54,32 @@ internal static class CommandLine
             context.Cancel = true;
             stopping.Cancel();
         }
+    }
+
+    private static void Add(ICoconaCommandsBuilder app)
+    {
+        app.UseFilter(new ErrorFilter());
+        app.AddCommands<ReproCommand>();
+        app.AddCommands<InspectCommands>();
+        app.AddCommands<CheckCommand>();
+        app.AddCommands<ClaimsCommand>();
+        app.AddCommands<ReportCommand>();
+        app.AddCommands<DiffCommand>();
+        app.AddCommands<ApplyCommand>();
+        app.AddCommands<AskCommand>();
+        app.AddCommands<EvalCommand>();
+        app.AddSubCommand("model", x => x.AddCommands<ModelCommands>())
+            .WithDescription("Look into a checkpoint: logits, generate, info, convert");
+        app.AddCommands<PullCommand>();
+        app.AddCommands<DoctorCommand>();
+        app.AddCommands<ExplainCommand>();
+        app.AddCommands<LockCommand>();
+        app.AddCommands<CompletionCommand>();
+        app.AddSubCommand("study", x => x.AddCommands<StudyCommand>())
+            .WithDescription("The human study: write blind sheets, evaluate what comes back");
+        app.AddSubCommand("cache", x => x.AddCommands<CacheCommands>())
+            .WithDescription("What the store of results holds; check it, clean it up");
+        app.AddSubCommand("dataset", x => x.AddCommands<DatasetCommands>())
+            .WithDescription("Check a data set, let a model rephrase it, or generate contracts");
     }
 }

@@ -30,10 +30,17 @@ public static class TexInstallation
             return ($"{version}, packages unknown", []);
         var found = answer.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
         var lacking = needed.Except(found.Select(f => Path.GetFileName(f)!), StringComparer.Ordinal).ToList();
-        // What is lacking may come at any time, and no file says so: then it is looked up each time.
-        return lacking.Count > 0
-            ? ($"{version} without {string.Join(", ", lacking)}", [])
-            : (version, [program, .. found]);
+        if (lacking.Count == 0)
+            return (version, [program, .. found]);
+        // What is lacking comes with an entry in the lists of files that TeX itself goes by.
+        var lists = Ask(lookup, "-all", "ls-R")?.Split(
+            '\n',
+            StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries
+        );
+        return (
+            $"{version} without {string.Join(", ", lacking)}",
+            lists is { Length: > 0 } ? [program, .. found, .. lists] : []
+        );
     }
 
     // Output of a program; null where it cannot be had.

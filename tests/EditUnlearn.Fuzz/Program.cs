@@ -47,11 +47,6 @@ foreach (var target in chosen)
         Console.Error.WriteLine($"{target.Name}: {fault}");
     (tried, faults) = (tried + outcome.Inputs, faults + outcome.Faults.Count);
 }
-Console.WriteLine(
-    string.Create(
-        CultureInfo.InvariantCulture,
-        $"\n{tried} inputs in {clock.Elapsed.TotalMinutes:0} minutes, {faults} faults: "
-            + (faults == 0 ? "PASS" : "FAIL")
-    )
-);
+var minutes = clock.Elapsed.TotalMinutes.ToString("0", CultureInfo.InvariantCulture);
+Console.WriteLine($"\n{tried} inputs in {minutes} minutes, {faults} faults: {(faults == 0 ? "PASS" : "FAIL")}");
 return faults == 0 ? 0 : 1;

@@ -75,7 +75,8 @@ public static class Worker
             using var reader = new StreamReader(input);
             while (reader.ReadLine() is { } line)
                 jobs.Add(line);
-            Environment.Exit(0);
+            // At once: the orderly way can take seconds on a busy machine, and there is nothing left to write.
+            System.Diagnostics.Process.GetCurrentProcess().Kill();
         })
         {
             IsBackground = true,

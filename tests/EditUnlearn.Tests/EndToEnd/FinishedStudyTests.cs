@@ -12,53 +12,14 @@ public sealed class FinishedStudyTests(FinishedStudyTests.Finished finished)
     private static readonly string[] Smoke = ["--profile", "smoke"];
     private readonly Tool _tool = finished.Tool;
 
-    /// <summary>A study that was run where no TeX is installed.</summary>
+    /// <summary>A study that was run.</summary>
     public sealed class Finished : IDisposable
     {
-        public Finished()
-        {
-            Directory.CreateDirectory(Tool["nothing"]);
-            Tool.Variables["PATH"] = Tool["nothing"];
-            (var code, _, Said) = Tool.Run(["repro", .. Smoke]);
-            Assert.True(code == 0, Said);
-            Tool.Variables.Remove("PATH");
-        }
+        public Finished() => Tool.Repro();
 
         public Tool Tool { get; } = new();
 
-        public string Said { get; }
-
         public void Dispose() => Tool.Dispose();
-    }
-
-    private void WithoutTex(Action what)
-    {
-        _tool.Variables["PATH"] = _tool["nothing"];
-        what();
-        _tool.Variables.Remove("PATH");
-    }
-
-    [ProgramFact("pdflatex")]
-    [Trait("Category", "Latex")]
-    public void A_report_made_without_tex_gets_its_pdf_when_there_is_one_and_nothing_else_runs()
-    {
-        Assert.Contains("no TeX is installed", finished.Said, StringComparison.Ordinal);
-        WithoutTex(() => Assert.Empty(_tool.Repro().Ran));
-        Assert.False(File.Exists(_tool["artifacts/report/pdf/report.pdf"]));
-
-        var why = _tool.Run(["explain", "report", .. Smoke]).Out;
-        Assert.StartsWith("report: pdflatex of this machine absent -> pdfTeX ", why, StringComparison.Ordinal);
-        Assert.Equal(["report"], _tool.Repro().Ran);
-        Assert.True(new FileInfo(_tool["artifacts/report/pdf/report.pdf"]).Length > 10_000);
-        Assert.Empty(_tool.Repro().Ran);
-    }
-
-    [Fact]
-    public void Accept_new_goes_with_force()
-    {
-        var (code, _, error) = _tool.Run(["repro", .. Smoke, "--accept-new", "report"]);
-        Assert.Equal(2, code);
-        Assert.Contains("--accept-new: goes with --force", error, StringComparison.Ordinal);
     }
 
     [Fact]
