@@ -59,9 +59,9 @@ internal sealed class ParquetStructure
         if (footer.Number(Rows) is < 0 or > MaxValues)
             throw TooMany(footer.Number(Rows) ?? 0);
         foreach (var group in footer.List(RowGroups))
-        foreach (var column in group.List(Columns))
-            if (column.Field(ColumnMeta) is { } meta)
-                CheckPages(meta, start);
+            foreach (var column in group.List(Columns))
+                if (column.Field(ColumnMeta) is { } meta)
+                    CheckPages(meta, start);
     }
 
     private void CheckPages(ThriftNode meta, long end)
@@ -74,7 +74,7 @@ internal sealed class ParquetStructure
         if (at < 4 || at > end || size < 0 || size > end - at)
             throw Damage("a column lies outside of the file");
         long seen = 0;
-        for (var last = at + size; at < last; )
+        for (var last = at + size; at < last;)
         {
             var (header, bytes) = Parse(Bytes(at, (int)Math.Min(last - at, 1 << 16)));
             var (held, grown) = (header.Number(PageCompressed), header.Number(PageUncompressed));

@@ -66,7 +66,7 @@ internal sealed class LiveDisplay : IAsyncDisposable
                 new Paragraph()
                     .Append($"  {line.Cell.Text.PadRight(cells)} ")
                     .Append(Bar(line.Share, bar), new Style(Color.Teal))
-                    .Append($" {Format.Duration(line.Elapsed), 8} {Memory(now, line.Cell), 8}  ")
+                    .Append($" {Format.Duration(line.Elapsed),8} {Memory(now, line.Cell),8}  ")
                     .Append(line.What ?? "", new Style(decoration: Decoration.Dim))
                     .Overflow(Overflow.Ellipsis)
             );

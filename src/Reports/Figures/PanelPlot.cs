@@ -202,18 +202,18 @@ internal static class PanelPlot
         var shared = panel.Categories.Index().All(c => panel.Series.Count(s => s.Values[c.Index] is not null) <= 1);
         var width = shared ? 0.72 : 0.8 / panel.Series.Count;
         foreach (var (s, series) in panel.Series.Index())
-        foreach (var (i, value) in series.Values.Index())
-        {
-            if (value is null)
-                continue;
-            var alone = shared || panel.Series.Count(other => other.Values[i] is not null) == 1;
-            yield return (
-                FigureStyle.Of(series.Name).Colour,
-                alone ? i : i + (s - (panel.Series.Count - 1) / 2.0) * width,
-                width,
-                value
-            );
-        }
+            foreach (var (i, value) in series.Values.Index())
+            {
+                if (value is null)
+                    continue;
+                var alone = shared || panel.Series.Count(other => other.Values[i] is not null) == 1;
+                yield return (
+                    FigureStyle.Of(series.Name).Colour,
+                    alone ? i : i + (s - (panel.Series.Count - 1) / 2.0) * width,
+                    width,
+                    value
+                );
+            }
     }
 
     private static void Whisker(Plot plot, double x, PlottedValue value, Color colour)

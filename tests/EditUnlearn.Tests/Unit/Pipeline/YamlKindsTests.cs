@@ -21,14 +21,14 @@ public sealed class YamlKindsTests
     {
         TheoryData<string, bool?> words = [];
         foreach (var word in (string[])["true", "false", "yes", "no", "on", "off", "y", "n", "1", "0", "t", "f"])
-        foreach (var spelled in (string[])[word, word.ToUpperInvariant(), char.ToUpperInvariant(word[0]) + word[1..]])
-            if (!words.Any(w => (string)w[0] == spelled))
-                words.Add(
-                    spelled,
-                    True.Contains(spelled) ? true
-                        : False.Contains(spelled) ? false
-                        : null
-                );
+            foreach (var spelled in (string[])[word, word.ToUpperInvariant(), char.ToUpperInvariant(word[0]) + word[1..]])
+                if (!words.Any(w => (string)w[0] == spelled))
+                    words.Add(
+                        spelled,
+                        True.Contains(spelled) ? true
+                            : False.Contains(spelled) ? false
+                            : null
+                    );
         words.Add("'true'", null);
         words.Add("\"false\"", null);
         words.Add("tRUE", null);
