@@ -20,7 +20,8 @@ internal static class CommandLine
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, c => Stop(c, ExitCodes.Terminated));
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, c => Stop(c, ExitCodes.Interrupted));
 
-        // The default builder would watch the current folder recursively and read its appsettings.json; the bare one does not.
+        // The default builder would watch the current folder recursively and read its appsettings.json; the bare one
+        // does not.
         await new HostBuilder()
             .ConfigureServices(services =>
             {

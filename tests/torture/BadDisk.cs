@@ -5,7 +5,9 @@ using EditUnlearn.Foundation;
 
 namespace EditUnlearn.Torture;
 
-/// <summary>fsync that fails, a disk that is full: by a library that is loaded before libc (shim.c, built by gcc).</summary>
+/// <summary>
+/// fsync that fails, a disk that is full: by a library that is loaded before libc (shim.c, built by gcc).
+/// </summary>
 internal static class BadDisk
 {
     public static IEnumerable<Row> Run(bool isLong)
@@ -67,8 +69,8 @@ internal static class BadDisk
         return new Row(
             $"{runs} {what}",
             torn + orphans + wrong + hung == 0 && failed > 0,
-            $"{failed} failed and said so, {torn} torn results, {orphans} orphans, {hung} that needed help, {wrong} with "
-                + "other bytes in the end"
+            $"{failed} failed and said so, {torn} torn results, {orphans} orphans, {hung} that needed help, "
+                + $"{wrong} with other bytes in the end"
         );
     }
 

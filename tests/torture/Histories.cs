@@ -4,7 +4,9 @@ using EditUnlearn.Pipeline;
 
 namespace EditUnlearn.Torture;
 
-/// <summary>The cleaner against random histories of a store, and against an oracle that knows only sets (G25).</summary>
+/// <summary>
+/// The cleaner against random histories of a store, and against an oracle that knows only sets (G25).
+/// </summary>
 internal static class Histories
 {
     private static readonly DateTimeOffset Now = new(2030, 6, 1, 12, 0, 0, TimeSpan.Zero);

@@ -59,8 +59,9 @@ internal static class Kills
         yield return new Row(
             $"{kills} kills at random instants (tool {byVictim[0]}, worker {byVictim[1]}, both {byVictim[2]})",
             torn + orphans + stuck + wrong == 0 && redone <= 1,
-            $"{studies} studies, {studies - wrong} of them byte-equal in the end, {torn} torn results, {orphans} orphans after 2 s, {stuck} "
-                + $"runs that needed help, at most {redone} start of a cell in one run"
+            $"{studies} studies, {studies - wrong} of them byte-equal in the end, {torn} torn results, "
+                + $"{orphans} orphans after 2 s, {stuck} runs that needed help, "
+                + $"at most {redone} start of a cell in one run"
         );
     }
 

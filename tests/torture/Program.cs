@@ -37,7 +37,8 @@ static int All(bool isLong, string[] rows)
             Console.WriteLine(
                 string.Create(
                     CultureInfo.InvariantCulture,
-                    $"{(row.Passed ? "PASS" : "FAIL")}  {name,-8} {row.What}: {row.Counts} ({clock.Elapsed.TotalSeconds:0} s)"
+                    $"{(row.Passed ? "PASS" : "FAIL")}  {name,-8} {row.What}: {row.Counts} "
+                        + $"({clock.Elapsed.TotalSeconds:0} s)"
                 )
             );
         }

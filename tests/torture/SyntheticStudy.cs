@@ -113,7 +113,10 @@ internal static class SyntheticStudy
             {
                 Thread.Sleep(5);
                 values.Add(
-                    string.Create(CultureInfo.InvariantCulture, $"{values.Count} {data.Sum(b => (long)b * values.Count)}")
+                    string.Create(
+                        CultureInfo.InvariantCulture,
+                        $"{values.Count} {data.Sum(b => (long)b * values.Count)}"
+                    )
                 );
                 AtomicFile.Write(state, string.Join('\n', values) + "\n");
             }

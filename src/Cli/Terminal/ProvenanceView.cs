@@ -8,7 +8,9 @@ using Status = EditUnlearn.Pipeline.Status;
 
 namespace EditUnlearn.Cli.Terminal;
 
-/// <summary>Where a number of a table comes from: every result between it and the model, with all that made it.</summary>
+/// <summary>
+/// Where a number of a table comes from: every result between it and the model, with all that made it.
+/// </summary>
 internal static class ProvenanceView
 {
     private const string Score = "score";

@@ -70,7 +70,9 @@ public static class LockFiles
         return (written, removed);
     }
 
-    /// <summary>What of a study differs from its lock. Needs no results: keys follow from the lock's own hashes.</summary>
+    /// <summary>
+    /// What of a study differs from its lock. Needs no results: keys follow from the lock's own hashes.
+    /// </summary>
     /// <exception cref="InputException">There is no lock, or a file of it is not one.</exception>
     public static IReadOnlyList<LockDrift> Compare(Plan plan, KeyResolver keys)
     {

@@ -53,7 +53,9 @@ internal sealed class WorkFolder : IDisposable
         if (found)
             note?.Invoke($"a run of the same inputs and options was stopped; its state in {Shown(path)} is used");
         foreach (var other in Directory.EnumerateDirectories(parent, prefix + "*").Where(d => d != path))
-            note?.Invoke($"a run of other inputs or options was stopped: {Shown(other)} is not used, and may be deleted");
+            note?.Invoke(
+                $"a run of other inputs or options was stopped: {Shown(other)} is not used, and may be deleted"
+            );
         folder.ClearAttempts();
         return folder;
     }
@@ -171,7 +173,8 @@ internal sealed class WorkFolder : IDisposable
     }
 
     private static string Shown(string path) =>
-        System.IO.Path.GetRelativePath(Directory.GetCurrentDirectory(), path) is { } near && !near.StartsWith("..", StringComparison.Ordinal)
+        System.IO.Path.GetRelativePath(Directory.GetCurrentDirectory(), path) is { } near
+        && !near.StartsWith("..", StringComparison.Ordinal)
             ? near
             : path;
 

@@ -11,7 +11,10 @@ public sealed class LockFilesTests : IDisposable
     private const string Study = """
         stages:
           source: { for: { k: [a, b, c, d, e, f] }, with: { number: $n } }
-          train: { for: { k: [a, b, c, d, e, f] }, in: { data: source }, with: { seed: $seed, rates: { steps: $steps } } }
+          train:
+            for: { k: [a, b, c, d, e, f] }
+            in: { data: source }
+            with: { seed: $seed, rates: { steps: $steps } }
           join: { in: { parts: train } }
         --- default
         { n: 1, seed: 3, steps: 10, device: cpu }
