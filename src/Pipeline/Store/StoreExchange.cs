@@ -55,7 +55,7 @@ public static class StoreExchange
                 {
                     cancelled.ThrowIfCancellationRequested();
                     var from = Path.Combine(store.ResultFolder(key), output.Name, file.Path).TrimEnd('/');
-                    bytes += Copy(from, ObjectOf(remote, file.Hash), file);
+                    bytes += Copy(from, ObjectOf(remote, file.Hash), Path.Combine(remote, "partial"), file);
                 }
                 AtomicFile.Write(
                     target,
@@ -138,7 +138,7 @@ public static class StoreExchange
                 foreach (var (output, file) in manifest.Outputs.SelectMany(o => o.Files.Select(f => (o, f))))
                 {
                     cancelled.ThrowIfCancellationRequested();
-                    bytes += Fetch(store, remote, Path.Combine(staging, output.Name, file.Path).TrimEnd('/'), file);
+                    bytes += Fetch(store, remote, staging, Path.Combine(output.Name, file.Path).TrimEnd('/'), file);
                 }
                 foreach (var empty in manifest.Outputs.Where(o => o.Files.Count == 0))
                     Directory.CreateDirectory(Path.Combine(staging, empty.Name));
@@ -161,28 +161,30 @@ public static class StoreExchange
     private static string ObjectOf(string folder, string hash) => Path.Combine(folder, "objects", hash[..2], hash);
 
     // First into the store of contents: an interrupted call has that much less to fetch.
-    private static long Fetch(ResultStore store, string remote, string path, StoredFile file)
+    private static long Fetch(ResultStore store, string remote, string staging, string name, StoredFile file)
     {
+        var path = Path.Combine(staging, name);
         var known = ObjectOf(store.Folder, file.Hash);
         // Bytes of this store that went bad must not be handed on.
         if (File.Exists(known) && (new FileInfo(known).Length != file.Bytes || Files.Hash(known) != file.Hash))
             File.Delete(known);
-        var bytes = Copy(ObjectOf(remote, file.Hash), known, file);
+        var bytes = Copy(ObjectOf(remote, file.Hash), known, staging, file);
         Files.Protect(known);
         Directory.CreateDirectory(Path.GetDirectoryName(path)!);
         Files.Link(known, path);
         return bytes;
     }
 
-    // Bytes copied; 0 where the file is there.
-    private static long Copy(string from, string to, StoredFile file)
+    // Bytes copied; 0 where the file is there. What a kill leaves behind lies where nobody takes it for a content.
+    private static long Copy(string from, string to, string scratch, StoredFile file)
     {
         if (new FileInfo(to) is { Exists: true } there && there.Length == file.Bytes)
             return 0;
         if (!File.Exists(from))
             throw new DamagedFileException(from, "is gone", "push it again");
         Directory.CreateDirectory(Path.GetDirectoryName(to)!);
-        var partial = $"{to}.{Guid.NewGuid():N}.tmp";
+        Directory.CreateDirectory(scratch);
+        var partial = Path.Combine(scratch, $".{Guid.NewGuid():N}.tmp");
         try
         {
             using (var source = File.OpenRead(from))
