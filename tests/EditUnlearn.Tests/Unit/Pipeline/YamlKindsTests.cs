@@ -20,15 +20,15 @@ public sealed class YamlKindsTests
     public static TheoryData<string, bool?> Words()
     {
         TheoryData<string, bool?> words = [];
-        foreach (var word in (string[])["true", "false", "yes", "no", "on", "off", "y", "n", "1", "0", "t", "f"])
-            foreach (var spelled in (string[])[word, word.ToUpperInvariant(), char.ToUpperInvariant(word[0]) + word[1..]])
-                if (!words.Any(w => (string)w[0] == spelled))
-                    words.Add(
-                        spelled,
-                        True.Contains(spelled) ? true
-                            : False.Contains(spelled) ? false
-                            : null
-                    );
+        string[] known = ["true", "false", "yes", "no", "on", "off", "y", "n", "1", "0", "t", "f"];
+        var spelled = known.SelectMany(w => (string[])[w, w.ToUpperInvariant(), char.ToUpperInvariant(w[0]) + w[1..]]);
+        foreach (var word in spelled.Distinct())
+            words.Add(
+                word,
+                True.Contains(word) ? true
+                    : False.Contains(word) ? false
+                    : null
+            );
         words.Add("'true'", null);
         words.Add("\"false\"", null);
         words.Add("tRUE", null);
