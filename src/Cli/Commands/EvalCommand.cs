@@ -69,25 +69,37 @@ internal sealed class EvalCommand(Stopping stopping)
         patch ??= adapter;
         using var change = patch is null ? null : ModelPatch.Load(patch);
         using var checkpoint = Opening.Checkpoint(model, compute, template, false, stopping.Token);
-        using var applied = change?.ApplyTo(checkpoint.Model, patch!);
         var asked = OwnQuestions
             .AsWritten("questions", rows)
             .Concat(rephrased ? OwnQuestions.InOtherWords(rows) : [])
             .ToList();
         foreach (var doubt in OwnQuestions.Doubts(checkpoint, asked, maxNew))
             Screen.Note("warning: " + doubt);
-        IReadOnlyList<AnswerRow> answers;
-        using (var counter = new Counter("eval"))
-            answers = OwnQuestions.Ask(
+        IReadOnlyList<AnswerRow> Answers(string what, string method, ForwardTap? tap)
+        {
+            using var counter = new Counter(what);
+            return OwnQuestions.Ask(
                 checkpoint,
                 asked,
-                change is null ? MethodNames.Untouched : "patch",
+                method,
                 maxNew,
-                change?.Tap,
+                tap,
                 (done, total) => counter.Report(done, total),
                 stopping.Token
             );
-        var means = OwnQuestions.Means(answers, new Seed((ulong)seed));
+        }
+        var bootstrap = new Seed((ulong)seed);
+        // An adapter can be taken off again by whoever has the files: what the model says then belongs to the answer.
+        var without = adapter is null ? null : Answers("eval without the adapter", MethodNames.Untouched, null);
+        using var applied = change?.ApplyTo(checkpoint.Model, patch!);
+        var answers = Answers("eval", change is null ? MethodNames.Untouched : "patch", change?.Tap);
+        var means = OwnQuestions.Means(answers, bootstrap);
+        if (without is not null)
+        {
+            var plain = OwnQuestions.Means(without, bootstrap);
+            means = [.. means, .. plain.Select(m => m with { Split = m.Split + " without the adapter" })];
+            answers = [.. answers, .. without];
+        }
         if (output is not null)
             Write(output, answers, means);
         if (json)
@@ -124,6 +136,7 @@ internal sealed class EvalCommand(Stopping stopping)
                 .. answers.Select(a => new JsonObject
                 {
                     ["split"] = a.Split,
+                    ["method"] = a.Method,
                     ["id"] = a.Id,
                     ["question"] = a.Question,
                     ["answer"] = a.Answer,

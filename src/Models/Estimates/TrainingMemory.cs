@@ -109,7 +109,7 @@ public sealed record TrainingMemory(
         return config
             .Tensors()
             .Where(t =>
-                t.Shape.Length == 2 && adapter.Maps.Any(m => t.Name.EndsWith(m + ".weight", StringComparison.Ordinal))
+                t.Shape.Length == 2 && adapter.Targets.Any(m => t.Name.EndsWith(m + ".weight", StringComparison.Ordinal))
             )
             .Sum(t => adapter.Rank * (t.Shape[0] + t.Shape[1]));
     }
@@ -162,7 +162,7 @@ public sealed record TrainingMemory(
             .Where(t =>
                 t.Name.StartsWith("model.layers.0.", StringComparison.Ordinal)
                 && t.Shape.Length == 2
-                && maps.Intersect(adapter.Maps).Any(m => t.Name.EndsWith(m + ".weight", StringComparison.Ordinal))
+                && maps.Intersect(adapter.Targets).Any(m => t.Name.EndsWith(m + ".weight", StringComparison.Ordinal))
             )
             .Sum(t => t.Shape[1]);
 

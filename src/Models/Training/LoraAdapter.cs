@@ -80,7 +80,7 @@ public sealed class LoraAdapter : IDisposable
         public double Dropout { get; init; } = 0.05;
 
         /// <summary>Which linear maps of every block are adapted, by the last part of their checkpoint name.</summary>
-        public IReadOnlyList<string> Maps { get; init; } =
+        public IReadOnlyList<string> Targets { get; init; } =
         ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"];
     }
 

@@ -94,12 +94,12 @@ public sealed class TrainableModel : IDisposable
             var maps = model
                 .Weights.Where(w =>
                     w.Value.dim() == 2
-                    && options.Lora.Maps.Any(m => w.Key.EndsWith(m + ".weight", StringComparison.Ordinal))
+                    && options.Lora.Targets.Any(m => w.Key.EndsWith(m + ".weight", StringComparison.Ordinal))
                 )
                 .ToList();
             if (maps.Count == 0)
                 throw new ArgumentException(
-                    $"No linear map of the model is called {string.Join(", ", options.Lora.Maps)}, so nothing would "
+                    $"No linear map of the model is called {string.Join(", ", options.Lora.Targets)}, so nothing would "
                         + "be trained.",
                     nameof(options)
                 );

@@ -295,6 +295,26 @@ public sealed class ApplyCommandTests : IDisposable
         Assert.Equal(2, Answers("--model", "tiny", "--patch", "adapter").Length);
     }
 
+    // Whoever has the files can take an adapter off again.
+    [Fact]
+    public void Eval_of_an_adapter_has_a_row_without_it()
+    {
+        File.WriteAllText(_tool["idk.yaml"], "epochs: 3\nbatch-size: 1\ntrainable: lora\nlora: { rank: 2 }\n");
+        var (code, _, error) = Apply("idk", "adapter", "--retain", "retain.jsonl", "--patch-only");
+        Assert.True(code == 0, error);
+        Assert.True(File.Exists(_tool["adapter/adapter_config.json"]));
+        string[] eval = ["eval", "--model", "tiny", "--questions", "forget.jsonl", "--max-new", "6", "--json"];
+        var both = Ok(_tool.Run([.. eval, "--adapter", "adapter", "--out", "both.json"]))["splits"]!.AsArray();
+        Assert.Equal(["questions", "questions without the adapter"], both.Select(s => (string)s!["split"]!));
+        var plain = Ok(_tool.Run(eval))["splits"]![0]!["metrics"]!;
+        Assert.True(JsonNode.DeepEquals(plain, both[1]!["metrics"]));
+        Assert.False(JsonNode.DeepEquals(plain, both[0]!["metrics"]));
+        Assert.Equal(
+            ["patch", "patch", "none", "none"],
+            JsonNode.Parse(File.ReadAllText(_tool["both.json"]))!["answers"]!.AsArray().Select(a => (string)a!["method"]!)
+        );
+    }
+
     [Fact]
     public void Eval_gives_means_with_intervals_and_keeps_what_was_answered()
     {

@@ -220,7 +220,7 @@ public static partial class FuzzTargets
                     value: { steps: 15, clamp: 0.75, "loss": mean }
                     lora:
                       rank: 8
-                      maps:
+                      targets:
                         - q
                         - v
                     """

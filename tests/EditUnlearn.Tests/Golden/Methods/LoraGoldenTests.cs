@@ -181,7 +181,7 @@ public sealed class LoraGoldenTests
                     Alpha = _entry.GetProperty("lora_alpha").GetDouble(),
                     Rslora = _entry.GetProperty("use_rslora").GetBoolean(),
                     Dropout = _entry.GetProperty("dropout").GetDouble(),
-                    Maps = [.. _entry.GetProperty("target_modules").EnumerateArray().Select(m => m.GetString()!)],
+                    Targets = [.. _entry.GetProperty("target_modules").EnumerateArray().Select(m => m.GetString()!)],
                 },
             };
 

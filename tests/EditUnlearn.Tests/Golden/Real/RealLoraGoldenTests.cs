@@ -67,7 +67,7 @@ public sealed class RealLoraGoldenTests
             Rank = manifest.GetProperty("r").GetInt32(),
             Alpha = manifest.GetProperty("lora_alpha").GetDouble(),
             Dropout = manifest.GetProperty("dropout").GetDouble(),
-            Maps = [.. manifest.GetProperty("target_modules").EnumerateArray().Select(m => m.GetString()!)],
+            Targets = [.. manifest.GetProperty("target_modules").EnumerateArray().Select(m => m.GetString()!)],
         };
         var trained = TrainableModel.Of(model, new TrainableModel.Options { Lora = options }, new Seed(0));
         var parameters = trained.Parameters;

@@ -127,7 +127,7 @@ public sealed class StageMemoryTests
             Tiny,
             2,
             "ga",
-            """{"lora":{"maps":["q_proj","k_proj","v_proj","o_proj","gate_proj","up_proj","down_proj"]}}"""
+            """{"lora":{"targets":["q_proj","k_proj","v_proj","o_proj","gate_proj","up_proj","down_proj"]}}"""
         );
         Assert.Equal(16 * 8 * 140 * 2, Part(lora, "training state"));
     }
