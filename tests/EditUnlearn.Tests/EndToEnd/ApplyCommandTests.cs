@@ -309,10 +309,8 @@ public sealed class ApplyCommandTests : IDisposable
         var plain = Ok(_tool.Run(eval))["splits"]![0]!["metrics"]!;
         Assert.True(JsonNode.DeepEquals(plain, both[1]!["metrics"]));
         Assert.False(JsonNode.DeepEquals(plain, both[0]!["metrics"]));
-        Assert.Equal(
-            ["patch", "patch", "none", "none"],
-            JsonNode.Parse(File.ReadAllText(_tool["both.json"]))!["answers"]!.AsArray().Select(a => (string)a!["method"]!)
-        );
+        var answers = JsonNode.Parse(File.ReadAllText(_tool["both.json"]))!["answers"]!.AsArray();
+        Assert.Equal(["patch", "patch", "none", "none"], answers.Select(a => (string)a!["method"]!));
     }
 
     [Fact]
