@@ -109,7 +109,8 @@ public sealed record TrainingMemory(
         return config
             .Tensors()
             .Where(t =>
-                t.Shape.Length == 2 && adapter.Targets.Any(m => t.Name.EndsWith(m + ".weight", StringComparison.Ordinal))
+                t.Shape.Length == 2
+                && adapter.Targets.Any(m => t.Name.EndsWith(m + ".weight", StringComparison.Ordinal))
             )
             .Sum(t => adapter.Rank * (t.Shape[0] + t.Shape[1]));
     }
