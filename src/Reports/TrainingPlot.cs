@@ -27,10 +27,8 @@ public static class TrainingPlot
         ArgumentNullException.ThrowIfNull(rows);
         if (rows.Count == 0)
             throw new ArgumentException("There is no update to draw.", nameof(rows));
-        FigureFont.Register();
         using var plot = new Plot();
         plot.Title(title);
-        plot.Axes.Title.Label.Bold = false;
         plot.XLabel("update");
         plot.YLabel("loss [nats]");
         Line(plot, "loss", rows, r => r.Loss, Colors.Black);
@@ -51,9 +49,8 @@ public static class TrainingPlot
         plot.ShowLegend(Alignment.UpperCenter, Orientation.Horizontal);
         // Room for the legend above the highest point.
         plot.Axes.Margins(0.02, 0.02, 0.05, 0.2);
-        var whole = new PixelRect(0, Width, Height, 0);
-        File.WriteAllBytes(pathWithoutEnding + ".png", Picture.Png(Width, Height, c => plot.Render(c, whole)));
-        File.WriteAllText(pathWithoutEnding + ".svg", Picture.Svg(Width, Height, c => plot.Render(c, whole)));
+        plot.SavePng(pathWithoutEnding + ".png", Width, Height);
+        File.WriteAllText(pathWithoutEnding + ".svg", SvgIds.Renumber(plot.GetSvgXml(Width, Height)));
     }
 
     // A column with no value anywhere draws nothing.
