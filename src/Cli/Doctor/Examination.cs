@@ -112,6 +112,11 @@ internal sealed class Examination(Plan plan, MachineFacts machine, SourceCatalog
         var pinned = sources
             .Sources.SelectMany(s => s.Files ?? [])
             .FirstOrDefault(f => input.Path.EndsWith("/" + f.Path, StringComparison.Ordinal));
+        if (Directory.Exists(path))
+        {
+            var files = new DirectoryInfo(path).EnumerateFiles("*", SearchOption.AllDirectories);
+            return new FileLine(input.Path, files.Sum(f => f.Length), false, Verdict.Ok);
+        }
         if (!System.IO.File.Exists(path))
         {
             Advise($"{input.Path} is not there", input.Obtain ?? $"git checkout {input.Path}");
