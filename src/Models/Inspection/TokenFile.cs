@@ -94,14 +94,15 @@ public static class TokenFile
         return ids;
     }
 
-    // Texts are not shown: they may be none that can be written.
-    private static string Shown(JsonNode? node) =>
-        node?.GetValueKind() switch
+    private static string Shown(JsonNode? node)
+    {
+        try
         {
-            null => "null",
-            JsonValueKind.String => "a text",
-            JsonValueKind.Array => "a list",
-            JsonValueKind.Object => "an object",
-            _ => node.ToJsonString(),
-        };
+            return node?.ToJsonString() ?? "null";
+        }
+        catch (InvalidOperationException)
+        {
+            return "a text that is no valid Unicode";
+        }
+    }
 }

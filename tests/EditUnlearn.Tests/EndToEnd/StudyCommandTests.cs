@@ -159,7 +159,7 @@ public sealed class StudyCommandTests
         ""
     )]
     [InlineData("--downstream,--dry-run", "repro", "--d")]
-    [InlineData("gc,ls,verify", "cache", "")]
+    [InlineData("gc,ls,pull,push,verify", "cache", "")]
     [InlineData("--exclude-flagged", "study", "import", "--exc")]
     [InlineData("bash,fish,pwsh,zsh", "completion", "")]
     [InlineData("pretrain.steps=", "repro", "--set", "pretrain.st")]
