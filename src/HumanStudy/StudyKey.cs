@@ -139,6 +139,14 @@ public sealed record StudyKey
             key =
                 JsonSerializer.Deserialize<StudyKey>(File.ReadAllBytes(path), Json)
                 ?? throw new JsonException("it is empty");
+            // What the library checks of members it does not check of what is in lists.
+            if (
+                key.Sources.Any(s => s is null)
+                || key.Items.Any(i => i is null || i.Systems.Any(s => s is null))
+                || key.Attention.Any(a => a is null)
+                || key.Sheets.Any(s => s is null || s.Codes.Any(c => c is null))
+            )
+                throw new JsonException("an entry of a list is null");
         }
         catch (Exception e) when (e is JsonException or NotSupportedException)
         {

@@ -185,16 +185,26 @@ internal static class ReportInputs
     public static IReadOnlyList<RatedMean> Ratings(StageIo io) =>
         [.. io.Inputs("ratings").SelectMany(i => ParquetTable.Read<RatedMean>(i.Path))];
 
-    // A set is described by what its block in the profile says; what else stands there is not for reports.
+    // A set is described by what its block in the profile says; what else stands there is not for reports. A value of
+    // another type is the complaint of the stage that makes the set.
     internal static StudySet Described(string name, JsonObject set) =>
         new(
             name,
-            (string?)set["data"] ?? "",
-            (int?)set["size"],
-            (string?)set["target"] == "model" ? "self-improved" : "plain",
-            (int?)set["merge"] ?? 1,
+            Text(set["data"]) ?? "",
+            Whole(set["size"]),
+            Text(set["target"]) == "model" ? "self-improved" : "plain",
+            Whole(set["merge"]) ?? 1,
             set["unseen"] is { } unseen && unseen.GetValueKind() == JsonValueKind.Number
                 ? double.Parse(unseen.ToJsonString(), CultureInfo.InvariantCulture)
                 : 0
         );
+
+    private static string? Text(JsonNode? node) =>
+        node is JsonValue value && value.TryGetValue<string>(out var text) ? text : null;
+
+    private static int? Whole(JsonNode? node) =>
+        node is JsonValue value
+        && int.TryParse(value.ToJsonString(), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var n)
+            ? n
+            : null;
 }

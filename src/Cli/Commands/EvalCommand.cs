@@ -4,6 +4,7 @@ using Cocona;
 using EditUnlearn.Artifacts;
 using EditUnlearn.Cli.Terminal;
 using EditUnlearn.Data;
+using EditUnlearn.Evaluation;
 using EditUnlearn.Foundation;
 using EditUnlearn.Models;
 using EditUnlearn.Models.Patches;
@@ -59,13 +60,7 @@ internal sealed class EvalCommand(Stopping stopping)
             .Demand();
 
         var compute = Compute.Of(device, dtype);
-        var rows = QaFile.Read(questions);
-        if (rephrased && rows.All(q => q.Rephrasings.Count == 0))
-            throw new InputException(
-                questions,
-                "has no rephrasings",
-                "leave --rephrased out, or add the field rephrasings"
-            );
+        var rows = Rows(questions, rephrased);
         patch ??= adapter;
         using var change = patch is null ? null : ModelPatch.Load(patch);
         using var checkpoint = Opening.Checkpoint(model, compute, template, false, stopping.Token);
@@ -75,24 +70,12 @@ internal sealed class EvalCommand(Stopping stopping)
             .ToList();
         foreach (var doubt in OwnQuestions.Doubts(checkpoint, asked, maxNew))
             Screen.Note("warning: " + doubt);
-        IReadOnlyList<AnswerRow> Answers(string what, string method, ForwardTap? tap)
-        {
-            using var counter = new Counter(what);
-            return OwnQuestions.Ask(
-                checkpoint,
-                asked,
-                method,
-                maxNew,
-                tap,
-                (done, total) => counter.Report(done, total),
-                stopping.Token
-            );
-        }
         var bootstrap = new Seed((ulong)seed);
         // An adapter can be taken off again by whoever has the files: what the model says then belongs to the answer.
-        var without = adapter is null ? null : Answers("eval without the adapter", MethodNames.Untouched, null);
+        var without = adapter is null ? null : Answers(checkpoint, asked, MethodNames.Untouched, maxNew, null);
         using var applied = change?.ApplyTo(checkpoint.Model, patch!);
-        var answers = Answers("eval", change is null ? MethodNames.Untouched : "patch", change?.Tap);
+        var method = change is null ? MethodNames.Untouched : "patch";
+        var answers = Answers(checkpoint, asked, method, maxNew, change?.Tap);
         var means = OwnQuestions.Means(answers, bootstrap);
         if (without is not null)
         {
@@ -107,6 +90,38 @@ internal sealed class EvalCommand(Stopping stopping)
         else
             ApplyView.Write(Screen.Out, means);
         return ExitCodes.Done;
+    }
+
+    private static IReadOnlyList<QaRow> Rows(string questions, bool rephrased)
+    {
+        var rows = QaFile.Read(questions);
+        return rephrased && rows.All(q => q.Rephrasings.Count == 0)
+            ? throw new InputException(
+                questions,
+                "has no rephrasings",
+                "leave --rephrased out, or add the field rephrasings"
+            )
+            : rows;
+    }
+
+    private IReadOnlyList<AnswerRow> Answers(
+        Checkpoint checkpoint,
+        IReadOnlyList<AnswerCollector.Asked> asked,
+        string method,
+        int maxNew,
+        ForwardTap? tap
+    )
+    {
+        using var counter = new Counter("eval");
+        return OwnQuestions.Ask(
+            checkpoint,
+            asked,
+            method,
+            maxNew,
+            tap,
+            (done, total) => counter.Report(done, total),
+            stopping.Token
+        );
     }
 
     private static void Write(string path, IReadOnlyList<AnswerRow> answers, IReadOnlyList<SplitMeans> means)
