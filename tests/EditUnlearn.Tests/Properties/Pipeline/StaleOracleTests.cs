@@ -129,8 +129,14 @@ public sealed class StaleOracleTests : IDisposable
 
     private string Content(string path)
     {
-        if (!_contents.TryGetValue(path, out var hash))
-            _contents.Add(path, hash = Hash(File.ReadAllText(Path.GetFullPath(path, Checkout.Root))));
+        if (_contents.TryGetValue(path, out var hash))
+            return hash;
+        var whole = Path.GetFullPath(path, Checkout.Root);
+        // Of a folder, all that is in it.
+        IEnumerable<string> files = Directory.Exists(whole)
+            ? Directory.EnumerateFiles(whole, "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal)
+            : [whole];
+        _contents.Add(path, hash = Hash(string.Concat(files.Select(File.ReadAllText))));
         return hash;
     }
 
