@@ -13,7 +13,7 @@ namespace EditUnlearn.Tests.Fuzzing;
 /// </remarks>
 public sealed class ReaderFuzzTests
 {
-    private const int Usual = 120;
+    private const int Usual = 80;
 
     /// <summary>Names of the readers.</summary>
     public static TheoryData<string> Readers => [.. FuzzTargets.All.Select(t => t.Name)];
