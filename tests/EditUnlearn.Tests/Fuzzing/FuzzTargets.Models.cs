@@ -1,4 +1,3 @@
-using System.Text.Json.Nodes;
 using EditUnlearn.Foundation;
 using EditUnlearn.Methods;
 using EditUnlearn.Methods.Shared;
@@ -66,35 +65,6 @@ public static partial class FuzzTargets
         if (ids.Exists(i => i < 0 || i >= tokenizer.VocabSize))
             throw new InvalidDataException("an id is not in the vocabulary");
         tokenizer.Decode(ids.Append(-1).Append(int.MaxValue));
-    }
-
-    private static byte[] AllSteps()
-    {
-        var json = TinyTokenizers.ByteLevel(TinyTokenizers.Merges);
-        json["normalizer"] = JsonNode.Parse(
-            """
-            {"type":"Sequence","normalizers":[{"type":"NFKC"},{"type":"Lowercase"},{"type":"StripAccents"},
-             {"type":"Strip","strip_left":false,"strip_right":true},{"type":"Prepend","prepend":"a"},
-             {"type":"Replace","pattern":{"Regex":"[0-9]{2,}"},"content":"b"}]}
-            """
-        );
-        json["pre_tokenizer"] = JsonNode.Parse(
-            """
-            {"type":"Sequence","pretokenizers":[{"type":"Digits","individual_digits":true},
-             {"type":"Punctuation","behavior":"Contiguous"},
-             {"type":"Split","pattern":{"Regex":"(?i:'s)|\\p{L}+(?!x)|[^a-f&&\\S]++"},"behavior":"MergedWithNext"},
-             {"type":"Metaspace","replacement":"_","prepend_scheme":"first","split":true},
-             {"type":"ByteLevel","add_prefix_space":true,"use_regex":true}]}
-            """
-        );
-        json["post_processor"] = JsonNode.Parse(
-            """
-            {"type":"Sequence","processors":[{"type":"ByteLevel","trim_offsets":true,"add_prefix_space":true},
-             {"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"x"}},{"Sequence":{"id":"A"}}],
-              "special_tokens":{"x":{"ids":[269]}}}]}
-            """
-        );
-        return TinyTokenizers.Bytes(json);
     }
 
     private static FuzzTarget ChatTemplateText() =>

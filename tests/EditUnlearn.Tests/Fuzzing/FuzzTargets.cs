@@ -13,7 +13,7 @@ public static partial class FuzzTargets
     private static readonly Lazy<IReadOnlyList<FuzzTarget>> Readers = new(() =>
         [
             Weights(),
-            Tokenizer("tokenizer.json of bytes", "tokenizer.json", FuzzedForm.Json, AllSteps()),
+            Tokenizer("tokenizer.json of bytes", "tokenizer.json", FuzzedForm.Json, TinyTokenizers.AllSteps()),
             Tokenizer(
                 "tokenizer.json of pieces",
                 "tokenizer.json",

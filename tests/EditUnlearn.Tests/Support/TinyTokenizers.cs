@@ -168,6 +168,43 @@ public static class TinyTokenizers
         };
     }
 
+    /// <summary>The bytes of a byte-level <c>tokenizer.json</c> with every kind of step.</summary>
+    public static byte[] AllSteps()
+    {
+        var json = ByteLevel(Merges);
+        json["normalizer"] = JsonNode.Parse(
+            """
+            {"type":"Sequence","normalizers":[{"type":"NFKC"},{"type":"Lowercase"},{"type":"StripAccents"},
+             {"type":"Strip","strip_left":false,"strip_right":true},{"type":"Prepend","prepend":"a"},
+             {"type":"Replace","pattern":{"Regex":"[0-9]{2,}"},"content":"b"}]}
+            """
+        );
+        json["pre_tokenizer"] = JsonNode.Parse(
+            """
+            {"type":"Sequence","pretokenizers":[{"type":"Digits","individual_digits":true},
+             {"type":"Punctuation","behavior":"Contiguous"},
+             {"type":"Split","pattern":{"Regex":"(?i:'s)|\\p{L}+(?!x)|[^a-f&&\\S]++"},"behavior":"MergedWithNext"},
+             {"type":"Metaspace","replacement":"_","prepend_scheme":"first","split":true},
+             {"type":"ByteLevel","add_prefix_space":true,"use_regex":true}]}
+            """
+        );
+        json["post_processor"] = JsonNode.Parse(
+            """
+            {"type":"Sequence","processors":[{"type":"ByteLevel","trim_offsets":true,"add_prefix_space":true},
+             {"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"x"}},{"Sequence":{"id":"A"}}],
+              "special_tokens":{"x":{"ids":[269]}}}]}
+            """
+        );
+        json["added_tokens"]!
+            .AsArray()
+            .Add(
+                JsonNode.Parse(
+                    """{"id":280,"content":"aad","special":false,"lstrip":true,"single_word":true,"normalized":true}"""
+                )
+            );
+        return Bytes(json);
+    }
+
     // Make the joined words of Words, in order of rank.
     private static readonly (string Left, string Right)[] WordMerges =
     [

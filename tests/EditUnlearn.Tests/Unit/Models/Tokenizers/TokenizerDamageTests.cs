@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Text.Json.Nodes;
 using EditUnlearn.Foundation;
 using EditUnlearn.Models;
 using EditUnlearn.Models.Tokenizers;
@@ -16,6 +15,7 @@ public sealed class TokenizerDamageTests
     private static readonly ModelConfig Config = TinyModels.Llama().Config with { VocabSize = 1 << 16 };
     private static readonly byte[] Model = TinyTokenizers.Model(TinyTokenizers.Pieces(TinyTokenizers.Words()));
     private static readonly byte[] Json = TinyTokenizers.Bytes(TinyTokenizers.ByteLevel(TinyTokenizers.Merges));
+    private static readonly byte[] Steps = TinyTokenizers.AllSteps();
     private static readonly byte[] Settings =
         """
         {"add_bos_token": true, "bos_token": {"content": "<s>", "lstrip": false}, "eos_token": "</s>",
@@ -33,7 +33,7 @@ public sealed class TokenizerDamageTests
 
     [Fact]
     public void Of_a_tokenizer_json_with_every_step() =>
-        Damage("tokenizer.json", i => new() { ["tokenizer.json"] = new Mutator(new Seed(7), i).Json(AllSteps()) });
+        Damage("tokenizer.json", i => new() { ["tokenizer.json"] = new Mutator(new Seed(7), i).Json(Steps) });
 
     [Fact]
     public void Of_a_tokenizer_json_of_the_sentencepiece_kind() =>
@@ -50,49 +50,13 @@ public sealed class TokenizerDamageTests
 
     [Fact]
     public void Of_the_bytes_of_a_tokenizer_json() =>
-        Damage("tokenizer.json", i => new() { ["tokenizer.json"] = new Mutator(new Seed(9), i).Bytes(AllSteps()) });
+        Damage("tokenizer.json", i => new() { ["tokenizer.json"] = new Mutator(new Seed(9), i).Bytes(Steps) });
 
     [Fact]
     public void Of_a_tokenizer_json_that_ends_early()
     {
-        var bytes = AllSteps();
+        var bytes = TinyTokenizers.AllSteps();
         Damage("tokenizer.json", i => new() { ["tokenizer.json"] = bytes[..(bytes.Length * i / Damages)] });
-    }
-
-    private static byte[] AllSteps()
-    {
-        var json = TinyTokenizers.ByteLevel(TinyTokenizers.Merges);
-        json["normalizer"] = JsonNode.Parse(
-            """
-            {"type":"Sequence","normalizers":[{"type":"NFKC"},{"type":"Lowercase"},{"type":"StripAccents"},
-             {"type":"Strip","strip_left":false,"strip_right":true},{"type":"Prepend","prepend":"a"},
-             {"type":"Replace","pattern":{"Regex":"[0-9]{2,}"},"content":"b"}]}
-            """
-        );
-        json["pre_tokenizer"] = JsonNode.Parse(
-            """
-            {"type":"Sequence","pretokenizers":[{"type":"Digits","individual_digits":true},
-             {"type":"Punctuation","behavior":"Contiguous"},
-             {"type":"Split","pattern":{"Regex":"(?i:'s)|\\p{L}+(?!x)|[^a-f&&\\S]++"},"behavior":"MergedWithNext"},
-             {"type":"Metaspace","replacement":"_","prepend_scheme":"first","split":true},
-             {"type":"ByteLevel","add_prefix_space":true,"use_regex":true}]}
-            """
-        );
-        json["post_processor"] = JsonNode.Parse(
-            """
-            {"type":"Sequence","processors":[{"type":"ByteLevel","trim_offsets":true,"add_prefix_space":true},
-             {"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"x"}},{"Sequence":{"id":"A"}}],
-              "special_tokens":{"x":{"ids":[269]}}}]}
-            """
-        );
-        json["added_tokens"]!
-            .AsArray()
-            .Add(
-                JsonNode.Parse(
-                    """{"id":280,"content":"aad","special":false,"lstrip":true,"single_word":true,"normalized":true}"""
-                )
-            );
-        return TinyTokenizers.Bytes(json);
     }
 
     [Fact]
