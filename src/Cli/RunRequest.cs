@@ -61,7 +61,7 @@ internal sealed record RunRequest
             StagesPerGpu = StagesPerGpu,
             Planned = cell => shapes.Memory(cell)?.Bytes,
             Relief = shapes.Relief,
-            Versions = Study.Versions,
+            Versions = Study.VersionsOn(study.Plan.Device),
         };
     }
 

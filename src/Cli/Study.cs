@@ -88,6 +88,15 @@ internal sealed class Study
             ["parquet"] = VersionOf("Parquet"),
         };
 
+    /// <summary>The same, with the GPUs where stages run on them.</summary>
+    public static IReadOnlyDictionary<string, string> VersionsOn(string device) =>
+        device == DeviceNames.Cuda
+            ? new SortedDictionary<string, string>(
+                Versions.Concat(Gpus.Versions()).ToDictionary(v => v.Key, v => v.Value),
+                StringComparer.Ordinal
+            )
+            : Versions;
+
     // The class of machine, not which one.
     private static string Processor()
     {

@@ -85,6 +85,7 @@ internal sealed class ReportStage : Stage<ReportStage.Params>
                 new("pretraining", InputCount.Many),
                 new("finetuning", InputCount.Many),
                 new("curves", InputCount.Many),
+                new("edits", InputCount.Many),
             ],
             Outputs = [Document, "pdf", Page],
             Surroundings = [new(TexInstallation.Name, Tex)],

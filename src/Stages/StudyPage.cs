@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using EditUnlearn.Artifacts;
 using EditUnlearn.Evaluation.Metrics;
+using EditUnlearn.Models.Patches;
 using EditUnlearn.Pipeline;
 using EditUnlearn.Reports;
 using EditUnlearn.Reports.Figures;
@@ -152,6 +153,13 @@ public static class StudyPage
             if (PageCurves.Of(cell.Text, cell.Stage, cell.Axes, rows, ends is [var end, ..] ? end : null) is { } curve)
                 curves.Add(curve);
         }
+        foreach (var input in inputs("edits"))
+            if (
+                input.Source is { } cell
+                && PatchEdits.In(input.Path) is { } edits
+                && PageCurves.OfEdits(cell.Text, cell.Stage, cell.Axes, edits) is { } curve
+            )
+                curves.Add(curve);
         return curves;
     }
 

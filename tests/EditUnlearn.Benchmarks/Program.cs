@@ -14,6 +14,7 @@ using EditUnlearn.Pipeline;
 // dotnet run -c Release --project tests/EditUnlearn.Benchmarks -- memory
 // dotnet run -c Release --project tests/EditUnlearn.Benchmarks -- ratios
 // dotnet run -c Release --project tests/EditUnlearn.Benchmarks -- speed|growth
+// dotnet run -c Release --project tests/EditUnlearn.Benchmarks -- planner
 // dotnet run -c Release --project tests/EditUnlearn.Benchmarks -- beside ...
 // In the environment of a worker: allocator and collector matter as much as kernels.
 const string Prepared = "EU_BENCHMARK_PREPARED";
@@ -37,6 +38,8 @@ if (args is ["speed", .. var asked])
     return SpeedVerb.Run(asked);
 if (args is ["growth", .. var where])
     return GrowthVerb.Run(where);
+if (args is ["planner"])
+    return PlannerVerb.Run();
 if (args is ["beside", .. var compared])
     return BesideVerb.Run(compared);
 if (args is ["ratios", .. var rounds])

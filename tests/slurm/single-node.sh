@@ -14,6 +14,9 @@ host=$(hostname -s)
 user=$(id -un)
 port=${SLURM_TEST_PORT:-26817}
 conf=$dir/etc/slurm.conf
+# A node that promises more memory than the machine has is taken out of service.
+most=$(awk '/^MemTotal/ { print int($2 / 1024 * 0.8) }' /proc/meminfo)
+memory=${SLURM_TEST_MB:-$((most < 12000 ? most : 12000))}
 PATH=$PATH:/usr/sbin:/sbin
 
 write_conf() {
@@ -50,11 +53,13 @@ PriorityType=priority/basic
 SwitchType=switch/none
 MpiDefault=none
 ReturnToService=2
+# What is written here counts, whatever the node finds: in a container it may see other numbers of cores.
+SlurmdParameters=config_overrides
 KillWait=5
 MinJobAge=600
 MailProg=/bin/true
 GresTypes=gpu
-NodeName=$host NodeAddr=127.0.0.1 CPUs=$(nproc) RealMemory=${SLURM_TEST_MB:-12000} Gres=gpu:2 State=UNKNOWN
+NodeName=$host NodeAddr=127.0.0.1 CPUs=$(nproc) RealMemory=$memory Gres=gpu:2 State=UNKNOWN
 PartitionName=main Nodes=$host Default=YES MaxTime=01:00:00 State=UP DefMemPerCPU=100
 END
   # Only character devices make Slurm set CUDA_VISIBLE_DEVICES.

@@ -1,8 +1,8 @@
-using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using EditUnlearn.Foundation;
 using EditUnlearn.Hub;
 using EditUnlearn.Models;
 
@@ -136,7 +136,10 @@ internal sealed record MachineFacts
         var gpus = new List<GpuFacts>();
         foreach (
             var line in (
-                Output("nvidia-smi", "--query-gpu=name,memory.total,memory.free", "--format=csv,noheader,nounits") ?? ""
+                ProgramOutput.Of(
+                    "nvidia-smi",
+                    ["--query-gpu=name,memory.total,memory.free", "--format=csv,noheader,nounits"]
+                ) ?? ""
             ).Split('\n')
         )
             if (
@@ -149,31 +152,5 @@ internal sealed record MachineFacts
     }
 
     private static string? FirstLine(string program, string argument) =>
-        Output(program, argument)?.Split('\n')[0].Trim();
-
-    private static string? Output(string program, params string[] arguments)
-    {
-        var folders = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator);
-        if (!folders.Any(f => File.Exists(Path.Combine(f, program)) || File.Exists(Path.Combine(f, program + ".exe"))))
-            return null;
-        try
-        {
-            using var process = Process.Start(
-                new ProcessStartInfo(program, arguments)
-                {
-                    RedirectStandardOutput = true,
-                    RedirectStandardError = true,
-                    UseShellExecute = false,
-                }
-            )!;
-            var output = process.StandardOutput.ReadToEndAsync();
-            if (!process.WaitForExit(5000))
-                process.Kill();
-            return process is { HasExited: true, ExitCode: 0 } ? output.Result : null;
-        }
-        catch (Exception e) when (e is System.ComponentModel.Win32Exception or InvalidOperationException)
-        {
-            return null;
-        }
-    }
+        ProgramOutput.Of(program, [argument])?.Split('\n')[0].Trim();
 }

@@ -1,4 +1,4 @@
-using System.Diagnostics;
+using EditUnlearn.Foundation;
 
 namespace EditUnlearn.Pipeline;
 
@@ -13,29 +13,7 @@ internal static class Git
             : (commit.Trim(), Ask(root, "status", "--porcelain", "--untracked-files=no") is { Length: > 0 });
     }
 
-    private static string? Ask(string root, params string[] arguments)
-    {
-        try
-        {
-            var start = new ProcessStartInfo("git")
-            {
-                WorkingDirectory = root,
-                RedirectStandardOutput = true,
-                RedirectStandardError = true,
-                UseShellExecute = false,
-            };
-            foreach (var a in arguments)
-                start.ArgumentList.Add(a);
-            using var git = Process.Start(start);
-            if (git is null)
-                return null;
-            var answer = git.StandardOutput.ReadToEnd();
-            git.WaitForExit();
-            return git.ExitCode == 0 ? answer : null;
-        }
-        catch (System.ComponentModel.Win32Exception)
-        {
-            return null; // git is not installed
-        }
-    }
+    // A large checkout on a slow disk takes its time.
+    private static string? Ask(string root, params string[] arguments) =>
+        ProgramOutput.Of("git", arguments, root, TimeSpan.FromMinutes(1));
 }

@@ -112,7 +112,7 @@ public static class StoreCleaner
     )
     {
         var paths = new List<string>();
-        foreach (var part in (string[])["scratch", "quarantine/results"])
+        foreach (var part in (string[])["scratch", "slurm", "quarantine/results"])
             if (Path.Combine(store.Folder, part) is var folder && Directory.Exists(folder))
                 paths.AddRange(
                     Directory.EnumerateDirectories(folder).Where(d => Directory.GetLastWriteTimeUtc(d) <= old)

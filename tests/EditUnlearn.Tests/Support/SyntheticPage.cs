@@ -154,6 +154,7 @@ public sealed class SyntheticPage : IDisposable
                 )),
             ],
             "curves" => [new BoundInput(Cell("apply", "llama2", "facts-40", "ga"), _folder["curve"])],
+            "edits" => [new BoundInput(Cell("apply", "llama2", "facts-40", "rome"), Patch())],
             "paper" => [new BoundInput(null, Path.Combine(Checkout.Root, "paper"))],
             "verdicts" => [new BoundInput(new CellId("claims", []), _folder["claims.json"])],
             "rated" => [new BoundInput(new CellId("ratings", []), _folder["ratings.json"])],
@@ -163,6 +164,19 @@ public sealed class SyntheticPage : IDisposable
             ],
             _ => [],
         };
+
+    // Two facts, of which the second stops early and once has no number.
+    private string Patch()
+    {
+        Directory.CreateDirectory(_folder["patch"]);
+        File.WriteAllText(
+            _folder["patch/patch.json"],
+            """
+            {"format": "patch/1", "kind": "weights", "edits": [{"id": "a", "loss": [3, 2, 0.5]}, {"loss": [5, null, 1]}]}
+            """
+        );
+        return _folder["patch"];
+    }
 
     private static CellId Cell(string stage, string model, string set, string method) =>
         new(stage, [new("model", model), new("set", set), new("method", method)]);

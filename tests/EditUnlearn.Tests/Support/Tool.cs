@@ -6,6 +6,9 @@ namespace EditUnlearn.Tests.Support;
 /// <summary>Runs the command line as a user would, on a copy of the study in a folder of its own.</summary>
 public sealed class Tool : IDisposable
 {
+    // No command of a test needs it; one that hangs is a fault that must be seen.
+    private static readonly TimeSpan Longest = TimeSpan.FromMinutes(10);
+
     private readonly TemporaryFolder _folder = new();
 
     /// <summary>Copies pipeline.yaml, the profiles, the data, the paper's numbers and the tolerances.</summary>
@@ -56,9 +59,13 @@ public sealed class Tool : IDisposable
     {
         using var process = Start(arguments);
         var error = process.StandardError.ReadToEndAsync();
-        var output = process.StandardOutput.ReadToEnd();
-        process.WaitForExit();
-        return (process.ExitCode, output, error.Result);
+        var output = process.StandardOutput.ReadToEndAsync();
+        if (!process.WaitForExit(Longest))
+        {
+            process.Kill(entireProcessTree: true);
+            Assert.Fail($"did not end within {Longest}: {string.Join(' ', arguments)}\n{error.Result}{output.Result}");
+        }
+        return (process.ExitCode, output.Result, error.Result);
     }
 
     /// <summary>Runs <c>repro --json</c> on the smoke profile; fails unless it succeeds.</summary>

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Globalization;
 using EditUnlearn.Foundation;
 
@@ -40,6 +39,9 @@ public static class Gpus
                 )),
         ];
     }
+
+    /// <summary>What manifests say of the GPUs of this machine: kinds and driver; empty without any.</summary>
+    public static IReadOnlyDictionary<string, string> Versions() => Driver.Versions();
 
     private static long? Usable(Driver.Device? device) =>
         device is null ? null : (long)(device.Bytes * UsableShare);
@@ -116,6 +118,18 @@ public static class Gpus
                     .Select(r => new Device(r[0], r[1], Mebibytes(r[2])!.Value)),
             ];
 
+        public static IReadOnlyDictionary<string, string> Versions()
+        {
+            var rows = Rows("--query-gpu=name,driver_version").Where(r => r.Length == 2).ToList();
+            return rows.Count == 0
+                ? new Dictionary<string, string>()
+                : new Dictionary<string, string>
+                {
+                    ["gpu"] = string.Join("; ", rows.Select(r => r[0]).Distinct()),
+                    ["gpu-driver"] = string.Join("; ", rows.Select(r => r[1]).Distinct()),
+                };
+        }
+
         /// <summary>Memory that a process holds on all GPUs together; null where the driver does not tell.</summary>
         public static long? UsedBy(int process)
         {
@@ -132,7 +146,7 @@ public static class Gpus
             long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var n) ? n << 20 : null;
 
         private static List<string[]> Rows(string query) =>
-            Commands.Output("nvidia-smi", [query, "--format=csv,noheader,nounits"]) is { } text
+            ProgramOutput.Of("nvidia-smi", [query, "--format=csv,noheader,nounits"]) is { } text
                 ?
                 [
                     .. text.Split('\n', StringSplitOptions.RemoveEmptyEntries)
@@ -191,34 +205,5 @@ internal sealed class GpuWatch : IAsyncDisposable
         if (Gpus.Driver.UsedBy(_process) is { } held)
             lock (_end)
                 _peak = Math.Max(_peak ?? 0, held);
-    }
-}
-
-/// <summary>Runs other programs for what they print.</summary>
-internal static class Commands
-{
-    /// <summary>What a program prints; null where it is not there, fails or takes longer than five seconds.</summary>
-    public static string? Output(string program, IReadOnlyList<string> arguments)
-    {
-        try
-        {
-            using var process = Process.Start(
-                new ProcessStartInfo(program, arguments)
-                {
-                    RedirectStandardOutput = true,
-                    RedirectStandardError = true,
-                    UseShellExecute = false,
-                }
-            )!;
-            var output = process.StandardOutput.ReadToEndAsync();
-            if (!process.WaitForExit(5000))
-                process.Kill();
-            process.WaitForExit();
-            return process.ExitCode == 0 ? output.Result : null;
-        }
-        catch (Exception e) when (e is System.ComponentModel.Win32Exception or InvalidOperationException)
-        {
-            return null;
-        }
     }
 }

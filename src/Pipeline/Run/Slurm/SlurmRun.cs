@@ -30,6 +30,7 @@ public sealed class SlurmRun
     private readonly Dictionary<CellId, int> _attempts = []; // number of the last one, earlier runs included
     private readonly Dictionary<CellId, int> _tries = []; // of this run
     private readonly List<TimeSpan> _submitted = [];
+    private readonly QueueStall _stall = new();
     private readonly HashSet<CellId> _held = []; // to be sent only when all they read is there
 
     /// <summary>Prepares a run.</summary>
@@ -87,7 +88,11 @@ public sealed class SlurmRun
         while (open.Count > 0 && !cancelled.IsCancellationRequested)
         {
             if (_live.Count > 0 && _clock.Elapsed - asked >= _slurm.Poll)
+            {
                 (asked, rows) = (_clock.Elapsed, _commands.Queue());
+                if (_stall.Look([.. (rows ?? []).Where(IsOwn)]) is { } stalled)
+                    Note(stalled);
+            }
             foreach (var job in _live.Values.ToList())
                 Look(job, rows, options);
             open.RemoveAll(c => _outcomes.ContainsKey(c.Id));
@@ -109,6 +114,8 @@ public sealed class SlurmRun
             Settle(new CellOutcome(cell.Id, Outcome.NotRun, 0, ["the run was stopped"]));
         return new RunResult(_settled, planner);
     }
+
+    private bool IsOwn(QueueRow row) => _live.Values.Any(l => l.Folder.Comment == row.Comment);
 
     // What is there needs no job. The others get a ticket.
     private List<Cell> Sift(IReadOnlyList<Cell> cells, RunOptions options)

@@ -1,10 +1,11 @@
-// How training went: one line a run, by update. Methods that edit in closed form have no updates and no line.
+// How training went: one line a run, by update; of methods that edit one fact after the other, the mean over facts.
 
 const measures = [
     ["forget", "loss on what is to be forgotten"],
     ["retain", "loss on what holds on to the rest"],
     ["loss", "loss that is minimised"],
     ["rouge1", "Rouge1 of generated answers"],
+    ["edit", "loss of an edit, mean over facts"],
 ];
 const strokes = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#b58900", "#56b4e9", "#7f7fff", "#a65628", "#888888"];
 
@@ -27,8 +28,9 @@ function addCurves(data, names) {
         el(
             "p",
             null,
-            "Training by update, before each update. What edits in closed form (ROME, MEMIT, AlphaEdit) or keeps a " +
-                "codebook (GRACE) has no curve.",
+            "Training by update, before each update. Editing methods look for a value (ROME, MEMIT, AlphaEdit, GRACE) " +
+                "or train a memory (WISE) fact by fact: theirs is the mean over facts, and a fact that is done keeps " +
+                "its last loss.",
         ),
         el(
             "div",
@@ -45,6 +47,10 @@ function addCurves(data, names) {
         view.tableHolder,
     );
     view.show(groups.get(start));
+}
+
+function last(curve) {
+    return (curve.loss ?? curve.edit ?? []).at(-1);
 }
 
 class CurveView {
@@ -88,8 +94,12 @@ class CurveView {
                 curves.map((c) => [
                     this.label(c),
                     { sort: c.updates, shown: whole(c.updates) },
-                    { sort: c.loss.at(-1) ?? "", shown: String(c.loss.at(-1) ?? "") },
-                    c.diverged === null ? "finite" : `diverged at update ${c.diverged}`,
+                    { sort: last(c) ?? "", shown: String(last(c) ?? "") },
+                    c.edits
+                        ? `${whole(c.edits)} edits`
+                        : c.diverged === null
+                          ? "finite"
+                          : `diverged at update ${c.diverged}`,
                 ]),
             ),
         );

@@ -123,4 +123,16 @@ public sealed class GpuTests
         var given = Gpus.Choose(null, null, n => n == "CUDA_VISIBLE_DEVICES" ? "1" : null);
         Assert.Equal(new GpuDevice("1", all[1].Bytes), Assert.Single(given));
     }
+
+    [Fact]
+    public void Manifests_name_the_kinds_of_gpus_and_their_driver()
+    {
+        using (new FakePrograms(("nvidia-smi", "echo 'NVIDIA A, 570.1'; echo 'NVIDIA A, 570.1'; echo 'NVIDIA B, 570.1'")))
+            Assert.Equal(
+                new Dictionary<string, string> { ["gpu"] = "NVIDIA A; NVIDIA B", ["gpu-driver"] = "570.1" },
+                Gpus.Versions()
+            );
+        using (new FakePrograms(("nvidia-smi", "echo 'no devices were found'; exit 6")))
+            Assert.Empty(Gpus.Versions());
+    }
 }

@@ -186,6 +186,29 @@ public sealed class StoreUpkeepTests : IDisposable
         Assert.Equal(["join", "train[p]", "train[q]"], _study.Fakes.Ran.Order(StringComparer.Ordinal));
     }
 
+    [Theory]
+    [InlineData("scratch")]
+    [InlineData("slurm")] // jobs whose run never came back for them
+    [InlineData("quarantine/results")]
+    public async Task Cleaning_takes_what_old_attempts_left_and_leaves_what_is_younger(string part)
+    {
+        await _study.RunAsync();
+        var (old, young) = ($"artifacts/.store/{part}/old", $"artifacts/.store/{part}/young");
+        foreach (var folder in (string[])[old, young])
+        {
+            Directory.CreateDirectory(_study[folder]);
+            File.WriteAllText(_study[folder + "/x"], "12345");
+        }
+        Directory.SetLastWriteTimeUtc(_study[old], DateTime.UtcNow.AddDays(-20));
+        using (StoreUse.TryExclusive(_study.Store()))
+            StoreCleaner.Remove(
+                _study.Store(),
+                StoreCleaner.Plan(_study.Store(), new CleaningPolicy { Now = DateTimeOffset.UtcNow })
+            );
+        Assert.False(Directory.Exists(_study[old]));
+        Assert.True(File.Exists(_study[young + "/x"]));
+    }
+
     [Fact]
     public async Task A_size_limit_takes_the_oldest_first_and_stops_where_it_is_kept_to()
     {

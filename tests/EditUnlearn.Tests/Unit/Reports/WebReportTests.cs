@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Security.Cryptography;
+using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using EditUnlearn.Reports.Web;
 using EditUnlearn.Tests.Support;
@@ -125,10 +126,25 @@ public sealed class WebReportTests
     public void A_long_curve_is_thinned_and_keeps_its_last_update()
     {
         using var page = new SyntheticPage(4);
-        var curve = Assert.Single(page.Data()["curves"]!.AsArray())!;
+        var curve = page.Data()["curves"]![0]!;
         var steps = curve["step"]!.AsArray().Select(s => (int)s!).ToList();
         Assert.Equal((500, 250, 500, 501), ((int)curve["updates"]!, steps.Count, steps[^1], (int)curve["diverged"]!));
         Assert.Null(curve["retain"]);
+    }
+
+    [Fact]
+    public void Edits_have_a_curve_of_their_mean_where_a_fact_that_is_done_keeps_its_last_loss()
+    {
+        using var page = new SyntheticPage(4);
+        var curve = page.Data()["curves"]!.AsArray().Single(c => c!["edits"] is not null)!;
+        Assert.Equal(("rome", 2, 3), ((string)curve["axes"]!["method"]!, (int)curve["edits"]!, (int)curve["updates"]!));
+        Assert.Equal([4, 1.5, 0.75], curve["edit"]!.AsArray().Select(x => (double)x!));
+        JsonArray memories = [new JsonObject { ["targetLoss"] = new JsonArray(2.0, 1.0), ["routingLoss"] = new JsonArray(9.0) }];
+        Assert.Equal(
+            [2, 1],
+            PageCurves.OfEdits("apply", "apply", [], memories)!["edit"]!.AsArray().Select(x => (double)x!)
+        );
+        Assert.Null(PageCurves.OfEdits("apply", "apply", [], [new JsonObject { ["loss"] = new JsonArray() }]));
     }
 
     [Fact]

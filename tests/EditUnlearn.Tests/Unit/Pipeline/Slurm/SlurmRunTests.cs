@@ -119,6 +119,22 @@ public sealed class SlurmRunTests : IDisposable
     }
 
     [Fact]
+    public void A_queue_that_stands_still_says_why_once()
+    {
+        const string Drained = "Nodes required for job are DOWN, DRAINED or reserved for jobs in higher priority partitions";
+        static QueueRow Row(string state, string reason) => new("1", state, reason, "eus:x", "c");
+        var stall = new QueueStall();
+        Assert.Null(stall.Look([Row("PENDING", "Priority"), Row("PENDING", "Resources")]));
+        Assert.Null(stall.Look([Row("PENDING", Drained), Row("RUNNING", "None")]));
+        var told = stall.Look([Row("PENDING", "Priority"), Row("PENDING", Drained), Row("COMPLETED", "None")]);
+        Assert.StartsWith("nothing runs: 2 jobs wait, and Slurm says 'Nodes required", told, StringComparison.Ordinal);
+        Assert.Null(stall.Look([Row("PENDING", Drained)]));
+        Assert.Contains("AssocGrpCpuLimit", stall.Look([Row("PENDING", "AssocGrpCpuLimit")]), StringComparison.Ordinal);
+        Assert.Null(stall.Look([Row("RUNNING", "None")]));
+        Assert.NotNull(stall.Look([Row("PENDING", Drained)]));
+    }
+
+    [Fact]
     public async Task A_number_that_is_given_again_deceives_nobody()
     {
         // Slurm forgets the running job and gives its number to somebody else's.
