@@ -94,12 +94,17 @@ internal sealed class JobWatch(SlurmOptions options, Func<string, (int Code, int
         {
             "RUNNING" or "COMPLETING" => Running(sight.Now),
             "PENDING" when sight.Row.Reason == "DependencyNeverSatisfied" => (JobPhase.Lost, Loss.Dependency),
+            "PENDING" when IsHeldAfterLaunch(sight.Row.Reason) => Odd(sight.Now, options.Grace, Loss.Node),
             "PENDING" or "CONFIGURING" or "SUSPENDED" or "STOPPED" or "RESIZING" or "SIGNALING" or "STAGE_OUT" =>
                 Waiting(),
             null => Odd(sight.Now, options.Stale, Loss.Vanished),
             _ => Odd(sight.Now, options.Grace, LossOf(sight.Row)),
         };
     }
+
+    // Slurm could not start it, put it back and holds it until somebody lets it go: nobody will.
+    private static bool IsHeldAfterLaunch(string reason) =>
+        reason.Replace('_', ' ').Equals("launch failed requeued held", StringComparison.OrdinalIgnoreCase);
 
     private (JobPhase, Loss) Waiting()
     {

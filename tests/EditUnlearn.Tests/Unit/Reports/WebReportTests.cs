@@ -139,7 +139,10 @@ public sealed class WebReportTests
         var curve = page.Data()["curves"]!.AsArray().Single(c => c!["edits"] is not null)!;
         Assert.Equal(("rome", 2, 3), ((string)curve["axes"]!["method"]!, (int)curve["edits"]!, (int)curve["updates"]!));
         Assert.Equal([4, 1.5, 0.75], curve["edit"]!.AsArray().Select(x => (double)x!));
-        JsonArray memories = [new JsonObject { ["targetLoss"] = new JsonArray(2.0, 1.0), ["routingLoss"] = new JsonArray(9.0) }];
+        JsonArray memories =
+        [
+            new JsonObject { ["targetLoss"] = new JsonArray(2.0, 1.0), ["routingLoss"] = new JsonArray(9.0) },
+        ];
         Assert.Equal(
             [2, 1],
             PageCurves.OfEdits("apply", "apply", [], memories)!["edit"]!.AsArray().Select(x => (double)x!)

@@ -100,6 +100,8 @@ public sealed class JobWatchTests
     [InlineData("CANCELLED", "Dependency", nameof(Loss.Dependency), 20, false)]
     [InlineData("CANCELLED", "DependencyNeverSatisfied", nameof(Loss.Dependency), 20, false)]
     [InlineData("COMPLETED", "None", nameof(Loss.NoResult), 3, false)]
+    [InlineData("PENDING", "launch failed requeued held", nameof(Loss.Node), 3, false)]
+    [InlineData("PENDING", "launch_failed_requeued_held", nameof(Loss.Node), 3, false)]
     public void Ends_without_a_result_are_told_apart(
         string state,
         string reason,

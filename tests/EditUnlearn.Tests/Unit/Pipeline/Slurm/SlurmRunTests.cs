@@ -90,6 +90,7 @@ public sealed class SlurmRunTests : IDisposable
     [InlineData(null, "None")] // the controller came back from an older state
     [InlineData("NODE_FAIL", "None")]
     [InlineData("FAILED", "JobLaunchFailure")]
+    [InlineData("PENDING", "launch failed requeued held")] // it would wait for ever
     public async Task A_lost_job_is_sent_again_and_those_after_it_too(string? state, string reason)
     {
         _cluster.Kill("train[p]", state, reason);
@@ -121,7 +122,7 @@ public sealed class SlurmRunTests : IDisposable
     [Fact]
     public void A_queue_that_stands_still_says_why_once()
     {
-        const string Drained = "Nodes required for job are DOWN, DRAINED or reserved for jobs in higher priority partitions";
+        const string Drained = "Nodes required for job are DOWN, DRAINED or reserved for jobs in higher priority ...";
         static QueueRow Row(string state, string reason) => new("1", state, reason, "eus:x", "c");
         var stall = new QueueStall();
         Assert.Null(stall.Look([Row("PENDING", "Priority"), Row("PENDING", "Resources")]));
