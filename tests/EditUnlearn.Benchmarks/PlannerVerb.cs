@@ -6,31 +6,41 @@ namespace EditUnlearn.Benchmarks;
 
 /// <summary>
 /// <c>-- planner</c>: what a run with nothing to do costs before it says so, for studies of 300 and of 3,000 cells: by
-/// the stamp of the run before, and the whole way (file, plan, keys, status).
+/// the stamp of the run before, and the whole way (file, plan, keys, status). In a fresh process each, as people run it,
+/// and warm, where nothing but the work is left.
 /// </summary>
 internal static class PlannerVerb
 {
     private const int Rounds = 15;
+    private const string Stamped = "stamp";
     private static readonly CultureInfo Invariant = CultureInfo.InvariantCulture;
 
-    /// <summary>Prints a table.</summary>
+    /// <summary>Prints a table; with the folder of a study and a way, the milliseconds of one look at it.</summary>
     /// <returns>The exit code: 0.</returns>
-    public static int Run()
+    public static int Run(string[] arguments)
     {
+        if (arguments is [var folder, var cells, var way])
+        {
+            using var study = new Study(folder, int.Parse(cells, Invariant));
+            Console.WriteLine(Milliseconds(way == Stamped ? study.Stamp : study.Whole).ToString("R", Invariant));
+            return 0;
+        }
         using var small = new Study(300);
         using var large = new Study(3000);
         Console.WriteLine("| ms, median | 300 cells | 3,000 cells | ratio |\n|---|---|---|---|");
-        Tell("stamp", s => s.Stamp());
-        Tell("whole way", s => s.Whole());
+        Tell("stamp, fresh process", s => Apart(s, Stamped));
+        Tell("whole way, fresh process", s => Apart(s, "whole"));
+        Tell("stamp, warm", s => Milliseconds(s.Stamp));
+        Tell("whole way, warm", s => Milliseconds(s.Whole));
         return 0;
 
-        void Tell(string what, Action<Study> run)
+        void Tell(string what, Func<Study, double> measure)
         {
             // Interleaved, so that a busy moment meets both.
             var (few, many) = (new List<double>(), new List<double>());
             for (var round = -2; round < Rounds; round++)
             {
-                var (a, b) = (Milliseconds(() => run(small)), Milliseconds(() => run(large)));
+                var (a, b) = (measure(small), measure(large));
                 if (round < 0)
                     continue;
                 few.Add(a);
@@ -39,6 +49,24 @@ internal static class PlannerVerb
             var (x, y) = (Median(few), Median(many));
             Console.WriteLine(string.Create(Invariant, $"| {what} | {x:0.0} | {y:0.0} | {y / x:0.0} |"));
         }
+    }
+
+    private static double Apart(Study study, string way)
+    {
+        var cells = study.Cells.ToString(Invariant);
+        var start = new ProcessStartInfo(
+            Environment.ProcessPath!,
+            Path.GetFileNameWithoutExtension(Environment.ProcessPath) == "dotnet"
+                ? [typeof(Program).Assembly.Location, "planner", study.Root, cells, way]
+                : ["planner", study.Root, cells, way]
+        )
+        {
+            RedirectStandardOutput = true,
+        };
+        using var process = Process.Start(start)!;
+        var said = process.StandardOutput.ReadToEnd();
+        process.WaitForExit();
+        return double.Parse(said, Invariant);
     }
 
     private static double Milliseconds(Action run)
@@ -54,12 +82,14 @@ internal static class PlannerVerb
     private sealed class Study : IDisposable
     {
         private const string Request = "benchmark";
-        private readonly string _root = Directory.CreateTempSubdirectory("eu-planner-").FullName;
         private readonly string _yaml;
+        private readonly bool _isOwn;
         private readonly StageCatalog _catalog = new([new Letter()]);
 
-        public Study(int cells)
+        // One that is there.
+        public Study(string root, int cells)
         {
+            (Root, Cells) = (root, cells);
             var labels = string.Join(", ", Enumerable.Range(0, cells / 3).Select(i => string.Create(Invariant, $"c{i}")));
             _yaml = $$"""
                 default-profile: benchmark
@@ -68,20 +98,32 @@ internal static class PlannerVerb
                   second: { run: letter, for: { part: [{{labels}}] }, in: { before: first }, with: { of: $part } }
                   third: { run: letter, for: { part: [{{labels}}] }, in: { before: second }, with: { of: $part } }
                 """;
-            File.WriteAllText(Path.Combine(_root, PipelineFile.FileName), _yaml);
+        }
+
+        public Study(int cells)
+            : this(Directory.CreateTempSubdirectory("eu-planner-").FullName, cells)
+        {
+            _isOwn = true;
+            File.WriteAllText(Path.Combine(Root, PipelineFile.FileName), _yaml);
+            Directory.CreateDirectory(Path.Combine(Root, PipelineFile.ProfileFolder));
+            File.WriteAllText(Path.Combine(Root, PipelineFile.ProfileFolder, "benchmark.yaml"), "{}\n");
             Go();
             // A stamp is not believed while what it describes is younger than two seconds.
             Thread.Sleep(2500);
-            var sources = NoOpStamp.Sources.Before(_root, AppContext.BaseDirectory);
+            var sources = NoOpStamp.Sources.Before(Root, AppContext.BaseDirectory);
             var (plan, store) = (Plan(), Store());
             sources.Add(plan, store);
             NoOpStamp.Write(Request, plan, store, Go(), sources);
             Stamp();
         }
 
+        public string Root { get; }
+
+        public int Cells { get; }
+
         public void Stamp()
         {
-            if (NoOpStamp.Find(Path.Combine(_root, "artifacts"), Request) is null)
+            if (NoOpStamp.Find(Path.Combine(Root, "artifacts"), Request) is null)
                 throw new InvalidOperationException("There is no stamp.");
         }
 
@@ -92,7 +134,11 @@ internal static class PlannerVerb
                 throw new InvalidOperationException("Not everything is up to date.");
         }
 
-        public void Dispose() => Directory.Delete(_root, recursive: true);
+        public void Dispose()
+        {
+            if (_isOwn)
+                Directory.Delete(Root, recursive: true);
+        }
 
         private RunResult Go()
         {
@@ -108,14 +154,14 @@ internal static class PlannerVerb
                 PipelineFile.Parse(
                     _yaml,
                     PipelineFile.FileName,
-                    _root,
+                    Root,
                     new ProfileSource("benchmark", "profiles/benchmark.yaml", "{}\n")
                 ),
                 _catalog,
                 new PlanRequest(null, [])
             );
 
-        private ResultStore Store() => new(Path.Combine(_root, "artifacts"));
+        private ResultStore Store() => new(Path.Combine(Root, "artifacts"));
 
         private static KeyResolver Keys(Plan plan, ResultStore store) =>
             new(

@@ -38,8 +38,8 @@ if (args is ["speed", .. var asked])
     return SpeedVerb.Run(asked);
 if (args is ["growth", .. var where])
     return GrowthVerb.Run(where);
-if (args is ["planner"])
-    return PlannerVerb.Run();
+if (args is ["planner", .. var study])
+    return PlannerVerb.Run(study);
 if (args is ["beside", .. var compared])
     return BesideVerb.Run(compared);
 if (args is ["ratios", .. var rounds])

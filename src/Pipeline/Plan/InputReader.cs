@@ -93,7 +93,7 @@ internal sealed partial class InputReader(
             return null;
         var chosen = match.Groups["labels"].Success
             ? Labelled(producer, match.Groups["labels"].Value, count, written.Place)
-            : [.. producer.Cells.Where(c => Agrees(c, reader))];
+            : [.. producer.Agreeing(reader)];
         if (chosen is null)
             return null;
         if (producer.Run is not null)
@@ -185,9 +185,6 @@ internal sealed partial class InputReader(
         );
         return null;
     }
-
-    private static bool Agrees(IReadOnlyList<AxisLabel> producer, IReadOnlyList<AxisLabel> reader) =>
-        producer.All(p => reader.FirstOrDefault(r => r.Axis == p.Axis) is not { } own || own.Label == p.Label);
 
     // One path or a list of them. With 'obtain' a file may be absent: the plan says then how to get it.
     private List<CellInput>? Files(string name, YamlMap map, IReadOnlyList<AxisLabel> cell)

@@ -18,8 +18,30 @@ internal sealed record StageDraft(
     bool IsBroken
 )
 {
+    private readonly Dictionary<string, ILookup<string, IReadOnlyList<AxisLabel>>> _byLabel = new(
+        StringComparer.Ordinal
+    );
+
     /// <summary>Whether its cells, and all that they read, go before others.</summary>
     public bool IsSoon { get; init; }
+
+    /// <summary>Cells that a cell with these labels reads: the same label on every axis that both have.</summary>
+    public IEnumerable<IReadOnlyList<AxisLabel>> Agreeing(IReadOnlyList<AxisLabel> reader)
+    {
+        // By the longest axis in common: to look at every cell for every reader is what long studies wait for.
+        var shared = Axes.Where(a => reader.Any(r => r.Axis == a.Name)).MaxBy(a => a.Labels.Count);
+        if (shared is null)
+            return Cells;
+        if (!_byLabel.TryGetValue(shared.Name, out var cells))
+            _byLabel[shared.Name] = cells = Cells.ToLookup(
+                c => c.First(l => l.Axis == shared.Name).Label,
+                StringComparer.Ordinal
+            );
+        return cells[reader.First(r => r.Axis == shared.Name).Label].Where(c => Agrees(c, reader));
+    }
+
+    private static bool Agrees(IReadOnlyList<AxisLabel> producer, IReadOnlyList<AxisLabel> reader) =>
+        producer.All(p => reader.FirstOrDefault(r => r.Axis == p.Axis) is not { } own || own.Label == p.Label);
 
     /// <summary>The name of a cell.</summary>
     public CellId IdOf(IReadOnlyList<AxisLabel> labels) =>

@@ -89,6 +89,8 @@ public sealed class NoOpStamp
         private void AddFolder(string folder)
         {
             Add(folder);
+            if (!Directory.Exists(folder))
+                return; // whoever reads it will say so
             foreach (var entry in Directory.EnumerateFileSystemEntries(folder, "*", SearchOption.AllDirectories))
                 Add(entry);
         }

@@ -101,11 +101,12 @@ public sealed class ApplyKillTests : IDisposable
     private int Kill(string method, int times)
     {
         var clock = Stopwatch.StartNew();
-        Finish(method, "whole");
+        var whole = "whole-" + method;
+        Finish(method, whole);
         var took = (int)clock.ElapsedMilliseconds;
         var draw = new Seed((ulong)times).Stream("apply/" + method);
         var (resumed, round) = (0, 0);
-        string Output() => $"killed{round}";
+        string Output() => $"killed-{method}-{round}";
         for (var i = 0; i < times; i++)
         {
             using var process = Start(method, Output());
@@ -118,12 +119,12 @@ public sealed class ApplyKillTests : IDisposable
             // Torn it is never: there is no folder, or the whole one.
             if (Directory.Exists(_tool[Output()]))
             {
-                Same("whole", Output());
+                Same(whole, Output());
                 round++;
             }
         }
         resumed += Finish(method, Output()).Contains("going on after ", StringComparison.Ordinal) ? 1 : 0;
-        Same("whole", Output());
+        Same(whole, Output());
         return resumed;
     }
 

@@ -7,8 +7,8 @@ using EditUnlearn.Tests.Support;
 namespace EditUnlearn.Tests.Properties.Pipeline;
 
 /// <summary>
-/// The files of the study, each key of each of them deleted or misspelt: what comes out is a plan or a list of messages
-/// with places, never anything else.
+/// The files of the study, keys of each of them deleted or misspelt one at a time: what comes out is a plan or a list of
+/// messages with places, never anything else.
 /// </summary>
 public sealed partial class ShippedFilesTests
 {
@@ -53,15 +53,17 @@ public sealed partial class ShippedFilesTests
     [Fact]
     public void Any_misspelt_key_is_found() => Try(Misspelt, mustBeFound: true);
 
+    // Every third key, and all of them where there is time: plans of the whole study take seconds.
     private static void Try(Func<string[], int, string> change, bool mustBeFound)
     {
         var files = Files();
         var missed = new List<string>();
+        var (key, stride) = (0, Slow.IsAsked ? 1 : 3);
         foreach (var (file, text) in files)
         {
             var lines = text.Split('\n');
             for (var i = 0; i < lines.Length; i++)
-                if (Key().IsMatch(lines[i]))
+                if (Key().IsMatch(lines[i]) && key++ % stride == 0)
                 {
                     var changed = new Dictionary<string, string>(files) { [file] = change(lines, i) };
                     var readers = Readers(file).Take(mustBeFound ? int.MaxValue : 1);
