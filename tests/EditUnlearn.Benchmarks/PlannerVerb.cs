@@ -6,8 +6,8 @@ namespace EditUnlearn.Benchmarks;
 
 /// <summary>
 /// <c>-- planner</c>: what a run with nothing to do costs before it says so, for studies of 300 and of 3,000 cells: by
-/// the stamp of the run before, and the whole way (file, plan, keys, status). In a fresh process each, as people run it,
-/// and warm, where nothing but the work is left.
+/// the stamp of the run before, and the whole way (file, plan, keys, status). In a fresh process each, as people run
+/// it, and warm, where nothing but the work is left.
 /// </summary>
 internal static class PlannerVerb
 {
@@ -90,7 +90,8 @@ internal static class PlannerVerb
         public Study(string root, int cells)
         {
             (Root, Cells) = (root, cells);
-            var labels = string.Join(", ", Enumerable.Range(0, cells / 3).Select(i => string.Create(Invariant, $"c{i}")));
+            var parts = Enumerable.Range(0, cells / 3).Select(i => string.Create(Invariant, $"c{i}"));
+            var labels = string.Join(", ", parts);
             _yaml = $$"""
                 default-profile: benchmark
                 stages:

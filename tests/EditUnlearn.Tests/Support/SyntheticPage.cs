@@ -172,7 +172,8 @@ public sealed class SyntheticPage : IDisposable
         File.WriteAllText(
             _folder["patch/patch.json"],
             """
-            {"format": "patch/1", "kind": "weights", "edits": [{"id": "a", "loss": [3, 2, 0.5]}, {"loss": [5, null, 1]}]}
+            {"format": "patch/1", "kind": "weights",
+             "edits": [{"id": "a", "loss": [3, 2, 0.5]}, {"loss": [5, null, 1]}]}
             """
         );
         return _folder["patch"];

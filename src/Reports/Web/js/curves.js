@@ -28,9 +28,9 @@ function addCurves(data, names) {
         el(
             "p",
             null,
-            "Training by update, before each update. Editing methods look for a value (ROME, MEMIT, AlphaEdit, GRACE) " +
-                "or train a memory (WISE) fact by fact: theirs is the mean over facts, and a fact that is done keeps " +
-                "its last loss.",
+            "Training by update, before each update. Editing methods look for a value (ROME, MEMIT, AlphaEdit, " +
+                "GRACE) or train a memory (WISE) fact by fact: theirs is the mean over facts, and a fact that is " +
+                "done keeps its last loss.",
         ),
         el(
             "div",

@@ -7,8 +7,8 @@ using EditUnlearn.Tests.Support;
 namespace EditUnlearn.Tests.Properties.Pipeline;
 
 /// <summary>
-/// The files of the study, keys of each of them deleted or misspelt one at a time: what comes out is a plan or a list of
-/// messages with places, never anything else.
+/// The files of the study, keys of each of them deleted or misspelt one at a time: what comes out is a plan or a list
+/// of messages with places, never anything else.
 /// </summary>
 public sealed partial class ShippedFilesTests
 {

@@ -127,7 +127,8 @@ public sealed class GpuTests
     [Fact]
     public void Manifests_name_the_kinds_of_gpus_and_their_driver()
     {
-        using (new FakePrograms(("nvidia-smi", "echo 'NVIDIA A, 570.1'; echo 'NVIDIA A, 570.1'; echo 'NVIDIA B, 570.1'")))
+        const string Three = "for gpu in A A B; do echo \"NVIDIA $gpu, 570.1\"; done";
+        using (new FakePrograms(("nvidia-smi", Three)))
             Assert.Equal(
                 new Dictionary<string, string> { ["gpu"] = "NVIDIA A; NVIDIA B", ["gpu-driver"] = "570.1" },
                 Gpus.Versions()
