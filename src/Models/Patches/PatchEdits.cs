@@ -5,7 +5,7 @@ namespace EditUnlearn.Models.Patches;
 /// <summary>What a saved patch says of its edits, without its tensors.</summary>
 public static class PatchEdits
 {
-    /// <summary>An object for each edit, as the method wrote it; null where there are no edits or is no patch.</summary>
+    /// <summary>An object for each edit, as the method wrote it; null where there is no edit or no patch.</summary>
     /// <param name="folder">Of the patch.</param>
     /// <exception cref="Foundation.DamagedFileException">Its description breaks the format.</exception>
     public static JsonArray? In(string folder) =>

@@ -4,7 +4,9 @@ using EditUnlearn.Artifacts;
 
 namespace EditUnlearn.Reports.Web;
 
-/// <summary>Curves of training runs and of edits for the page: fewer points than updates where there are many.</summary>
+/// <summary>
+/// Curves of training runs and of edits for the page: fewer points than updates where there are many.
+/// </summary>
 public static class PageCurves
 {
     private const int MostPoints = 400;
