@@ -7,14 +7,15 @@ using EditUnlearn.Pipeline;
 namespace EditUnlearn.Cli.Commands;
 
 /// <summary>
-/// <c>doctor</c>: what is missing before a profile can run, and how much memory each stage will need.
+/// <c>doctor</c>: what is missing before a profile can run, how much memory each stage will need and how long all of it
+/// takes.
 /// </summary>
 internal sealed class DoctorCommand
 {
     /// <summary>Looks at machine, models, files and memory; changes nothing.</summary>
     [Command(
         "doctor",
-        Description = "What is missing before a profile can run, and how much memory its stages will need"
+        Description = "What is missing before a profile can run, and what memory and time it will need"
     )]
     public int Doctor(
         [Option("profile", Description = "A profile: a file of profiles/")] string? profile = null,
@@ -35,12 +36,24 @@ internal sealed class DoctorCommand
             MachineFacts.Look(study.Root, cache),
             sources,
             cell => SeenPeak(study, cell)
-        ).Run();
+        ).Run() with
+        {
+            Work = Work(study),
+        };
         if (json)
             InspectCommands.PrintJson(DiagnosisView.Json(diagnosis));
         else
             DiagnosisView.Write(Screen.Out, diagnosis);
         return diagnosis.ExitCode;
+    }
+
+    private static WorkLine Work(Study study)
+    {
+        var stale = Status.Of(study.Plan, study.Store, study.Keys).Where(s => s.State != CellState.UpToDate).ToList();
+        var seconds = stale
+            .Select(s => study.Store.ExpectedSeconds(s.Cell.Id, s.Cell.Stage.Info.Name, study.Plan.Device))
+            .ToList();
+        return new WorkLine(study.Plan.Cells.Count, stale.Count, seconds.Sum() ?? 0, seconds.Count(s => s is null));
     }
 
     // A cell of the same name under another profile, on another device or in another type, was another computation.

@@ -68,6 +68,14 @@ internal sealed record StageLine(
 /// <param name="Command">What to type.</param>
 internal sealed record Advice(string Problem, string Command);
 
+/// <summary>What is left to do.</summary>
+/// <param name="Stages">Of the profile.</param>
+/// <param name="Stale">Of them are to be run.</param>
+/// <param name="Seconds">Of the stale ones, one after the other, as far as known.</param>
+/// <param name="Unknown">Stale ones whose time nothing tells: neither a run here nor one that came with the
+/// checkout.</param>
+internal sealed record WorkLine(int Stages, int Stale, double Seconds, int Unknown);
+
 /// <summary>What <c>doctor</c> found.</summary>
 internal sealed record Diagnosis(
     string Profile,
@@ -80,6 +88,9 @@ internal sealed record Diagnosis(
     IReadOnlyList<Advice> Advice
 )
 {
+    /// <summary>What running it will take; null where nobody asked.</summary>
+    public WorkLine? Work { get; init; }
+
     /// <summary>
     /// 0 where the profile can run; 6 where something is missing or does not fit, 5 where all is there but something is
     /// damaged.

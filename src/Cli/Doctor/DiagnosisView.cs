@@ -22,6 +22,8 @@ internal static class DiagnosisView
                 ? $"Profile {d.Profile} can run here."
                 : $"Profile {d.Profile} cannot run here yet."
         );
+        if (d.Work is { } work)
+            console.WriteLine("  " + Words(work, d.Machine.Cores));
         foreach (var group in d.Advice.GroupBy(a => a.Command))
         {
             foreach (var advice in group)
@@ -29,6 +31,18 @@ internal static class DiagnosisView
             // A command is to be copied, so it is not wrapped.
             console.WriteLine($"    {group.Key}");
         }
+    }
+
+    // One thread a stage: so many run side by side.
+    private static string Words(WorkLine work, int cores)
+    {
+        if (work.Stale == 0)
+            return $"All of its {work.Stages} stages are up to date.";
+        var left = $"{work.Stale} of its {work.Stages} stages are to be run";
+        var unknown = work.Unknown > 0 ? $"; of {work.Unknown} nothing tells how long" : "";
+        return work.Unknown == work.Stale
+            ? $"{left}; how long that takes is known once some have run here."
+            : $"{left}: about {Format.Duration(TimeSpan.FromSeconds(work.Seconds / cores))} on {cores} cores{unknown}.";
     }
 
     private static Grid Machine(MachineFacts m)
@@ -114,6 +128,7 @@ internal static class DiagnosisView
             ["models"] = JsonSerializer.SerializeToNode(d.Models, Options),
             ["files"] = JsonSerializer.SerializeToNode(d.Files, Options),
             ["stages"] = JsonSerializer.SerializeToNode(d.Stages, Options),
+            ["work"] = JsonSerializer.SerializeToNode(d.Work, Options),
             ["advice"] = JsonSerializer.SerializeToNode(d.Advice, Options),
         };
 
