@@ -28,8 +28,8 @@ internal static class TableView
             Line(console, [("Marks: ^ bold, _ underlined, ~ gray.", Style.Plain)]);
         foreach (var piece in Pieces(table, console.Profile.Width, marks))
             Write(console, table, piece, marks);
-        if (table.Cells.Any(c => c.Value is null))
-            Line(console, [("\nModels and rows without any number are left out.", Style.Plain)]);
+        if (table.ShownCells.Any(c => c.Value is null))
+            Line(console, [("\nRows without any number are left out.", Style.Plain)]);
     }
 
     private static void Write(IAnsiConsole console, Table table, List<Part> parts, bool marks)

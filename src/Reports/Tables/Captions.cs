@@ -33,6 +33,14 @@ public static class Captions
         List<string> sentences = [layout.Title + "."];
         if (scope.Kind != ModelKind.Real)
             sentences.Add(Warning(scope.Kind));
+        var cells = table.ShownCells.ToList();
+        if (cells.Count == 0)
+        {
+            sentences.Add("Nothing of this table was run.");
+            return string.Join(' ', sentences);
+        }
+        if (table.LeftOut.Count > 0)
+            sentences.Add($"Not run, and left out: {string.Join("; ", table.LeftOut)}.");
         sentences.Add($"Metrics of profile {table.Profile}.");
         if (table.Profile == ProfileNames.Paper)
             sentences.Add(
@@ -40,12 +48,12 @@ public static class Captions
                     + "paper's code has it: it does not measure forgetting. MRR and Hit follow that code too; only "
                     + "Rouge1 measures forgetting."
             );
-        var targets = table.Cells.Select(c => c.Target).Where(t => t.Length > 0).Distinct(StringComparer.Ordinal);
+        var targets = cells.Select(c => c.Target).Where(t => t.Length > 0).Distinct(StringComparer.Ordinal);
         if (!layout.ComparesTargets && string.Join(", ", targets) is { Length: > 0 } refusals)
             sentences.Add($"Refusals: {refusals}.");
-        if (table.Cells.Any(c => c.Metric == ColumnNames.Refusals))
+        if (cells.Any(c => c.Metric == ColumnNames.Refusals))
             sentences.Add("Ref.: share of answers that refuse, not in the paper.");
-        if (table.Cells.Any(c => c.Split == SplitNames.RetainAll))
+        if (cells.Any(c => c.Split == SplitNames.RetainAll))
             sentences.Add(
                 "Retain set: kept questions that no method has seen. All: with those that methods may train on, "
                     + "as the paper scores."
@@ -55,7 +63,7 @@ public static class Captions
                 "Bold: best of the unlearning and of the editing methods"
                     + (layout.Marks == Marks.All ? "; underlined: the two best of all." : ".")
             );
-        if (table.Cells.Where(c => c.Value is not null).Select(c => c.Seeds).ToList() is { Count: > 0 } seeds)
+        if (cells.Where(c => c.Value is not null).Select(c => c.Seeds).ToList() is { Count: > 0 } seeds)
             if (seeds.Max() > 1)
                 sentences.Add(
                     $"Means over {(seeds.Min() == seeds.Max() ? "" : "up to ")}{seeds.Max()} seeds, ±: standard "
@@ -64,13 +72,13 @@ public static class Captions
         sentences.Add("Gray: the model is broken, or nothing was forgotten.");
         if (layout.RiseOver is { } over)
             sentences.Add($"In brackets: rise over the split {over}.");
-        if (layout.Blocks.Any(b => b.Rows.Any(r => r.Family == LayoutRow.Further)))
+        if (table.Shown.Blocks.Any(b => b.Rows.Any(r => r.Family == LayoutRow.Further)))
             sentences.Add("*: not in the paper, left out of bold and underline.");
-        if (table.Cells.Any(c => c.Diverged))
+        if (cells.Any(c => c.Diverged))
             sentences.Add("†: training diverged; the numbers are those of the last finite state.");
-        if (table.Cells.Any(c => c.FellBack))
+        if (cells.Any(c => c.FellBack))
             sentences.Add("‡: memory ran out and smaller batches were asked, which changes no number.");
-        if (table.Cells.Any(c => c.Value is null))
+        if (cells.Any(c => c.Value is null))
             sentences.Add("—: not run.");
         return string.Join(' ', sentences);
     }

@@ -14,14 +14,20 @@ public sealed class Table
 
     private readonly Dictionary<(LayoutBlock, LayoutRow, LayoutGroup, LayoutColumns, string), TableCell> _cells = [];
 
-    private Table(TableLayout layout, string profile)
-    {
-        Layout = layout;
-        Profile = profile;
-    }
+    private Table(TableLayout layout, string profile) => (Layout, Shown, Profile) = (layout, layout, profile);
 
     /// <summary>What stands where.</summary>
     public TableLayout Layout { get; }
+
+    /// <summary>The blocks and groups of it that hold a number: what people are shown.</summary>
+    public TableLayout Shown { get; private set; }
+
+    /// <summary>Headings of the blocks and groups that hold none.</summary>
+    public IReadOnlyList<string> LeftOut { get; private set; } = [];
+
+    /// <summary>Cells of <see cref="Shown"/>, in print order.</summary>
+    public IEnumerable<TableCell> ShownCells =>
+        Shown.Blocks.SelectMany(b => b.Rows.SelectMany(r => Shown.Groups.SelectMany(g => CellsOf(b, r, g))));
 
     /// <summary>Of the metrics.</summary>
     public string Profile { get; }
@@ -82,7 +88,31 @@ public sealed class Table
                 );
         }
         table.Cells = cells;
+        table.LeaveOut();
         return table;
+    }
+
+    private IEnumerable<TableCell> CellsOf(LayoutBlock block, LayoutRow row, LayoutGroup group) =>
+        group.Columns.SelectMany(c => c.Metrics.Select(m => this[block, row, group, c, m]));
+
+    // A model or a set that nobody ran would be a page of dashes.
+    private void LeaveOut()
+    {
+        bool Holds(LayoutBlock block, LayoutGroup group) =>
+            block.Rows.Any(r => CellsOf(block, r, group).Any(c => c.Value is not null));
+        Shown = Layout with
+        {
+            Blocks = [.. Layout.Blocks.Where(b => Layout.Groups.Any(g => Holds(b, g)))],
+            Groups = [.. Layout.Groups.Where(g => Layout.Blocks.Any(b => Holds(b, g)))],
+        };
+        LeftOut =
+        [
+            .. Layout
+                .Groups.Except(Shown.Groups)
+                .Select(g => g.Label)
+                .Concat(Layout.Blocks.Except(Shown.Blocks).Select(b => b.Label))
+                .Where(l => l.Length > 0),
+        ];
     }
 
     private TableCell Cell(Where where, LayoutColumns columns, string metric, IScoreBook book, StudyScope scope)

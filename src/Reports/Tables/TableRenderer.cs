@@ -18,7 +18,7 @@ public static class TableRenderer
     public static string Latex(Table table, string caption)
     {
         ArgumentNullException.ThrowIfNull(table);
-        var layout = table.Layout;
+        var layout = table.Shown;
         var columns = layout.Groups.SelectMany(g => g.Columns).ToList();
         var wide = columns.Sum(c => c.Metrics.Count) > ManyColumns;
         return Templating.Render(
@@ -27,6 +27,7 @@ public static class TableRenderer
             {
                 layout.Name,
                 Caption = Reports.Latex.Escape(caption),
+                Empty = layout.Blocks.Count == 0,
                 Wide = wide,
                 Separation = columns.Sum(c => c.Metrics.Count) > MostColumns ? "0.8pt" : "1.8pt",
                 // Two numbers a cell may be too much for a page.
@@ -65,16 +66,19 @@ public static class TableRenderer
     public static string Plain(Table table)
     {
         ArgumentNullException.ThrowIfNull(table);
-        var layout = table.Layout;
+        var layout = table.Shown;
+        var title = $"Table {layout.Name["table".Length..]}, {string.Join(", ", layout.Groups.Select(g => g.Label))}";
+        if (layout.Blocks.Count == 0)
+            return title.TrimEnd(',', ' ') + ": nothing of it was run";
         string Shown(TableCell c) => c.Printed + (c.Sigma is null ? "" : "±" + table.PrintedSigma(c));
-        var width = Math.Max(7, table.Cells.Max(c => Shown(c).Length) + 2);
+        var width = Math.Max(7, table.ShownCells.Max(c => Shown(c).Length) + 2);
         var labels = layout.Blocks.SelectMany(b => b.Rows.Select(r => r.Label)).Max(l => l.Length) + 2;
         var columns = layout.Groups.SelectMany(g => g.Columns.Select(c => (Group: g, Columns: c))).ToList();
         string Line(string label, IEnumerable<string> parts) =>
             (label.PadRight(labels) + string.Concat(parts)).TrimEnd();
         List<string> lines =
         [
-            $"Table {layout.Name["table".Length..]}, {string.Join(", ", layout.Groups.Select(g => g.Label))}",
+            title,
             Line("", columns.Select(c => $" {c.Columns.Split}".PadRight(width * c.Columns.Metrics.Count))),
             Line("", columns.SelectMany(c => c.Columns.Metrics.Select(m => Label(m).PadLeft(width)))),
         ];
@@ -92,11 +96,14 @@ public static class TableRenderer
     public static string Markdown(Table table, string caption)
     {
         ArgumentNullException.ThrowIfNull(table);
-        var layout = table.Layout;
+        var layout = table.Shown;
         var text = new StringBuilder()
             .Append($"**Table {layout.Name["table".Length..]}.** ")
             .Append(caption)
-            .Append("\n\n|");
+            .Append('\n');
+        if (layout.Blocks.Count == 0)
+            return text.ToString();
+        text.Append("\n|");
         text.Append(" |")
             .AppendJoin(
                 " |",
@@ -141,7 +148,7 @@ public static class TableRenderer
     }
 
     internal static IEnumerable<TableCell> Row(Table table, LayoutBlock block, LayoutRow row) =>
-        table.Layout.Groups.SelectMany(g =>
+        table.Shown.Groups.SelectMany(g =>
             g.Columns.SelectMany(c => c.Metrics.Select(m => table[block, row, g, c, m]))
         );
 

@@ -39,9 +39,9 @@ public static class PageTables
                     ["title"] = layout.Title,
                     ["caption"] = Captions.Of(table, scope),
                     ["decimals"] = layout.Decimals,
-                    ["columns"] = Columns(layout),
+                    ["columns"] = Columns(table.Shown),
                     ["blocks"] = new JsonArray([
-                        .. layout.Blocks.Select(b => new JsonObject
+                        .. table.Shown.Blocks.Select(b => new JsonObject
                         {
                             ["label"] = b.Label,
                             ["rows"] = new JsonArray([

@@ -41,6 +41,14 @@ function addTables(data) {
 
 function tableOf(table, runs) {
     const number = table.name.replace("table", "");
+    // Nothing of it was run, as the caption says.
+    if (table.blocks.length === 0)
+        return el(
+            "section",
+            { class: "table", id: table.name, "aria-labelledby": table.name + "-title" },
+            el("h3", { id: table.name + "-title" }, `Table ${number}. ${table.title}`),
+            el("p", { class: "caption" }, table.caption),
+        );
     const copyButton = el("button", { type: "button" }, "Copy numbers");
     copyButton.addEventListener("click", () => copy(tabSeparated(table), copyButton));
     const grid = el(

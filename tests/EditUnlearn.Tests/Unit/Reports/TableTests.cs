@@ -49,6 +49,44 @@ public sealed class TableTests
     }
 
     [Fact]
+    public void A_model_and_a_set_that_nobody_ran_are_left_out_and_named()
+    {
+        var some = SyntheticScores.All().Where(s => s is { Model: "llama2", Data: "facts" }).ToList();
+        var book = new ScoreBook(some, MetricProfile.Strict.Name, MetricProfile.Strict.Columns);
+        var tables = TableCatalog
+            .All(SyntheticScores.Scope)
+            .Select(l => Table.Of(l, book, SyntheticScores.Scope))
+            .ToList();
+        var first = tables[0];
+        var caption = Captions.Of(first, SyntheticScores.Scope);
+        Assert.Contains(
+            $"Not run, and left out: {string.Join("; ", first.Layout.Groups[1].Label, first.Layout.Blocks[1].Label)}.",
+            caption,
+            StringComparison.Ordinal
+        );
+        foreach (var text in (string[])[TableRenderer.Latex(first, caption), TableRenderer.Markdown(first, caption)])
+        {
+            var body = text.Replace(Latex.Escape(caption), "", StringComparison.Ordinal).Replace(caption, "");
+            Assert.DoesNotContain("Mistral", body, StringComparison.Ordinal);
+            Assert.DoesNotContain("Contracts", body, StringComparison.Ordinal);
+            Assert.Contains("ROME", body, StringComparison.Ordinal);
+        }
+        // Files for programs hold every place.
+        Assert.Equal(All()[0].Cells.Count, first.Cells.Count);
+
+        // The third model was not run at all: the table keeps its number and says so.
+        var third = tables[2];
+        var said = Captions.Of(third, SyntheticScores.Scope);
+        Assert.EndsWith("Nothing of this table was run.", said, StringComparison.Ordinal);
+        var latex = TableRenderer.Latex(third, said);
+        Assert.Contains(@"\caption{", latex, StringComparison.Ordinal);
+        Assert.Contains(@"\label{tab:table3}", latex, StringComparison.Ordinal);
+        Assert.DoesNotContain("tabular", latex, StringComparison.Ordinal);
+        Assert.Single(TableRenderer.Markdown(third, said).TrimEnd().Split('\n'));
+        Assert.Equal("Table 3: nothing of it was run", TableRenderer.Plain(third));
+    }
+
+    [Fact]
     public void A_run_whose_memory_ran_out_has_a_double_dagger_and_a_column_of_its_own()
     {
         var table = All(MetricProfile.Paper)[1];
@@ -134,7 +172,7 @@ public sealed class TableTests
         Assert.All(tables.SelectMany(t => t.Cells), c => Assert.Equal(Table.Dash, c.Printed));
         Assert.All(
             tables,
-            t => Assert.Contains("—: not run", Captions.Of(t, SyntheticScores.Scope), StringComparison.Ordinal)
+            t => Assert.Contains("Nothing of this table was run.", Captions.Of(t, SyntheticScores.Scope), StringComparison.Ordinal)
         );
     }
 
