@@ -102,35 +102,6 @@ internal static class StageExecution
     }
 }
 
-/// <summary>Resident memory of this process.</summary>
-internal static class ProcessMemory
-{
-    /// <summary>Starts a new peak where the system allows it.</summary>
-    public static void ResetPeak()
-    {
-        try
-        {
-            if (OperatingSystem.IsLinux())
-                File.WriteAllText("/proc/self/clear_refs", "5");
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            // Not allowed here: the peak then covers the process from its start.
-        }
-    }
-
-    /// <summary>The highest since the last reset.</summary>
-    public static long PeakBytes()
-    {
-        if (!OperatingSystem.IsLinux())
-            return System.Diagnostics.Process.GetCurrentProcess().PeakWorkingSet64;
-        foreach (var line in File.ReadLines("/proc/self/status"))
-            if (line.StartsWith("VmHWM:", StringComparison.Ordinal))
-                return long.Parse(line.AsSpan(6).Trim().TrimEnd("kB").Trim(), CultureInfo.InvariantCulture) * 1024;
-        return 0;
-    }
-}
-
 /// <summary>Runs stages in this process: for tests of stages and of the engine.</summary>
 internal sealed class InProcessRunner(StageCatalog catalog) : IStageRunner
 {
