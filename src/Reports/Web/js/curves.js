@@ -9,6 +9,9 @@ const measures = [
 ];
 const strokes = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#b58900", "#56b4e9", "#7f7fff", "#a65628", "#888888"];
 
+// Updates are counted: no tick between two of them.
+const wholeSteps = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000];
+
 function addCurves(data, names) {
     if (data.curves.length === 0) return;
     const groups = new Map();
@@ -118,7 +121,7 @@ class CurveView {
                 height: 320,
                 scales: { x: { time: false } },
                 axes: [
-                    { ...axis, label: "update" },
+                    { ...axis, label: "update", incrs: wholeSteps },
                     { ...axis, label: title, size: 64 },
                 ],
                 series: [
