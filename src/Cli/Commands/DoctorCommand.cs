@@ -47,13 +47,14 @@ internal sealed class DoctorCommand
         return diagnosis.ExitCode;
     }
 
+    // By results, not by keys: a key would need the content of every checkpoint.
     private static WorkLine Work(Study study)
     {
-        var stale = Status.Of(study.Plan, study.Store, study.Keys).Where(s => s.State != CellState.UpToDate).ToList();
-        var seconds = stale
-            .Select(s => study.Store.ExpectedSeconds(s.Cell.Id, s.Cell.Stage.Info.Name, study.Plan.Device))
+        var open = study.Plan.Cells.Where(c => study.Store.LastKey(c.Id) is null).ToList();
+        var seconds = open
+            .Select(c => study.Store.ExpectedSeconds(c.Id, c.Stage.Info.Name, study.Plan.Device))
             .ToList();
-        return new WorkLine(study.Plan.Cells.Count, stale.Count, seconds.Sum() ?? 0, seconds.Count(s => s is null));
+        return new WorkLine(study.Plan.Cells.Count, open.Count, seconds.Sum() ?? 0, seconds.Count(s => s is null));
     }
 
     // A cell of the same name under another profile, on another device or in another type, was another computation.

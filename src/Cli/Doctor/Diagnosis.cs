@@ -70,11 +70,11 @@ internal sealed record Advice(string Problem, string Command);
 
 /// <summary>What is left to do.</summary>
 /// <param name="Stages">Of the profile.</param>
-/// <param name="Stale">Of them are to be run.</param>
-/// <param name="Seconds">Of the stale ones, one after the other, as far as known.</param>
-/// <param name="Unknown">Stale ones whose time nothing tells: neither a run here nor one that came with the
+/// <param name="Open">Of them have no result here.</param>
+/// <param name="Seconds">Of the open ones, one after the other, as far as known.</param>
+/// <param name="Unknown">Open ones whose time nothing tells: neither a run here nor one that came with the
 /// checkout.</param>
-internal sealed record WorkLine(int Stages, int Stale, double Seconds, int Unknown);
+internal sealed record WorkLine(int Stages, int Open, double Seconds, int Unknown);
 
 /// <summary>What <c>doctor</c> found.</summary>
 internal sealed record Diagnosis(

@@ -36,11 +36,11 @@ internal static class DiagnosisView
     // One thread a stage: so many run side by side.
     private static string Words(WorkLine work, int cores)
     {
-        if (work.Stale == 0)
-            return $"All of its {work.Stages} stages are up to date.";
-        var left = $"{work.Stale} of its {work.Stages} stages are to be run";
+        if (work.Open == 0)
+            return $"All of its {work.Stages} stages have a result; plan says whether one is stale.";
+        var left = $"{work.Open} of its {work.Stages} stages are to be run";
         var unknown = work.Unknown > 0 ? $"; of {work.Unknown} nothing tells how long" : "";
-        return work.Unknown == work.Stale
+        return work.Unknown == work.Open
             ? $"{left}; how long that takes is known once some have run here."
             : $"{left}: about {Format.Duration(TimeSpan.FromSeconds(work.Seconds / cores))} on {cores} cores{unknown}.";
     }

@@ -106,17 +106,17 @@ public sealed class DoctorTests : IDisposable
     [InlineData(541, 541, 1128, 0, "541 of its 541 stages are to be run: about 9 m 24 s on 2 cores.")]
     [InlineData(541, 40, 60, 3, "40 of its 541 stages are to be run: about 30 s on 2 cores; of 3 nothing tells how")]
     [InlineData(9, 4, 0, 4, "4 of its 9 stages are to be run; how long that takes is known once some have run here.")]
-    [InlineData(9, 0, 0, 0, "All of its 9 stages are up to date.")]
+    [InlineData(9, 0, 0, 0, "All of its 9 stages have a result; plan says whether one is stale.")]
     public void The_time_that_it_will_take_is_said_as_far_as_it_is_known(
         int stages,
-        int stale,
+        int open,
         double seconds,
         int unknown,
         string said
     ) =>
         Assert.Contains(
             said,
-            Text(Examine(Desktop, "mini") with { Work = new WorkLine(stages, stale, seconds, unknown) })
+            Text(Examine(Desktop, "mini") with { Work = new WorkLine(stages, open, seconds, unknown) })
                 .ReplaceLineEndings(" ")
                 .Replace("  ", " ", StringComparison.Ordinal),
             StringComparison.Ordinal
