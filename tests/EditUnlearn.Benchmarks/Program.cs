@@ -14,7 +14,7 @@ using EditUnlearn.Pipeline;
 // dotnet run -c Release --project tests/EditUnlearn.Benchmarks -- memory
 // dotnet run -c Release --project tests/EditUnlearn.Benchmarks -- ratios
 // dotnet run -c Release --project tests/EditUnlearn.Benchmarks -- speed|growth
-// dotnet run -c Release --project tests/EditUnlearn.Benchmarks -- planner
+// dotnet run -c Release --project tests/EditUnlearn.Benchmarks -- products|planner
 // dotnet run -c Release --project tests/EditUnlearn.Benchmarks -- beside ...
 // In the environment of a worker: allocator and collector matter as much as kernels.
 const string Prepared = "EU_BENCHMARK_PREPARED";
@@ -38,6 +38,8 @@ if (args is ["speed", .. var asked])
     return SpeedVerb.Run(asked);
 if (args is ["growth", .. var where])
     return GrowthVerb.Run(where);
+if (args is ["products"])
+    return ProductsVerb.Run();
 if (args is ["planner", .. var study])
     return PlannerVerb.Run(study);
 if (args is ["beside", .. var compared])

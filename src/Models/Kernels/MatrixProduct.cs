@@ -119,10 +119,13 @@ internal static unsafe class MatrixProduct
                 Packing.Rows(block, rows, depth, strip);
             else if (whole < rows)
                 Packing.Rows(block with { First = (nint)block.At(whole, 0) }, rows - whole, depth, strip);
+            var tiles = (rows + Tiles.Rows - 1) / Tiles.Rows;
             for (var p = 0; p < panels.Count; p++)
             {
                 var columns = panels.ColumnsOf(p);
                 var panel = packed + (long)p * panels.Width * depth;
+                // Behind the last panel the first: of the next rows, or, where there are none, nothing that is missed.
+                var next = p + 1 < panels.Count ? panel + (long)panels.Width * depth : packed;
                 for (nint i = 0; i < rows; i += Tiles.Rows)
                 {
                     var part =
@@ -130,43 +133,53 @@ internal static unsafe class MatrixProduct
                         : direct ? new Matrix((nint)strip, 1, Tiles.Rows)
                         : new Matrix((nint)(strip + i * depth), 1, Tiles.Rows);
                     var to = c.At(i0 + i, (nint)p * panels.Width);
+                    var ahead = Ahead.Of(next, depth, panels.Width, i / Tiles.Rows, tiles);
                     if (k0 > 0)
-                        Later((int)Math.Min(Tiles.Rows, rows - i), columns, part, panel, to, tile);
+                        Later((int)Math.Min(Tiles.Rows, rows - i), columns, part, panel, to, tile, ahead);
                     else if (i < whole && columns == panels.Width)
-                        Tile(panels.Width, depth, part, panel, to, c.Row, add);
+                        Tile(panels.Width, depth, part, panel, to, c.Row, add, ahead);
                     else
-                        Edge((int)Math.Min(Tiles.Rows, rows - i), columns, part, panel, to, tile);
+                        Edge((int)Math.Min(Tiles.Rows, rows - i), columns, part, panel, to, tile, ahead);
                 }
             }
 
             // A chain of its own, added to those before it.
-            void Later(int left, int columns, Matrix part, float* panel, float* to, float* tile)
+            void Later(int left, int columns, Matrix part, float* panel, float* to, float* tile, Ahead ahead)
             {
                 var width = panels.Width;
-                Tile(width, depth, part, panel, tile, width, add: false);
+                Tile(width, depth, part, panel, tile, width, add: false, ahead);
                 for (nint r = 0; r < left; r++)
                     Lanes.Add(tile + r * width, to + r * c.Row, columns);
             }
 
             // A tile that C does not fill.
-            void Edge(int left, int columns, Matrix part, float* panel, float* to, float* tile)
+            void Edge(int left, int columns, Matrix part, float* panel, float* to, float* tile, Ahead ahead)
             {
                 var width = panels.Width;
                 for (nint r = 0; add && r < left; r++)
                     new Span<float>(to + r * c.Row, columns).CopyTo(new Span<float>(tile + r * width, width));
-                Tile(width, depth, part, panel, tile, width, add);
+                Tile(width, depth, part, panel, tile, width, add, ahead);
                 for (nint r = 0; r < left; r++)
                     new Span<float>(tile + r * width, columns).CopyTo(new Span<float>(to + r * c.Row, columns));
             }
         }
     }
 
-    private static void Tile(int width, int depth, Matrix a, float* panel, float* to, nint distance, bool add)
+    private static void Tile(
+        int width,
+        int depth,
+        Matrix a,
+        float* panel,
+        float* to,
+        nint distance,
+        bool add,
+        Ahead ahead
+    )
     {
         if (width == Tiles.WideColumns)
-            Tiles.Wide(depth, a, panel, to, distance, add);
+            Tiles.Wide(depth, a, panel, to, distance, add, ahead);
         else
-            Tiles.Narrow(depth, a, panel, to, distance, add);
+            Tiles.Narrow(depth, a, panel, to, distance, add, ahead);
     }
 }
 

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace EditUnlearn.Models.Kernels;
 
@@ -24,7 +25,7 @@ internal static unsafe class Tiles
 
     /// <summary>Six rows of 64 columns.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Wide(int depth, Matrix a, float* b, float* c, nint distance, bool add)
+    public static void Wide(int depth, Matrix a, float* b, float* c, nint distance, bool add, Ahead ahead)
     {
         float* a0 = a.At(0, 0), a1 = a.At(1, 0), a2 = a.At(2, 0), a3 = a.At(3, 0), a4 = a.At(4, 0), a5 = a.At(5, 0);
         Vector512<float> c00 = default, c01 = default, c02 = default, c03 = default;
@@ -60,9 +61,15 @@ internal static unsafe class Tiles
             c52 = Vector512.Load(c + 5 * distance + 32);
             c53 = Vector512.Load(c + 5 * distance + 48);
         }
+        var fetch = (byte*)ahead.From;
         nint at = 0;
-        for (var k = 0; k < depth; k++, at += a.Column, b += 64)
+        for (var k = 0; k < depth; k++, at += a.Column, b += 64, fetch += ahead.Step)
         {
+            if (Sse.IsSupported)
+            {
+                Sse.Prefetch1(fetch);
+                Sse.Prefetch1(fetch + Ahead.Line);
+            }
             var b0 = Vector512.Load(b);
             var b1 = Vector512.Load(b + 16);
             var b2 = Vector512.Load(b + 32);
@@ -126,7 +133,7 @@ internal static unsafe class Tiles
 
     /// <summary>Six rows of 16 columns.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Narrow(int depth, Matrix a, float* b, float* c, nint distance, bool add)
+    public static void Narrow(int depth, Matrix a, float* b, float* c, nint distance, bool add, Ahead ahead)
     {
         float* a0 = a.At(0, 0), a1 = a.At(1, 0), a2 = a.At(2, 0), a3 = a.At(3, 0), a4 = a.At(4, 0), a5 = a.At(5, 0);
         Vector256<float> c00 = default, c01 = default;
@@ -144,9 +151,12 @@ internal static unsafe class Tiles
             (c40, c41) = (Vector256.Load(c + 4 * distance), Vector256.Load(c + 4 * distance + 8));
             (c50, c51) = (Vector256.Load(c + 5 * distance), Vector256.Load(c + 5 * distance + 8));
         }
+        var fetch = (byte*)ahead.From;
         nint at = 0;
-        for (var k = 0; k < depth; k++, at += a.Column, b += 16)
+        for (var k = 0; k < depth; k++, at += a.Column, b += 16, fetch += ahead.Step)
         {
+            if (Sse.IsSupported)
+                Sse.Prefetch1(fetch);
             var b0 = Vector256.Load(b);
             var b1 = Vector256.Load(b + 8);
             var v = Vector256.Create(a0[at]);
@@ -180,5 +190,31 @@ internal static unsafe class Tiles
         c41.Store(c + 4 * distance + 8);
         c50.Store(c + 5 * distance);
         c51.Store(c + 5 * distance + 8);
+    }
+}
+
+/// <summary>What a tile asks the memory for while it computes: its share of the panel that comes next.</summary>
+/// <param name="From">Where its share begins; reading there never faults.</param>
+/// <param name="Step">Bytes for each k.</param>
+/// <remarks>
+/// A real model's weights do not stay in the cache from one pass to the next. Without this the first tile of a panel
+/// waits for memory, and the others leave the memory idle.
+/// </remarks>
+internal readonly record struct Ahead(nint From, nint Step)
+{
+    /// <summary>Bytes that come from memory at once.</summary>
+    public const int Line = 64;
+
+    /// <summary>The share of one of several tiles.</summary>
+    /// <param name="next">The panel that comes next.</param>
+    /// <param name="depth">Its depth.</param>
+    /// <param name="width">Its columns.</param>
+    /// <param name="tile">0-based.</param>
+    /// <param name="tiles">Tiles that share it.</param>
+    public static unsafe Ahead Of(float* next, int depth, int width, nint tile, nint tiles)
+    {
+        // A tile by itself gets through its panel as fast as memory gives it; half of the next is the most it can take.
+        var step = (nint)(width * sizeof(float)) / Math.Max(tiles, 2);
+        return new Ahead((nint)next + tile * step * depth, step);
     }
 }
