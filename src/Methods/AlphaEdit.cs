@@ -157,16 +157,16 @@ internal sealed class AlphaEdit(AlphaEdit.Options options) : IMethod
     public sealed class Session(CausalLm model, MethodInputs inputs, Options options)
         : SpreadSession(model, inputs, options)
     {
-        private readonly Dictionary<int, Tensor> _earlier = []; // P K_prev [F, p] of each layer
+        private readonly Dictionary<int, ProjectedKeys> _keys = options.Layers.ToDictionary(
+            l => l,
+            _ => new ProjectedKeys(options.Ridge)
+        );
 
         /// <inheritdoc/>
         protected override Tensor Factor(int layer, Tensor keys)
         {
             using var scope = NewDisposeScope();
-            var projected = SpaceOf(layer).Project(keys); // P K [F, B]
-            return LeastSquares
-                .Projected(_earlier.GetValueOrDefault(layer), projected, options.Ridge)
-                .MoveToOuterDisposeScope();
+            return _keys[layer].Factor(SpaceOf(layer).Project(keys)).MoveToOuterDisposeScope();
         }
 
         /// <inheritdoc/>
@@ -180,36 +180,32 @@ internal sealed class AlphaEdit(AlphaEdit.Options options) : IMethod
             {
                 var keys = states.MeanOfGroups(all);
                 watch?.KeysAfter?.Invoke(layer, keys);
-                var projected = SpaceOf(layer).Project(keys);
-                _earlier.TryGetValue(layer, out var earlier);
-                _earlier[layer] = (earlier is null ? projected : cat([earlier, projected], 1)).DetachFromDisposeScope();
-                earlier?.Dispose();
+                _keys[layer].Add(SpaceOf(layer).Project(keys));
             }
         }
 
         /// <inheritdoc/>
         protected override IEnumerable<KeyValuePair<string, Tensor>> State() =>
-            base.State().Concat(_earlier.Select(e => KeyValuePair.Create($"earlier/{e.Key}", e.Value)));
+            base.State().Concat(_keys.SelectMany(k => k.Value.State(Part(k.Key))));
 
         /// <inheritdoc/>
         protected override void Restore(SafetensorsFile state, IReadOnlyList<EditHealth> health)
         {
             base.Restore(state, health);
-            foreach (var layer in Layers.Where(l => state.Entries.ContainsKey($"earlier/{l}")))
-                _earlier[layer] = state
-                    .Read($"earlier/{layer}")
-                    .to(Unedited(layer).device)
-                    .DetachFromDisposeScope();
+            foreach (var (layer, keys) in _keys)
+                keys.Restore(state, Part(layer), LeastSquares.Home(Unedited(layer).device));
         }
 
         /// <inheritdoc/>
         protected override void Dispose(bool disposing)
         {
             if (disposing)
-                foreach (var keys in _earlier.Values)
+                foreach (var keys in _keys.Values)
                     keys.Dispose();
             base.Dispose(disposing);
         }
+
+        private static string Part(int layer) => string.Create(CultureInfo.InvariantCulture, $"earlier/{layer}");
 
         private NullSpace SpaceOf(int layer)
         {

@@ -236,7 +236,7 @@ internal sealed unsafe class BlockPass : IDisposable
             Lie(_values),
             mask,
             _causal,
-            _options?.Packed?.Segments
+            _options?.Past?.Segments ?? _options?.Packed?.Segments
         );
     }
 

@@ -8,46 +8,24 @@ namespace EditUnlearn.Models;
 /// </summary>
 /// <remarks>
 /// Exact by causality (docs/methods.md, "What is computed once"); only rounding differs from a full pass. Gradients
-/// flow through the tail alone.
-/// Shapes: R rows, S longest beginning, T longest tail. Tails are padded on the right, where no real position looks.
+/// flow through the tail alone. Where the kernels take the model the tails lie end to end, elsewhere side by side and
+/// padded; not a bit of a tail differs between the two, up to 1,024 keys.
+/// Shapes: R rows, S longest beginning, T longest tail, N all positions of the tails.
 /// </remarks>
-public sealed class Continuations : Past
+public abstract class Continuations : Past
 {
-    private readonly int _first;
-    private readonly Tensor[] _keys,
-        _values;
-    private Tensor _cos,
-        _sin,
-        _mask; // angles [R, 1, T, head], sines as Rope.Rotate takes them; additive [R, 1, T, S + T]
-    private Tensor? _open; // the mask of blocks without a window, where others have one
+    /// <summary>What a layout begins with.</summary>
+    /// <param name="begun">See <see cref="Begun"/>; kept.</param>
+    private protected Continuations(Tensor begun) => Begun = begun.DetachFromDisposeScope();
 
-    private Continuations(
-        int first,
-        Tensor[] keys,
-        Tensor[] values,
-        Tensor stream,
-        Tensor begun,
-        Tensor cos,
-        Tensor sin,
-        Tensor mask,
-        Tensor? open
-    )
-    {
-        _first = first;
-        (_keys, _values) = (keys, values);
-        (Stream, Begun, _cos, _sin, _mask, _open) = (stream, begun, cos, sin, mask, open);
-        foreach (var t in Owned)
-            t.DetachFromDisposeScope();
-    }
+    /// <summary>The stream of the tails before the first block that is run, [1, N, D] or [R, T, D].</summary>
+    public abstract Tensor Stream { get; }
 
-    /// <summary>The stream of the tails before the first block that is run [R, T, D].</summary>
-    public Tensor Stream { get; private set; }
+    /// <summary>Where each row's tail begins among the flattened positions of <see cref="Stream"/> [R].</summary>
+    public abstract IReadOnlyList<int> Starts { get; }
 
     /// <summary>The stream of the beginnings after the last block [R, S, D].</summary>
     public Tensor Begun { get; private set; }
-
-    private IEnumerable<Tensor> Owned =>
-        [.. _keys, .. _values, Stream, Begun, _cos, _sin, _mask, .. _open is null ? [] : (Tensor[])[_open]];
 
     /// <summary>
     /// Runs the beginnings of rows through the remaining blocks and keeps what their tails will look back at.
@@ -70,74 +48,76 @@ public sealed class Continuations : Past
         ArgumentNullException.ThrowIfNull(h);
         ArgumentNullException.ThrowIfNull(starts);
         ArgumentNullException.ThrowIfNull(lengths);
+        var fits = model.TakesKernels(h, null) && !(model.Config.SlidingWindow < lengths.Max());
+        return Of(model, h, first, starts, lengths, fits);
+    }
+
+    /// <summary>The same in one of both layouts.</summary>
+    internal static Continuations Of(
+        CausalLm model,
+        Tensor h,
+        int first,
+        IReadOnlyList<int> starts,
+        IReadOnlyList<int> lengths,
+        bool packed
+    )
+    {
+        if (starts.Zip(lengths).Any(r => r.First >= r.Second))
+            throw new ArgumentException("Every tail needs a position.", nameof(lengths));
         using var quiet = no_grad();
         using var scope = NewDisposeScope();
         int before = starts.Max(),
-            width = starts.Zip(lengths, (s, n) => n - s).Max(),
-            layers = model.Config.Layers,
-            rows = starts.Count;
-        ArgumentOutOfRangeException.ThrowIfLessThan(width, 1, nameof(lengths));
-
-        using var cache = new KvCache(model, rows, Math.Max(before, 1));
+            layers = model.Config.Layers;
+        using var cache = new KvCache(model, starts.Count, Math.Max(before, 1));
         var begun = h.narrow(1, 0, before);
         if (before > 0)
             begun = model.Blocks(begun, first, layers, new ForwardOptions { Past = cache });
-        var held = Enumerable.Range(first, layers - first).Select(l => cache.Written(l, before)).ToArray();
-
-        var start = tensor(starts.Select(s => (long)s).ToArray(), device: h.device);
-        var offset = arange(width, device: h.device);
-        var at = start.unsqueeze(1) + offset.unsqueeze(0); // [R, T]
-        var from = at.clamp_max(h.shape[1] - 1).unsqueeze(-1).expand(rows, width, h.shape[2]);
-        var (cos, sin) = Rope.Angles(model.Config, 0, before + width, h.device);
-        Tensor Turned(Tensor angles) => angles.index_select(0, at.reshape(-1)).view(rows, 1, width, -1);
-        return new Continuations(
-            first,
-            [.. held.Select(x => x.Keys.clone())],
-            [.. held.Select(x => x.Values.clone())],
-            h.gather(1, from),
-            begun.clone(),
-            Turned(cos),
-            Turned(Rope.WithSigns(sin)),
-            CausalMask.OfEnds(model.Config.SlidingWindow, start, before, width, h.dtype),
-            model.Config is { SlidingWindow: not null, WindowedFrom: > 0 }
-                ? CausalMask.OfEnds(null, start, before, width, h.dtype)
-                : null
-        );
+        var held = Enumerable.Range(first, layers - first).Select(l => cache.Written(l, before)).ToList();
+        var rows = new Rows(model.Config, first, h, begun.clone(), starts, lengths);
+        return packed ? new PackedContinuations(rows, held) : new PaddedContinuations(rows, held);
     }
 
     /// <summary>Keeps only these rows.</summary>
     /// <param name="rows">Indices [R'].</param>
-    public void Keep(Tensor rows)
+    public virtual void Keep(IReadOnlyList<int> rows)
     {
-        using var quiet = no_grad();
-        Tensor Kept(Tensor t)
-        {
-            var kept = t.index_select(0, rows).DetachFromDisposeScope();
-            t.Dispose();
-            return kept;
-        }
-        for (var i = 0; i < _keys.Length; i++)
-            (_keys[i], _values[i]) = (Kept(_keys[i]), Kept(_values[i]));
-        (Stream, Begun, _cos, _sin, _mask) = (Kept(Stream), Kept(Begun), Kept(_cos), Kept(_sin), Kept(_mask));
-        _open = _open is null ? null : Kept(_open);
+        using var scope = NewDisposeScope();
+        Begun = Kept(Begun, Index(rows), 0);
     }
 
     /// <inheritdoc/>
-    protected override void Dispose(bool disposing)
+    protected override void Dispose(bool disposing) => Begun.Dispose();
+
+    /// <summary>Some indices along a dimension, in place of the tensor itself.</summary>
+    private protected static Tensor Kept(Tensor t, Tensor indices, int dimension)
     {
-        foreach (var t in Owned)
-            t.Dispose();
+        using var quiet = no_grad();
+        var kept = t.index_select(dimension, indices).DetachFromDisposeScope();
+        t.Dispose();
+        return kept;
     }
 
-    // All keys and values a block's tail may look at [R, K, S + T, head].
-    internal override (Tensor Keys, Tensor Values) Join(int layer, Tensor keys, Tensor values) =>
-        (cat([_keys[layer - _first], keys], 2), cat([_values[layer - _first], values], 2));
+    /// <summary>Indices where the tails are.</summary>
+    private protected Tensor Index(IEnumerable<int> indices) =>
+        tensor([.. indices.Select(i => (long)i)], device: Begun.device);
 
-    internal override (Tensor Cos, Tensor Sin) Angles(ModelConfig config, Tensor h) => (_cos, _sin);
-
-    internal override Tensor Mask(int? window, Tensor h, int skip, Tensor? real)
+    /// <summary>What tails are made of.</summary>
+    /// <param name="Config">Of the model.</param>
+    /// <param name="First">The first block that is run.</param>
+    /// <param name="Stream">Whole rows before it [R, width, D].</param>
+    /// <param name="Begun">See <see cref="Continuations.Begun"/>.</param>
+    /// <param name="Starts">First position of each row's tail.</param>
+    /// <param name="Lengths">Real tokens of each row.</param>
+    internal sealed record Rows(
+        ModelConfig Config,
+        int First,
+        Tensor Stream,
+        Tensor Begun,
+        IReadOnlyList<int> Starts,
+        IReadOnlyList<int> Lengths
+    )
     {
-        var mask = window is null && _open is not null ? _open : _mask;
-        return skip == 0 ? mask : mask.narrow(2, skip, mask.shape[2] - skip);
+        /// <summary>Positions of each tail.</summary>
+        public IReadOnlyList<int> Counts => [.. Starts.Zip(Lengths, (s, n) => n - s)];
     }
 }

@@ -24,8 +24,14 @@ internal sealed class PackedRows
     /// <summary>A stretch of packed positions that follow one another in one row.</summary>
     /// <param name="First">0-based.</param>
     /// <param name="Count">At least 1.</param>
-    /// <param name="Before">Packed positions 0 .. <c>Before</c> - 1 stand before it in its row.</param>
-    public readonly record struct Segment(int First, int Count, int Before);
+    /// <param name="Before">Positions that stand before it in its row.</param>
+    public readonly record struct Segment(int First, int Count, int Before)
+    {
+        /// <summary>
+        /// Where those begin among all keys, of which the pass's own are the last: 0 for a common beginning.
+        /// </summary>
+        public int BeforeFirst { get; init; }
+    }
 
     /// <summary>P; 0 for none.</summary>
     public int Head { get; }

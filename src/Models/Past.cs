@@ -44,6 +44,9 @@ public abstract class Past : IDisposable
     internal virtual Tensor? Mask(int? window, Tensor h, int skip, Tensor? real) =>
         CausalMask.Of(window, Before, h, skip, real);
 
+    // Where rows lie that are laid end to end in the one row of the pass; null where they are side by side.
+    internal virtual IReadOnlyList<PackedRows.Segment>? Segments => null;
+
     private sealed class Nothing : Past
     {
         internal override (Tensor Keys, Tensor Values) Join(int layer, Tensor keys, Tensor values) => (keys, values);

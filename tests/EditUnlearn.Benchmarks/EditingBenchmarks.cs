@@ -157,7 +157,9 @@ public class ClosedFormBenchmarks : IDisposable
     public void AlphaEditSmall()
     {
         using var scope = NewDisposeScope();
-        _ = LeastSquares.Projected(_space.Project(_earlier), _space.Project(_key), 1);
+        using var keys = new ProjectedKeys(1);
+        keys.Add(_space.Project(_earlier));
+        _ = keys.Factor(_space.Project(_key));
     }
 
     /// <inheritdoc/>

@@ -36,31 +36,6 @@ internal static class LeastSquares
         return linalg.solve(lambda * Wide(moment) + matmul(k, k.t()), k).MoveToOuterDisposeScope();
     }
 
-    /// <summary>
-    /// Delta W's right factor under a null-space projector, exactly: P K_all (L2 I + K_all^T P K_all)^-1 E, E selecting
-    /// the new columns.
-    /// </summary>
-    /// <remarks>
-    /// Equal by the push-through identity to the transpose of K^T P ((K K^T + M) P + L2 I)^-1 with M = K_prev K_prev^T,
-    /// an F by F unsymmetric solve in the reference (docs/methods.md, "AlphaEdit"). Only an m by m positive definite
-    /// system is solved.
-    /// </remarks>
-    /// <param name="projectedEarlier">P K_prev [F, p], p = 0 for the first edits.</param>
-    /// <param name="projectedKeys">P K [F, B].</param>
-    /// <param name="ridge">L2, above 0.</param>
-    public static Tensor Projected(Tensor? projectedEarlier, Tensor projectedKeys, double ridge)
-    {
-        ArgumentNullException.ThrowIfNull(projectedKeys);
-        using var scope = NewDisposeScope();
-        // P K_all [F, m]
-        var all = projectedEarlier is null ? projectedKeys : cat([projectedEarlier, projectedKeys], 1);
-        long m = all.shape[1],
-            b = projectedKeys.shape[1];
-        var gram = matmul(all.t(), all) + ridge * eye(m, dtype: ScalarType.Float64, device: all.device); // P P = P
-        var select = eye(m, dtype: ScalarType.Float64, device: all.device).narrow(1, m - b, b);
-        return matmul(all, SolveWith(linalg.cholesky(gram), select)).MoveToOuterDisposeScope();
-    }
-
     // (L L^T)^-1 X.
     internal static Tensor SolveWith(Tensor lower, Tensor x) =>
         linalg.solve_triangular(lower.t(), linalg.solve_triangular(lower, x, upper: false), upper: true);

@@ -83,7 +83,7 @@ internal sealed class ValueSearch : IDisposable
         _edits = [.. Enumerable.Range(0, requests.Count)];
         _open = [.. _edits.Select(_ => true)];
         (_delta, _m, _v) = (Zeros(), Zeros(), Zeros());
-        _plan = Plan.Of(_rows, _edits, contexts.Count, (int)_tails.Stream.shape[1], FixedScores, model.Device);
+        _plan = Plan.Of(_rows, _edits, contexts.Count, _tails.Starts, FixedScores, model.Device);
 
         Tensor Zeros() => zeros_like(_initial).DetachFromDisposeScope();
         // Targets scored before the lookup position are out of delta's reach: a constant (docs/defects.md,
@@ -116,7 +116,8 @@ internal sealed class ValueSearch : IDisposable
         }
         total.sum().backward();
         using var quiet = no_grad();
-        var gradient = delta.grad!.index_add(0, _plan.EditOfRow, pass.Backward()!.select(1, 0).to(float32), 1);
+        var felt = pass.Backward()!.view(-1, delta.shape[1]).index_select(0, _plan.First).to(float32);
+        var gradient = delta.grad!.index_add(0, _plan.EditOfRow, felt, 1);
         for (var i = 0; observe is not null && i < _edits.Length; i++)
             if (_open[i])
                 observe(_edits[i], _delta[i], gradient[i]);
@@ -144,10 +145,12 @@ internal sealed class ValueSearch : IDisposable
     {
         using var quiet = no_grad();
         var stream = _tails.Stream;
-        var first = stream.narrow(1, 0, 1) + _delta.index_select(0, _plan.EditOfRow).unsqueeze(1).to(stream.dtype);
+        var moved = stream
+            .view(-1, stream.shape[2])
+            .index_add(0, _plan.First, _delta.index_select(0, _plan.EditOfRow).to(stream.dtype), 1);
         return TrackedPass.ToNll(
             _model,
-            stream.shape[1] == 1 ? first : cat([first, stream.narrow(1, 1, stream.shape[1] - 1)], 1),
+            moved.view(stream.shape),
             _layer + 1,
             _plan.TargetIds,
             new ForwardOptions { Past = _tails, Positions = Positions.At(_plan.Read) }
@@ -243,7 +246,7 @@ internal sealed class ValueSearch : IDisposable
         var stay = Enumerable.Range(0, _edits.Length).Where(i => _open[i]).ToArray();
         var edits = stay.Select(i => _edits[i]).ToHashSet();
         var rows = Enumerable.Range(0, _rows.Length).Where(r => edits.Contains(_rows[r].Edit)).ToArray();
-        _tails.Keep(tensor(rows.Select(r => (long)r).ToArray(), device: _values.device));
+        _tails.Keep(rows);
         _rows = [.. rows.Select(r => _rows[r])];
         var at = tensor(stay.Select(i => (long)i).ToArray(), device: _values.device);
         Tensor Kept(Tensor t)
@@ -257,7 +260,7 @@ internal sealed class ValueSearch : IDisposable
             _essence0 = Kept(_essence0);
         _edits = [.. stay.Select(i => _edits[i])];
         _open = [.. _edits.Select(_ => true)];
-        var plan = _plan.Of(_rows, _edits, stay, (int)_tails.Stream.shape[1]);
+        var plan = _plan.Of(_rows, _edits, stay, _tails.Starts);
         _plan.Dispose();
         _plan = plan;
     }
@@ -288,8 +291,9 @@ internal sealed class ValueSearch : IDisposable
         }
     }
 
-    // Where the scored positions lie in the flattened tails, and what is scored there.
+    // Where the tails begin and the scored positions lie in the flattened tails, and what is scored there.
     private sealed record Plan(
+        Tensor First,
         Tensor EditOfRow,
         Tensor Read,
         Tensor TargetIds,
@@ -304,7 +308,7 @@ internal sealed class ValueSearch : IDisposable
             ValueRow[] rows,
             int[] edits,
             int contexts,
-            int width,
+            IReadOnlyList<int> starts,
             Func<int, int, int, double> fixedScore,
             Device device
         )
@@ -314,15 +318,15 @@ internal sealed class ValueSearch : IDisposable
                 for (var t = 0; t < row.Targets.Count && row.Scored(t) < row.Lookup; t++)
                     constants[row.Edit] +=
                         fixedScore(r, row.Scored(t), row.Targets[t]) / ((double)contexts * row.Targets.Count);
-            return Made(rows, edits, contexts, width, constants, device);
+            return Made(rows, edits, contexts, starts, constants, device);
         }
 
-        public Plan Of(ValueRow[] rows, int[] edits, int[] stay, int width) =>
-            Made(rows, edits, Contexts, width, [.. stay.Select(i => FixedNumbers[i])], Read.device);
+        public Plan Of(ValueRow[] rows, int[] edits, int[] stay, IReadOnlyList<int> starts) =>
+            Made(rows, edits, Contexts, starts, [.. stay.Select(i => FixedNumbers[i])], Read.device);
 
         public void Dispose()
         {
-            foreach (var t in (Tensor[])[EditOfRow, Read, TargetIds, TargetWeight, EditOfTarget, Fixed])
+            foreach (var t in (Tensor[])[First, EditOfRow, Read, TargetIds, TargetWeight, EditOfTarget, Fixed])
                 t.Dispose();
         }
 
@@ -330,7 +334,7 @@ internal sealed class ValueSearch : IDisposable
             ValueRow[] rows,
             int[] edits,
             int contexts,
-            int width,
+            IReadOnlyList<int> starts,
             double[] constants,
             Device device
         )
@@ -347,12 +351,12 @@ internal sealed class ValueSearch : IDisposable
             {
                 var row = rows[r];
                 if (row.IsEssence)
-                    essence.Add((long)r * width);
+                    essence.Add(starts[r]);
                 for (var t = 0; t < row.Targets.Count; t++)
                 {
                     if (row.Scored(t) < row.Lookup)
                         continue;
-                    read.Add((long)r * width + row.Scored(t) - row.Lookup);
+                    read.Add(starts[r] + row.Scored(t) - row.Lookup);
                     ids.Add(row.Targets[t]);
                     owners.Add(place[row.Edit]);
                     weights.Add((float)(1.0 / ((double)contexts * row.Targets.Count)));
@@ -360,6 +364,7 @@ internal sealed class ValueSearch : IDisposable
             }
             Tensor Longs(IEnumerable<long> x) => tensor(x.ToArray(), device: device).DetachFromDisposeScope();
             return new Plan(
+                Longs(starts.Select(s => (long)s)),
                 Longs(rows.Select(r => place[r.Edit])),
                 Longs(read.Concat(essence)),
                 Longs(ids),

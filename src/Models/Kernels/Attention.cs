@@ -36,9 +36,17 @@ internal sealed unsafe class Attention
     private readonly float _scale;
     private readonly Row[] _rows;
 
-    // Queries that look at the same keys: `Before` at the beginning of the batch's row, and `Keys` from `First` on,
-    // where each query looks no further than itself if attention is causal.
-    private readonly record struct Row(long Batch, long First, long Count, long Before, long KeyFirst, long Keys);
+    // Queries that look at the same keys: `Before` from `BeforeFirst` on, and `Keys` from `KeyFirst` on, where each
+    // query looks no further than itself if attention is causal.
+    private readonly record struct Row(
+        long Batch,
+        long First,
+        long Count,
+        long Before,
+        long BeforeFirst,
+        long KeyFirst,
+        long Keys
+    );
 
     /// <summary>Keys or values of a block wherever they lie [B, K, S, head]; a head's numbers are neighbours.</summary>
     /// <param name="First">Address.</param>
@@ -68,8 +76,9 @@ internal sealed unsafe class Attention
     /// <param name="values">[B, K, S, head].</param>
     /// <param name="mask">Added to scores, alike for all heads: address and distances of rows and queries; null for
     /// none.</param>
-    /// <param name="causal">Whether query i looks at keys 0 .. i alone; then Q = S.</param>
-    /// <param name="packed">Rows that lie end to end in the one row of a causal batch; null for B rows.</param>
+    /// <param name="causal">Whether query i looks at keys 0 .. i alone; then Q = S, or rows are packed.</param>
+    /// <param name="packed">Rows that lie end to end in the one row of a causal batch, the last Q of all keys their
+    /// own; null for B rows.</param>
     public Attention(
         Sizes sizes,
         float* queries,
@@ -91,8 +100,19 @@ internal sealed unsafe class Attention
             (_maskRow, _maskQuery) = (m.Row, m.Query);
         }
         _rows = packed is null
-            ? [.. Enumerable.Range(0, (int)_batch).Select(b => new Row(b, 0, _count, 0, 0, _all))]
-            : [.. packed.Select(s => new Row(0, s.First, s.Count, s.Before, s.First, s.Count))];
+            ? [.. Enumerable.Range(0, (int)_batch).Select(b => new Row(b, 0, _count, 0, 0, 0, _all))]
+            :
+            [
+                .. packed.Select(s => new Row(
+                    0,
+                    s.First,
+                    s.Count,
+                    s.Before,
+                    s.BeforeFirst,
+                    _all - _count + s.First,
+                    s.Count
+                )),
+            ];
     }
 
     /// <summary>Mixes values.</summary>
@@ -119,7 +139,7 @@ internal sealed unsafe class Attention
                             _head,
                             row.Before,
                             Matrix.Rows(scores, seen),
-                            _values.Of(row.Batch, h / _groups),
+                            _values.Of(row.Batch, h / _groups, row.BeforeFirst),
                             to
                         );
                     MatrixProduct.Compute(
@@ -174,19 +194,21 @@ internal sealed unsafe class Attention
                             Elementwise.Dot(dMixed + at + i * line, mixed + at + i * line, _head),
                             seen
                         );
-                    // Keys from `from` on get a gradient, in the place of the first of them.
-                    void Give(long from, long keys, long place)
+                    // Some of the keys that are seen get a gradient, if they are among the last `own` of all.
+                    void Give(long from, long keys, long keyFirst)
                     {
-                        Matrix To(float* of) => new((nint)(of + place * kvLine + h / _groups * _head), kvLine, 1);
-                        var (p, s) = (Matrix.Rows(scores + from, seen), Matrix.Rows(slopes + from, seen));
+                        var skipped = Math.Clamp(_all - own - keyFirst, 0, keys);
+                        (from, keys) = (from + skipped, keys - skipped);
                         if (keys <= 0)
                             return;
+                        var place = row.Batch * own + keyFirst + skipped - (_all - own);
+                        Matrix To(float* of) => new((nint)(of + place * kvLine + h / _groups * _head), kvLine, 1);
+                        var (p, s) = (Matrix.Rows(scores + from, seen), Matrix.Rows(slopes + from, seen));
                         MatrixProduct.Compute(keys, _head, count, p.Transposed, d, To(dValues), add: true);
                         MatrixProduct.Compute(keys, _head, count, s.Transposed, q, To(dKeys), add: true);
                     }
-                    Give(0, row.Before, row.Batch * own);
-                    var past = row.Before + _all - own;
-                    Give(past, seen - past, row.Batch * own + row.KeyFirst);
+                    Give(0, row.Before, row.BeforeFirst);
+                    Give(row.Before, seen - row.Before, row.KeyFirst);
                     var to = new Matrix((nint)(dQueries + at), line, 1);
                     if (row.Before > 0)
                         MatrixProduct.Compute(
@@ -194,7 +216,7 @@ internal sealed unsafe class Attention
                             _head,
                             row.Before,
                             Matrix.Rows(slopes, seen),
-                            _keys.Of(row.Batch, h / _groups),
+                            _keys.Of(row.Batch, h / _groups, row.BeforeFirst),
                             to
                         );
                     MatrixProduct.Compute(
@@ -231,7 +253,7 @@ internal sealed unsafe class Attention
                 row.Before,
                 _head,
                 of,
-                with.Of(row.Batch, h / _groups).Transposed,
+                with.Of(row.Batch, h / _groups, row.BeforeFirst).Transposed,
                 Matrix.Rows(to, seen)
             );
         MatrixProduct.Compute(

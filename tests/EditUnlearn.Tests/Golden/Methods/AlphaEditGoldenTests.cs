@@ -139,24 +139,19 @@ public sealed class AlphaEditGoldenTests
         foreach (var (i, layer) in options.Layers.Index())
         {
             var p = LeastSquares.Wide(projectors[i]);
-            Tensor? earlier = null;
+            using var keys = new ProjectedKeys(options.Ridge);
             foreach (var batch in EditGoldens.Batches(manifest))
             {
                 var golden = File(batch);
                 var share = LeastSquares.Wide(golden.Read($"layer{layer}.targets")) / (options.Layers.Count - i);
-                var a = LeastSquares.Projected(
-                    earlier,
-                    matmul(p, LeastSquares.Wide(golden.Read($"layer{layer}.K"))),
-                    options.Ridge
-                );
+                var a = keys.Factor(matmul(p, LeastSquares.Wide(golden.Read($"layer{layer}.K"))));
                 Tensors.Near(
                     golden.Read($"layer{layer}.upd_recomputed_f64"),
                     matmul(share, a.t()),
                     1e-5,
                     $"{batch} update {layer}"
                 );
-                var after = matmul(p, LeastSquares.Wide(golden.Read($"layer{layer}.K_after_edit")));
-                earlier = earlier is null ? after : cat([earlier, after], 1);
+                keys.Add(matmul(p, LeastSquares.Wide(golden.Read($"layer{layer}.K_after_edit"))));
             }
         }
     }

@@ -233,13 +233,61 @@ public sealed class KernelTests
         var h = model.Embed(ids);
         using var prefix = KvPrefix.Of(model, h.narrow(1, 0, 3), 0, 3);
         SameFrom(model, h.narrow(1, 3, 4).contiguous(), new ForwardOptions { Past = prefix });
-        using var tails = Continuations.Of(model, h, 0, [1, 3], [7, 6]);
+        using var tails = Continuations.Of(model.OverLibrary(), h, 0, [1, 3], [7, 6]);
         SameFrom(model, tails.Stream, new ForwardOptions { Past = tails });
         SameFrom(
             model,
             tails.Stream,
             new ForwardOptions { Past = tails, Positions = Positions.At(tensor(new long[] { 0, 2, 7 })) }
         );
+    }
+
+    [Theory]
+    [InlineData(new[] { 1, 3, 0 }, new[] { 7, 5, 2 })]
+    [InlineData(new[] { 6, 6, 6 }, new[] { 7, 7, 7 })]
+    [InlineData(new[] { 0, 0, 0 }, new[] { 7, 1, 3 })]
+    public void Tails_end_to_end_have_the_bits_of_padded_ones(int[] starts, int[] lengths)
+    {
+        using var model = TinyModels.Lively();
+        using var scope = NewDisposeScope();
+        using var quiet = no_grad();
+        var ids = tensor(Enumerable.Range(0, 21).Select(i => (long)(3 + i * 11 % 40)).ToArray()).view(3, 7);
+        var h = model.Embed(ids);
+        using var padded = Continuations.Of(model, h, 0, starts, lengths, packed: false);
+        using var packed = Continuations.Of(model, h, 0, starts, lengths, packed: true);
+        Same([0, 1, 2]);
+        padded.Keep([2, 0]);
+        packed.Keep([2, 0]);
+        Same([2, 0]);
+
+        // Of every row its last position, and the first of one more.
+        void Same(int[] rows)
+        {
+            Tensor Read(Continuations tails) =>
+                tensor([
+                    .. rows.Select((r, i) => (long)tails.Starts[i] + lengths[r] - starts[r] - 1),
+                    tails.Starts[1],
+                ]);
+            TrackedPass Pass(Continuations tails) =>
+                TrackedPass.ToLogits(
+                    model,
+                    tails.Stream,
+                    0,
+                    new ForwardOptions { Past = tails, Positions = Positions.At(Read(tails)) }
+                );
+            using var one = Pass(padded);
+            using var two = Pass(packed);
+            Assert.True(Tensors.SameBits(one.Output, two.Output));
+            var slope = Random(rows.Length + 1, (int)one.Output.shape[1], "slope");
+            var (a, b) = (one.Backward(slope)!.view(-1, 32), two.Backward(slope)!.view(-1, 32));
+            foreach (var (i, row) in rows.Index())
+            {
+                var count = lengths[row] - starts[row];
+                Assert.True(
+                    Tensors.SameBits(a.narrow(0, padded.Starts[i], count), b.narrow(0, packed.Starts[i], count))
+                );
+            }
+        }
     }
 
     [Theory]

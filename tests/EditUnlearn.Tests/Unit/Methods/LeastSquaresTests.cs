@@ -130,7 +130,7 @@ public sealed class LeastSquaresTests
             .t();
         var small = matmul(
             r,
-            LeastSquares.Projected(before is null ? null : space.Project(before), space.Project(k), 10).t()
+            Projected(before is null ? null : space.Project(before), space.Project(k), 10).t()
         );
         Tensors.Near(dense, small, 1e-8, "update");
     }
@@ -144,7 +144,7 @@ public sealed class LeastSquaresTests
         double Moved(int times)
         {
             var cache = times == 0 ? null : space.Project(before.repeat(1, times));
-            return matmul(matmul(r, LeastSquares.Projected(cache, space.Project(k), 1).t()), before).norm().ToDouble();
+            return matmul(matmul(r, Projected(cache, space.Project(k), 1).t()), before).norm().ToDouble();
         }
         Assert.True(Moved(0) > Moved(1) && Moved(1) > Moved(4));
     }
@@ -167,7 +167,7 @@ public sealed class LeastSquaresTests
 
         var update = matmul(
             Random("residual", 5, 2),
-            LeastSquares.Projected(null, space.Project(Random("keys", F, 2)), 1).t()
+            Projected(null, space.Project(Random("keys", F, 2)), 1).t()
         );
         var spared = matmul(eye(F, dtype: ScalarType.Float64) - p, Random("ordinary", F, 6));
         Assert.True(matmul(update, spared).norm().ToDouble() < 1e-10 * update.norm().ToDouble());
@@ -186,10 +186,36 @@ public sealed class LeastSquaresTests
         // P = I, no history: K (K^T K + L2)^-1, the transpose of K^T (K K^T + L2)^-1.
         Tensors.Near(
             linalg.solve(matmul(k, k.t()) + 2 * eye(F, dtype: ScalarType.Float64), k),
-            LeastSquares.Projected(null, all.Project(k), 2),
+            Projected(null, all.Project(k), 2),
             1e-9,
             "identity"
         );
-        Assert.Equal(0, LeastSquares.Projected(null, nothing.Project(k), 2).norm().ToDouble());
+        Assert.Equal(0, Projected(null, nothing.Project(k), 2).norm().ToDouble());
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(4)]
+    public void Keys_remembered_one_by_one_count_as_keys_remembered_at_once(int together)
+    {
+        using var scope = NewDisposeScope();
+        using var space = NullSpace.Of(Moment(), 0.8, EigenvalueUnit.Mean);
+        var (earlier, k) = (space.Project(Random("earlier", F, 12)), space.Project(Random("keys", F, 2)));
+        using var grown = new ProjectedKeys(1);
+        for (var i = 0; i < 12; i += together)
+            grown.Add(earlier.narrow(1, i, together));
+        Tensors.Near(Projected(earlier, k, 1), grown.Factor(k), 1e-11, "factor");
+        // One that lies among those remembered is moved less, and stays finite.
+        var twice = grown.Factor(earlier.narrow(1, 3, 1));
+        Assert.True(twice.norm().ToDouble() < Projected(null, earlier.narrow(1, 3, 1), 1).norm().ToDouble());
+    }
+
+    // The right factor beside earlier keys, if there are any.
+    private static Tensor Projected(Tensor? earlier, Tensor keys, double ridge)
+    {
+        using var all = new ProjectedKeys(ridge);
+        if (earlier is not null)
+            all.Add(earlier);
+        return all.Factor(keys);
     }
 }

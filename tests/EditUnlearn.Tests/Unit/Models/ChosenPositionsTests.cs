@@ -55,9 +55,10 @@ public sealed class ChosenPositionsTests
         Assert.Equal([2L, 3L, model.Config.HiddenSize], model.Blocks(embedded, 3, 3, ends).shape);
 
         // Rows go on from positions 1 and 2, so the last two columns of their ends are positions 3, 4 and 3 (and none).
-        using var tails = Continuations.Of(model, embedded, 0, [1, 2], [5, 5]);
-        var all = model.Blocks(tails.Stream, 0, 3, new ForwardOptions { Past = tails });
-        var late = model.Blocks(tails.Stream, 0, 3, ends with { Past = tails });
+        var library = model.OverLibrary();
+        using var tails = Continuations.Of(library, embedded, 0, [1, 2], [5, 5]);
+        var all = library.Blocks(tails.Stream, 0, 3, new ForwardOptions { Past = tails });
+        var late = library.Blocks(tails.Stream, 0, 3, ends with { Past = tails });
         Tensors.Near(all.narrow(1, 2, 2), late, 1e-5, "continuations");
     }
 
