@@ -15,7 +15,7 @@ using EditUnlearn.Pipeline;
 // dotnet run -c Release --project tests/EditUnlearn.Benchmarks -- ratios
 // dotnet run -c Release --project tests/EditUnlearn.Benchmarks -- speed|growth
 // dotnet run -c Release --project tests/EditUnlearn.Benchmarks -- products|planner
-// dotnet run -c Release --project tests/EditUnlearn.Benchmarks -- beside ...
+// dotnet run -c Release --project tests/EditUnlearn.Benchmarks -- beside|rates ...
 // In the environment of a worker: allocator and collector matter as much as kernels.
 const string Prepared = "EU_BENCHMARK_PREPARED";
 if (Environment.GetEnvironmentVariable(Prepared) is null)
@@ -44,6 +44,8 @@ if (args is ["planner", .. var study])
     return PlannerVerb.Run(study);
 if (args is ["beside", .. var compared])
     return BesideVerb.Run(compared);
+if (args is ["rates", .. var real])
+    return RatesVerb.Run(real);
 if (args is ["ratios", .. var rounds])
     return Ratios.Run(rounds);
 

@@ -1,0 +1,122 @@
+using System.Diagnostics;
+using System.Globalization;
+using EditUnlearn.Foundation;
+using EditUnlearn.Models;
+using EditUnlearn.Models.Training;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace EditUnlearn.Benchmarks.Beside;
+
+/// <summary>
+/// <c>-- rates --study DIR --model DIR</c>: how many of the study's questions the untouched model answers in a second,
+/// on one thread and on two, and how many tokens of full finetuning it takes on one: to set beside what was measured
+/// with other programs.
+/// </summary>
+internal static class RatesVerb
+{
+    private const int NewTokens = 24,
+        Rows = 8,
+        Length = 64,
+        Updates = 4,
+        Rounds = 3;
+    private static readonly CultureInfo Invariant = CultureInfo.InvariantCulture;
+
+    /// <summary>Prints a table of wall clock rates, the best of three rounds.</summary>
+    /// <param name="arguments">Pairs of name and value.</param>
+    /// <returns>The exit code: 0.</returns>
+    public static int Run(string[] arguments)
+    {
+        if (arguments is not ["--study", var folder, "--model", var place])
+            throw new ArgumentException("rates --study DIR --model DIR");
+        TorchRuntime.Initialise();
+        var study = Study.Read(folder);
+        using var checkpoint = Checkpoint.Load(place);
+        List<string> questions =
+        [
+            .. study.Forget.Select(r => r.Question),
+            .. study.Forget.SelectMany(r => r.Rephrasings.Take(2)),
+            .. study.Seen.Select(r => r.Question),
+            .. study.Unseen.Select(r => r.Question),
+        ];
+        Console.WriteLine("| what | threads | s | rate |\n|---|---:|---:|---|");
+        foreach (var threads in new[] { 1, 2 })
+        {
+            var tokens = 0;
+            var seconds = Best(() => tokens = Ask(checkpoint, questions, threads));
+            Tell(
+                $"{questions.Count} questions",
+                threads,
+                seconds,
+                $"{questions.Count / seconds:0.0} questions/s, {tokens / seconds:0} new tokens/s"
+            );
+        }
+        var spent = Best(() => Train(checkpoint.Model));
+        Tell(
+            $"{Updates} updates of {Rows} rows of {Length} tokens, all weights",
+            1,
+            spent,
+            $"{Updates * Rows / spent:0.00} rows/s, {Updates * Rows * Length / spent:0} tokens/s"
+        );
+        return 0;
+    }
+
+    private static void Tell(string what, int threads, double seconds, FormattableString rate) =>
+        Console.WriteLine(string.Create(Invariant, $"| {what} | {threads} | {seconds:0.0} | {rate.ToString(Invariant)} |"));
+
+    private static double Best(Action what) =>
+        Enumerable
+            .Range(0, Rounds)
+            .Min(_ =>
+            {
+                var clock = Stopwatch.StartNew();
+                what();
+                return clock.Elapsed.TotalSeconds;
+            });
+
+    // New tokens, those that end an answer included.
+    private static int Ask(Checkpoint checkpoint, List<string> questions, int threads) =>
+        GreedyDecoder
+            .Decode(
+                checkpoint.Model,
+                [.. questions.Select(q => checkpoint.Prompt(q))],
+                new GreedyDecoder.Options
+                {
+                    MaxNewTokens = NewTokens,
+                    StopIds = checkpoint.StopIds,
+                    Threads = threads,
+                }
+            )
+            .Sum(s => s.Ids.Count + (s.Reason == StopReason.StopToken ? 1 : 0));
+
+    private static void Train(CausalLm model)
+    {
+        using var scope = NewDisposeScope();
+        using var trained = TrainableModel.Of(
+            model,
+            new TrainableModel.Options { Trainable = Trainable.Full },
+            new Seed(1)
+        );
+        using var loop = new TrainingLoop(trained.Parameters, new AdamW.Options(), 1, trained.Reset, null);
+        PassOutcome Pass(int step)
+        {
+            using var inside = NewDisposeScope();
+            trained.Parameters.ZeroGradient();
+            var stream = new Seed((ulong)step).Stream("rows");
+            using var batch = RowBatch.Of(
+                [
+                    .. Enumerable
+                        .Range(0, Rows)
+                        .Select(_ => new TokenRow(
+                            [.. Enumerable.Range(0, Length).Select(_ => (int)(stream.NextDouble() * model.Config.VocabSize))],
+                            Length / 2
+                        )),
+                ]
+            );
+            var loss = trained.Nll(batch).mean();
+            trained.Backward(loss);
+            return new PassOutcome(loss.ToDouble(), batch.TokenCount);
+        }
+        _ = loop.Run(Updates, Pass, _ => 1e-6, _ => true, CancellationToken.None);
+    }
+}
