@@ -37,6 +37,8 @@ internal static class Opening
 
     private static T Shown<T>(Func<LoadOptions, T> load, CancellationToken cancelled)
     {
+        // A command that somebody waits for has the machine to itself, until it ends.
+        _ = ProductThreads.Use(Environment.ProcessorCount);
         using var counter = new Counter("loading", Format.Bytes);
         return load(
             new LoadOptions

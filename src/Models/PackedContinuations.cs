@@ -99,7 +99,9 @@ internal sealed class PackedContinuations : Continuations
                 starts = Starts;
             return
             [
-                .. _counts.Select((n, r) => new PackedRows.Segment(starts[r], n, _before[r]) { BeforeFirst = firsts[r] }),
+                .. _counts.Select(
+                    (n, r) => new PackedRows.Segment(starts[r], n, _before[r]) { BeforeFirst = firsts[r] }
+                ),
             ];
         }
     }

@@ -146,6 +146,12 @@ public sealed record StageInfo(string Name, int Version, string Summary)
     public int Threads { get; init; } = 1;
 
     /// <summary>
+    /// Threads it is given at most where nothing else can use them. Unlike <see cref="Threads"/> they are not waited
+    /// for.
+    /// </summary>
+    public int SpareThreads { get; init; } = 1;
+
+    /// <summary>
     /// What the stage does once when memory ran out (<see cref="StageIo.FellBack"/>), in words for manifest and log; it
     /// must not change any number. Null: such a failure is final.
     /// </summary>

@@ -1,6 +1,7 @@
 using EditUnlearn.Artifacts;
 using EditUnlearn.Data;
 using EditUnlearn.Evaluation;
+using EditUnlearn.Models;
 using EditUnlearn.Models.Patches;
 using EditUnlearn.Pipeline;
 
@@ -45,6 +46,7 @@ internal sealed class AnswerStage : Stage<AnswerStage.Params>
             ],
             Outputs = ["answers.parquet"],
             Resource = Resource.Accelerator,
+            SpareThreads = StageThreads.Spare,
             OnOutOfMemory = AskedTogether.Fallback,
         };
 
@@ -65,6 +67,7 @@ internal sealed class AnswerStage : Stage<AnswerStage.Params>
     {
         ArgumentNullException.ThrowIfNull(parameters);
         ArgumentNullException.ThrowIfNull(io);
+        using var spread = ProductThreads.Use(io.Threads);
         using var checkpoint = io.LoadModel("model");
         var data = ParquetTable.Read<QaRow>(io.Input("data"));
         var splits = ParquetTable.Read<SplitRow>(io.Input("splits"));

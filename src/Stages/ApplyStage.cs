@@ -80,6 +80,7 @@ public sealed class ApplyStage : Stage<ApplyStage.Params>
             ],
             Outputs = ["patch", TrainingOutputs.Folder],
             Resource = Resource.Accelerator,
+            SpareThreads = StageThreads.Spare,
         };
 
     /// <inheritdoc/>
@@ -157,6 +158,7 @@ public sealed class ApplyStage : Stage<ApplyStage.Params>
     {
         ArgumentNullException.ThrowIfNull(parameters);
         ArgumentNullException.ThrowIfNull(io);
+        using var spread = ProductThreads.Use(io.Threads);
         var (entry, options) = Bind(parameters, out _)!.Value;
         using var scope = NewDisposeScope();
         using var checkpoint = io.LoadModel("model");

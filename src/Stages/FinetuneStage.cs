@@ -8,6 +8,7 @@ using EditUnlearn.Evaluation.Metrics;
 using EditUnlearn.Foundation;
 using EditUnlearn.Models;
 using EditUnlearn.Models.Estimates;
+using EditUnlearn.Models.Tokenizers;
 using EditUnlearn.Models.Training;
 using EditUnlearn.Pipeline;
 
@@ -64,6 +65,7 @@ internal sealed class FinetuneStage : Stage<FinetuneStage.Params>
             ],
             Outputs = ["model", "answers.parquet", TrainingOutputs.Folder],
             Resource = Resource.Accelerator,
+            SpareThreads = StageThreads.Spare,
         };
 
     /// <inheritdoc/>
@@ -108,6 +110,7 @@ internal sealed class FinetuneStage : Stage<FinetuneStage.Params>
     {
         ArgumentNullException.ThrowIfNull(parameters);
         ArgumentNullException.ThrowIfNull(io);
+        using var spread = ProductThreads.Use(io.Threads);
         var seed = PretrainStage.Again(new Seed(parameters.Seed), parameters.Again);
         using var checkpoint = io.LoadModel("model");
         var (data, shown) = Taught(io, seed);
@@ -121,22 +124,19 @@ internal sealed class FinetuneStage : Stage<FinetuneStage.Params>
             MemoryFor(parameters, checkpoint.Model.Config, rows, TrainingOutputs.WeightBytes(io))
         );
         var clock = Stopwatch.StartNew();
-        Finetuner.Check Look(CausalLm model)
-        {
-            // Generated text alone; log-probabilities are for the final evidence.
-            var said = GreedyDecoder.Decode(
-                model,
-                prompts,
-                new GreedyDecoder.Options { MaxNewTokens = limit },
-                cancelled: io.Cancelled
+        // Generated text alone; log-probabilities are for the final evidence.
+        Finetuner.Check Look(CausalLm model) =>
+            Looked(
+                data,
+                GreedyDecoder.Decode(
+                    model,
+                    prompts,
+                    new GreedyDecoder.Options { MaxNewTokens = limit },
+                    cancelled: io.Cancelled
+                ),
+                checkpoint.Tokenizer,
+                parameters.Training.StopAtRouge
             );
-            var values = said.Select((g, i) => Rouge1.Recall(data[i].Answer, checkpoint.Tokenizer.Decode(g.Ids)))
-                .ToList();
-            return new Finetuner.Check(
-                values.Average(),
-                [.. Enumerable.Range(0, values.Count).Where(i => values[i] < parameters.Training.StopAtRouge)]
-            );
-        }
         var (record, last) = Finetuner.Train(
             trained,
             rows,
@@ -165,6 +165,20 @@ internal sealed class FinetuneStage : Stage<FinetuneStage.Params>
         TrainingOutputs.Write(io, $"finetune: {data.Count} answers", record, clock);
         io.Metric("rouge1", last.Rouge1);
         io.Metric("seconds", clock.Elapsed.TotalSeconds);
+    }
+
+    private static Finetuner.Check Looked(
+        IReadOnlyList<QaRow> data,
+        IReadOnlyList<Generated> said,
+        ITokenizer tokenizer,
+        double enough
+    )
+    {
+        var values = said.Select((g, i) => Rouge1.Recall(data[i].Answer, tokenizer.Decode(g.Ids))).ToList();
+        return new Finetuner.Check(
+            values.Average(),
+            [.. Enumerable.Range(0, values.Count).Where(i => values[i] < enough)]
+        );
     }
 
     // What is to be known in the end, and what is shown in an epoch: the same rows, unless some are left out.

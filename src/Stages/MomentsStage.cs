@@ -1,4 +1,5 @@
 using EditUnlearn.Foundation;
+using EditUnlearn.Models;
 using EditUnlearn.Pipeline;
 using EditUnlearn.Workbench;
 
@@ -31,6 +32,7 @@ internal sealed class MomentsStage : Stage<MomentsStage.Params>
             Inputs = [new("model"), new("text")],
             Outputs = [ModelStatistics.MomentsFile],
             Resource = Resource.Accelerator,
+            SpareThreads = StageThreads.Spare,
         };
 
     /// <inheritdoc/>
@@ -60,6 +62,7 @@ internal sealed class MomentsStage : Stage<MomentsStage.Params>
     {
         ArgumentNullException.ThrowIfNull(parameters);
         ArgumentNullException.ThrowIfNull(io);
+        using var spread = ProductThreads.Use(io.Threads);
         using var checkpoint = io.LoadModel("model");
         Layers.Check(parameters.Layers, checkpoint.Model.Config.Layers, "layers of the stage 'moments'");
         var rows = ModelStatistics.Text(

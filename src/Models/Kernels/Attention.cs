@@ -35,6 +35,7 @@ internal sealed unsafe class Attention
     private readonly bool _causal;
     private readonly float _scale;
     private readonly Row[] _rows;
+    private readonly long _most; // keys that a query looks at
 
     // Queries that look at the same keys: `Before` from `BeforeFirst` on, and `Keys` from `KeyFirst` on, where each
     // query looks no further than itself if attention is causal.
@@ -113,45 +114,30 @@ internal sealed unsafe class Attention
                     s.Count
                 )),
             ];
+        _most = _rows.Max(r => r.Before + r.Keys);
     }
 
     /// <summary>Mixes values.</summary>
     /// <param name="mixed">[B, Q, H, head].</param>
     /// <param name="logSums">Logarithm of the sum of exp(score) of each query [B, H, Q].</param>
-    public void Forward(float* mixed, float* logSums)
+    public void Forward(float* mixed, float* logSums) =>
+        ByGroups((row, h) => Mix(row, h, mixed, logSums), 2);
+
+    private void Mix(Row row, int h, float* mixed, float* logSums)
     {
-        var scores = (_space ??= new Workspace()).Of(Together * Most);
+        var scores = (_space ??= new Workspace()).Of(Together * _most);
         nint line = _heads * _head;
-        foreach (var row in _rows)
-            for (var h = 0; h < _heads; h++)
-                for (long first = 0; first < row.Count; first += Together)
-                {
-                    var (count, seen) = Part(row, first);
-                    var at = row.Batch * _count + row.First + first;
-                    Scores(row, h, first, count, seen, scores);
-                    var sums = logSums + LogSum(row, h) + first;
-                    for (nint i = 0; i < count; i++)
-                        sums[i] = Softmax(scores + i * (nint)seen, seen);
-                    var to = new Matrix((nint)(mixed + at * line + h * _head), line, 1);
-                    if (row.Before > 0)
-                        MatrixProduct.Compute(
-                            count,
-                            _head,
-                            row.Before,
-                            Matrix.Rows(scores, seen),
-                            _values.Of(row.Batch, h / _groups, row.BeforeFirst),
-                            to
-                        );
-                    MatrixProduct.Compute(
-                        count,
-                        _head,
-                        seen - row.Before,
-                        Matrix.Rows(scores + row.Before, seen),
-                        _values.Of(row.Batch, h / _groups, row.KeyFirst),
-                        to,
-                        add: row.Before > 0
-                    );
-                }
+        for (long first = 0; first < row.Count; first += Together)
+        {
+            var (count, seen) = Part(row, first);
+            var at = row.Batch * _count + row.First + first;
+            Scores(row, h, first, count, seen, scores);
+            var sums = logSums + LogSum(row, h) + first;
+            for (nint i = 0; i < count; i++)
+                sums[i] = Softmax(scores + i * (nint)seen, seen);
+            var to = new Matrix((nint)(mixed + at * line + h * _head), line, 1);
+            FromKeys(row, h, count, seen, scores, _values, to);
+        }
     }
 
     /// <summary>Gradients of queries, keys and values.</summary>
@@ -170,69 +156,77 @@ internal sealed unsafe class Attention
         float* dKeys,
         float* dValues,
         long own
+    ) => ByGroups((row, h) => TakeBack(row, h, mixed, logSums, dMixed, dQueries, dKeys, dValues, own), 5);
+
+    private void TakeBack(
+        Row row,
+        int h,
+        float* mixed,
+        float* logSums,
+        float* dMixed,
+        float* dQueries,
+        float* dKeys,
+        float* dValues,
+        long own
     )
     {
-        var scores = (_space ??= new Workspace()).Of(2 * Together * Most);
-        var slopes = scores + Together * Most;
+        var scores = (_space ??= new Workspace()).Of(2 * Together * _most);
+        var slopes = scores + Together * _most;
         nint line = _heads * _head,
             kvLine = _heads / _groups * _head;
-        foreach (var row in _rows)
-            for (var h = 0; h < _heads; h++)
-                for (long first = 0; first < row.Count; first += Together)
-                {
-                    var (count, seen) = Part(row, first);
-                    var at = (row.Batch * _count + row.First + first) * line + h * _head;
-                    var (d, q) = (new Matrix((nint)(dMixed + at), line, 1), new Matrix((nint)(_queries + at), line, 1));
-                    Scores(row, h, first, count, seen, scores);
-                    ByKeys(row, h, count, seen, d, _values, slopes);
-                    var sums = logSums + LogSum(row, h) + first;
-                    for (nint i = 0; i < count; i++)
-                        Slopes(
-                            scores + i * (nint)seen,
-                            slopes + i * (nint)seen,
-                            sums[i],
-                            Elementwise.Dot(dMixed + at + i * line, mixed + at + i * line, _head),
-                            seen
-                        );
-                    // Some of the keys that are seen get a gradient, if they are among the last `own` of all.
-                    void Give(long from, long keys, long keyFirst)
-                    {
-                        var skipped = Math.Clamp(_all - own - keyFirst, 0, keys);
-                        (from, keys) = (from + skipped, keys - skipped);
-                        if (keys <= 0)
-                            return;
-                        var place = row.Batch * own + keyFirst + skipped - (_all - own);
-                        Matrix To(float* of) => new((nint)(of + place * kvLine + h / _groups * _head), kvLine, 1);
-                        var (p, s) = (Matrix.Rows(scores + from, seen), Matrix.Rows(slopes + from, seen));
-                        MatrixProduct.Compute(keys, _head, count, p.Transposed, d, To(dValues), add: true);
-                        MatrixProduct.Compute(keys, _head, count, s.Transposed, q, To(dKeys), add: true);
-                    }
-                    Give(0, row.Before, row.BeforeFirst);
-                    Give(row.Before, seen - row.Before, row.KeyFirst);
-                    var to = new Matrix((nint)(dQueries + at), line, 1);
-                    if (row.Before > 0)
-                        MatrixProduct.Compute(
-                            count,
-                            _head,
-                            row.Before,
-                            Matrix.Rows(slopes, seen),
-                            _keys.Of(row.Batch, h / _groups, row.BeforeFirst),
-                            to
-                        );
-                    MatrixProduct.Compute(
-                        count,
-                        _head,
-                        seen - row.Before,
-                        Matrix.Rows(slopes + row.Before, seen),
-                        _keys.Of(row.Batch, h / _groups, row.KeyFirst),
-                        to,
-                        add: row.Before > 0
-                    );
-                }
+        for (long first = 0; first < row.Count; first += Together)
+        {
+            var (count, seen) = Part(row, first);
+            var at = (row.Batch * _count + row.First + first) * line + h * _head;
+            var (d, q) = (new Matrix((nint)(dMixed + at), line, 1), new Matrix((nint)(_queries + at), line, 1));
+            Scores(row, h, first, count, seen, scores);
+            ByKeys(row, h, count, seen, d, _values, slopes);
+            var sums = logSums + LogSum(row, h) + first;
+            for (nint i = 0; i < count; i++)
+                Slopes(
+                    scores + i * (nint)seen,
+                    slopes + i * (nint)seen,
+                    sums[i],
+                    Elementwise.Dot(dMixed + at + i * line, mixed + at + i * line, _head),
+                    seen
+                );
+            // Some of the keys that are seen get a gradient, if they are among the last `own` of all.
+            void Give(long from, long keys, long keyFirst)
+            {
+                var skipped = Math.Clamp(_all - own - keyFirst, 0, keys);
+                (from, keys) = (from + skipped, keys - skipped);
+                if (keys <= 0)
+                    return;
+                var place = row.Batch * own + keyFirst + skipped - (_all - own);
+                Matrix To(float* of) => new((nint)(of + place * kvLine + h / _groups * _head), kvLine, 1);
+                var (p, s) = (Matrix.Rows(scores + from, seen), Matrix.Rows(slopes + from, seen));
+                MatrixProduct.Compute(keys, _head, count, p.Transposed, d, To(dValues), add: true);
+                MatrixProduct.Compute(keys, _head, count, s.Transposed, q, To(dKeys), add: true);
+            }
+            Give(0, row.Before, row.BeforeFirst);
+            Give(row.Before, seen - row.Before, row.KeyFirst);
+            FromKeys(row, h, count, seen, slopes, _keys, new Matrix((nint)(dQueries + at), line, 1));
+        }
     }
 
-    // Most keys that a query looks at.
-    private long Most => _rows.Max(r => r.Before + r.Keys);
+    // All heads of all rows. Heads that share keys add to the same gradients, so they stay together and in order.
+    private void ByGroups(Action<Row, int> work, int products)
+    {
+        void Groups(long from, long count)
+        {
+            foreach (var row in _rows)
+                for (var h = (int)from * _groups; h < (from + count) * _groups; h++)
+                    work(row, h);
+        }
+        var groups = _heads / _groups;
+        if (ProductThreads.Count > 1 && ProductThreads.Spreads(products * _heads * _head * Looks()))
+            ProductThreads.Spread(groups, 1, Groups);
+        else
+            Groups(0, groups);
+    }
+
+    // How often a query of a head looks at a key.
+    private long Looks() => _rows.Sum(r => r.Count * (r.Before + (_causal ? (r.Count + 1) / 2 : r.Keys)));
 
     // Where the sums of a row's queries are in [B, H, Q].
     private long LogSum(Row row, int h) => (row.Batch * _heads + h) * _count + row.First;
@@ -263,6 +257,29 @@ internal sealed unsafe class Attention
             of,
             with.Of(row.Batch, h / _groups, row.KeyFirst).Transposed,
             Matrix.Rows(to + row.Before, seen)
+        );
+    }
+
+    // Weights [count, seen] of every key or value that is seen, times these [count, head].
+    private void FromKeys(Row row, int h, long count, long seen, float* weights, Heads of, Matrix to)
+    {
+        if (row.Before > 0)
+            MatrixProduct.Compute(
+                count,
+                _head,
+                row.Before,
+                Matrix.Rows(weights, seen),
+                of.Of(row.Batch, h / _groups, row.BeforeFirst),
+                to
+            );
+        MatrixProduct.Compute(
+            count,
+            _head,
+            seen - row.Before,
+            Matrix.Rows(weights + row.Before, seen),
+            of.Of(row.Batch, h / _groups, row.KeyFirst),
+            to,
+            add: row.Before > 0
         );
     }
 

@@ -15,6 +15,9 @@ internal readonly unsafe record struct Matrix(nint First, nint Row, nint Column)
     /// <summary>The matrix on its side.</summary>
     public Matrix Transposed => new(First, Column, Row);
 
+    /// <summary>What begins at some value.</summary>
+    public Matrix From(nint row, nint column) => this with { First = (nint)At(row, column) };
+
     /// <summary>Address of a value.</summary>
     public float* At(nint row, nint column) => (float*)First + row * Row + column * Column;
 }
@@ -57,12 +60,23 @@ internal static unsafe class MatrixProduct
                 new Span<float>(c.At(i, 0), (int)n).Clear();
             return;
         }
+        if (!ProductThreads.Spreads(m * n * k))
+            Alone(m, n, k, a, b, c, add);
+        else if (n >= m)
+            ByColumns(m, n, k, a, b, c, add);
+        else
+            ByRows(m, n, k, a, b, c, add);
+    }
+
+    // On this thread.
+    private static void Alone(long m, long n, long k, Matrix a, Matrix b, Matrix c, bool add)
+    {
         var panels = new Panels(k, n);
         var room = Room(panels.Values(Math.Min(k, Panels.Depth)), panels, a, out var strip, out var tile);
         for (long k0 = 0; k0 < k; k0 += Panels.Depth)
         {
             panels.Pack(b, k0, room);
-            Block(m, panels, k0, a, room, c, add || k0 > 0, strip, tile);
+            Block(m, panels, (0, panels.Count), k0, a, room, c, add || k0 > 0, strip, tile);
         }
     }
 
@@ -76,10 +90,40 @@ internal static unsafe class MatrixProduct
     {
         if (m == 0)
             return;
+        if (ProductThreads.Spreads(m * b.Panels.Columns * b.Panels.Inner))
+            ByPanels(m, a, b, c, add);
+        else
+            Alone(m, a, b, (0, b.Panels.Count), c, add);
+    }
+
+    private static void Alone(long m, Matrix a, PackedMatrix b, (int From, int To) some, Matrix c, bool add)
+    {
         _ = Room(0, b.Panels, a, out var strip, out var tile);
         for (long k0 = 0; k0 < b.Panels.Inner; k0 += Panels.Depth)
-            Block(m, b.Panels, k0, a, b.At(k0), c, add || k0 > 0, strip, tile);
+            Block(m, b.Panels, some, k0, a, b.At(k0), c, add || k0 > 0, strip, tile);
     }
+
+    // Products in parts; in methods of their own, as a small product shall not pay for what these capture.
+    private static void ByColumns(long m, long n, long k, Matrix a, Matrix b, Matrix c, bool add) =>
+        ProductThreads.Spread(
+            n,
+            Tiles.WideColumns,
+            (from, count) => Alone(m, count, k, a, b.From(0, (nint)from), c.From(0, (nint)from), add)
+        );
+
+    private static void ByRows(long m, long n, long k, Matrix a, Matrix b, Matrix c, bool add) =>
+        ProductThreads.Spread(
+            m,
+            Tiles.Rows,
+            (from, count) => Alone(count, n, k, a.From((nint)from, 0), b, c.From((nint)from, 0), add)
+        );
+
+    private static void ByPanels(long m, Matrix a, PackedMatrix b, Matrix c, bool add) =>
+        ProductThreads.Spread(
+            b.Panels.Count,
+            1,
+            (from, count) => Alone(m, a, b, ((int)from, (int)(from + count)), c, add)
+        );
 
     // Memory of this thread: values for B, a strip of A, a tile of C.
     private static float* Room(long values, Panels panels, Matrix a, out float* strip, out float* tile)
@@ -94,10 +138,11 @@ internal static unsafe class MatrixProduct
         return room;
     }
 
-    // All rows of C from one block of B's depth.
+    // All rows of C, and some panels of its columns, from one block of B's depth.
     private static void Block(
         long m,
         Panels panels,
+        (int From, int To) some,
         long k0,
         Matrix a,
         float* packed,
@@ -112,24 +157,24 @@ internal static unsafe class MatrixProduct
         for (nint i0 = 0; i0 < (nint)m; i0 += step)
         {
             var rows = (int)Math.Min(step, (nint)m - i0);
-            var block = a with { First = (nint)a.At(i0, (nint)k0) };
+            var block = a.From(i0, (nint)k0);
             var direct = a.Column == 1;
             var whole = rows / Tiles.Rows * Tiles.Rows;
             if (!direct)
                 Packing.Rows(block, rows, depth, strip);
             else if (whole < rows)
-                Packing.Rows(block with { First = (nint)block.At(whole, 0) }, rows - whole, depth, strip);
+                Packing.Rows(block.From(whole, 0), rows - whole, depth, strip);
             var tiles = (rows + Tiles.Rows - 1) / Tiles.Rows;
-            for (var p = 0; p < panels.Count; p++)
+            for (var p = some.From; p < some.To; p++)
             {
                 var columns = panels.ColumnsOf(p);
                 var panel = packed + (long)p * panels.Width * depth;
                 // Behind the last panel the first: of the next rows, or, where there are none, nothing that is missed.
-                var next = p + 1 < panels.Count ? panel + (long)panels.Width * depth : packed;
+                var next = packed + (long)(p + 1 < some.To ? p + 1 : some.From) * panels.Width * depth;
                 for (nint i = 0; i < rows; i += Tiles.Rows)
                 {
                     var part =
-                        direct && i < whole ? block with { First = (nint)block.At(i, 0) }
+                        direct && i < whole ? block.From(i, 0)
                         : direct ? new Matrix((nint)strip, 1, Tiles.Rows)
                         : new Matrix((nint)(strip + i * depth), 1, Tiles.Rows);
                     var to = c.At(i0 + i, (nint)p * panels.Width);

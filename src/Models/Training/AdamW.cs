@@ -89,13 +89,15 @@ public sealed class AdamW : IDisposable
         }
     }
 
+    private int Threads => Math.Max(_options.Threads, ProductThreads.Count);
+
     // Weight by weight: matrices by Muon, the rest as above.
     private void StepSlots(double learningRate)
     {
         var decay = _options.WeightDecay;
         Parallel.ForEach(
             _parameters.Slots,
-            new ParallelOptions { MaxDegreeOfParallelism = _options.Threads },
+            new ParallelOptions { MaxDegreeOfParallelism = Threads },
             slot =>
             {
                 using var quiet = no_grad(); // of this thread

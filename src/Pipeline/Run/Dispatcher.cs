@@ -121,10 +121,14 @@ internal sealed class Dispatcher(Plan plan, Budget budget, Func<Cell, Need> need
     )
     {
         var free = Math.Max(0, budget.Jobs - busy.Sum(b => b.Place.Threads));
-        var wanted = Math.Min(keyed.Cell.Stage.Info.Threads, budget.Jobs);
+        var info = keyed.Cell.Stage.Info;
+        var wanted = Math.Min(info.Threads, budget.Jobs);
+        // On a GPU it would only keep them from stages of the processor.
+        var most = IsOnGpu(keyed.Cell) ? wanted : Math.Min(Math.Max(info.Threads, info.SpareThreads), budget.Jobs);
+        var left = Math.Min(most, Math.Max(free - others, Math.Min(free, 1)));
         if (soon)
-            return busy.Count == 0 || free >= wanted ? wanted : 0;
-        return Math.Min(wanted, Math.Max(free - others, Math.Min(free, 1)));
+            return busy.Count == 0 || free >= wanted ? Math.Max(wanted, left) : 0;
+        return left;
     }
 
     private bool Fits(GpuDevice? gpu, long? need, IReadOnlyList<(KeyedCell Cell, Place Place)> busy)

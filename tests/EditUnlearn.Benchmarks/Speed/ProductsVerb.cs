@@ -26,7 +26,8 @@ internal static class ProductsVerb
         set_num_threads(1);
         var weights = Enumerable.Range(0, Matrices).Select(_ => randn(Outputs, Inner)).ToList();
         var packed = weights.Select(w => Linear.Pack(w, back: false)).ToList();
-        Console.WriteLine("| rows | ours, all weights | ours, one weight | library, all weights |\n|---:|---:|---:|---:|");
+        Console.WriteLine("| rows | ours, all weights | ours, one weight | library, all weights |");
+        Console.WriteLine("|---:|---:|---:|---:|");
         foreach (var rows in (int[])[1, 6, 12, 24, 36, 64, 108, 216, 432])
         {
             var x = randn(rows, Inner);

@@ -60,6 +60,40 @@ public sealed class KernelTests
         Assert.True(Tensors.SameBits(wide, narrow));
     }
 
+    [Theory]
+    [InlineData(7, 1030, 1100, 2)]
+    [InlineData(600, 70, 200, 3)]
+    [InlineData(260, 260, 130, 2)]
+    [InlineData(1, 4100, 2100, 4)]
+    public void Products_on_several_threads_have_the_bits_of_one(int m, int n, int k, int threads)
+    {
+        using var scope = NewDisposeScope();
+        Assert.Equal(1, ProductThreads.Count);
+        var (a, w) = (Random(m, k, "a"), Random(n, k, "w"));
+        using var packed = Linear.Pack(w, back: false);
+        foreach (var add in new[] { false, true })
+        {
+            Tensor Product(bool turned)
+            {
+                var c = ones(m, n);
+                Multiply(a, w.t(), c, turned, true, add);
+                return c;
+            }
+            Tensor[] All() => [Product(false), Product(true), Linear.OwnProduct(a, w, packed)];
+            var alone = All();
+            using var spread = ProductThreads.Use(threads);
+            Assert.True(ProductThreads.Spreads((long)m * n * k), "too small to be spread");
+            // Threads that this one starts do not spread again what is spread.
+            var elsewhere = 0;
+            var other = new Thread(() => elsewhere = ProductThreads.Count);
+            other.Start();
+            other.Join();
+            Assert.Equal(1, elsewhere);
+            Assert.All(alone.Zip(All()), p => Assert.True(Tensors.SameBits(p.First, p.Second)));
+        }
+        Assert.Equal(1, ProductThreads.Count);
+    }
+
     [Fact]
     public void A_row_of_a_product_has_the_bits_it_has_alone()
     {

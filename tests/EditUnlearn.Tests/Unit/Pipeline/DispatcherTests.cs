@@ -210,4 +210,37 @@ public sealed class DispatcherTests(ITestOutputHelper output)
         Assert.Null(place.Gpu);
         Assert.Null(dispatcher.Refusal(cells[0].Cell));
     }
+
+    [Theory]
+    [InlineData("cpu", 1, 0, false, new[] { 3 })]
+    [InlineData("cpu", 2, 0, false, new[] { 3, 1 })]
+    [InlineData("cpu", 4, 0, false, new[] { 1, 1, 1, 1 })]
+    [InlineData("cpu", 6, 0, false, new[] { 1, 1, 1, 1 })]
+    [InlineData("cpu", 1, 3, false, new[] { 1 })]
+    [InlineData("cpu", 1, 3, true, new[] { 1 })]
+    [InlineData("cpu", 1, 0, true, new[] { 3 })]
+    [InlineData("cuda", 1, 0, false, new[] { 1 })]
+    public void Threads_that_nobody_else_can_use_are_spread_and_never_waited_for(
+        string device,
+        int ready,
+        int running,
+        bool soon,
+        int[] threads
+    )
+    {
+        var cells = Enumerable
+            .Range(0, ready + running)
+            .Select(i => CellOf(new Piece($"c{i}", 1, default, true, [])))
+            .ToList();
+        var urgency = new Urgency(
+            cells.ToDictionary(c => c.Cell.Id, _ => 1.0),
+            soon ? cells.Take(ready).Select(c => c.Cell.Id).ToHashSet() : []
+        );
+        var chosen = new Dispatcher(PlanFor(device), new Budget { Jobs = 4 }, _ => default).Choose(
+            [.. cells.Take(ready)],
+            cells.Skip(ready).Select(c => (c, new Place(1, null, 0, 0))),
+            urgency
+        );
+        Assert.Equal(threads, chosen.Select(c => c.Place.Threads));
+    }
 }

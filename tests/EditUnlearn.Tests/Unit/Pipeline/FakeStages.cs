@@ -105,6 +105,7 @@ internal sealed class FakeStages
                 Inputs = [new("data")],
                 Outputs = ["model.txt"],
                 Resource = Resource.Accelerator,
+                SpareThreads = 3,
                 OnOutOfMemory = fakes.OnOutOfMemory,
             };
 
