@@ -144,8 +144,9 @@ internal sealed class Repeated(Study study, Checkpoint checkpoint, string texts)
             TargetIds = editing.TargetIds,
             AppendEos = editing.AppendEos,
         };
-        EditRequest Request(StudyRow r) =>
-            EditRequests.FromText(
+        EditRequest Request(StudyRow r)
+        {
+            var request = EditRequests.FromText(
                 checkpoint,
                 r.Id,
                 r.Question,
@@ -154,6 +155,8 @@ internal sealed class Repeated(Study study, Checkpoint checkpoint, string texts)
                 plan.Targets[r.Id],
                 requests
             );
+            return plan.Raw ? request : request with { Prefixed = [.. plan.Templates.Select(t => Before(t, request))] };
+        }
         var needs = entry.Needs(options);
         var inputs = new MethodInputs
         {
@@ -182,6 +185,14 @@ internal sealed class Repeated(Study study, Checkpoint checkpoint, string texts)
                 space.Dispose();
             return patch;
         };
+    }
+
+    // The toolkit edits a text that happens to be a chat: its templates go around all of it, and so stand before the
+    // system's turn, while ours belong to the question and stand in the user's.
+    private PrefixedPrompt Before(string template, EditRequest request)
+    {
+        var before = checkpoint.Tokenizer.Encode(template[..^2]);
+        return new PrefixedPrompt([.. before, .. request.PromptIds], before.Count + request.SubjectLast);
     }
 
     // Of the study's texts, measured once.
