@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Experiments on the Llama-2 miniature, made of the study's own stages. What has run before is not run again.
+# Experiments on the Llama-2 miniature or another model, made of the study's own stages. What has run before is not run
+# again.
 #   docs/experiments/tuning.sh updates > docs/experiments/ga-updates.csv
 #       GA on facts-40 by number of updates: does it collapse?
 #   docs/experiments/tuning.sh rates > docs/experiments/rates.csv
@@ -14,16 +15,19 @@
 #       80 facts in merged queries, by where the edit looks its key up
 #   SETTINGS='pretrain.shares=[4,4,4,1,1] pretrain.steps=810' docs/experiments/tuning.sh merging > merging-several.csv
 #       the same on a sister that was pretrained on rows of several questions too
+#   MODEL=smollm2 PROFILE=small docs/experiments/tuning.sh strength > docs/experiments/strength-small.csv
+#       every method with half and with twice of the one option that says how hard it tries
 #   docs/experiments/tuning.sh plot < docs/experiments/ga-updates.csv > docs/experiments/ga-updates.svg
 # EU is the command to use instead of `dotnet eu-stage`; RATES, UPDATES, MERGES, LOOKUPS and METHODS shorten the lists,
-# SET names the forget set of rates and options, SETTINGS changes values of the study. `retain` is what no method has
-# seen.
+# SET names the forget set of rates and options, SETTINGS changes values of the study, JOBS the threads. `retain` is
+# what no method has seen.
 set -euo pipefail
 export LC_ALL=C
 EU=${EU:-dotnet eu-stage}
 tuning=${SET:-facts-tuning}
 data=${tuning%%-*}
-study=(--set models.mistral.abstract=true --set models.llama31.abstract=true)
+model=${MODEL:-llama2}
+study=(--profile "${PROFILE:-mini}" --set models.mistral.abstract=true --set models.llama31.abstract=true)
 for setting in ${SETTINGS:-}; do study+=(--set "$setting"); done
 
 # metric CELL NAME: a number of a cell's manifest.
@@ -32,7 +36,7 @@ metric() {
 }
 
 row() { # SET METHOD SETTING
-  local cell="score[llama2,$1,$2]" forget retain
+  local cell="score[$model,$1,$2]" forget retain
   forget=$(metric "$cell" forget) retain=$(metric "$cell" retain)
   awk -v m="$2" -v s="$3" -v f="$forget" -v r="$retain" \
     'BEGIN { printf "%s,%s,%.3f,%.3f,%.3f\n", m, s, f, r, 1 - f + r }'
@@ -40,7 +44,7 @@ row() { # SET METHOD SETTING
 
 # one SET METHOD: the study cut down to one set and one method.
 one() {
-  set=(--set "models.llama2.sets=[$1]" --set "run-methods=[none, $2]" --set "forget-sets.$1.held-out=false")
+  set=(--set "models.$model.sets=[$1]" --set "run-methods=[none, $2]" --set "forget-sets.$1.held-out=false")
 }
 
 # try METHOD OPTION=VALUE[+OPTION=VALUE..]: these stand over what the profile has for the data set.
@@ -48,11 +52,26 @@ try() {
   local method=$1 option
   one "$tuning" "$method"
   for option in ${2//+/ }; do set+=(--set "methods.$method.on.$data.$option"); done
-  run "score[llama2,$tuning,$method]"
+  run "score[$model,$tuning,$method]"
   row "$tuning" "$method" "${2#learning-rate=}"
 }
 
-run() { $EU repro "$@" "${study[@]}" "${set[@]}" >&2; }
+run() { $EU repro "$@" -j "${JOBS:-0}" "${study[@]}" "${set[@]}" >&2; }
+
+# The one option of each method that says how hard it tries, and what profiles/small.yaml has for it.
+strengths='ga learning-rate 5e-6
+gd learning-rate 2e-5
+kl learning-rate 5e-6
+dpo learning-rate 5e-6
+idk learning-rate 2e-5
+npo learning-rate 2e-5
+simnpo learning-rate 2e-5
+rmu coefficient 2.4
+rome value.clamp-norm-factor 4
+memit value.clamp-norm-factor 4
+alphaedit value.clamp-norm-factor 4
+grace radius 0.374
+wise learning-rate 1'
 
 plot() {
   awk -F, 'function x(n) { return 60 + 520 * log(n / 4) / log(100) } function y(v) { return 270 - 240 * v }
@@ -81,7 +100,7 @@ case ${1:-} in
     for n in ${UPDATES:-5 20 40 60 80 120 200}; do
       one facts-40 ga
       set+=(--set "methods.ga.options.steps=$n")
-      run 'score[llama2,facts-40,ga]'
+      run "score[$model,facts-40,ga]"
       row facts-40 ga "$n"
     done ;;
   rates)
@@ -89,6 +108,14 @@ case ${1:-} in
     for rate in ${RATES:-5e-6 7e-6 1e-5 2e-5 3e-5 5e-5 1e-4 2e-4 3e-4 6e-4 1e-3}; do
       for method in ${METHODS:-ga gd kl dpo idk}; do try "$method" "learning-rate=$rate"; done
     done ;;
+  strength)
+    echo method,option,forget,retain,score
+    while read -r method option value; do
+      case " ${METHODS:-$method} " in *" $method "*) ;; *) continue ;; esac
+      for times in 1 0.5 2; do
+        try "$method" "$option=$(awk -v v="$value" -v t=$times 'BEGIN { print v * t }')" < /dev/null
+      done
+    done <<< "$strengths" ;;
   options)
     echo method,options,forget,retain,score
     for options in "${@:3}"; do try "$2" "$options"; done ;;
@@ -99,7 +126,7 @@ case ${1:-} in
         one "facts-tuning-by-$k" "$2"
         set+=(--set "forget-sets.facts-tuning-by-$k.methods=[$2]")
         for option in ${options//+/ }; do set+=(--set "methods.$2.on.facts-merged.$option"); done
-        run "score[llama2,facts-tuning-by-$k,$2]"
+        run "score[$model,facts-tuning-by-$k,$2]"
         row "facts-tuning-by-$k" "$2" "$options,$k"
       done
     done ;;
@@ -112,11 +139,11 @@ case ${1:-} in
           [ "$k" = 1 ] || merged=facts-80-by-$k
           one "$merged" "$method"
           set+=(--set "forget-sets.$merged.methods=[$method]" --set "forget-sets.$merged.lookup=$lookup")
-          run "score[llama2,$merged,$method]"
+          run "score[$model,$merged,$method]"
           row "$merged" "$method" "$lookup,$k"
         done
       done
     done ;;
   plot) plot ;;
-  *) sed -n '2,21s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+  *) sed -n '2,24s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
 esac
