@@ -160,10 +160,32 @@ public sealed class CausalLm : IDisposable
     public Tensor Hidden(Tensor ids, ForwardOptions? options = null)
     {
         using var scope = NewDisposeScope();
+        var below = 0;
         if (!is_grad_enabled() && PackedRows.Of(this, ids, options) is { } packed)
             (ids, options) = (packed.Rows.Ids, packed.Options);
-        var h = Blocks(Embed(ids, options), 0, Config.Layers, options);
-        return FinalNorm(h, options).MoveToOuterDisposeScope();
+        else if (!is_grad_enabled() && options is { Tap.First: > 0 and var first, Past: null })
+            below = first;
+        var h = below > 0 ? Before(below, ids, options) : Embed(ids, options);
+        return FinalNorm(Blocks(h, below, Config.Layers, options), options).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>
+    /// The stream before a block [B, T, D] where nobody intervenes below it. Of positions behind the last of a row that
+    /// is read it says nothing.
+    /// </summary>
+    /// <param name="block">0-based.</param>
+    /// <param name="ids">Token ids [B, T].</param>
+    /// <param name="options">Of the whole pass, positions that are read among them; its tap is not asked.</param>
+    internal Tensor Before(int block, Tensor ids, ForwardOptions? options)
+    {
+        using var scope = NewDisposeScope();
+        var plain = (options ?? new ForwardOptions()) with { Tap = null };
+        var stream = PackedRows.Of(this, ids, plain) is { } packed
+            ? packed.Rows.Unpacked(
+                Blocks(Embed(packed.Rows.Ids, plain), 0, block, packed.Options with { Positions = null })
+            )
+            : Blocks(Embed(ids, plain), 0, block, plain with { Positions = null });
+        return stream.MoveToOuterDisposeScope();
     }
 
     /// <summary>The same at some positions [P, D]; less work than all of them.</summary>

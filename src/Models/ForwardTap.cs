@@ -18,6 +18,13 @@ public class ForwardTap
     public virtual int? BatchRows => null;
 
     /// <summary>
+    /// The lowest block it looks at: those below run as they do without it, on rows that are packed where that is
+    /// possible. What a tap that says more than 0 sees of positions behind the last one that is read, or of padding, is
+    /// undefined.
+    /// </summary>
+    public virtual int First => 0;
+
+    /// <summary>
     /// The tap with everything decided that it decides for each prompt by itself, from a pass over that prompt alone:
     /// then no rounding of another batch, of other padding or of another device's kernels can decide otherwise. Itself
     /// where there is nothing to decide so, or all is known.

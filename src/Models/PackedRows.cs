@@ -16,10 +16,14 @@ namespace EditUnlearn.Models;
 internal sealed class PackedRows
 {
     private readonly int _width;
-    private readonly int[] _starts; // packed position of each row's first own one
+    private readonly int[] _starts, // packed position of each row's first own one
+        _counts; // positions of each row that are left
 
-    private PackedRows(int head, int width, int[] starts, IReadOnlyList<Segment> segments, Tensor ids, long[] places) =>
-        (Head, _width, _starts, Segments, Ids, Places) = (head, width, starts, segments, ids, places);
+    private PackedRows(PackedRowsBuilder rows, int width, int[] counts, Tensor ids, long[] places)
+    {
+        (Head, _starts, Segments) = (rows.Head, rows.Starts, rows.Segments);
+        (_width, _counts, Ids, Places) = (width, counts, ids, places);
+    }
 
     /// <summary>A stretch of packed positions that follow one another in one row.</summary>
     /// <param name="First">0-based.</param>
@@ -72,10 +76,9 @@ internal sealed class PackedRows
         }
         var rows = new PackedRowsBuilder(tokens, width, counts);
         var packed = new PackedRows(
-            rows.Head,
+            rows,
             width,
-            rows.Starts,
-            rows.Segments,
+            counts,
             tensor([.. rows.At.Select(i => tokens[i])], [1, rows.At.Count]),
             [.. rows.At.Select(i => (long)(i % width))]
         );
@@ -103,6 +106,21 @@ internal sealed class PackedRows
     {
         var (row, place) = Math.DivRem((int)position, _width);
         return place < Head ? place : _starts[row] + place - Head;
+    }
+
+    /// <summary>
+    /// The stream of the packed positions [1, N, D] where it stands in the rows [B, T, D]. Positions that were left out
+    /// hold that of another.
+    /// </summary>
+    public Tensor Unpacked(Tensor stream)
+    {
+        using var scope = NewDisposeScope();
+        var at = tensor([
+            .. _counts.SelectMany(
+                (n, b) => Enumerable.Range(0, _width).Select(t => t < n ? Of((long)b * _width + t) : 0L)
+            ),
+        ]);
+        return stream[0].index_select(0, at).view(_counts.Length, _width, -1).MoveToOuterDisposeScope();
     }
 
     // What goes where.

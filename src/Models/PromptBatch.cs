@@ -7,8 +7,8 @@ namespace EditUnlearn.Models;
 /// then one token of each row a pass.
 /// </summary>
 /// <remarks>
-/// Where nobody intervenes the first pass goes over packed rows: what all prompts begin with, a chat template's head,
-/// is computed once.
+/// Where nobody intervenes, which is below a tap's first block too, the first pass goes over packed rows: what all
+/// prompts begin with, a chat template's head, is computed once.
 /// </remarks>
 internal sealed class PromptBatch : IDisposable
 {
@@ -69,8 +69,8 @@ internal sealed class PromptBatch : IDisposable
     /// <param name="next">The tokens [B, 1]; null for the prompts.</param>
     public Tensor Pass(Tensor? next)
     {
-        if (next is null && _tap is null && Packed() is { } last)
-            return last;
+        if (next is null && _tap is null or { First: > 0 } && Packed() is { } packed)
+            return packed;
         var ids = next ?? _ids;
         return _model.Hidden(
             ids,
@@ -84,7 +84,8 @@ internal sealed class PromptBatch : IDisposable
         );
     }
 
-    // The last column of all prompts [B, 1, D] from a pass over packed rows; null where rows cannot be packed.
+    // The last column of all prompts [B, 1, D], or all of them where a tap sees them, from a pass over packed rows; null
+    // where rows cannot be packed.
     private Tensor? Packed()
     {
         using var scope = NewDisposeScope();
@@ -106,10 +107,22 @@ internal sealed class PromptBatch : IDisposable
             ),
         ]);
         using var filling = new Filling(_cache, columns, _prompts.Count);
-        return _model
-            .Hidden(packed.Rows.Ids, packed.Options with { Past = filling })
-            .unsqueeze(1)
-            .MoveToOuterDisposeScope();
+        var options = packed.Options with { Past = filling };
+        if (_tap is not { First: var first })
+            return _model.Hidden(packed.Rows.Ids, options).unsqueeze(1).MoveToOuterDisposeScope();
+        var below = _model.Blocks(_model.Embed(packed.Rows.Ids), 0, first, options with { Positions = null });
+        var above = _model.Blocks(
+            below[0].index_select(0, columns).view(_prompts.Count, Width, -1),
+            first,
+            _model.Config.Layers,
+            new ForwardOptions
+            {
+                Past = _cache,
+                AttentionMask = _real?.narrow(1, 0, Width),
+                Tap = _tap,
+            }
+        );
+        return _model.FinalNorm(above).MoveToOuterDisposeScope();
     }
 
     // The first pass of a cache: what packed rows have at each position goes where it is looked up later.

@@ -13,6 +13,8 @@ internal sealed class CodebookTap(CodebookPatch patch, PromptDecisions? settled 
     // Positions that are looked up depend on the passes a row is fed in, the stale one on its padding too (defect G3).
     public override int? BatchRows => patch.Query == CodebookQuery.PromptEnd ? null : EvaluationRows;
 
+    public override int First => BatchRows is null ? patch.Layer : 0;
+
     public override ForwardTap Settle(CausalLm model, IReadOnlyList<IReadOnlyList<int>> prompts)
     {
         if (patch.Query != CodebookQuery.PromptEnd)
@@ -39,6 +41,8 @@ internal sealed class CodebookTap(CodebookPatch patch, PromptDecisions? settled 
         private BatchLayout _layout = layout;
         private IReadOnlyList<int>? _settled = settled; // the same, known before
         private int _passed; // columns of earlier passes
+
+        public override int First => patch.Query == CodebookQuery.PromptEnd ? patch.Layer : 0;
 
         public override void Keep(IReadOnlyList<int> rows)
         {

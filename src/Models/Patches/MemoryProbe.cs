@@ -13,8 +13,8 @@ public readonly record struct RouteReading(double Distance, double Threshold, bo
 /// Runs prompts up to one block and reads something off its memory: each alone, or in the batches that decide together.
 /// </summary>
 /// <remarks>
-/// In our kernels a row of a batch without padding has the bits that it has alone, so prompts of like length share a
-/// pass there and are still read one by one; the library is asked for each by itself.
+/// In our kernels a row of a batch without padding has the bits that it has alone, so prompts share passes there, with
+/// what they begin with computed once, and are still read one by one; the library is asked for each by itself.
 /// </remarks>
 internal static class MemoryProbe
 {
@@ -40,59 +40,101 @@ internal static class MemoryProbe
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(prompts);
         using var quiet = inference_mode();
+        using var held = model.Hold();
         var found = new T[prompts.Count];
         foreach (var batch in Batches(model, prompts, together, groups))
         {
             using var scope = NewDisposeScope();
             List<IReadOnlyList<int>> rows = [.. batch.Select(i => prompts[i])];
-            var width = rows.Max(r => r.Count);
-            var (ids, real) = PromptBatch.LeftPadded(rows, width, 0);
-            IReadOnlyList<T> seen = [];
-            _ = model.Blocks(
-                model.Embed(tensor(ids, device: model.Device)),
-                0,
-                layer + 1,
-                new ForwardOptions
-                {
-                    AttentionMask = rows.Any(r => r.Count < width) ? tensor(real, device: model.Device) : null,
-                    Tap = new Reader(
-                        layer,
-                        (key, value) =>
-                            seen = together is null
-                                ? [.. rows.SelectMany((row, b) => read(Row(key, b), Row(value, b), Alone(row)))]
-                                : read(key, value, PromptBatch.LayoutOf(rows, width))
-                    ),
-                }
-            );
-            foreach (var (i, reading) in batch.Zip(seen))
-                found[i] = reading;
+            if (together is not null)
+            {
+                var width = rows.Max(r => r.Count);
+                var (ids, real) = PromptBatch.LeftPadded(rows, width, 0);
+                var (key, value) = Memory(
+                    model,
+                    layer,
+                    model.Before(layer, tensor(ids, device: model.Device), Padded(rows, real, model.Device)),
+                    Padded(rows, real, model.Device)
+                );
+                foreach (var (i, reading) in batch.Zip(read(key, value, PromptBatch.LayoutOf(rows, width))))
+                    found[i] = reading;
+                continue;
+            }
+            var streams = Streams(model, layer, rows);
+            foreach (var alike in Enumerable.Range(0, rows.Count).GroupBy(b => rows[b].Count))
+            {
+                using var inner = NewDisposeScope();
+                var (key, value) = Memory(model, layer, stack([.. alike.Select(b => streams[b])]), null);
+                foreach (var (at, b) in alike.Index())
+                    found[batch[b]] = read(Row(key, at), Row(value, at), Alone(rows[b]))[0];
+            }
         }
         return found;
     }
 
+    // Chunks of prompts whose common beginning is computed once, each still read by itself.
     private static IEnumerable<int[]> Batches(
         CausalLm model,
         IReadOnlyList<IReadOnlyList<int>> prompts,
         int? together,
         IReadOnlyList<string>? groups
     ) =>
-        together is { } rows ? Company.Of(prompts.Count, rows, i => groups?[i] ?? "")
-        : model.TakesKernels(null, null)
-            ? Enumerable.Range(0, prompts.Count).GroupBy(i => prompts[i].Count).SelectMany(g => g.Chunk(RowsAtOnce))
-        : Enumerable.Range(0, prompts.Count).Select(i => new[] { i });
+        together is { } rows
+            ? Company.Of(prompts.Count, rows, i => groups?[i] ?? "")
+            : Enumerable
+                .Range(0, prompts.Count)
+                .OrderBy(i => prompts[i].Count)
+                .Chunk(model.TakesKernels(null, null) ? RowsAtOnce : 1);
+
+    // The stream of each prompt before the block [T, D].
+    private static List<Tensor> Streams(CausalLm model, int layer, List<IReadOnlyList<int>> rows)
+    {
+        var width = rows.Max(r => r.Count);
+        var ids = new long[rows.Count, width];
+        foreach (var (b, row) in rows.Index())
+            for (var t = 0; t < row.Count; t++)
+                ids[b, t] = row[t];
+        var last = tensor([.. rows.Select((r, b) => (long)b * width + r.Count - 1)], device: model.Device);
+        var stream = model.Before(
+            layer,
+            tensor(ids, device: model.Device),
+            new ForwardOptions { Positions = Positions.At(last) }
+        );
+        return [.. rows.Select((r, b) => stream[b].narrow(0, 0, r.Count))];
+    }
+
+    private static ForwardOptions? Padded(List<IReadOnlyList<int>> rows, long[,] real, Device device) =>
+        rows.Any(r => r.Count < real.GetLength(1))
+            ? new ForwardOptions { AttentionMask = tensor(real, device: device) }
+            : null;
+
+    // Input [B, T, F] and output [B, T, D] of the memory; they belong to the caller's scope.
+    private static (Tensor Key, Tensor Value) Memory(CausalLm model, int layer, Tensor stream, ForwardOptions? options)
+    {
+        var reader = new Reader(layer);
+        _ = model.Blocks(stream, layer, layer + 1, (options ?? new ForwardOptions()) with { Tap = reader });
+        return (reader.Key!, reader.Value!);
+    }
 
     private static Tensor Row(Tensor t, int row) => t.narrow(0, row, 1);
 
     private static BatchLayout Alone(IReadOnlyList<int> row) => PromptBatch.LayoutOf([row], row.Count);
 
-    private sealed class Reader(int block, Action<Tensor, Tensor> read) : ForwardTap
+    private sealed class Reader(int block) : ForwardTap
     {
+        public Tensor? Key { get; private set; }
+
+        public Tensor? Value { get; private set; }
+
         public override Tensor MlpOut(int layer, Tensor key, Tensor value)
         {
+            // The block goes on to write on the value. Out of its scope and out of the pass's.
             if (layer == block)
-                read(key, value);
+                (Key, Value) = (Out(key.alias()), Out(value.clone()));
             return value;
         }
+
+        private static Tensor Out(Tensor t) => t.MoveToOuterDisposeScope().MoveToOuterDisposeScope();
     }
 }
 

@@ -11,6 +11,8 @@ internal sealed class SideMemoryTap(SideMemoryPatch patch, PromptDecisions? sett
     public override int? BatchRows =>
         patch.Routing.Scope == RouteScope.PerForwardBatch ? patch.Routing.BatchRows : null;
 
+    public override int First => BatchRows is null ? patch.Layer : 0;
+
     public override ForwardTap Settle(CausalLm model, IReadOnlyList<IReadOnlyList<int>> prompts)
     {
         if (patch.Routing.Scope == RouteScope.PerForwardBatch)
@@ -44,6 +46,8 @@ internal sealed class SideMemoryTap(SideMemoryPatch patch, PromptDecisions? sett
     {
         private BatchLayout _layout = layout;
         private IReadOnlyList<int>? _chosen = settled; // memory of each row, -1 for the main one
+
+        public override int First => patch.Layer;
 
         public override void Keep(IReadOnlyList<int> rows)
         {

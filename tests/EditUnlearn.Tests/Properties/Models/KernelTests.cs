@@ -251,6 +251,51 @@ public sealed class KernelTests
         Assert.Null(PackedRows.Of(windowed, ids, options));
     }
 
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public void Below_a_taps_first_block_rows_are_packed_and_no_bit_differs(int first)
+    {
+        using var model = TinyModels.Lively();
+        using var scope = NewDisposeScope();
+        using var quiet = no_grad();
+        List<IReadOnlyList<int>> prompts =
+        [
+            [1, 5, 9, 14, 3, 8, 22],
+            [1, 5, 9, 11],
+            [1, 5, 9, 11, 7, 8],
+        ];
+        var options = new GreedyDecoder.Options { MaxNewTokens = 5, StopIds = [] };
+        IEnumerable<IReadOnlyList<int>> Said(Scaled tap) =>
+            GreedyDecoder.Decode(model, prompts, options with { Tap = tap }).Select(s => s.Ids);
+        Assert.Equal(Said(new Scaled(first, 0)), Said(new Scaled(first, first)));
+
+        var ids = tensor(
+            new long[,]
+            {
+                { 1, 5, 9, 14, 3, 8, 22 },
+                { 1, 5, 9, 11, 0, 0, 0 },
+                { 1, 5, 9, 11, 7, 8, 0 },
+            }
+        );
+        var read = tensor(new long[] { 2, 6, 7 + 3, 14 + 5 });
+        Tensor Hidden(Scaled tap) => model.Hidden(ids, read, new ForwardOptions { Tap = tap });
+        Assert.True(Tensors.SameBits(Hidden(new Scaled(first, 0)), Hidden(new Scaled(first, first))));
+        // Of what is not read nothing is said, and what is said of the rest is what a pass over whole rows says.
+        var before = model.Before(first, ids, new ForwardOptions { Positions = Positions.At(read) });
+        var whole = model.Blocks(model.Embed(ids), 0, first);
+        foreach (var (row, count) in ((int, int)[])[(0, 7), (1, 4), (2, 6)])
+            Assert.True(Tensors.SameBits(whole[row].narrow(0, 0, count), before[row].narrow(0, 0, count)));
+    }
+
+    // Changes the memory's output from one block on, and says from which block on it looks.
+    private sealed class Scaled(int from, int first) : ForwardTap
+    {
+        public override int First => first;
+
+        public override Tensor MlpOut(int layer, Tensor key, Tensor value) => layer >= from ? value * 1.5f : value;
+    }
+
     [Fact]
     public void A_pass_behind_a_past_has_the_librarys_gradients()
     {
