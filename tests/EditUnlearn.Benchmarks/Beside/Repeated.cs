@@ -155,7 +155,12 @@ internal sealed class Repeated(Study study, Checkpoint checkpoint, string texts)
                 plan.Targets[r.Id],
                 requests
             );
-            return plan.Raw ? request : request with { Prefixed = [.. plan.Templates.Select(t => Before(t, request))] };
+            return plan.Raw || plan.Templates.Count == 0
+                ? request
+                : request with
+                {
+                    Prefixed = [.. plan.Templates.Select(t => Before(t, request))],
+                };
         }
         var needs = entry.Needs(options);
         var inputs = new MethodInputs
