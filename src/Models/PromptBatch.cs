@@ -84,7 +84,7 @@ internal sealed class PromptBatch : IDisposable
         );
     }
 
-    // The last column of all prompts [B, 1, D], or all of them where a tap sees them, from a pass over packed rows; none
+    // The last column of all prompts [B, 1, D], or all where a tap sees them, from a pass over packed rows; null
     // where rows cannot be packed.
     private Tensor? Packed()
     {
