@@ -144,28 +144,10 @@ internal sealed class Repeated(Study study, Checkpoint checkpoint, string texts)
             TargetIds = editing.TargetIds,
             AppendEos = editing.AppendEos,
         };
-        EditRequest Request(StudyRow r)
-        {
-            var request = EditRequests.FromText(
-                checkpoint,
-                r.Id,
-                r.Question,
-                r.Subject,
-                r.Question.IndexOf(r.Subject, StringComparison.Ordinal),
-                plan.Targets[r.Id],
-                requests
-            );
-            return plan.Raw || plan.Templates.Count == 0
-                ? request
-                : request with
-                {
-                    Prefixed = [.. plan.Templates.Select(t => Before(t, request))],
-                };
-        }
         var needs = entry.Needs(options);
         var inputs = new MethodInputs
         {
-            Edits = [.. study.Forget.Select(Request)],
+            Edits = [.. study.Forget.Select(r => Request(r, plan, requests))],
             Locality = [.. plan.Locality.Select(t => checkpoint.Tokenizer.Encode(t))],
             SecondMoments = needs.HasFlag(Needs.SecondMoments) ? Moments(editing.Layers) : new(),
             NullSpaces = needs.HasFlag(Needs.NullSpaces)
@@ -190,6 +172,25 @@ internal sealed class Repeated(Study study, Checkpoint checkpoint, string texts)
                 space.Dispose();
             return patch;
         };
+    }
+
+    private EditRequest Request(StudyRow r, EditingPlan plan, EditRequests.Options options)
+    {
+        var request = EditRequests.FromText(
+            checkpoint,
+            r.Id,
+            r.Question,
+            r.Subject,
+            r.Question.IndexOf(r.Subject, StringComparison.Ordinal),
+            plan.Targets[r.Id],
+            options
+        );
+        return plan.Raw || plan.Templates.Count == 0
+            ? request
+            : request with
+            {
+                Prefixed = [.. plan.Templates.Select(t => Before(t, request))],
+            };
     }
 
     // The toolkit edits a text that happens to be a chat: its templates go around all of it, and so stand before the
