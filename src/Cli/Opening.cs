@@ -38,7 +38,8 @@ internal static class Opening
     private static T Shown<T>(Func<LoadOptions, T> load, CancellationToken cancelled)
     {
         // A command that somebody waits for has the machine to itself, until it ends.
-        _ = ProductThreads.Use(Environment.ProcessorCount);
+        if (ProductThreads.Count == 1)
+            _ = ProductThreads.Use(Math.Min(Environment.ProcessorCount, ProductThreads.Useful));
         using var counter = new Counter("loading", Format.Bytes);
         return load(
             new LoadOptions

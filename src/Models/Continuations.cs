@@ -14,12 +14,18 @@ namespace EditUnlearn.Models;
 /// </remarks>
 public abstract class Continuations : Past
 {
-    /// <summary>What a layout begins with.</summary>
-    /// <param name="begun">See <see cref="Begun"/>; kept.</param>
-    private protected Continuations(Tensor begun) => Begun = begun.DetachFromDisposeScope();
+    private readonly int _first;
+    private Tensor[] _keys = [],
+        _values = []; // of the beginnings, for every block that is run
+    private Tensor _cos = null!,
+        _sin = null!; // angles of the tails, sines as Rope.Rotate takes them
+
+    /// <summary>What a layout begins with; it is laid out by <see cref="Lay"/>.</summary>
+    /// <param name="rows">The rows.</param>
+    private protected Continuations(Rows rows) => (_first, Begun) = (rows.First, rows.Begun.DetachFromDisposeScope());
 
     /// <summary>The stream of the tails before the first block that is run, [1, N, D] or [R, T, D].</summary>
-    public abstract Tensor Stream { get; }
+    public Tensor Stream { get; private set; } = null!;
 
     /// <summary>Where each row's tail begins among the flattened positions of <see cref="Stream"/> [R].</summary>
     public abstract IReadOnlyList<int> Starts { get; }
@@ -79,14 +85,53 @@ public abstract class Continuations : Past
 
     /// <summary>Keeps only these rows.</summary>
     /// <param name="rows">Indices [R'].</param>
-    public virtual void Keep(IReadOnlyList<int> rows)
-    {
-        using var scope = NewDisposeScope();
-        Begun = Kept(Begun, Index(rows), 0);
-    }
+    public abstract void Keep(IReadOnlyList<int> rows);
 
     /// <inheritdoc/>
-    protected override void Dispose(bool disposing) => Begun.Dispose();
+    protected override void Dispose(bool disposing)
+    {
+        foreach (var t in (Tensor[])[.. _keys, .. _values, Stream, Begun, _cos, _sin])
+            t.Dispose();
+    }
+
+    // All beginnings and behind them all tails.
+    internal override (Tensor Keys, Tensor Values) Join(int layer, Tensor keys, Tensor values) =>
+        (cat([_keys[layer - _first], keys], 2), cat([_values[layer - _first], values], 2));
+
+    internal override (Tensor Cos, Tensor Sin) Angles(ModelConfig config, Tensor h) => (_cos, _sin);
+
+    /// <summary>Takes what tails are: keys and values of their beginnings, their stream, their angles.</summary>
+    private protected void Lay(IEnumerable<(Tensor Keys, Tensor Values)> held, Tensor stream, Tensor cos, Tensor sin)
+    {
+        var all = held.ToList();
+        _keys = [.. all.Select(x => x.Keys.DetachFromDisposeScope())];
+        _values = [.. all.Select(x => x.Values.DetachFromDisposeScope())];
+        Stream = stream.DetachFromDisposeScope();
+        (_cos, _sin) = (cos.DetachFromDisposeScope(), sin.DetachFromDisposeScope());
+    }
+
+    /// <summary>Keeps some indices of everything, each along the dimension that has the rows.</summary>
+    /// <param name="rows">Of <see cref="Begun"/> [R'].</param>
+    /// <param name="begun">Of keys and values, and along which dimension.</param>
+    /// <param name="tails">Of the stream.</param>
+    /// <param name="turned">Of the angles.</param>
+    private protected void Keep(
+        Tensor rows,
+        (Tensor Indices, int Dimension) begun,
+        (Tensor Indices, int Dimension) tails,
+        (Tensor Indices, int Dimension) turned
+    )
+    {
+        Begun = Kept(Begun, rows, 0);
+        for (var i = 0; i < _keys.Length; i++)
+        {
+            _keys[i] = Kept(_keys[i], begun.Indices, begun.Dimension);
+            _values[i] = Kept(_values[i], begun.Indices, begun.Dimension);
+        }
+        Stream = Kept(Stream, tails.Indices, tails.Dimension);
+        _cos = Kept(_cos, turned.Indices, turned.Dimension);
+        _sin = Kept(_sin, turned.Indices, turned.Dimension);
+    }
 
     /// <summary>Some indices along a dimension, in place of the tensor itself.</summary>
     private protected static Tensor Kept(Tensor t, Tensor indices, int dimension)

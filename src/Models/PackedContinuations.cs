@@ -9,12 +9,6 @@ namespace EditUnlearn.Models;
 /// <remarks>Shapes: P all positions of the beginnings, N all of the tails.</remarks>
 internal sealed class PackedContinuations : Continuations
 {
-    private readonly int _first;
-    private readonly Tensor[] _keys,
-        _values; // of the beginnings [1, K, P, head]
-    private Tensor _stream, // [1, N, D]
-        _cos,
-        _sin; // angles [1, 1, N, head], sines as Rope.Rotate takes them
     private IReadOnlyList<int> _before, // positions of each beginning, and of each tail
         _counts;
 
@@ -22,10 +16,9 @@ internal sealed class PackedContinuations : Continuations
     /// <param name="rows">The rows.</param>
     /// <param name="held">Keys and values of their beginnings, for every block that is run [R, K, S, head].</param>
     public PackedContinuations(Rows rows, IReadOnlyList<(Tensor Keys, Tensor Values)> held)
-        : base(rows.Begun)
+        : base(rows)
     {
         using var scope = NewDisposeScope();
-        _first = rows.First;
         (_before, _counts) = (rows.Starts, rows.Counts);
         var h = rows.Stream;
         var begun = Index(Places(_before.Select((n, r) => (r * _before.Max(), n))));
@@ -36,55 +29,30 @@ internal sealed class PackedContinuations : Continuations
                 .transpose(0, 1)
                 .unsqueeze(0)
                 .contiguous();
-        (_keys, _values) = ([.. held.Select(x => End(x.Keys))], [.. held.Select(x => End(x.Values))]);
         var width = (int)h.shape[1];
-        _stream = h.reshape(-1, h.shape[2])
+        var stream = h.reshape(-1, h.shape[2])
             .index_select(0, Index(Places(_counts.Select((n, r) => (r * width + _before[r], n)))))
             .unsqueeze(0);
         var (cos, sin) = Rope.Angles(rows.Config, 0, rows.Lengths.Max(), h.device);
         var places = Index(Places(_counts.Select((n, r) => (_before[r], n))));
         Tensor Turned(Tensor angles) => angles.index_select(0, places).unsqueeze(0).unsqueeze(0);
-        (_cos, _sin) = (Turned(cos), Turned(Rope.WithSigns(sin)));
-        foreach (var t in Owned)
-            t.DetachFromDisposeScope();
+        Lay(held.Select(x => (End(x.Keys), End(x.Values))), stream, Turned(cos), Turned(Rope.WithSigns(sin)));
     }
 
     /// <inheritdoc/>
-    public override Tensor Stream => _stream;
-
-    /// <inheritdoc/>
     public override IReadOnlyList<int> Starts => Sums(_counts);
-
-    private IEnumerable<Tensor> Owned => [.. _keys, .. _values, _stream, _cos, _sin];
 
     /// <inheritdoc/>
     public override void Keep(IReadOnlyList<int> rows)
     {
         using var scope = NewDisposeScope();
-        base.Keep(rows);
         IReadOnlyList<int> firsts = Sums(_before),
             starts = Starts;
         var begun = Index(Places(rows.Select(r => (firsts[r], _before[r]))));
         var tails = Index(Places(rows.Select(r => (starts[r], _counts[r]))));
-        for (var i = 0; i < _keys.Length; i++)
-            (_keys[i], _values[i]) = (Kept(_keys[i], begun, 2), Kept(_values[i], begun, 2));
-        (_stream, _cos, _sin) = (Kept(_stream, tails, 1), Kept(_cos, tails, 2), Kept(_sin, tails, 2));
+        Keep(Index(rows), (begun, 2), (tails, 1), (tails, 2));
         (_before, _counts) = ([.. rows.Select(r => _before[r])], [.. rows.Select(r => _counts[r])]);
     }
-
-    /// <inheritdoc/>
-    protected override void Dispose(bool disposing)
-    {
-        base.Dispose(disposing);
-        foreach (var t in Owned)
-            t.Dispose();
-    }
-
-    // All beginnings and behind them all tails [1, K, P + N, head].
-    internal override (Tensor Keys, Tensor Values) Join(int layer, Tensor keys, Tensor values) =>
-        (cat([_keys[layer - _first], keys], 2), cat([_values[layer - _first], values], 2));
-
-    internal override (Tensor Cos, Tensor Sin) Angles(ModelConfig config, Tensor h) => (_cos, _sin);
 
     internal override Tensor? Mask(int? window, Tensor h, int skip, Tensor? real) =>
         skip == 0

@@ -12,6 +12,9 @@ namespace EditUnlearn.Models;
 /// </remarks>
 public static class ProductThreads
 {
+    /// <summary>More are not asked for: products were measured on two.</summary>
+    public const int Useful = 4;
+
     // Multiply-adds of a thread's share: with fewer, handing it over costs more than it saves.
     private const long Least = 1 << 20;
 

@@ -46,7 +46,7 @@ internal sealed class AnswerStage : Stage<AnswerStage.Params>
             ],
             Outputs = ["answers.parquet"],
             Resource = Resource.Accelerator,
-            SpareThreads = StageThreads.Spare,
+            SpareThreads = ProductThreads.Useful,
             OnOutOfMemory = AskedTogether.Fallback,
         };
 

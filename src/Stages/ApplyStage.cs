@@ -80,7 +80,7 @@ public sealed class ApplyStage : Stage<ApplyStage.Params>
             ],
             Outputs = ["patch", TrainingOutputs.Folder],
             Resource = Resource.Accelerator,
-            SpareThreads = StageThreads.Spare,
+            SpareThreads = ProductThreads.Useful,
         };
 
     /// <inheritdoc/>

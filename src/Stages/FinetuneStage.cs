@@ -65,7 +65,7 @@ internal sealed class FinetuneStage : Stage<FinetuneStage.Params>
             ],
             Outputs = ["model", "answers.parquet", TrainingOutputs.Folder],
             Resource = Resource.Accelerator,
-            SpareThreads = StageThreads.Spare,
+            SpareThreads = ProductThreads.Useful,
         };
 
     /// <inheritdoc/>

@@ -32,7 +32,7 @@ internal sealed class MomentsStage : Stage<MomentsStage.Params>
             Inputs = [new("model"), new("text")],
             Outputs = [ModelStatistics.MomentsFile],
             Resource = Resource.Accelerator,
-            SpareThreads = StageThreads.Spare,
+            SpareThreads = ProductThreads.Useful,
         };
 
     /// <inheritdoc/>

@@ -50,12 +50,9 @@ internal static class MemoryProbe
             {
                 var width = rows.Max(r => r.Count);
                 var (ids, real) = PromptBatch.LeftPadded(rows, width, 0);
-                var (key, value) = Memory(
-                    model,
-                    layer,
-                    model.Before(layer, tensor(ids, device: model.Device), Padded(rows, real, model.Device)),
-                    Padded(rows, real, model.Device)
-                );
+                var masked = Padded(rows, real, model.Device);
+                var stream = model.Before(layer, tensor(ids, device: model.Device), masked);
+                var (key, value) = Memory(model, layer, stream, masked);
                 foreach (var (i, reading) in batch.Zip(read(key, value, PromptBatch.LayoutOf(rows, width))))
                     found[i] = reading;
                 continue;

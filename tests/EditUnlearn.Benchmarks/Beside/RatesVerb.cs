@@ -1,10 +1,9 @@
 using System.Diagnostics;
 using System.Globalization;
+using EditUnlearn.Benchmarks.Speed;
 using EditUnlearn.Foundation;
 using EditUnlearn.Models;
 using EditUnlearn.Models.Training;
-using TorchSharp;
-using static TorchSharp.torch;
 
 namespace EditUnlearn.Benchmarks.Beside;
 
@@ -95,26 +94,13 @@ internal static class RatesVerb
             )
             .Sum(s => s.Ids.Count + (s.Reason == StopReason.StopToken ? 1 : 0));
 
-    private static void Train(CausalLm model)
-    {
-        using var scope = NewDisposeScope();
-        using var trained = TrainableModel.Of(
+    private static void Train(CausalLm model) =>
+        Jobs.Train(
             model,
-            new TrainableModel.Options { Trainable = Trainable.Full },
-            new Seed(1)
+            Updates,
+            1e-6,
+            step => RowBatch.Of(Drawn(model.Config.VocabSize, new Seed((ulong)step).Stream("rows")))
         );
-        using var loop = new TrainingLoop(trained.Parameters, new AdamW.Options(), 1, trained.Reset, null);
-        PassOutcome Pass(int step)
-        {
-            using var inside = NewDisposeScope();
-            trained.Parameters.ZeroGradient();
-            using var batch = RowBatch.Of(Drawn(model.Config.VocabSize, new Seed((ulong)step).Stream("rows")));
-            var loss = trained.Nll(batch).mean();
-            trained.Backward(loss);
-            return new PassOutcome(loss.ToDouble(), batch.TokenCount);
-        }
-        _ = loop.Run(Updates, Pass, _ => 1e-6, _ => true, CancellationToken.None);
-    }
 
     private static List<TokenRow> Drawn(int words, SplitMix64 stream)
     {

@@ -8,7 +8,7 @@ using static TorchSharp.torch;
 namespace EditUnlearn.Benchmarks.Speed;
 
 /// <summary>
-/// <c>-- growth [folder]</c>: how the cost of one edit changes with their number, and that of one token with the length
+/// <c>-- growth [folder [methods]]</c>: how the cost of one edit changes with their number, and that of one token with the length
 /// of rows and the size of the model, in CPU seconds: other work on the machine does not count. A flat line is linear
 /// growth.
 /// </summary>
@@ -19,7 +19,8 @@ internal static class GrowthVerb
         Lengths = [64, 128, 256, 512];
 
     /// <summary>Prints two tables and writes <c>growth.svg</c> and <c>growth.png</c>.</summary>
-    /// <param name="arguments">The folder; the current one when left out.</param>
+    /// <param name="arguments">The folder, the current one when left out; then names of methods, all when left
+    /// out.</param>
     /// <returns>The exit code: 0.</returns>
     public static int Run(string[] arguments)
     {

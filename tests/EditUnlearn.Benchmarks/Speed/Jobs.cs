@@ -282,26 +282,7 @@ internal static class Jobs
     private static SpeedJob Training(string name, int width, int inner, double peer, long tokens, double must) =>
         new(
             name,
-            model =>
-            {
-                using var scope = NewDisposeScope();
-                using var trained = TrainableModel.Of(
-                    model,
-                    new TrainableModel.Options { Trainable = Trainable.Full },
-                    new Seed(1)
-                );
-                using var loop = new TrainingLoop(trained.Parameters, new AdamW.Options(), 1, trained.Reset, null);
-                PassOutcome Pass(int step)
-                {
-                    using var inside = NewDisposeScope();
-                    trained.Parameters.ZeroGradient();
-                    using var batch = RowBatch.Of(Rows(64, 40), promptLabels: true);
-                    var loss = trained.Nll(batch).mean();
-                    trained.Backward(loss);
-                    return new PassOutcome(loss.ToDouble(), batch.TokenCount);
-                }
-                _ = loop.Run(4, Pass, _ => 1e-4, _ => true, CancellationToken.None);
-            },
+            model => Train(model, 4, 1e-4, _ => RowBatch.Of(Rows(64, 40), promptLabels: true)),
             (peer, null),
             must,
             3.0 * tokens * 2 * (Blocks * (4.0 * width * width + 3.0 * width * inner) + (double)width * Words),
@@ -310,6 +291,32 @@ internal static class Jobs
         {
             Model = () => Model(width, inner, Words, Blocks),
         };
+
+    /// <summary>Some updates of all weights of a copy, by AdamW.</summary>
+    /// <param name="model">Comes back as it was.</param>
+    /// <param name="updates">How many.</param>
+    /// <param name="rate">Step size.</param>
+    /// <param name="batch">Of each update.</param>
+    public static void Train(CausalLm model, int updates, double rate, Func<int, RowBatch> batch)
+    {
+        using var scope = NewDisposeScope();
+        using var trained = TrainableModel.Of(
+            model,
+            new TrainableModel.Options { Trainable = Trainable.Full },
+            new Seed(1)
+        );
+        using var loop = new TrainingLoop(trained.Parameters, new AdamW.Options(), 1, trained.Reset, null);
+        PassOutcome Pass(int step)
+        {
+            using var inside = NewDisposeScope();
+            trained.Parameters.ZeroGradient();
+            using var rows = batch(step);
+            var loss = trained.Nll(rows).mean();
+            trained.Backward(loss);
+            return new PassOutcome(loss.ToDouble(), rows.TokenCount);
+        }
+        _ = loop.Run(updates, Pass, _ => rate, _ => true, CancellationToken.None);
+    }
 
     // What the study's main command does most, in its sizes; nobody measured a peer.
     private static IEnumerable<SpeedJob> Miniature()
