@@ -8,9 +8,9 @@ using static TorchSharp.torch;
 namespace EditUnlearn.Benchmarks.Speed;
 
 /// <summary>
-/// <c>-- growth [folder [methods]]</c>: how the cost of one edit changes with their number, and that of one token with the length
-/// of rows and the size of the model, in CPU seconds: other work on the machine does not count. A flat line is linear
-/// growth.
+/// <c>-- growth [folder [methods]]</c>: how the cost of one edit changes with their number, and that of one token with
+/// the length of rows and the size of the model, in CPU seconds: other work on the machine does not count. A flat line
+/// is linear growth.
 /// </summary>
 internal static class GrowthVerb
 {
