@@ -44,7 +44,8 @@ public sealed record Routing
 
     /// <summary>
     /// Rows that decide together under <see cref="RouteScope.PerForwardBatch"/>; the reference evaluates 16 side by
-    /// side.
+    /// side. With 1 every row decides for itself, at its prompt and again for each token behind it, and may share a
+    /// pass with any other.
     /// </summary>
     public int BatchRows { get; init; } = 16;
 }
@@ -159,7 +160,7 @@ public sealed class SideMemoryPatch : ModelPatch
     /// <inheritdoc/>
     /// <remarks>
     /// By the passes in which rows are answered: each prompt alone, or the batches of <see cref="Routing.BatchRows"/>
-    /// that decide together.
+    /// that decide together. Of tokens behind the prompt nothing is told.
     /// </remarks>
     public override IReadOnlyList<RouteReading> Routes(
         CausalLm model,

@@ -147,7 +147,7 @@ internal sealed class Repeated(Study study, Checkpoint checkpoint, string texts)
         var needs = entry.Needs(options);
         var inputs = new MethodInputs
         {
-            Edits = [.. study.Forget.Select(r => Request(r, plan, requests))],
+            Edits = [.. study.Forget.Select(r => Request(r, plan, requests, aroundChat: name != "wise"))],
             Locality = [.. plan.Locality.Select(t => checkpoint.Tokenizer.Encode(t))],
             SecondMoments = needs.HasFlag(Needs.SecondMoments) ? Moments(editing.Layers) : new(),
             NullSpaces = needs.HasFlag(Needs.NullSpaces)
@@ -174,7 +174,7 @@ internal sealed class Repeated(Study study, Checkpoint checkpoint, string texts)
         };
     }
 
-    private EditRequest Request(StudyRow r, EditingPlan plan, EditRequests.Options options)
+    private EditRequest Request(StudyRow r, EditingPlan plan, EditRequests.Options options, bool aroundChat)
     {
         var request = EditRequests.FromText(
             checkpoint,
@@ -185,7 +185,7 @@ internal sealed class Repeated(Study study, Checkpoint checkpoint, string texts)
             plan.Targets[r.Id],
             options
         );
-        return plan.Raw || plan.Templates.Count == 0
+        return plan.Raw || plan.Templates.Count == 0 || !aroundChat
             ? request
             : request with
             {
@@ -194,7 +194,8 @@ internal sealed class Repeated(Study study, Checkpoint checkpoint, string texts)
     }
 
     // The toolkit edits a text that happens to be a chat: its templates go around all of it, and so stand before the
-    // system's turn, while ours belong to the question and stand in the user's.
+    // system's turn, while ours belong to the question and stand in the user's. Its WISE makes the chat itself, of the
+    // question with its template.
     private PrefixedPrompt Before(string template, EditRequest request)
     {
         var before = checkpoint.Tokenizer.Encode(template[..^2]);

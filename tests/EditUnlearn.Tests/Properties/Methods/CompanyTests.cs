@@ -192,6 +192,45 @@ public sealed class CompanyTests
         Assert.Contains(false, atOnce);
     }
 
+    // What the reference does with one question at a time, at the speed of many: each pass of a row decides anew, so a
+    // token behind the prompt may be answered by another memory than the prompt was.
+    [Fact]
+    public void Where_a_batch_is_one_row_rows_share_passes_and_are_answered_as_in_batches_of_their_own()
+    {
+        using var scope = NewDisposeScope();
+        using var checkpoint = Small();
+        var questions = Questions(40);
+        using var probe = AtThreshold("wise", checkpoint, questions[..26]);
+        var least = ((SideMemoryPatch)probe).Memories[0].LeastDistance;
+        SideMemoryPatch By(RouteScope decides, int rows) => Memory(checkpoint.Model, decides, least, rows);
+        using var single = By(RouteScope.PerForwardBatch, 1);
+        using var whole = By(RouteScope.PerForwardBatch, 16);
+        using var sticky = By(RouteScope.StickyPerRow, 1);
+        Assert.Null(single.Tap.BatchRows);
+        var prompts = questions.Select(q => checkpoint.Prompt(q.Question)).ToList();
+        var routes = single.Routes(checkpoint.Model, prompts);
+        Assert.Contains(routes, r => r.Routed);
+        Assert.Contains(routes, r => !r.Routed);
+        Assert.Equal(prompts.Select(p => whole.Routes(checkpoint.Model, [p])[0]), routes);
+        foreach (var rows in (int[])[1, 5, 64])
+        {
+            var together = Ask(checkpoint, questions, single.Tap, rows);
+            foreach (var (row, question) in together.Zip(questions))
+            {
+                var alone = Ask(checkpoint, [question], whole.Tap, 1)[0];
+                Assert.Equal(alone.Generated, row.Generated);
+                Assert.Equal(alone.Ranks, row.Ranks);
+                Assert.Equal(alone.FreeRanks, row.FreeRanks);
+                Assert.InRange(Distance(alone, row), 0, 1e-5);
+            }
+            // The prompt does not decide for all that follows.
+            Assert.Contains(
+                together.Zip(Ask(checkpoint, questions, sticky.Tap, rows)),
+                p => Distance(p.First, p.Second) > 1e-3
+            );
+        }
+    }
+
     [Fact]
     public void The_routes_that_are_told_are_those_of_the_answers()
     {
@@ -302,7 +341,7 @@ public sealed class CompanyTests
         return With(name == "grace every token" ? 1.2 * distances[^1] : distances[distances.Count / 2]);
     }
 
-    private static SideMemoryPatch Memory(CausalLm model, RouteScope scope, double least)
+    private static SideMemoryPatch Memory(CausalLm model, RouteScope scope, double least, int together = 16)
     {
         var weight = model.Weight(CausalLm.DownProjName(Layer)).to(ScalarType.Float32);
         return new SideMemoryPatch(
@@ -313,6 +352,7 @@ public sealed class CompanyTests
                 Scope = scope,
                 ActRatio = 1,
                 MaxBeyond = null,
+                BatchRows = together,
             }
         );
     }
