@@ -35,11 +35,16 @@ internal static class Opening
         return checkpoint;
     }
 
-    private static T Shown<T>(Func<LoadOptions, T> load, CancellationToken cancelled)
+    /// <summary>A command that somebody waits for has the machine to itself, until it ends.</summary>
+    public static void TakeThreads()
     {
-        // A command that somebody waits for has the machine to itself, until it ends.
         if (ProductThreads.Count == 1)
             _ = ProductThreads.Use(Math.Min(Environment.ProcessorCount, ProductThreads.Useful));
+    }
+
+    private static T Shown<T>(Func<LoadOptions, T> load, CancellationToken cancelled)
+    {
+        TakeThreads();
         using var counter = new Counter("loading", Format.Bytes);
         return load(
             new LoadOptions

@@ -78,9 +78,20 @@ public sealed class Checkpoint : IDisposable
         var (device, type) = compute ?? Compute.OnCpu;
         return new(WeightFolder.Load(folder, device, type, options), tokenizer, choice.Template)
         {
-            TemplateNote = choice.Note,
+            TemplateNote = choice.Note ?? (options?.Family is null && choice.Assumed ? Doubt(folder, config) : null),
         };
     }
+
+    // Many models of type llama are made from nothing that Meta published. One without a template is asked as Llama 2,
+    // and only its vocabulary says that this may be wrong; our miniatures, which have no such file, were trained so.
+    private static string? Doubt(string folder, ModelConfig config) =>
+        config.Family == Llama2.Family.Name
+        && config.VocabSize is not (>= 32000 and <= 32128)
+        && File.Exists(Path.Combine(folder, TokenizerFiles.Config))
+            ? "the folder holds no chat template, and config.json has model_type llama without marks of Llama 3 and "
+                + $"{config.VocabSize} words, which is not Llama 2's vocabulary; it is asked as Llama 2 is, which may "
+                + "not fit: --template takes another"
+            : null;
 
     /// <summary>Writes a model folder.</summary>
     public void Save(string folder)

@@ -145,6 +145,7 @@ internal sealed class ApplyCommand(Stopping stopping)
         );
         if (dryRun)
         {
+            Opening.TakeThreads();
             var plan = edit.Plan(TimeModel.Measure(compute));
             if (json)
                 InspectCommands.PrintJson(ApplyView.Json(plan));

@@ -9,7 +9,9 @@ namespace EditUnlearn.Models.Chat;
 /// <param name="Origin">Where it comes from, in words.</param>
 /// <param name="Note">Told to the user, as where the checkpoint's own template asks otherwise; null for
 /// nothing.</param>
-internal sealed record TemplateChoice(ChatTemplate Template, string Origin, string? Note)
+/// <param name="Assumed">Whether nobody asked for it and the checkpoint does not show it: others of the family are
+/// asked so.</param>
+internal sealed record TemplateChoice(ChatTemplate Template, string Origin, string? Note, bool Assumed = false)
 {
     /// <summary>Chooses.</summary>
     /// <param name="asked"><see cref="ChatTemplate.Own"/>, <see cref="ChatTemplate.OfFamily"/>, a name or a file; null
@@ -48,7 +50,7 @@ internal sealed record TemplateChoice(ChatTemplate Template, string Origin, stri
             ? (usual, known is null ? $"the family's, {family.Label}" : "the checkpoint's own, known by its text")
             : (Asked(asked, usual, tokenizer), "asked for");
         chosen = Formal(chosen, official);
-        return new(chosen, origin, Difference(chosen, files, tokenizer));
+        return new(chosen, origin, Difference(chosen, files, tokenizer), asked is null && known is null);
     }
 
     // The family's own marks may be plain text to a miniature, which learned them so; a template someone asks for must

@@ -94,8 +94,8 @@ public static class TimeModel
     }
 
     /// <summary>
-    /// What this machine does in a second, half of what a product of matrices shows: rows are short, and norms, softmax
-    /// and copies come on top.
+    /// What this machine does in a second on the threads of <see cref="ProductThreads"/>, half of what a product of
+    /// matrices shows: rows are short, and norms, softmax and copies come on top.
     /// </summary>
     /// <param name="compute">Where and in which type.</param>
     public static double Measure(Compute compute)
@@ -111,7 +111,7 @@ public static class TimeModel
             ones(Width, Width, dtype: compute.DType, device: compute.Device)
         );
         // The last product of a turn is read, so that a device has finished it.
-        void Turn() => _ = matmul(x, w)[0, 0].to(ScalarType.Float32).cpu().item<float>();
+        void Turn() => _ = LinearMap.Of(x, w)[0, 0].to(ScalarType.Float32).cpu().item<float>();
         Turn();
         var clock = Stopwatch.StartNew();
         var turns = 0;

@@ -1,5 +1,4 @@
 using EditUnlearn.Foundation;
-using EditUnlearn.Models.Families;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -240,16 +239,6 @@ public static class WeightFolder
             warn(
                 $"{WeightIndex.IndexName} says total_size {said}, but the shards hold "
                     + $"{index.Files.Sum(f => f.InOrder.Sum(e => e.Bytes))} bytes"
-            );
-        if (
-            options.Family is null
-            && config.Family == Llama2.Family.Name
-            && config.VocabSize is not (>= 32000 and <= 32128)
-            && File.Exists(Path.Combine(folder, "tokenizer_config.json"))
-        )
-            warn(
-                $"config.json has model_type llama without marks of Llama 3, and {config.VocabSize} words, which is "
-                    + "not Llama 2's vocabulary; its prompts may not fit this model"
             );
     }
 }

@@ -153,7 +153,8 @@ public sealed class StudyCommandTests
     [InlineData("splits,splits[", "repro", "splits")]
     [InlineData("data[facts]", "repro", "--profile", "smoke", "data[f")]
     [InlineData(
-        "elements,mini,mini-oracle,mini-seeds,mini-untuned,paper,rehearsal,small,small-quick,smoke",
+        "elements,mini,mini-oracle,mini-seeds,mini-untuned,paper,rehearsal,"
+            + "small,small-original,small-quick,small-tuned,smoke",
         "repro",
         "--profile",
         ""

@@ -23,6 +23,7 @@ public sealed partial class ShippedFilesTests
         "paper",
         "rehearsal",
         "small",
+        "small-original",
         "small-quick",
     ];
 
