@@ -16,7 +16,7 @@
 #   SETTINGS='pretrain.shares=[4,4,4,1,1] pretrain.steps=810' docs/experiments/tuning.sh merging > merging-several.csv
 #       the same on a sister that was pretrained on rows of several questions too
 #   MODEL=smollm2 PROFILE=small docs/experiments/tuning.sh strength > docs/experiments/strength-small.csv
-#       every method with half and with twice of the one option that says how hard it tries
+#       every method in five cells
 #   docs/experiments/tuning.sh plot < docs/experiments/ga-updates.csv > docs/experiments/ga-updates.svg
 # EU is the command to use instead of `dotnet eu-stage`; RATES, UPDATES, MERGES, LOOKUPS and METHODS shorten the lists,
 # SET names the forget set of rates and options, SETTINGS changes values of the study, JOBS the threads. `retain` is
@@ -58,20 +58,22 @@ try() {
 
 run() { $EU repro "$@" -j "${JOBS:-0}" "${study[@]}" "${set[@]}" >&2; }
 
-# The one option of each method that says how hard it tries, and what profiles/small.yaml has for it.
-strengths='ga learning-rate 5e-6
-gd learning-rate 2e-5
-kl learning-rate 5e-6
-dpo learning-rate 5e-6
-idk learning-rate 2e-5
-npo learning-rate 2e-5
-simnpo learning-rate 2e-5
-rmu coefficient 2.4
-rome value.clamp-norm-factor 4
-memit value.clamp-norm-factor 4
-alphaedit value.clamp-norm-factor 4
-grace radius 0.374
-wise learning-rate 1'
+# Five cells of each method: as profiles/small.yaml has it, half and twice of one option that says how hard it tries,
+# and half (whole numbers rounded up) and twice of another.
+clamp=value.clamp-norm-factor seek=value.learning-rate
+strengths="ga learning-rate=5e-6 learning-rate=2.5e-6 learning-rate=1e-5 epochs=1 epochs=4
+gd learning-rate=2e-5 learning-rate=1e-5 learning-rate=4e-5 epochs=2 epochs=6
+kl learning-rate=5e-6 learning-rate=2.5e-6 learning-rate=1e-5 epochs=1 epochs=4
+dpo learning-rate=5e-6 learning-rate=2.5e-6 learning-rate=1e-5 epochs=1 epochs=4
+idk learning-rate=2e-5 learning-rate=1e-5 learning-rate=4e-5 epochs=3 epochs=10
+npo learning-rate=2e-5 learning-rate=1e-5 learning-rate=4e-5 epochs=2 epochs=6
+simnpo learning-rate=2e-5 learning-rate=1e-5 learning-rate=4e-5 epochs=2 epochs=6
+rmu coefficient=2.4 coefficient=1.2 coefficient=4.8 learning-rate=2.5e-5 learning-rate=1e-4
+rome $clamp=4 $clamp=2 $clamp=8 $seek=0.25 $seek=1
+memit $clamp=4 $clamp=2 $clamp=8 $seek=0.25 $seek=1
+alphaedit $clamp=4 $clamp=2 $clamp=8 $seek=0.25 $seek=1
+grace radius=0.374 radius=0.187 radius=0.748 steps=25 steps=100
+wise learning-rate=1 learning-rate=0.5 learning-rate=2 steps=15 steps=60"
 
 plot() {
   awk -F, 'function x(n) { return 60 + 520 * log(n / 4) / log(100) } function y(v) { return 270 - 240 * v }
@@ -110,11 +112,9 @@ case ${1:-} in
     done ;;
   strength)
     echo method,option,forget,retain,score
-    while read -r method option value; do
+    while read -r method cells; do
       case " ${METHODS:-$method} " in *" $method "*) ;; *) continue ;; esac
-      for times in 1 0.5 2; do
-        try "$method" "$option=$(awk -v v="$value" -v t=$times 'BEGIN { print v * t }')" < /dev/null
-      done
+      for options in $cells; do try "$method" "$options" < /dev/null; done
     done <<< "$strengths" ;;
   options)
     echo method,options,forget,retain,score
@@ -145,5 +145,5 @@ case ${1:-} in
       done
     done ;;
   plot) plot ;;
-  *) sed -n '2,24s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+  *) sed -n '2,25s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
 esac
