@@ -59,7 +59,8 @@ try() {
 run() { $EU repro "$@" -j "${JOBS:-0}" "${study[@]}" "${set[@]}" >&2; }
 
 # Five cells of each method: as profiles/small.yaml has it, half and twice of one option that says how hard it tries,
-# and half (whole numbers rounded up) and twice of another.
+# and half (whole numbers rounded up) and twice of another; of RMU a tenth and a hundredth of the weight of what is kept,
+# which holds everything where it was.
 clamp=value.clamp-norm-factor seek=value.learning-rate
 strengths="ga learning-rate=5e-6 learning-rate=2.5e-6 learning-rate=1e-5 epochs=1 epochs=4
 gd learning-rate=2e-5 learning-rate=1e-5 learning-rate=4e-5 epochs=2 epochs=6
@@ -68,7 +69,7 @@ dpo learning-rate=5e-6 learning-rate=2.5e-6 learning-rate=1e-5 epochs=1 epochs=4
 idk learning-rate=2e-5 learning-rate=1e-5 learning-rate=4e-5 epochs=3 epochs=10
 npo learning-rate=2e-5 learning-rate=1e-5 learning-rate=4e-5 epochs=2 epochs=6
 simnpo learning-rate=2e-5 learning-rate=1e-5 learning-rate=4e-5 epochs=2 epochs=6
-rmu coefficient=2.4 coefficient=1.2 coefficient=4.8 learning-rate=2.5e-5 learning-rate=1e-4
+rmu coefficient=2.4 coefficient=1.2 coefficient=4.8 retain-weight=120 retain-weight=12
 rome $clamp=4 $clamp=2 $clamp=8 $seek=0.25 $seek=1
 memit $clamp=4 $clamp=2 $clamp=8 $seek=0.25 $seek=1
 alphaedit $clamp=4 $clamp=2 $clamp=8 $seek=0.25 $seek=1
