@@ -59,8 +59,8 @@ try() {
 run() { $EU repro "$@" -j "${JOBS:-0}" "${study[@]}" "${set[@]}" >&2; }
 
 # Five cells of each method: as profiles/small.yaml has it, half and twice of one option that says how hard it tries,
-# and half (whole numbers rounded up) and twice of another; of RMU a tenth and a hundredth of the weight of what is kept,
-# which holds everything where it was.
+# and half (whole numbers rounded up) and twice of another; of RMU a tenth and a hundredth of the weight of what is
+# kept, which holds everything where it was.
 clamp=value.clamp-norm-factor seek=value.learning-rate
 strengths="ga learning-rate=5e-6 learning-rate=2.5e-6 learning-rate=1e-5 epochs=1 epochs=4
 gd learning-rate=2e-5 learning-rate=1e-5 learning-rate=4e-5 epochs=2 epochs=6
