@@ -1,4 +1,5 @@
 using EditUnlearn.Models.Kernels;
+using EditUnlearn.Models.Training;
 using static TorchSharp.torch;
 
 namespace EditUnlearn.Models;
@@ -18,6 +19,7 @@ internal sealed unsafe class BlockPass : IDisposable
     private readonly int _layer;
     private readonly ForwardOptions? _options;
     private readonly List<Tensor> _kept = [];
+    private readonly Dictionary<string, LoraAdapter.Added> _added = new(StringComparer.Ordinal);
     private Positions? _read;
     private (Tensor Cos, Tensor Sin) _turn;
     private Tensor? _mask;
@@ -249,7 +251,10 @@ internal sealed unsafe class BlockPass : IDisposable
     private Tensor Product(Tensor x, string name, long rows)
     {
         using var packed = _model.Packed(name, _options, back: false);
-        var y = Linear.Of(x.view(rows, -1), Weight(name), packed);
+        x = x.view(rows, -1);
+        var y = Linear.Of(x, Weight(name), packed);
+        if (_options?.Adapter?.AddTo(y, name, x) is { } added)
+            _added[name] = added;
         if (Config.HasBias(name))
         {
             var bias = Weight(TensorNames.Bias(name));
@@ -264,6 +269,14 @@ internal sealed unsafe class BlockPass : IDisposable
         var weight = Weight(name);
         using var packed = _model.Packed(name, _options, back: true);
         Linear.Back(dy, weight, x, dx, add, packed);
+        if (_added.TryGetValue(name, out var added))
+            _options!.Adapter!.Back(
+                added,
+                name,
+                dy.view(-1, weight.size(0)),
+                x.view(-1, weight.size(1)),
+                dx.view(-1, weight.size(1))
+            );
         if (Config.HasBias(name) && Linear.GradientOf(Weight(TensorNames.Bias(name))) is not 0 and var sums)
             Elementwise.AddRows((float*)sums, Memory.Of(dy), dy.numel() / weight.size(0), (int)weight.size(0));
     }
@@ -317,7 +330,9 @@ internal sealed unsafe class BlockPass : IDisposable
         );
 
     private bool MapMoves(string name) =>
-        Weight(name).requires_grad || (Config.HasBias(name) && Weight(TensorNames.Bias(name)).requires_grad);
+        Weight(name).requires_grad
+        || (Config.HasBias(name) && Weight(TensorNames.Bias(name)).requires_grad)
+        || _options?.Adapter?.Adapts(name) == true;
 
     private Tensor Weight(string name) => _model.Of(name, _options);
 
@@ -335,6 +350,8 @@ internal sealed unsafe class BlockPass : IDisposable
         (_middle, _middleNormed, _middleFactors) = (Kept(_middle), Kept(_middleNormed), Kept(_middleFactors));
         (_gate, _up, _key) = (Kept(_gate), Kept(_up), Kept(_key));
         _turn = (Kept(_turn.Cos), Kept(_turn.Sin));
+        foreach (var (name, added) in _added.ToList())
+            _added[name] = added with { Reduced = Kept(added.Reduced) };
         _mask = _mask is null ? null : Kept(_mask);
         if (_read?.Chosen is { } chosen)
             _read = Positions.At(Kept(chosen));

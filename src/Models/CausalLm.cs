@@ -291,7 +291,6 @@ public sealed class CausalLm : IDisposable
         _kernels
         && DType == ScalarType.Float32
         && Device.type == TorchSharp.DeviceType.CPU
-        && options?.Adapter is null
         && (h is null || h.dtype == ScalarType.Float32)
         && Config.HeadDim % 2 == 0;
 

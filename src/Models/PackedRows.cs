@@ -49,7 +49,10 @@ internal sealed class PackedRows
     /// <summary>Where each packed position stands in its row [N].</summary>
     public IReadOnlyList<long> Places { get; }
 
-    /// <summary>Packs a pass over rows that nobody intervenes in; null where that is not possible.</summary>
+    /// <summary>
+    /// Packs a pass over rows that nobody intervenes in; null where that is not possible, as where every row drops
+    /// inputs of its own.
+    /// </summary>
     /// <param name="model">In whose kernels the pass is to run.</param>
     /// <param name="ids">Token ids [B, T].</param>
     /// <param name="options">Of the pass over them.</param>
@@ -59,6 +62,7 @@ internal sealed class PackedRows
         if (
             options is not { Positions.Chosen: { } chosen, Tap: null, Past: null, AttentionMask: null }
             || chosen.shape[0] == 0
+            || options.Adapter is { Drops: true }
             || !model.TakesKernels(null, options)
             || model.Config.SlidingWindow < ids.shape[1]
         )

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using EditUnlearn.Foundation;
+using EditUnlearn.Models.Kernels;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -93,6 +94,16 @@ public sealed class LoraAdapter : IDisposable
     /// <summary>s.</summary>
     public double Scale => _options.Alpha / (_options.Rslora ? Math.Sqrt(_options.Rank) : _options.Rank);
 
+    /// <summary>Whether training passes drop inputs, by masks of its own for every row of a pass.</summary>
+    public bool HasDropout => _options.Dropout > 0;
+
+    /// <summary>Whether inputs are being dropped.</summary>
+    public bool Drops => HasDropout && _pass is not null;
+
+    /// <summary>Whether a linear map has an addition.</summary>
+    /// <param name="weight">The weight's checkpoint name.</param>
+    public bool Adapts(string weight) => _factors.ContainsKey(weight);
+
     /// <summary>Opens a training pass: dropout is active until the result is disposed.</summary>
     /// <param name="pass">Names the pass within the run, for example <c>17/0/forget</c>; the same name gives the same
     /// masks.</param>
@@ -112,11 +123,56 @@ public sealed class LoraAdapter : IDisposable
             return null;
         using var scope = NewDisposeScope();
         var x = input.to(float32);
-        if (_pass is not null && _options.Dropout > 0)
-            x *= Mask(weight, x.shape, x.device);
+        if (Drops)
+            x *= Mask(_pass!, weight, x.shape, x.device);
         var addition = nn.functional.linear(nn.functional.linear(x, factor.A), factor.B) * Scale;
         return addition.to(input.dtype).MoveToOuterDisposeScope();
     }
+
+    /// <summary>What <see cref="Back"/> needs of an addition that was made in the kernels.</summary>
+    /// <param name="Reduced">s A dropout(x) [R, r].</param>
+    /// <param name="Pass">Names the masks; null where nothing was dropped.</param>
+    internal sealed record Added(Tensor Reduced, string? Pass);
+
+    /// <summary>Adds to the output of one linear map in the kernels; null where it is not adapted.</summary>
+    /// <param name="y">The map's output [R, out].</param>
+    /// <param name="weight">The weight's checkpoint name.</param>
+    /// <param name="x">The map's input [R, in].</param>
+    internal unsafe Added? AddTo(Tensor y, string weight, Tensor x)
+    {
+        if (!_factors.TryGetValue(weight, out var factor))
+            return null;
+        var pass = Drops ? _pass : null;
+        using var scope = NewDisposeScope();
+        var reduced = Linear.Of(Kept(x, weight, pass), factor.A).mul_(Scale);
+        var addition = Linear.Of(reduced, factor.B);
+        Elementwise.Add(Memory.Of(y), Memory.Of(addition), y.numel());
+        return new Added(reduced.MoveToOuterDisposeScope(), pass);
+    }
+
+    /// <summary>Adds to the gradients of the factors, and to that of the map's input.</summary>
+    /// <param name="added">From <see cref="AddTo"/>.</param>
+    /// <param name="weight">The weight's checkpoint name.</param>
+    /// <param name="dy">Gradient of the map's output [R, out].</param>
+    /// <param name="x">The map's input [R, in].</param>
+    /// <param name="dx">Gradient of the map's input [R, in], added to.</param>
+    internal unsafe void Back(Added added, string weight, Tensor dy, Tensor x, Tensor dx)
+    {
+        var (a, b) = _factors[weight];
+        using var scope = NewDisposeScope();
+        var dReduced = Memory.New(added.Reduced.shape);
+        Linear.Back(dy, b, added.Reduced, dReduced);
+        dReduced.mul_(Scale);
+        var dKept = Memory.New(x.shape);
+        Linear.Back(dReduced, a, Kept(x, weight, added.Pass), dKept);
+        if (added.Pass is { } pass)
+            dKept.mul_(Mask(pass, weight, dKept.shape, dKept.device));
+        Elementwise.Add(Memory.Of(dx), Memory.Of(dKept), dx.numel());
+    }
+
+    // The input without what a pass drops.
+    private Tensor Kept(Tensor x, string weight, string? pass) =>
+        pass is null ? x : x * Mask(pass, weight, x.shape, x.device);
 
     /// <summary>Back to the initial values: the same A as at first, and B at zero.</summary>
     public void Reset()
@@ -166,9 +222,9 @@ public sealed class LoraAdapter : IDisposable
     }
 
     // Kept inputs are scaled up so that the expected sum stays (inverted dropout). 32 random bits decide each element.
-    private Tensor Mask(string weight, long[] shape, Device device)
+    private Tensor Mask(string pass, string weight, long[] shape, Device device)
     {
-        var stream = _dropoutSeed.Stream($"{_pass}/{weight}");
+        var stream = _dropoutSeed.Stream($"{pass}/{weight}");
         var threshold = (uint)(_options.Dropout * uint.MaxValue);
         var kept = (float)(1 / (1 - _options.Dropout));
         // Written in place: as large arrays of the runtime the masks of a pass would lie about until its next

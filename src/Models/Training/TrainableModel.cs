@@ -155,7 +155,7 @@ public sealed class TrainableModel : IDisposable
     {
         var options = Passing(positions, attentionMask);
         if (IsTracked(options))
-            return Tracked(TrackedPass.LogitsOf(Model, ids, options));
+            return Tracked(() => TrackedPass.LogitsOf(Model, ids, options));
         using var scope = NewDisposeScope();
         return Logits(Hidden(ids, positions, attentionMask)).MoveToOuterDisposeScope();
     }
@@ -169,7 +169,7 @@ public sealed class TrainableModel : IDisposable
             return there;
         var options = Passing(batch.LabelPositions, null);
         if (IsTracked(options))
-            return Tracked(TrackedPass.NllOf(Model, batch.Ids, batch.LabelTargets, options));
+            return Tracked(() => TrackedPass.NllOf(Model, batch.Ids, batch.LabelTargets, options));
         // Backward keeps the log-probabilities; the logits themselves need not outlive this.
         using var scope = NewDisposeScope();
         return LabelLosses.Nll(Logits(batch.Ids, batch.LabelPositions), batch.LabelTargets).MoveToOuterDisposeScope();
@@ -177,13 +177,14 @@ public sealed class TrainableModel : IDisposable
 
     /// <summary>
     /// Asks for the labels of several batches in one pass, which reads every weight once; <see cref="Nll"/> then only
-    /// looks up, until the next backward pass.
+    /// looks up, until the next backward pass. Where inputs are dropped nothing is asked: each batch has masks of its
+    /// own.
     /// </summary>
     /// <param name="batches">Whose labels will be asked for.</param>
     public void AskTogether(IReadOnlyList<RowBatch> batches)
     {
         ArgumentNullException.ThrowIfNull(batches);
-        if (batches.Count < 2 || !IsTracked(Passing(null, null)))
+        if (batches.Count < 2 || _adapter is { HasDropout: true } || !IsTracked(Passing(null, null)))
             return;
         using var all = RowBatch.Of([.. batches.SelectMany(b => b.Rows)], Model.Device);
         var nll = Nll(all);
@@ -206,7 +207,7 @@ public sealed class TrainableModel : IDisposable
     {
         var options = Passing(positions, attentionMask);
         if (IsTracked(options))
-            return Tracked(TrackedPass.HiddenOf(Model, ids, options));
+            return Tracked(() => TrackedPass.HiddenOf(Model, ids, options));
         using var scope = NewDisposeScope();
         var stream = ResidPost(ids, Model.Config.Layers - 1, positions, attentionMask);
         if (!is_grad_enabled())
@@ -238,10 +239,8 @@ public sealed class TrainableModel : IDisposable
         ArgumentNullException.ThrowIfNull(ids);
         var options = Passing(positions, attentionMask);
         if (IsTracked(options))
-            return Tracked(TrackedPass.StreamOf(Model, ids, layer + 1, options));
-        // Every forward pass of a training pass has masks of its own, so that forget and retain rows do not lose the
-        // same inputs.
-        var pass = _pass is null ? null : string.Create(CultureInfo.InvariantCulture, $"{_pass}/{_forwards++}");
+            return Tracked(() => TrackedPass.StreamOf(Model, ids, layer + 1, options));
+        var pass = Forward();
         using var dropout = Dropout(pass);
         if (_recompute && is_grad_enabled())
             return Recomputed(ids, options, pass, layer + 1);
@@ -355,8 +354,10 @@ public sealed class TrainableModel : IDisposable
         is_grad_enabled() && !_recompute && Model.TakesKernels(null, options);
 
     // What the pass returned; the pass itself is taken back after the library's part, with what its leaf collected.
-    private Tensor Tracked(TrackedPass pass)
+    private Tensor Tracked(Func<TrackedPass> run)
     {
+        using var dropout = Dropout(Forward());
+        var pass = run();
         _deferred.Add(() => pass.Backward(input: false), pass);
         return pass.Output.alias();
     }
@@ -428,6 +429,11 @@ public sealed class TrainableModel : IDisposable
                 return layer;
         return Model.Config.Layers;
     }
+
+    // Every forward pass of a training pass has masks of its own, so that forget and retain rows do not lose the same
+    // inputs.
+    private string? Forward() =>
+        _pass is null ? null : string.Create(CultureInfo.InvariantCulture, $"{_pass}/{_forwards++}");
 
     private IDisposable? Dropout(string? pass) => pass is null ? null : _adapter?.TrainingPass(pass);
 

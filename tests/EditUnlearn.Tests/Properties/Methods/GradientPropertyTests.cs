@@ -300,7 +300,8 @@ public sealed class GradientPropertyTests
                 Assert.Equal(a.Loss, b.Loss, 1e-5 * Math.Max(1, Math.Abs(a.Loss)));
                 Assert.Equal(a.GradientNorm, b.GradientNorm, 1e-5 * a.GradientNorm);
             }
-            Same(kept, recomputed, 1e-4);
+            // Gradients are summed in another order where rows are packed, and Adam makes the most of the smallest.
+            Same(kept, recomputed, 5e-4);
             kept.Dispose();
             recomputed.Dispose();
         }
@@ -428,9 +429,7 @@ public sealed class GradientPropertyTests
         var ids = Tensors.Ids([1, 5, 9, 14, 30]);
         using (no_grad())
         {
-            // An adapter's passes go over the library.
-            var library = model.OverLibrary();
-            var plain = library.Hidden(ids);
+            var plain = model.Hidden(ids);
             Assert.True(Tensors.SameBits(plain, trained.Hidden(ids)));
             trained.Parameters.Weights.add_(
                 tensor(
@@ -445,7 +444,7 @@ public sealed class GradientPropertyTests
             Assert.True(
                 (applied - merged).abs().max().ToDouble() < Close * Math.Max(1, applied.abs().max().ToDouble())
             );
-            Assert.True(Tensors.SameBits(plain, library.Hidden(ids)), "the adapter was taken off again");
+            Assert.True(Tensors.SameBits(plain, model.Hidden(ids)), "the adapter was taken off again");
             Assert.False(Tensors.SameBits(plain, trained.Hidden(ids)));
             trained.Reset();
             Assert.True(Tensors.SameBits(plain, trained.Hidden(ids)));

@@ -1,6 +1,7 @@
 using EditUnlearn.Foundation;
 using EditUnlearn.Models;
 using EditUnlearn.Models.Kernels;
+using EditUnlearn.Models.Training;
 using EditUnlearn.Tests.Support;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -426,6 +427,45 @@ public sealed class KernelTests
             else if (x > -87.336f && x < 88.376f)
                 Assert.InRange(ours, exact * (1 - 2.4e-7f), exact * (1 + 2.4e-7f));
         }
+    }
+
+    // With dropout both ways draw the same masks; without it, rows are packed where the kernels can.
+    [Theory]
+    [InlineData(0)]
+    [InlineData(0.3)]
+    public void An_adapter_gets_the_librarys_loss_and_gradients(double dropout)
+    {
+        using var scope = NewDisposeScope();
+        var model = TinyModels.Lively();
+        TokenRow Row(int n, int prompt) => new([1, .. Enumerable.Range(0, n).Select(i => 3 + (i * 7 + n) % 90)], prompt);
+        using var batch = RowBatch.Of([Row(9, 4), Row(6, 3), Row(12, 5)]);
+        var options = new TrainableModel.Options
+        {
+            Trainable = Trainable.Lora,
+            Lora = new LoraAdapter.Options { Dropout = dropout },
+        };
+        Tensor[] Of(CausalLm start)
+        {
+            using var trained = TrainableModel.Of(start, options, new Seed(3));
+            using (no_grad())
+            {
+                var count = (int)trained.Parameters.Weights.numel();
+                trained.Parameters.Weights.add_(0.1 * Random(1, count, "factors").view(-1));
+            }
+            trained.Parameters.ZeroGradient();
+            using var named = trained.TrainingPass("1");
+            var nll = trained.Nll(batch);
+            trained.Backward(nll.mean());
+            return
+            [
+                nll.detach().clone().MoveToOuterDisposeScope(),
+                trained.Parameters.Gradient.clone().MoveToOuterDisposeScope(),
+            ];
+        }
+        var (library, ours) = (Of(model.OverLibrary()), Of(model));
+        Tensors.Near(library[0], ours[0], 2e-5, "losses");
+        Assert.True(library[1].abs().max().ToDouble() > 1e-3);
+        Tensors.Near(library[1], ours[1], 5e-5, "gradients of the factors");
     }
 
     // Logits, the gradient of what went in, and those of all weights.
