@@ -437,7 +437,8 @@ public sealed class KernelTests
     {
         using var scope = NewDisposeScope();
         var model = TinyModels.Lively();
-        TokenRow Row(int n, int prompt) => new([1, .. Enumerable.Range(0, n).Select(i => 3 + (i * 7 + n) % 90)], prompt);
+        TokenRow Row(int n, int prompt) =>
+            new([1, .. Enumerable.Range(0, n).Select(i => 3 + (i * 7 + n) % 90)], prompt);
         using var batch = RowBatch.Of([Row(9, 4), Row(6, 3), Row(12, 5)]);
         var options = new TrainableModel.Options
         {
