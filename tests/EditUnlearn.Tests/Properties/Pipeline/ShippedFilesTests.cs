@@ -25,6 +25,7 @@ public sealed partial class ShippedFilesTests
         "small",
         "small-original",
         "small-quick",
+        "small-tuned",
     ];
 
     // Names of entries: another name is another set, not a mistake. So is that of a model which repeats another one.
