@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Text.RegularExpressions;
 using System.Xml.Linq;
 using EditUnlearn.Artifacts;
+using EditUnlearn.Evaluation.Metrics;
 using EditUnlearn.Reports;
 using EditUnlearn.Reports.Figures;
 using EditUnlearn.Tests.Support;
@@ -185,6 +186,25 @@ public sealed class FigureTests
         var empty = FigureCatalog.All(new ScoreBook([], "strict", []), SyntheticScores.Scope, []);
         Assert.All(empty, f => Assert.True(FigureRenderer.Png(f).Length > 1000));
         Assert.Contains("not run", FigureRenderer.Svg(empty[0]), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_study_of_one_model_shows_its_contracts_in_left_figure_4()
+    {
+        ScoreBook Only(string? model) =>
+            new(
+                SyntheticScores.All().Where(s => model is null || s.Model == model),
+                MetricProfile.Strict.Name,
+                MetricProfile.Strict.Columns
+            );
+        string Title(string? model) =>
+            FigureCatalog
+                .All(Only(model), SyntheticScores.Scope, [])
+                .First(f => f.Name == "figure4-left")
+                .Panels[1]
+                .Title;
+        Assert.EndsWith(SyntheticScores.Scope.LabelOf("mistral"), Title(null), StringComparison.Ordinal);
+        Assert.EndsWith(SyntheticScores.Scope.LabelOf("llama2"), Title("llama2"), StringComparison.Ordinal);
     }
 
     [Fact]
