@@ -144,7 +144,8 @@ public sealed class LoraAdapter : IDisposable
             return null;
         var pass = Drops ? _pass : null;
         using var scope = NewDisposeScope();
-        var reduced = Linear.Of(Kept(x, weight, pass), factor.A).mul_(Scale);
+        var kept = pass is null ? x : x * Mask(pass, weight, x.shape, x.device);
+        var reduced = Linear.Of(kept, factor.A).mul_(Scale);
         var addition = Linear.Of(reduced, factor.B);
         Elementwise.Add(Memory.Of(y), Memory.Of(addition), y.numel());
         return new Added(reduced.MoveToOuterDisposeScope(), pass);
@@ -163,16 +164,13 @@ public sealed class LoraAdapter : IDisposable
         var dReduced = Memory.New(added.Reduced.shape);
         Linear.Back(dy, b, added.Reduced, dReduced);
         dReduced.mul_(Scale);
+        var mask = added.Pass is { } pass ? Mask(pass, weight, x.shape, x.device) : null;
         var dKept = Memory.New(x.shape);
-        Linear.Back(dReduced, a, Kept(x, weight, added.Pass), dKept);
-        if (added.Pass is { } pass)
-            dKept.mul_(Mask(pass, weight, dKept.shape, dKept.device));
+        Linear.Back(dReduced, a, mask is null ? x : x * mask, dKept);
+        if (mask is not null)
+            dKept.mul_(mask);
         Elementwise.Add(Memory.Of(dx), Memory.Of(dKept), dx.numel());
     }
-
-    // The input without what a pass drops.
-    private Tensor Kept(Tensor x, string weight, string? pass) =>
-        pass is null ? x : x * Mask(pass, weight, x.shape, x.device);
 
     /// <summary>Back to the initial values: the same A as at first, and B at zero.</summary>
     public void Reset()
